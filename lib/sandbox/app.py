@@ -1,0 +1,117 @@
+"""The one door: every request passes faults, latency and counting, then goes to the service its path names."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox.web import json_answer
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from sandbox.faults import Fault
+    from sandbox.world import World
+
+_log = logging.getLogger("sandbox")
+
+
+class Service(Protocol):
+    """A web API the sandbox speaks."""
+
+    name: str
+
+    def speaks(self, path: str) -> bool:
+        """Whether a raw path is one of this service's."""
+
+    def place(self, request: Request) -> str:
+        """The base or site a request is counted under."""
+
+    async def answer(self, request: Request) -> tuple[str, Response]:
+        """The endpoint's name (for the counts) and the answer. Refusals are answers too."""
+
+    def broken(self) -> Response:
+        """The service's own 500, for a fault in the sandbox itself."""
+
+
+class App:
+    """The ASGI application. `services` are asked in order; `doors` answers what is under `/_sandbox`."""
+
+    def __init__(self, world: World, services: list[Service], doors: Service) -> None:
+        self.world = world
+        self.services = services
+        self.doors = doors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One HTTP request. Lifespan and WebSocket are not spoken."""
+        if scope["type"] != "http":
+            return
+        # Routers match the path as it was sent: %2F in a table's name is not a slash.
+        raw = scope["raw_path"].decode("latin-1")
+        scope["path"] = raw
+        request = Request(scope, receive)
+        if raw.startswith("/_sandbox"):
+            _, response = await self.doors.answer(request)
+            await response(scope, receive, send)
+            return
+        for service in self.services:
+            if service.speaks(raw):
+                await self._serve(service, request, send)
+                return
+        await json_answer({"error": "NOT_FOUND"}, 404)(scope, receive, send)
+
+    async def _serve(self, service: Service, request: Request, send: Send) -> None:
+        world, scope = self.world, request.scope
+        place = service.place(request)
+        world.stats.arrived(service.name, place, world.clock.time())
+        fault = world.faults.strike(service.name, request.method, unquote(scope["path"]))
+        await self._wait(fault)
+        if fault is not None and fault.kind == "drop_before":
+            world.stats.answered(service.name, place, "dropped", 0)
+            scope["transport"].abort()
+            return
+        if fault is not None and fault.kind == "status":
+            # The body is read first: a client that is still sending would see a reset instead of the answer.
+            await request.body()
+            endpoint, response = "fault", _ordered(fault)
+        else:
+            try:
+                endpoint, response = await service.answer(request)
+            except Exception:  # noqa: BLE001 - whatever broke, the client gets the service's own 500
+                _log.exception("the sandbox failed at %s %s", request.method, service.name)
+                endpoint, response = "broken", service.broken()
+        if fault is not None and fault.kind == "drop_after_commit":
+            world.stats.answered(service.name, place, endpoint, 0)
+            scope["transport"].abort()
+            return
+        world.stats.answered(service.name, place, endpoint, response.status_code)
+        if fault is not None and fault.kind == "truncate":
+            await _send_half(response, scope, send)
+            return
+        await response(scope, request.receive, send)
+
+    async def _wait(self, fault: Fault | None) -> None:
+        mean, jitter = self.world.settings.latency
+        seconds = max(0.0, random.gauss(mean, jitter)) / 1000 if mean or jitter else 0.0
+        if fault is not None and fault.kind == "delay":
+            seconds += fault.seconds
+        if seconds:
+            await asyncio.sleep(seconds)
+
+
+def _ordered(fault: Fault) -> Response:
+    headers = {"content-type": "application/json; charset=utf-8", **fault.headers}
+    return Response(fault.body, fault.status, headers)
+
+
+async def _send_half(response: Response, scope: Scope, send: Send) -> None:
+    body = bytes(response.body)
+    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+    await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+    scope["transport"].close()

@@ -1,0 +1,57 @@
+"""uvicorn on a loopback socket, with the one thing a fault needs besides: the connection itself."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    from sandbox.app import App
+
+HOST = "127.0.0.1"
+
+
+class _Protocol(HttpToolsProtocol):
+    """Puts the transport into the scope, so that a fault can close it without an answer."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["transport"] = self.transport  # type: ignore[typeddict-unknown-key]
+
+
+class PortTaken(RuntimeError):
+    """Another program listens on the port."""
+
+
+def bind(port: int) -> socket.socket:
+    """A socket on 127.0.0.1, listening; port 0 takes a free one. Raises PortTaken."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError:
+        listener.close()
+        raise PortTaken(f"port {port} is taken; give another with --port (0 takes any free one)") from None
+    listener.listen(512)
+    return listener
+
+
+def make_server(app: App) -> uvicorn.Server:
+    """A server for `app`; run it with `.run(sockets=[bind(port)])`."""
+    config = uvicorn.Config(
+        app,
+        http=_Protocol,
+        loop="uvloop",
+        lifespan="off",
+        ws="none",
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+    )
+    return uvicorn.Server(config)
