@@ -19,7 +19,7 @@ LONGEST_FORMAT = 2000
 DEFAULT_FORMAT = "YYYY-MM-DDTHH:mm:ssZ"
 
 TOKENS = re.compile(
-    r"\[[^\[\]]*\]|\\.|[Hh]mm(?:ss)?|Mo|MM?M?M?|Do|DDDo|DD?D?D?|ddd?d?|do?|w[ow]?|W[ow]?|Qo?|YYYYYY|YYYYY|YYYY|YY|Y"
+    r"\[[^\[\]]*\]|\\.|[Hh]mm(?:ss)?|Mo|MM?M?M?|Do|DDDo|DD?D?D?|ddd?d?|do?|w[ow]?|W[oW]?|Qo?|YYYYYY|YYYYY|YYYY|YY|Y"
     r"|gggg|gg|GGGG|GG|e|E|a|A|hh?|HH?|kk?|mm?|ss?|S{1,9}|x|X|zz?|ZZ?|LTS|LT|LL?L?L?|l{1,4}|.",
     re.DOTALL,
 )

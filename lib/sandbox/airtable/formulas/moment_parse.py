@@ -53,7 +53,7 @@ _PARTS = {
 _USUAL = (
     (re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{4}\b"), "M/D/YYYY"),
     (re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2}\b"), "M/D/YY"),
-    (re.compile(r"\d{4}[/.]\d{1,2}[/.]\d{1,2}\b"), "YYYY/M/D"),
+    (re.compile(r"\d{4}[/.-]\d{1,2}[/.-]\d{1,2}\b"), "YYYY/M/D"),
     (re.compile(r"\d{1,2}(?:st|nd|rd|th)?[ -][^\W\d_]{3,},?[ -]\d{4}\b", re.IGNORECASE), "Do MMM YYYY"),
     (re.compile(r"[^\W\d_]{3,}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}\b", re.IGNORECASE), "MMM Do YYYY"),
 )

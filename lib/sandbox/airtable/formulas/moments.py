@@ -29,7 +29,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 _DAY = timedelta(days=1)
 
 _ISO = re.compile(
-    r"\s*([+-]?\d{4,6})(?:-?(\d\d)(?:-?(\d\d))?)?"
+    r"\s*(\d{4}|[+-]\d{6})(?:-?(\d\d)(?:-?(\d\d))?)?"
     r"(?:[T ]\s*(\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?)?\s*\Z",
     re.ASCII | re.IGNORECASE,
 )
@@ -69,10 +69,12 @@ def iso_moment(text: str) -> datetime:
     if found is None:
         raise FaultError
     year, month, day, hour, minute, second, fraction, offset = found.groups()
+    hours = int(hour or 0)
+    if hours > 23 and (hours, int(minute or 0), int(second or 0), int(fraction or 0)) != (24, 0, 0, 0):
+        raise FaultError
     try:
-        moment = datetime(
-            int(year), int(month or 1), int(day or 1), 0, int(minute or 0), int(second or 0), tzinfo=UTC
-        ) + timedelta(hours=int(hour or 0))
+        moment = datetime(int(year), int(month or 1), int(day or 1), 0, int(minute or 0), int(second or 0), tzinfo=UTC)
+        moment += timedelta(hours=hours)
         return moment + timedelta(microseconds=int((fraction or "0")[:6].ljust(6, "0"))) - offset_of(offset)
     except (ValueError, OverflowError) as error:
         raise FaultError from error

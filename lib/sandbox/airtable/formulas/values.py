@@ -111,10 +111,7 @@ def number_text(number: float) -> str:
     """The number as JavaScript writes it: no ".0", exponents only from 1e21 and below 1e-6."""
     if isinstance(number, int) and abs(number) < 10**21:
         return str(number)
-    try:
-        number = float(number)
-    except OverflowError:
-        number = math.copysign(math.inf, number)
+    number = to_number(number)
     if math.isnan(number):
         return "NaN"
     if math.isinf(number):
@@ -146,7 +143,7 @@ def to_number(value: Value) -> float:
         try:
             return float(value)
         except OverflowError:
-            return math.copysign(math.inf, value)
+            return math.inf if value > 0 else -math.inf
     if isinstance(value, list) and len(value) < 2:
         return to_number(value[0]) if value else 0.0
     raise FaultError

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PATTERN_BYTES = 8 << 20
-_REPLACE_SECONDS = 2.0
+_REPLACE_SECONDS = 1.0
 """One search is linear, a replacement is one search a match, which `a.*b|a` makes quadratic: so it has a deadline."""
 
 
