@@ -16,6 +16,7 @@ from sandbox.web import json_answer
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
+    from sandbox.doors import Doors
     from sandbox.faults import Fault
     from sandbox.world import World
 
@@ -43,7 +44,7 @@ class Service(Protocol):
 class App:
     """The ASGI application. `services` are asked in order; `doors` answers what is under `/_sandbox`."""
 
-    def __init__(self, world: World, services: list[Service], doors: Service) -> None:
+    def __init__(self, world: World, services: list[Service], doors: Doors) -> None:
         self.world = world
         self.services = services
         self.doors = doors
@@ -57,7 +58,7 @@ class App:
         scope["path"] = raw
         request = Request(scope, receive)
         if raw.startswith("/_sandbox"):
-            _, response = await self.doors.answer(request)
+            response = await self.doors.answer(request)
             await response(scope, receive, send)
             return
         for service in self.services:

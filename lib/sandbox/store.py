@@ -38,6 +38,7 @@ class Store:
         )
         self._on_rollback: list[Callable[[], None]] = []
         self._depth = 0
+        self.serial = 0  # of the transaction that runs, or ran last
         try:
             if folder is not None:
                 self.connection.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -100,6 +101,7 @@ class Store:
             return
         self.connection.execute("BEGIN IMMEDIATE")
         self._depth = 1
+        self.serial += 1
         try:
             yield
         except BaseException:

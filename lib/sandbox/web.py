@@ -15,7 +15,11 @@ from urllib.parse import unquote
 from starlette.responses import Response
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.requests import Request
+
+    Handler = Callable[[Request], Awaitable[Response]]
 
 
 class BadBody(ValueError):
@@ -98,3 +102,27 @@ def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = 
     """An answer whose body is `value` as JSON (bytes are taken as JSON already written)."""
     body = value if isinstance(value, bytes) else dump(value)
     return Response(body, status, headers, media_type="application/json; charset=utf-8")
+
+
+class Routes:
+    """Endpoints by method and path as it was sent: `{name}` is one segment, `{name:path}` the rest.
+
+    A trailing slash is nothing. The first pattern that fits is taken, so write the literal ones first.
+    """
+
+    def __init__(self, routes: list[tuple[str, str, Handler]]) -> None:
+        self._routes = [(method, f"{method} {path}", _pattern(path), handler) for method, path, handler in routes]
+
+    def find(self, request: Request) -> tuple[str, Handler] | None:
+        """(endpoint's name, handler); the request's `path_params` are filled in. None where nothing fits."""
+        path = request.scope["path"].rstrip("/")
+        for method, name, pattern, handler in self._routes:
+            if method == request.method and (found := pattern.fullmatch(path)):
+                request.scope["path_params"] = found.groupdict()
+                return name, handler
+        return None
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    escaped = re.sub(r"\{(\w+):path\}", r"(?P<\1>.+)", path)
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", escaped))

@@ -1,0 +1,412 @@
+"""A field's options: what a create may say, and what the schema shows.
+
+Each type's rule is a row of `_RULES`; the messages follow the recorded `Failed schema validation: …` forms.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sandbox.airtable.errors import Refusal
+from sandbox.airtable.formulas import FormulaError, parse
+from sandbox.airtable.schema import CHOICE_COLORS, FIELD_TYPES, NUMBER_TYPES, make_choice
+from sandbox.web import clean_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.airtable.schema import Base, Field, Schema, Table
+
+CREATABLE_COMPUTED = frozenset({"formula", "rollup", "multipleLookupValues"})  # [L] since mid 2026
+NOT_CREATABLE = frozenset(
+    {
+        "autoNumber",
+        "createdTime",
+        "createdBy",
+        "lastModifiedTime",
+        "lastModifiedBy",
+        "button",
+        "aiText",
+        "externalSyncSource",
+        "count",  # [?] no one has been seen to create one
+    }
+)
+PRIMARY_TYPES = frozenset(
+    {
+        "singleLineText",
+        "email",
+        "url",
+        "multilineText",
+        "number",
+        "percent",
+        "currency",
+        "phoneNumber",
+        "date",
+        "dateTime",
+        "duration",
+        "barcode",
+        "richText",
+        "formula",
+        "autoNumber",
+    }
+)
+
+_BRIGHT = frozenset(color for color in CHOICE_COLORS if color.endswith("Bright"))
+_CHECKBOX_ICONS = frozenset({"check", "xCheckbox", "star", "heart", "thumbsUp", "flag", "dot"})
+_RATING_ICONS = frozenset({"star", "heart", "thumbsUp", "flag", "dot"})
+_DURATIONS = frozenset({"h:mm", "h:mm:ss", "h:mm:ss.S", "h:mm:ss.SS", "h:mm:ss.SSS"})
+_DATE_FORMATS = {"local": "l", "friendly": "LL", "us": "M/D/YYYY", "european": "D/M/YYYY", "iso": "YYYY-MM-DD"}
+_TIME_FORMATS = {"12hour": "h:mma", "24hour": "HH:mm"}
+
+
+class _Bad(ValueError):
+    """An option that is missing or wrong; the message is the part after "Failed schema validation: "."""
+
+
+def refuse_options(table: str, field: str, problem: str) -> Refusal:
+    """422 INVALID_FIELD_TYPE_OPTIONS_FOR_CREATE."""
+    return Refusal(
+        422,
+        "INVALID_FIELD_TYPE_OPTIONS_FOR_CREATE",
+        f"Invalid options for {table}.{field}: Failed schema validation: {problem}",
+    )
+
+
+def refuse_type(table: str, field: str, kind: str) -> Refusal:
+    """422 UNSUPPORTED_FIELD_TYPE_FOR_CREATE."""
+    return Refusal(
+        422,
+        "UNSUPPORTED_FIELD_TYPE_FOR_CREATE",
+        f"Invalid options for {table}.{field}: Creating {kind} fields is not supported at this time",
+    )
+
+
+def check_options(
+    schema: Schema, base: Base, table: Table, name: str, kind: str, options: Any
+) -> dict[str, Any] | None:
+    """The options to keep for a field that is to be created through the API. Raises Refusal 422.
+
+    An empty object where a type has no options is taken (whether the service does is not on record).
+    """
+    if kind not in FIELD_TYPES or kind in NOT_CREATABLE:
+        raise refuse_type(table.name, name, kind)
+    if options is not None and not isinstance(options, dict):
+        raise refuse_options(table.name, name, f"{name}.options is not an object")
+    rule = _RULES.get(kind)
+    try:
+        if rule is None and kind not in ("multipleRecordLinks", *CREATABLE_COMPUTED):
+            if options:
+                raise _Bad(f"{next(iter(options))} is not included in the {name}.options schema")
+            return {"isReversed": False} if kind == "multipleAttachments" else None
+        if options is None:
+            raise _Bad(f"{name}.options is missing")
+        if rule is not None:
+            return rule(_Options(name, options))
+        return _linked_options(schema, base, table, kind, _Options(name, options))
+    except _Bad as problem:
+        raise refuse_options(table.name, name, str(problem)) from None
+
+
+class _Options:
+    """Options being read: each name asked for is known, the rest is refused by `done`."""
+
+    def __init__(self, field: str, options: dict[str, Any]) -> None:
+        self._field = field
+        self._options = options
+        self._known: set[str] = set()
+
+    def get(self, name: str, check: Callable[[Any], bool], *, required: bool = True) -> Any:
+        self._known.add(name)
+        if name not in self._options:
+            if required:
+                raise _Bad(f"{self._field}.options.{name} is missing")
+            return None
+        value = self._options[name]
+        if not check(value):
+            raise _Bad(f"{self._field}.options.{name} is not valid")
+        return value
+
+    def done(self) -> None:
+        for name in self._options:
+            if name not in self._known:
+                raise _Bad(f"{name} is not included in the {self._field}.options schema")
+
+
+def _one_of(names: Any) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and value in names
+
+
+def _between(low: int, high: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _precision(options: _Options, most: int = 8) -> dict[str, Any]:
+    kept = {"precision": options.get("precision", _between(0, most))}
+    options.done()
+    return kept
+
+
+def _currency(options: _Options) -> dict[str, Any]:
+    kept = {
+        "precision": options.get("precision", _between(0, 7)),
+        "symbol": options.get("symbol", lambda value: isinstance(value, str) and bool(value)),
+    }
+    options.done()
+    return kept
+
+
+def _checkbox(options: _Options) -> dict[str, Any]:
+    kept = {"icon": options.get("icon", _one_of(_CHECKBOX_ICONS)), "color": options.get("color", _one_of(_BRIGHT))}
+    options.done()
+    return kept
+
+
+def _rating(options: _Options) -> dict[str, Any]:
+    kept = {
+        "icon": options.get("icon", _one_of(_RATING_ICONS)),
+        "color": options.get("color", _one_of(_BRIGHT)),
+        "max": options.get("max", _between(1, 10)),
+    }
+    options.done()
+    return kept
+
+
+def _duration(options: _Options) -> dict[str, Any]:
+    kept = {"durationFormat": options.get("durationFormat", _one_of(_DURATIONS))}
+    options.done()
+    return kept
+
+
+def _select(options: _Options) -> dict[str, Any]:
+    choices = options.get("choices", lambda value: isinstance(value, list))
+    options.done()
+    kept: list[dict[str, Any]] = []
+    for choice in choices:
+        if not isinstance(choice, dict) or not isinstance(choice.get("name"), str) or not choice["name"].strip():
+            raise _Bad("choices have a name")
+        color = choice.get("color")
+        if (color is not None and color not in CHOICE_COLORS) or set(choice) - {"name", "color", "id"}:
+            raise _Bad(f"choice {choice['name']!r} is not valid")
+        name = clean_text(choice["name"])
+        if any(name == other["name"] for other in kept):
+            raise _Bad(f"choice {name!r} stands twice")
+        kept.append(make_choice(name, color, len(kept)))
+    return {"choices": kept}
+
+
+def _date_format(options: _Options) -> dict[str, Any]:
+    told = options.get("dateFormat", lambda value: isinstance(value, dict) and value.get("name") in _DATE_FORMATS)
+    form = _DATE_FORMATS[told["name"]]
+    if told.get("format", form) != form or set(told) - {"name", "format"}:
+        raise _Bad(f"dateFormat {told['name']!r} has the format {form!r}")
+    return {"name": told["name"], "format": form}
+
+
+def _date(options: _Options) -> dict[str, Any]:
+    kept = {"dateFormat": _date_format(options)}
+    options.done()
+    return kept
+
+
+def _date_time(options: _Options) -> dict[str, Any]:
+    date_format = _date_format(options)
+    told = options.get("timeFormat", lambda value: isinstance(value, dict) and value.get("name") in _TIME_FORMATS)
+    zone = options.get("timeZone", _is_zone)
+    options.done()
+    time_format = {"name": told["name"], "format": _TIME_FORMATS[told["name"]]}
+    return {"dateFormat": date_format, "timeFormat": time_format, "timeZone": zone}
+
+
+def _is_zone(value: Any) -> bool:
+    """`utc`, `client` or an IANA name; `UTC` in capitals is refused [L]."""
+    if value in ("utc", "client"):
+        return True
+    if not isinstance(value, str) or value == "UTC" or not value:
+        return False
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+_RULES: dict[str, Callable[[_Options], dict[str, Any]]] = {
+    "number": _precision,
+    "percent": _precision,
+    "currency": _currency,
+    "checkbox": _checkbox,
+    "rating": _rating,
+    "duration": _duration,
+    "singleSelect": _select,
+    "multipleSelects": _select,
+    "date": _date,
+    "dateTime": _date_time,
+}
+
+
+def _linked_options(schema: Schema, base: Base, table: Table, kind: str, options: _Options) -> dict[str, Any]:
+    def is_text(value: Any) -> bool:
+        return isinstance(value, str)
+
+    if kind == "formula":
+        kept = {"formula": keep_formula(table, options.get("formula", is_text))}
+        options.done()
+        return kept
+    if kind == "multipleRecordLinks":
+        target = options.get("linkedTableId", lambda value: is_text(value) and any(value == t.id for t in base.tables))
+        linked = schema.tables[target]
+        view = options.get(
+            "viewIdForRecordSelection", lambda value: is_text(value) and bool(linked.view(value)), required=False
+        )
+        options.done()
+        shown = {"viewIdForRecordSelection": view} if view else {}
+        return {"linkedTableId": target, "isReversed": False, "prefersSingleRecordLink": False, **shown}
+    link = table.by_id.get(options.get("recordLinkFieldId", lambda value: is_text(value) and value in table.by_id))
+    if link is None or not link.is_link:
+        raise _Bad("recordLinkFieldId is not a link of this table")
+    linked = schema.tables[link.linked_table]
+    kept = {
+        "recordLinkFieldId": link.id,
+        "fieldIdInLinkedTable": options.get(
+            "fieldIdInLinkedTable", lambda value: is_text(value) and value in linked.by_id
+        ),
+    }
+    if kind == "rollup":
+        kept["formula"] = options.get("formula", is_text)
+        check_aggregation(kept["formula"])
+    options.done()
+    return kept
+
+
+def keep_formula(table: Table, text: str) -> str:
+    """A formula with its fields by id, as the schema keeps it. Raises `_Bad` for one that cannot be read."""
+    try:
+        formula = parse(text)
+        formula.bind(lambda name: found.id if (found := table.loosely(name)) else None)
+    except FormulaError as error:
+        raise _Bad(error.message) from None
+    return formula.rewrite(lambda name: found.id if (found := table.loosely(name)) else name)
+
+
+def check_aggregation(text: str) -> None:
+    """Raise `_Bad` for a rollup formula that cannot be read; it knows the one name `values`."""
+    try:
+        parse(text).bind(lambda name: name if name.lower() == "values" else None)
+    except FormulaError as error:
+        raise _Bad(error.message) from None
+
+
+def changed_formula(table: Table, field: Field, text: Any) -> str:
+    """The formula of a formula field that is to change. Raises Refusal 422."""
+    if not isinstance(text, str):
+        raise refuse_options(table.name, field.name, f"{field.name}.options.formula is missing")
+    try:
+        return keep_formula(table, text)
+    except _Bad as problem:
+        raise refuse_options(table.name, field.name, str(problem)) from None
+
+
+# ---------------------------------------------------------------------- what the schema shows
+
+
+def show_options(schema: Schema, field: Field) -> dict[str, Any] | None:
+    """A field's options as the Meta API gives them; None where the type has none."""
+    options = dict(field.options or {})
+    table = schema.tables[field.table_id]
+    link = table.by_id.get(options.get("recordLinkFieldId", ""))
+    match field.type:
+        case "singleCollaborator" | "multipleCollaborators" | "createdBy" | "lastModifiedBy" | "autoNumber":
+            return {} if field.type.endswith(("Collaborator", "Collaborators")) else None
+        case "formula":
+            names = _names(options["formula"])
+            valid = names is not None and all(table.loosely(name) for name in names)
+            options |= {
+                "isValid": valid,
+                "referencedFieldIds": [table.loosely(name).id for name in names or ()] if valid else [],  # type: ignore[union-attr]
+                "result": _result(schema, field) if valid else None,
+            }
+        case "rollup":
+            options.pop("formula", None)  # the aggregation is not exposed
+            options |= {
+                "isValid": link is not None,
+                "referencedFieldIds": [link.id] if link else [],
+                "result": _result(schema, field) if link else None,
+            }
+        case "multipleLookupValues":
+            target = schema.fields.get(options["fieldIdInLinkedTable"])
+            options |= {
+                "isValid": link is not None and target is not None,
+                "result": None if target is None else _shape(schema, target),
+            }
+        case "count":
+            options["isValid"] = link is not None
+        case "createdTime":
+            options.setdefault("result", dict(_DATE_TIME_RESULT))
+        case "lastModifiedTime":
+            options.setdefault("result", dict(_DATE_TIME_RESULT))
+            options |= {"isValid": True, "referencedFieldIds": options.get("referencedFieldIds") or []}
+        case "button" | "aiText" | "externalSyncSource":
+            options.pop("label", None)
+            options.pop("url", None)
+    return options or None
+
+
+_DATE_TIME_RESULT = {
+    "type": "dateTime",
+    "options": {
+        "dateFormat": {"name": "local", "format": "l"},
+        "timeFormat": {"name": "12hour", "format": "h:mma"},
+        "timeZone": "client",
+    },
+}
+_RESULTS: dict[str, dict[str, Any]] = {
+    "number": {"type": "number", "options": {"precision": 1}},
+    "dateTime": _DATE_TIME_RESULT,
+    "date": {"type": "date", "options": {"dateFormat": {"name": "local", "format": "l"}}},
+    "checkbox": {"type": "checkbox", "options": {"icon": "check", "color": "greenBright"}},
+    "singleLineText": {"type": "singleLineText"},
+}
+
+
+def _names(text: str) -> tuple[str, ...] | None:
+    try:
+        return parse(text).names
+    except FormulaError:
+        return None
+
+
+def _result(schema: Schema, field: Field, depth: int = 0) -> dict[str, Any] | None:
+    """The `result` of a formula or rollup: best effort, as types are inferred from the formula alone."""
+    return _RESULTS[_kind(schema, field, depth)]
+
+
+def _kind(schema: Schema, field: Field, depth: int = 0) -> str:
+    table = schema.tables[field.table_id]
+    if field.type in NUMBER_TYPES or field.type in ("count", "autoNumber"):
+        return "number"
+    if field.type in ("date", "dateTime", "checkbox"):
+        return field.type
+    if field.type in ("createdTime", "lastModifiedTime"):
+        return str((field.option("result") or {}).get("type", "dateTime"))
+    if depth > 10:
+        return "singleLineText"
+    try:
+        if field.type == "formula":
+            program = parse(field.option("formula")).bind(
+                lambda name: found.id if (found := table.loosely(name)) else None
+            )
+            return program.result(lambda one: _kind(schema, table.by_id[one], depth + 1))
+        if field.type == "rollup":
+            target = schema.fields[field.option("fieldIdInLinkedTable")]
+            program = parse(field.option("formula") or "ARRAYJOIN(values)").bind(lambda name: name)
+            return program.result(lambda _: _kind(schema, target, depth + 1))
+    except (FormulaError, KeyError):
+        pass
+    return "singleLineText"
+
+
+def _shape(schema: Schema, target: Field) -> dict[str, Any]:
+    """A looked-up field's type and options."""
+    options = show_options(schema, target)
+    return {"type": target.type, **({"options": options} if options is not None else {})}

@@ -1,0 +1,223 @@
+"""What one transaction changed, and how a webhook that watches the base is told of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sandbox.airtable.reading import RowView
+from sandbox.clock import from_epoch_ms, iso
+
+if TYPE_CHECKING:
+    from sandbox.airtable.engine import Engine
+    from sandbox.airtable.reading import Reader
+    from sandbox.airtable.records import Record
+    from sandbox.airtable.schema import Base, Field, Table
+
+
+class Journal:
+    """Notes changes while a transaction runs; costs nothing while no webhook watches the base (`active`)."""
+
+    def __init__(self, engine: Engine, base: Base, *, active: bool) -> None:
+        self._engine = engine
+        self.base = base
+        self.active = active
+        self._created: dict[int, Table] = {}
+        self._changed: dict[int, set[str]] = {}
+        self._previous: dict[int, dict[str, Any]] = {}
+        self._destroyed: dict[str, list[str]] = {}
+        self._fields: list[tuple[Field, dict[str, Any] | None]] = []
+        self._tables: list[tuple[Table, dict[str, Any] | None]] = []
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing changed."""
+        return not (self._created or self._changed or self._destroyed or self._fields or self._tables)
+
+    # ------------------------------------------------------------------ records
+
+    def created(self, record: Record) -> None:
+        """A record came."""
+        if self.active:
+            self._created[record.seq] = record.table
+
+    def before(self, record: Record) -> None:
+        """A record is about to change: remember its cells as they are, the first time."""
+        if self.active and record.seq not in self._previous:
+            self._previous[record.seq] = self._cells(self._engine.reader(), record)
+
+    def before_linked(self, seqs: set[int], inverse: Field) -> None:
+        """The inverse cells of a link are about to change."""
+        for record in self._engine.records.by_seqs(seqs).values():
+            self.before(record)
+            self._changed.setdefault(record.seq, set()).add(inverse.id)
+
+    def changed(self, record: Record, field_ids: list[str]) -> None:
+        """Cells of a record changed."""
+        if self.active:
+            self._changed.setdefault(record.seq, set()).update(field_ids)
+
+    def destroyed(self, record: Record) -> None:
+        """A record is about to go."""
+        if not self.active:
+            return
+        for seq, field_id in list(self._engine.records.referring(record)):
+            self.before_linked({seq}, self._engine.schema.fields[field_id])
+        self._destroyed.setdefault(record.table.id, []).append(record.id)
+        self._changed.pop(record.seq, None)
+        self._created.pop(record.seq, None)
+
+    # ------------------------------------------------------------------ schema
+
+    def field(self, field: Field, previous: dict[str, Any] | None = None) -> None:
+        """A field came, or changed from `previous` (`{name, type}`)."""
+        if self.active:
+            self._fields.append((field, previous))
+
+    def table(self, table: Table, previous: dict[str, Any] | None = None) -> None:
+        """A table came, or changed from `previous` (`{name, description}`)."""
+        if self.active:
+            self._tables.append((table, previous))
+
+    # ------------------------------------------------------------------ what a webhook is told
+
+    def payload_for(self, options: dict[str, Any]) -> dict[str, Any] | None:
+        """The payload's `changedTablesById` and `createdTablesById` for a webhook's options; None for nothing."""
+        filters = options["filters"]
+        kinds, changes = set(filters["dataTypes"]), set(filters.get("changeTypes") or ("add", "remove", "update"))
+        sources = filters.get("fromSources") or ["publicApi"]
+        if "publicApi" not in sources:
+            return None
+        tables: dict[str, dict[str, Any]] = {}
+        if "tableData" in kinds:
+            self._data(tables, filters, options.get("includes") or {}, changes)
+        created: dict[str, Any] = {}
+        if "tableMetadata" in kinds:
+            for table, previous in self._tables:
+                if previous is None and "add" in changes:
+                    created[table.id] = {
+                        "metadata": _table_info(table),
+                        "fieldsById": {one.id: _field_info(one) for one in table.fields},
+                        "recordsById": {},
+                    }
+                elif previous is not None and "update" in changes:
+                    tables.setdefault(table.id, {})["changedMetadata"] = {
+                        "current": _table_info(table),
+                        "previous": previous,
+                    }
+        if "tableFields" in kinds:
+            self._schemas(tables, created, filters, options.get("includes") or {}, changes)
+        scope = filters.get("recordChangeScope")
+        if scope:
+            tables = {one: told for one, told in tables.items() if one == scope or self._shows(one, scope)}
+        payload: dict[str, Any] = {}
+        if tables:
+            payload["changedTablesById"] = tables
+        if created:
+            payload["createdTablesById"] = created
+        return payload or None
+
+    def _shows(self, table_id: str, view: str) -> bool:
+        return self._engine.schema.tables[table_id].view(view) is not None
+
+    def _schemas(
+        self,
+        tables: dict[str, dict[str, Any]],
+        created: dict[str, Any],
+        filters: dict[str, Any],
+        includes: dict[str, Any],
+        changes: set[str],
+    ) -> None:
+        watched = filters.get("watchSchemasOfFieldIds")
+        for field, previous in self._fields:
+            if field.table_id in created or (watched and field.id not in watched):
+                continue
+            if previous is None and "add" in changes:
+                told = tables.setdefault(field.table_id, {}).setdefault("createdFieldsById", {})
+                told[field.id] = _field_info(field)
+            elif previous is not None and "update" in changes:
+                told = tables.setdefault(field.table_id, {}).setdefault("changedFieldsById", {})
+                told[field.id] = {"current": _field_info(field)}
+                if includes.get("includePreviousFieldDefinitions"):
+                    told[field.id]["previous"] = previous
+
+    def _data(
+        self,
+        tables: dict[str, dict[str, Any]],
+        filters: dict[str, Any],
+        includes: dict[str, Any],
+        changes: set[str],
+    ) -> None:
+        reader = self._engine.reader()
+        watched = set(filters.get("watchDataInFieldIds") or ())
+        records = self._engine.records.by_seqs([*self._created, *self._changed])
+        for record in records.values():
+            told = tables.get(record.table.id, {})
+            cells = self._cells(reader, record)
+            if record.seq in self._created:
+                if "add" in changes:
+                    told.setdefault("createdRecordsById", {})[record.id] = {
+                        "createdTime": iso(from_epoch_ms(record.created)),
+                        "cellValuesByFieldId": cells,
+                    }
+            elif "update" in changes:
+                which = self._changed[record.seq] & watched if watched else self._changed[record.seq]
+                if which:
+                    told.setdefault("changedRecordsById", {})[record.id] = self._change(record, cells, which, includes)
+            if told:
+                tables[record.table.id] = told
+        if "remove" in changes:
+            for table_id, record_ids in self._destroyed.items():
+                tables.setdefault(table_id, {})["destroyedRecordIds"] = record_ids
+
+    def _change(
+        self, record: Record, cells: dict[str, Any], which: set[str], includes: dict[str, Any]
+    ) -> dict[str, Any]:
+        told = {"current": {"cellValuesByFieldId": {one: cells.get(one) for one in sorted(which)}}}
+        before = self._previous.get(record.seq, {})
+        if includes.get("includePreviousCellValues"):
+            told["previous"] = {"cellValuesByFieldId": {one: before.get(one) for one in sorted(which)}}
+        also = includes.get("includeCellValuesInFieldIds")
+        if also:
+            shown = {one: value for one, value in cells.items() if one not in which and (also == "all" or one in also)}
+            told["unchanged"] = {"cellValuesByFieldId": shown}
+        return told
+
+    def _cells(self, reader: Reader, record: Record) -> dict[str, Any]:
+        """A record's cells in cell format V2: selects and links as objects, lookups by linked record."""
+        row = RowView(reader, record)
+        shown = {field.id: _v2(reader, record, field, row.shown(field)) for field in record.table.fields}
+        return {one: value for one, value in shown.items() if value not in (None, [], "")}
+
+
+def _v2(reader: Reader, record: Record, field: Field, value: Any) -> Any:
+    if value in (None, []):
+        return None
+    match field.type:
+        case "singleSelect":
+            return _choice(field, value)
+        case "multipleSelects":
+            return [_choice(field, one) for one in value]
+        case "multipleRecordLinks":
+            return [{"id": one.id, "name": reader.name_of(one)} for one in reader.linked(record.links[field.id])]
+        case "multipleLookupValues":
+            link = field.option("recordLinkFieldId")
+            values: dict[str, list[Any]] = {}
+            for other in reader.linked(record.links.get(link, ())):
+                target = other.table.by_id[field.option("fieldIdInLinkedTable")]
+                cell = _v2(reader, other, target, RowView(reader, other).shown(target))
+                values[other.id] = cell if isinstance(cell, list) else [] if cell is None else [cell]
+            return {"valuesByLinkedRecordId": values, "linkedRecordIds": list(values)}
+        case _:
+            return value
+
+
+def _choice(field: Field, name: str) -> dict[str, Any]:
+    return next(choice for choice in field.option("choices") if choice["name"] == name)
+
+
+def _table_info(table: Table) -> dict[str, Any]:
+    return {"name": table.name, "description": table.description}
+
+
+def _field_info(field: Field) -> dict[str, Any]:
+    return {"name": field.name, "type": field.type}

@@ -1,0 +1,227 @@
+"""The Meta API: bases, tables and fields, shown, created and changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sandbox.airtable.errors import Refusal, failed_state_check, invalid_request, model_not_found
+from sandbox.airtable.field_options import (
+    PRIMARY_TYPES,
+    changed_formula,
+    check_options,
+    refuse_options,
+    show_options,
+)
+from sandbox.web import clean_text
+
+if TYPE_CHECKING:
+    from sandbox.airtable.engine import Engine
+    from sandbox.airtable.journal import Journal
+    from sandbox.airtable.schema import Base, Field, Schema, Table
+
+TABLES_PER_BASE = 1_000
+FIELDS_PER_TABLE = 500
+DESCRIPTION_LIMIT = 20_000  # characters
+NAME_LIMIT = 255  # characters; the real bound is not published
+
+
+def show_field(schema: Schema, field: Field) -> dict[str, Any]:
+    """`{id, name, type, description?, options?}`."""
+    options = show_options(schema, field)
+    return {
+        "type": field.type,
+        **({"options": options} if options is not None else {}),
+        "id": field.id,
+        "name": field.name,
+        **({"description": field.description} if field.description else {}),
+    }
+
+
+def show_table(schema: Schema, table: Table, *, visible_fields: bool = False) -> dict[str, Any]:
+    """`{id, name, description?, primaryFieldId, fields, views}`."""
+    every = {"visibleFieldIds": [field.id for field in table.fields]} if visible_fields else {}
+    return {
+        "id": table.id,
+        "name": table.name,
+        **({"description": table.description} if table.description else {}),
+        "primaryFieldId": table.primary_id,
+        "fields": [show_field(schema, field) for field in table.fields],
+        "views": [view | (every if view["type"] == "grid" else {}) for view in table.views],
+    }
+
+
+def create_base(engine: Engine, body: Any) -> dict[str, Any]:
+    """`POST /meta/bases`: `{"id", "tables"}`. Raises Refusal."""
+    if not isinstance(body, dict):
+        raise invalid_request()
+    name, workspace, tables = body.get("name"), body.get("workspaceId"), body.get("tables")
+    if not isinstance(workspace, str) or not workspace:
+        raise Refusal(422, "INVALID_REQUEST", "Server error")
+    if not isinstance(name, str) or not name.strip() or not isinstance(tables, list) or not tables:
+        raise invalid_request()
+    if workspace not in engine.workspaces():
+        raise Refusal(404, "MODEL_ID_NOT_FOUND", "Could not find workspace")
+    base = engine.schema.add_base(clean_text(name), workspace)
+    journal = engine.webhooks.journal(base, engine)
+    for one in tables:
+        create_table(engine, base, one, journal)
+    return {"id": base.id, "tables": [show_table(engine.schema, table) for table in base.tables]}
+
+
+def create_table(engine: Engine, base: Base, body: Any, journal: Journal) -> Table:
+    """A table from `{name, description?, fields}`; the first field is the primary one. Raises Refusal."""
+    if not isinstance(body, dict):
+        raise invalid_request()
+    fields = body.get("fields")
+    if not isinstance(fields, list) or not fields or not all(isinstance(one, dict) for one in fields):
+        raise invalid_request()
+    name = _table_name(base, body.get("name"))
+    if len(base.tables) >= TABLES_PER_BASE or len(fields) > FIELDS_PER_TABLE:
+        raise failed_state_check()
+    table = engine.schema.add_table(base, name, _description(body))
+    for position, one in enumerate(fields):
+        made = create_field(engine, base, table, one, None)
+        if position == 0 and made.type not in PRIMARY_TYPES:
+            raise refuse_options(table.name, made.name, f"{made.type} is not a supported primary field type")
+    journal.table(table)
+    return table
+
+
+def create_field(engine: Engine, base: Base, table: Table, body: Any, journal: Journal | None) -> Field:
+    """A field from `{name, type, description?, options?}`; a link brings its inverse along. Raises Refusal."""
+    if not isinstance(body, dict) or not isinstance(body.get("type"), str):
+        raise invalid_request()
+    name = _field_name(table, body.get("name"))
+    if len(table.fields) >= FIELDS_PER_TABLE:
+        raise failed_state_check()
+    options = check_options(engine.schema, base, table, name, body["type"], body.get("options"))
+    field = engine.schema.add_field(table, name, body["type"], options, _description(body))
+    if field.is_link:
+        add_inverse(engine.schema, field)
+    if journal is not None:
+        journal.field(field)
+    return field
+
+
+def add_inverse(schema: Schema, field: Field, name: str | None = None, field_id: str | None = None) -> Field | None:
+    """The other face of a link, in the linked table, named after the link's own table.
+
+    A link to its own table gets none, as in the service's own interface.
+    """
+    table, linked = schema.tables[field.table_id], schema.tables[field.linked_table]
+    if linked.id == table.id:
+        return None
+    options = {
+        "linkedTableId": table.id,
+        "isReversed": False,
+        "prefersSingleRecordLink": False,
+        "inverseLinkFieldId": field.id,
+    }
+    free = name or table.name
+    number = 2
+    while linked.loosely(free):
+        free = f"{name or table.name} {number}"
+        number += 1
+    inverse = schema.add_field(linked, free, "multipleRecordLinks", options, field_id=field_id)
+    (field.options or {})["inverseLinkFieldId"] = inverse.id
+    schema.save_field(field)
+    return inverse
+
+
+def change_table(engine: Engine, base: Base, table: Table, body: Any, journal: Journal) -> None:
+    """`PATCH` of a table's `name` and `description`. Raises Refusal."""
+    if not isinstance(body, dict) or set(body) - {"name", "description", "dateDependencySettings"}:
+        raise invalid_request()
+    previous = {"name": table.name, "description": table.description}
+    if "name" in body and body["name"] != table.name:
+        table.name = _table_name(base, body["name"], table)
+    if "description" in body:
+        table.description = _description(body)
+    engine.schema.save_table(table)
+    journal.table(table, previous)
+
+
+def change_field(engine: Engine, table: Table, field: Field, body: Any, journal: Journal) -> None:
+    """`PATCH` of a field's `name`, `description` and, for a formula, `options.formula`. Raises Refusal."""
+    if not isinstance(body, dict) or set(body) - {"name", "description", "options"} or not body:
+        raise invalid_request()
+    previous = {"name": field.name, "type": field.type}
+    if "options" in body:
+        told = body["options"]
+        if field.type != "formula" or not isinstance(told, dict) or set(told) != {"formula"}:
+            raise invalid_request()
+        field.options = (field.options or {}) | {"formula": changed_formula(table, field, told["formula"])}
+    if "name" in body and body["name"] != field.name:
+        field.name = _field_name(table, body["name"], field)
+    if "description" in body:
+        field.description = _description(body)
+    engine.schema.save_field(field)
+    journal.field(field, previous)
+
+
+def show_base(engine: Engine, base: Base, include: list[str]) -> dict[str, Any]:
+    """`GET /meta/bases/{id}`: who may do what in the base."""
+    created = "2026-01-01T00:00:00.000Z"
+    shown: dict[str, Any] = {
+        "id": base.id,
+        "name": base.name,
+        "createdTime": created,
+        "permissionLevel": "create",
+        "workspaceId": base.workspace,
+    }
+    if "collaborators" in include:
+        people = [
+            {
+                "userId": user["id"],
+                "email": user["email"],
+                "permissionLevel": "create",
+                "createdTime": created,
+                "grantedByUserId": engine.users.owner["id"],
+            }
+            for user in engine.users.everyone()
+        ]
+        shown["individualCollaborators"] = {"baseCollaborators": people, "workspaceCollaborators": []}
+        shown["groupCollaborators"] = {"baseCollaborators": [], "workspaceCollaborators": []}
+    if "inviteLinks" in include:
+        shown["inviteLinks"] = {"baseInviteLinks": [], "workspaceInviteLinks": []}
+    if "interfaces" in include:
+        shown["interfaces"] = {}
+    return shown
+
+
+def find_table(base: Base, key: str) -> Table:
+    """A table by id or name. Raises Refusal 403."""
+    table = base.table(key)
+    if table is None:
+        raise model_not_found()
+    return table
+
+
+def _table_name(base: Base, told: Any, renamed: Table | None = None) -> str:
+    if not isinstance(told, str) or not told.strip() or len(told) > NAME_LIMIT:
+        raise invalid_request()
+    name = clean_text(told)
+    if any(one is not renamed and one.name.casefold() == name.casefold() for one in base.tables):
+        raise Refusal(422, "DUPLICATE_TABLE_NAME", "Cannot create more than one table with the same name")
+    return name
+
+
+def _field_name(table: Table, told: Any, renamed: Field | None = None) -> str:
+    if told is not None and not isinstance(told, str):
+        raise invalid_request()
+    name = clean_text(told or "")
+    taken = any(one is not renamed and one.name.casefold() == name.casefold() for one in table.fields)
+    if not name.strip() or taken:
+        raise Refusal(422, "DUPLICATE_OR_EMPTY_FIELD_NAME", "Field names cannot be empty or stand twice in a table")
+    if len(name) > NAME_LIMIT:
+        raise invalid_request()
+    return name
+
+
+def _description(body: dict[str, Any]) -> str | None:
+    told = body.get("description")
+    if told is None:
+        return None
+    if not isinstance(told, str) or len(told) > DESCRIPTION_LIMIT:
+        raise invalid_request()
+    return clean_text(told) or None

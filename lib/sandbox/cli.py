@@ -1,0 +1,125 @@
+"""`sandbox serve`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sandbox.settings import PLANS, Settings
+
+
+class _Rate(click.ParamType):  # type: ignore[type-arg]
+    name = "5|N|off"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
+        if value == "off":
+            return None
+        try:
+            rate = float(value)
+        except ValueError:
+            rate = 0
+        if rate <= 0:
+            self.fail(f"{value!r} is neither a positive number nor 'off'", param, ctx)
+        return rate
+
+
+class _Latency(click.ParamType):  # type: ignore[type-arg]
+    name = "MEAN,JITTER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            mean, _, jitter = str(value).partition(",")
+            pair = float(mean), float(jitter or 0)
+        except ValueError:
+            pair = (-1.0, 0.0)
+        if min(pair) < 0:
+            self.fail(f"{value!r} is not MEAN or MEAN,JITTER in milliseconds", param, ctx)
+        return pair
+
+
+@click.group()
+def main() -> None:
+    """A Wix Data and an Airtable to rehearse on."""
+
+
+@main.command()
+@click.option("--port", default=8787, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free one.")
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Keep all state here (SQLite).")
+@click.option(
+    "--seed", "seeds", multiple=True, type=click.Path(dir_okay=False, path_type=Path), help="A base to create."
+)
+@click.option(
+    "--site", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder of <Collection>.jsonl."
+)
+@click.option(
+    "--requests-per-second",
+    "rate",
+    type=_Rate(),
+    default="5",
+    show_default=True,
+    help="Per base; off turns off every limit that counts requests.",
+)
+@click.option("--penalty", default=30.0, show_default=True, help="Seconds of lock-out after a 429.")
+@click.option("--plan", default="team", show_default=True, type=click.Choice(list(PLANS)))
+@click.option("--latency", type=_Latency(), default="0,0", show_default=True, help="Milliseconds added to each answer.")
+@click.option("--stale-reads", default=0.0, show_default=True, help="Milliseconds of Wix writes a read may miss.")
+@click.option("--fetch-loopback", is_flag=True, help="Let attachments and webhook pings reach this machine.")
+@click.option("--token", "tokens", multiple=True, help="A credential that is let in; without it any is.")
+@click.option("--single-429-body", is_flag=True, help="Answer 429 in the documented form, not the one on the wire.")
+@click.option("--no-wix-data-rights", is_flag=True, help="The Wix key has only what ANYONE has.")
+def serve(
+    port: int,
+    data: Path | None,
+    seeds: tuple[Path, ...],
+    site: Path | None,
+    rate: float | None,
+    penalty: float,
+    plan: str,
+    latency: tuple[float, float],
+    stale_reads: float,
+    fetch_loopback: bool,
+    tokens: tuple[str, ...],
+    single_429_body: bool,
+    no_wix_data_rights: bool,
+) -> None:
+    """Serve both web APIs on 127.0.0.1 until Ctrl-C."""
+    from sandbox.box import assemble
+    from sandbox.server import HOST, PortTaken, bind, make_server
+    from sandbox.store import StoreInUse
+    from sandbox.world import World
+
+    try:
+        settings = Settings(
+            requests_per_second=rate,
+            penalty=penalty,
+            plan=plan,
+            latency=latency,
+            stale_reads=stale_reads,
+            fetch_loopback=fetch_loopback,
+            tokens=frozenset(tokens),
+            single_429_body=single_429_body,
+            wix_data_rights=not no_wix_data_rights,
+            data=data,
+        )
+        listener = bind(port)
+        world = World(settings)
+        world.base_url = f"http://{HOST}:{listener.getsockname()[1]}"
+        app = assemble(world, seeds, site)
+    except (ValueError, PortTaken, StoreInUse, OSError) as problem:
+        raise click.ClickException(str(problem)) from None
+    click.echo(
+        f"Airtable    {world.base_url}   (endpoint_url; the API is under /v0)\n"
+        f"Wix Data    {world.base_url}   (for https://www.wixapis.com)\n"
+        f"token       {world.token}\n"
+        f"Wix key     {world.wix_key}\n"
+        f"site id     {world.site_id}\n"
+        f"state       {data if data is not None else 'in memory'}"
+    )
+    sys.stdout.flush()
+    make_server(app).run(sockets=[listener])
+    world.store.close()
