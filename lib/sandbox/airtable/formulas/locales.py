@@ -25,7 +25,7 @@ class Locale:
     relative: Mapping[str, str]
 
 
-def _english_ordinal(number: int, unit: str) -> str:  # noqa: ARG001 - French needs the unit
+def _english_ordinal(number: int, unit: str) -> str:
     if number % 100 in (11, 12, 13):
         return f"{number}th"
     return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"

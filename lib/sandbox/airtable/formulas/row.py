@@ -35,3 +35,6 @@ class Row(Protocol):
 
 Run: TypeAlias = "Callable[[Row], Value]"
 """A compiled expression; may raise FaultError."""
+
+MANY = 1_000_000
+"""Stands for "any number of arguments"."""

@@ -243,14 +243,18 @@ def _sign(left: float | str, right: float | str) -> int:
     return (left > right) - (left < right)  # type: ignore[operator]
 
 
-def to_cell(value: Value) -> object:
+def to_cell(value: Value, kind: str | None = None) -> object:
     """The value as the API shows it in JSON (airtable_api facts, section 2).
 
     Integral floats become int, NaN and infinities `{"specialValue": …}`, faults `{"error": "#ERROR!"}`, moments ISO
     text, dates `YYYY-MM-DD`, booleans 1 and 0 (the choice for [?]), lists element by element, blank None.
+    `kind` is the formula's type as Program.result tells it: a number in a formula of text is shown as text, and a 0 as
+    blank (community.airtable.com 10264).
     """
     if value is None or isinstance(value, str):
         return value
+    if kind == "singleLineText" and isinstance(value, int | float):
+        return to_text(value) if value else None
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, int):

@@ -53,6 +53,19 @@ def test_values_as_text_and_as_cells(value, text, cell):
     assert json.dumps(to_cell(value)) == json.dumps(cell)
 
 
+def test_numbers_in_a_formula_of_text_are_text_and_zero_is_blank():
+    assert [to_cell(value, "singleLineText") for value in (1.0, 2.5, 0.0, False, True, "a", None)] == [
+        "1",
+        "2.5",
+        None,
+        None,
+        "1",
+        "a",
+        None,
+    ]
+    assert to_cell(0.0, "number") == 0
+
+
 KINDS = {
     "N": "number",
     "T": "singleLineText",

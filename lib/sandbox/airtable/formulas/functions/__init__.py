@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox.airtable.formulas.functions import arrays, calendar, dates, logic, numeric, patterns, records, text
+from sandbox.airtable.formulas.row import MANY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,4 +30,4 @@ FORMS: dict[str, tuple[Callable[[list[Run]], Run], int, int]] = {**logic.FORMS, 
 _ENTRIES: list[tuple[str, tuple[Any, int, int]]] = [*FUNCTIONS.items(), *FORMS.items()]
 SIGNATURES: dict[str, tuple[int, int]] = {name: (least, most) for name, (_, least, most) in _ENTRIES}
 # its arguments are the fields themselves, not their values: the compiler sees to it
-SIGNATURES["LAST_MODIFIED_TIME"] = (0, logic.MANY)
+SIGNATURES["LAST_MODIFIED_TIME"] = (0, MANY)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.airtable.formulas.values import MOST_ELEMENTS, FaultError, Value, checked, text_of, to_whole
+from sandbox.airtable.formulas.row import MANY
+from sandbox.airtable.formulas.values import (
+    MOST_CHARACTERS,
+    MOST_ELEMENTS,
+    FaultError,
+    Value,
+    checked,
+    text_of,
+    to_whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_MANY = 1_000_000
 
 
 def flattened(values: tuple[Value, ...] | list[Value]) -> list[Value]:
@@ -34,8 +41,6 @@ def elements(value: Value) -> list[Value]:
 
 def joined(texts: list[str], separator: str) -> str:
     """The texts with the separator between them; raises FaultError, before building it, for too long a result."""
-    from sandbox.airtable.formulas.values import MOST_CHARACTERS
-
     if sum(map(len, texts)) + len(separator) * (len(texts) - 1) > MOST_CHARACTERS:
         raise FaultError
     return separator.join(texts)
@@ -95,12 +100,12 @@ def _count_all(*values: Value) -> Value:
 
 
 FUNCTIONS: dict[str, tuple[Callable[..., Value], int, int]] = {
-    "ARRAYCOMPACT": (_compact, 1, _MANY),
-    "ARRAYFLATTEN": (_flatten, 1, _MANY),
+    "ARRAYCOMPACT": (_compact, 1, MANY),
+    "ARRAYFLATTEN": (_flatten, 1, MANY),
     "ARRAYJOIN": (_join, 1, 2),
     "ARRAYSLICE": (_slice, 2, 3),
-    "ARRAYUNIQUE": (_unique, 1, _MANY),
-    "COUNT": (_count, 1, _MANY),
-    "COUNTA": (_count_filled, 1, _MANY),
-    "COUNTALL": (_count_all, 1, _MANY),
+    "ARRAYUNIQUE": (_unique, 1, MANY),
+    "COUNT": (_count, 1, MANY),
+    "COUNTA": (_count_filled, 1, MANY),
+    "COUNTALL": (_count_all, 1, MANY),
 }

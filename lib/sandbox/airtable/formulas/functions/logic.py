@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from sandbox.airtable.formulas.row import MANY
 from sandbox.airtable.formulas.values import FaultError, Value, equals, truth
 
 if TYPE_CHECKING:
@@ -12,13 +13,10 @@ if TYPE_CHECKING:
 
     from sandbox.airtable.formulas.row import Row, Run
 
-MANY = 1_000_000
-"""Stands for "any number of arguments"."""
-
 
 def always(value: Value) -> Run:
     """Code that has the same value for every row."""
-    return lambda row: value  # noqa: ARG005 - a Run takes the row
+    return lambda row: value
 
 
 _blank = always(None)
@@ -94,7 +92,7 @@ def _switch(arguments: list[Run]) -> Run:
     return run
 
 
-def _fault(row: Row) -> Value:  # noqa: ARG001 - a Run takes the row
+def _fault(row: Row) -> Value:
     raise FaultError
 
 

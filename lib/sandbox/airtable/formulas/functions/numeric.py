@@ -9,12 +9,12 @@ import re
 from typing import TYPE_CHECKING
 
 from sandbox.airtable.formulas.functions.arrays import flattened
+from sandbox.airtable.formulas.row import MANY
 from sandbox.airtable.formulas.values import FaultError, Value, in_utc, text_of, to_number, to_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_MANY = 1_000_000
 _NOT_NUMERIC = re.compile(r"[^0-9.\-]+")
 _NUMERIC = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
 
@@ -186,15 +186,15 @@ def _value(value: Value) -> Value:
 
 FUNCTIONS: dict[str, tuple[Callable[..., Value], int, int]] = {
     "ABS": (_absolute, 1, 1),
-    "AVERAGE": (_average, 1, _MANY),
+    "AVERAGE": (_average, 1, MANY),
     "CEILING": (_to_multiple(math.ceil), 1, 2),
     "EVEN": (_even, 1, 1),
     "EXP": (_exponential, 1, 1),
     "FLOOR": (_to_multiple(math.floor), 1, 2),
     "INT": (_whole, 1, 1),
     "LOG": (_logarithm, 1, 2),
-    "MAX": (_extreme(max, latest=True), 1, _MANY),
-    "MIN": (_extreme(min, latest=False), 1, _MANY),
+    "MAX": (_extreme(max, latest=True), 1, MANY),
+    "MIN": (_extreme(min, latest=False), 1, MANY),
     "MOD": (_remainder, 2, 2),
     "ODD": (_odd, 1, 1),
     "POWER": (_power, 2, 2),
@@ -202,6 +202,6 @@ FUNCTIONS: dict[str, tuple[Callable[..., Value], int, int]] = {
     "ROUNDDOWN": (_scaled(lambda number: float(math.trunc(number))), 1, 2),
     "ROUNDUP": (_scaled(_away), 1, 2),
     "SQRT": (_root, 1, 1),
-    "SUM": (_sum, 1, _MANY),
+    "SUM": (_sum, 1, MANY),
     "VALUE": (_value, 1, 1),
 }

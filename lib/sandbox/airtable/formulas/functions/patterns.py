@@ -11,15 +11,19 @@ from sandbox.airtable.formulas.values import MOST_CHARACTERS, FaultError, Value,
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_PATTERN_BYTES = 8 << 20
+_PATTERN_BYTES = 4 << 20
+"""Most memory one compiled pattern may take; 32 of them are kept, so 128 MB at the very worst."""
+_LONGEST_PATTERN = 20_000
 _REPLACE_SECONDS = 1.0
 """One search is linear, a replacement is one search a match, which `a.*b|a` makes quadratic: so it has a deadline."""
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)
 def _compiled(pattern: str) -> Any:
     import re2  # type: ignore[import-untyped, unused-ignore]
 
+    if len(pattern) > _LONGEST_PATTERN:
+        raise FaultError
     options = re2.Options()
     options.log_errors = False
     options.max_mem = _PATTERN_BYTES

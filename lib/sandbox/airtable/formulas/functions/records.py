@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sandbox.airtable.formulas.values import Value
 
 
-def _today(arguments: list[Run]) -> Run:  # noqa: ARG001 - every form gets its arguments
+def _today(arguments: list[Run]) -> Run:
     """TODAY: midnight UTC of the server's day."""
     return lambda row: row.now.replace(hour=0, minute=0, second=0, microsecond=0)
 

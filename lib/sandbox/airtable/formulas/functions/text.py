@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from sandbox.airtable.formulas.functions.arrays import flattened, joined
+from sandbox.airtable.formulas.row import MANY
 from sandbox.airtable.formulas.values import MOST_CHARACTERS, FaultError, Value, capped, text_of, to_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_MANY = 1_000_000
 
 
 def _found(needle: str, hay: str, start: Value) -> int:
@@ -94,7 +93,7 @@ def _encode_url(text: Value) -> Value:
 
 
 FUNCTIONS: dict[str, tuple[Callable[..., Value], int, int]] = {
-    "CONCATENATE": (_concatenate, 1, _MANY),
+    "CONCATENATE": (_concatenate, 1, MANY),
     "ENCODE_URL_COMPONENT": (_encode_url, 1, 1),
     "EXACT": (lambda left, right: text_of(left) == text_of(right), 2, 2),
     "FIND": (_find, 2, 3),
