@@ -7,7 +7,6 @@ import operator
 from typing import TYPE_CHECKING
 
 from sandbox.airtable.formulas.functions import FORMS, FUNCTIONS
-from sandbox.airtable.formulas.functions.arrays import joined
 from sandbox.airtable.formulas.functions.logic import always, any_of
 from sandbox.airtable.formulas.functions.numeric import divided
 from sandbox.airtable.formulas.nodes import (
@@ -22,6 +21,7 @@ from sandbox.airtable.formulas.nodes import (
 )
 from sandbox.airtable.formulas.parser import FormulaError
 from sandbox.airtable.formulas.values import (
+    MOST_CHARACTERS,
     FaultError,
     FormulaFault,
     Value,
@@ -42,6 +42,7 @@ _ARITHMETIC: dict[str, Callable[[float, float], float]] = {
     "*": operator.mul,
     "/": divided,
 }
+_LONGEST_CONSTANT = 1000
 
 
 def _in_order(fits: Callable[[int, int], bool]) -> Callable[[Value, Value], bool]:
@@ -82,7 +83,7 @@ class Compiler:
                 return (lambda row: -to_number(inner(row))) if signs % 2 else (lambda row: to_number(inner(row)))
             case Concatenation(terms):
                 runs = [self.compile(term) for term in terms]
-                return lambda row: joined([text_of(run(row)) for run in runs], "")
+                return _joined(runs)
             case Arithmetic(first, rest):
                 return self._arithmetic(first, rest)
             case Comparison(first, rest):
@@ -129,7 +130,8 @@ class Compiler:
         if name in FORMS:
             return FORMS[name][0](runs)
         code = _applied(FUNCTIONS[name][0], runs)
-        return _constant(code) if all(isinstance(argument, Literal) for argument in arguments) else code
+        constant = name != "REPT" and all(isinstance(argument, Literal) for argument in arguments)
+        return _constant(code) if constant else code
 
     def _modified_time(self, arguments: list[Node]) -> Run:
         if not all(isinstance(argument, Reference) for argument in arguments):
@@ -223,17 +225,47 @@ def _applied(function: Callable[..., Value], runs: list[Run]) -> Run:
     if len(runs) == 2:
         left, right = runs
         return lambda row: function(left(row), right(row))
-    return lambda row: function(*[run(row) for run in runs])
+    return lambda row: function(*_values(runs, row))
+
+
+def _values(runs: list[Run], row: Row) -> list[Value]:
+    """The arguments; raises FaultError before thousands of long texts fill the memory."""
+    values, size = [], 0
+    for run in runs:
+        value = run(row)
+        if value.__class__ is str:
+            size += len(value)
+            if size > 4 * MOST_CHARACTERS:
+                raise FaultError
+        values.append(value)
+    return values
+
+
+def _joined(runs: list[Run]) -> Run:
+    def run(row: Row) -> Value:
+        pieces, size = [], 0
+        for term in runs:
+            piece = text_of(term(row))
+            size += len(piece)
+            if size > MOST_CHARACTERS:
+                raise FaultError
+            pieces.append(piece)
+        return "".join(pieces)
+
+    return run
 
 
 def _constant(code: Run) -> Run:
-    """The code of a call of literals alone, which never reads the row; one that faults does so at every row."""
+    """The code of a call of literals alone, which never reads the row; one that faults does so at every row.
+
+    Long texts are made anew for each row: thousands of `REPT('ab', 400000)` would fill the memory.
+    """
     nowhere: Row = None  # type: ignore[assignment]
     try:
         value = code(nowhere)
     except (FaultError, ArithmeticError, ValueError):
         return code
-    return always(value)
+    return code if isinstance(value, str) and len(value) > _LONGEST_CONSTANT else always(value)
 
 
 def is_true(value: Value) -> bool:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from lark import Token
 
-MOST_TEXT = 300_000
+MOST_TEXT = 200_000
 """Longest formula in characters; a guard of the sandbox, Airtable publishes none."""
 DEEPEST = 100
 """Most calls and operators inside each other; parentheses alone do not count. A guard of the sandbox."""

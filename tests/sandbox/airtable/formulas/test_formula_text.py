@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from sandbox.airtable.formulas import FAULT
@@ -107,6 +109,18 @@ def test_text_functions(evaluate, formula, fields, expected):
 def test_every_text_function_has_its_cases(cases_by_function):
     counted = cases_by_function(CASES)
     assert {name for name in (*text.FUNCTIONS, *patterns.FUNCTIONS) if counted[name] < 3} == set()
+
+
+@pytest.mark.parametrize("start", ["", "CONCATENATE(", "SUM("])
+def test_thousands_of_long_texts_do_not_fill_the_memory(evaluate, start):
+    terms = ["REPT('ab',400000)", "SUBSTITUTE('xxxxxxxxxx', 'x', {x})"] * 500
+    formula = (start + ",".join(terms) + ")") if start else "&".join(terms)
+    tracemalloc.start()
+    try:
+        assert evaluate(formula, {"x": "x" * 50_000}) == FAULT
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_quadratic_replacement_ends(evaluate):
