@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from sandbox.airtable.attachments import Attachments
 from sandbox.airtable.comments import Comments
 from sandbox.airtable.errors import Refusal, failed_state_check, model_not_found, not_found
-from sandbox.airtable.reading import Programs, Reader
+from sandbox.airtable.programs import Programs
+from sandbox.airtable.reading import Reader
 from sandbox.airtable.records import Records
 from sandbox.airtable.schema import Base, Schema, Table
 from sandbox.airtable.users import Users

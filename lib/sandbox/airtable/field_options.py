@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sandbox.airtable.errors import Refusal
 from sandbox.airtable.formulas import FormulaError, parse
-from sandbox.airtable.schema import CHOICE_COLORS, FIELD_TYPES, NUMBER_TYPES, make_choice
+from sandbox.airtable.programs import kind_of
+from sandbox.airtable.schema import CHOICE_COLORS, FIELD_TYPES, make_choice
 from sandbox.web import clean_text
 
 if TYPE_CHECKING:
@@ -376,34 +377,9 @@ def _names(text: str) -> tuple[str, ...] | None:
         return None
 
 
-def _result(schema: Schema, field: Field, depth: int = 0) -> dict[str, Any] | None:
+def _result(schema: Schema, field: Field) -> dict[str, Any] | None:
     """The `result` of a formula or rollup: best effort, as types are inferred from the formula alone."""
-    return _RESULTS[_kind(schema, field, depth)]
-
-
-def _kind(schema: Schema, field: Field, depth: int = 0) -> str:
-    table = schema.tables[field.table_id]
-    if field.type in NUMBER_TYPES or field.type in ("count", "autoNumber"):
-        return "number"
-    if field.type in ("date", "dateTime", "checkbox"):
-        return field.type
-    if field.type in ("createdTime", "lastModifiedTime"):
-        return str((field.option("result") or {}).get("type", "dateTime"))
-    if depth > 10:
-        return "singleLineText"
-    try:
-        if field.type == "formula":
-            program = parse(field.option("formula")).bind(
-                lambda name: found.id if (found := table.loosely(name)) else None
-            )
-            return program.result(lambda one: _kind(schema, table.by_id[one], depth + 1))
-        if field.type == "rollup":
-            target = schema.fields[field.option("fieldIdInLinkedTable")]
-            program = parse(field.option("formula") or "ARRAYJOIN(values)").bind(lambda name: name)
-            return program.result(lambda _: _kind(schema, target, depth + 1))
-    except (FormulaError, KeyError):
-        pass
-    return "singleLineText"
+    return _RESULTS[kind_of(schema, field)]
 
 
 def _shape(schema: Schema, target: Field) -> dict[str, Any]:

@@ -6,57 +6,21 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sandbox.airtable.cells import parse_moment
-from sandbox.airtable.formulas import FormulaError, FormulaFault, parse, to_cell, to_text
+from sandbox.airtable.formulas import FormulaFault, to_cell, to_text
 from sandbox.clock import from_epoch_ms, iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from sandbox.airtable.attachments import Attachments
-    from sandbox.airtable.formulas import Program, Value
+    from sandbox.airtable.formulas import Value
+    from sandbox.airtable.programs import Programs
     from sandbox.airtable.records import Record, Records
-    from sandbox.airtable.schema import Field, Schema, Table
+    from sandbox.airtable.schema import Field, Schema
     from sandbox.airtable.users import Users
 
 FAULT = FormulaFault()
 _DEEPEST = 20  # computed fields that read computed fields of other records; a loop ends here as #ERROR!
-
-
-class Programs:
-    """Compiled formulas, dropped when the schema changes."""
-
-    def __init__(self, schema: Schema) -> None:
-        self._schema = schema
-        self._version = -1
-        self._kept: dict[tuple[str, str], Program | None] = {}
-
-    def of(self, table: Table, text: str) -> Program | None:
-        """The program of a computed field's formula; None where it cannot be read (the field is not valid)."""
-        if self._version != self._schema.version:
-            self._kept.clear()
-            self._version = self._schema.version
-        key = (table.id, text)
-        if key not in self._kept:
-            try:
-                self._kept[key] = parse(text).bind(lambda name: _id_of(table, name))
-            except FormulaError:
-                self._kept[key] = None
-        return self._kept[key]
-
-    def over_values(self, text: str) -> Program | None:
-        """The program of a rollup's aggregation, which reads the bare word `values`."""
-        key = ("", text)
-        if key not in self._kept:
-            try:
-                self._kept[key] = parse(text).bind(lambda name: name if name.lower() == "values" else None)
-            except FormulaError:
-                self._kept[key] = None
-        return self._kept[key]
-
-
-def _id_of(table: Table, name: str) -> str | None:
-    found = table.loosely(name)
-    return found.id if found else None
 
 
 class Reader:
@@ -267,6 +231,8 @@ class RowView:
             case "aiText":
                 kept = record.cells.get(field.id)
                 return None if kept is None else kept
+            case "formula":
+                return to_cell(self.value(field.id), reader.programs.kind(field))
             case _:
                 return to_cell(self.value(field.id))
 
