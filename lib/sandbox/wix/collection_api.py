@@ -1,0 +1,157 @@
+"""The Collections API: collections and their fields."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sandbox.wix.errors import Violation, WixError, bad_argument, no_such_collection
+from sandbox.wix.schema import MAX_COLLECTIONS, MAX_FIELDS, SYSTEM_KEYS, read_collection, read_field
+
+if TYPE_CHECKING:
+    from sandbox.wix.collections import Collection
+    from sandbox.wix.site import Call
+
+_PATCHABLE = ("displayName", "displayField", "displayNamespace")
+
+
+def list_collections(call: Call) -> Any:
+    """`{collections, pagingMetadata}`, by id; no `hasNext`."""
+    asked = call.asked
+    paging, sort = asked.part("paging"), asked.part("sort")
+    limit, offset = paging.whole("limit", 50, 1, 1000), paging.whole("offset", 0, 0)
+    descending = sort.choice("order", ("ASC", "DESC")) == "DESC"
+    fields = asked.texts("fields")
+    call.site.quota.take("reads")
+    collections = [call.site.collections.get(name) for name in call.site.collections.ids()]
+    key = sort.text_or("fieldName", "id")
+    collections.sort(key=lambda one: str(one.body.get(key, "")), reverse=descending)
+    page = collections[offset : offset + limit]
+    metadata = {"count": len(page), "offset": offset, "total": len(collections), "tooManyToCount": False}
+    return {"collections": [_shown(call, one, fields) for one in page], "pagingMetadata": metadata}
+
+
+def get_collection(call: Call) -> Any:
+    """`{collection}`; raises WDE0025, also for one that was deleted."""
+    collection_id = call.asked.text_or("dataCollectionId") or call.tail
+    collection = call.site.collections.find(collection_id)
+    if collection is None:
+        raise no_such_collection(collection_id)
+    call.site.quota.take("reads")
+    return {"collection": _shown(call, collection, call.asked.texts("fields"))}
+
+
+def _shown(call: Call, collection: Collection, fields: list[str]) -> dict[str, Any]:
+    shown = call.site.collections.show(collection)
+    if not fields:
+        return shown
+    return {name: value for name, value in shown.items() if name == "id" or name in fields}
+
+
+def create_collection(call: Call) -> Any:
+    """`{collection}`; raises Violation, WDE0104."""
+    asked = call.asked.part("collection")
+    body = read_collection(asked)
+    if not body["fields"]:
+        raise Violation("collection.fields", "must have at least one entry", "MIN_SIZE", threshold=1)
+    if len(call.site.collections.ids()) >= MAX_COLLECTIONS:
+        raise bad_argument(f"A site cannot have more than {MAX_COLLECTIONS} collections.")
+    call.site.quota.take("writes")
+    return {"collection": call.site.collections.show(call.site.collections.create(body))}
+
+
+def update_collection(call: Call) -> Any:
+    """`{collection}`: replaced as a whole; needs the current `revision` (409 WDE0178 [ASSUME])."""
+    asked = call.asked.part("collection")
+    collection = _named(call, asked.text("id"))
+    revision = asked.raw("revision")
+    if isinstance(revision, bool) or not isinstance(revision, (str, int)):
+        raise Violation("collection.revision", "must be the collection's revision", "REQUIRED_FIELD")
+    if str(revision) != collection.body["revision"]:
+        raise WixError("WDE0178", "Invalid document revision.", {"revision": collection.body["revision"]})
+    call.site.quota.take("writes")
+    body = {**read_collection(asked), "createdDate": collection.body["createdDate"]}
+    return {"collection": _stored(call, collection, body)}
+
+
+def patch_collection(call: Call) -> Any:
+    """`{dataCollection}`; names only. Raises WDE0075 for fields or permissions."""
+    asked = call.asked.part("dataCollection" if "dataCollection" in call.asked else "collection")
+    collection = _named(call, call.tail or asked.text("id"))
+    changes = {name: asked.text(name) for name in _PATCHABLE if name in asked}
+    if {"permissions", "fields", "plugins"} & set(asked.parts):
+        raise WixError("WDE0075", "Only displayName and displayField can be patched.")
+    call.site.quota.take("writes")
+    return {"dataCollection": _stored(call, collection, {**collection.body, **changes})}
+
+
+def delete_collection(call: Call) -> Any:
+    """`{}`."""
+    collection = _named(call, call.asked.text_or("dataCollectionId") or call.tail)
+    call.site.quota.take("writes")
+    call.site.collections.remove(collection)
+    return {}
+
+
+def restore_collection(call: Call) -> Any:
+    """`{dataCollection}`; raises WDE0025."""
+    call.site.quota.take("writes")
+    return {"dataCollection": call.site.collections.show(call.site.collections.restore(call.tail))}
+
+
+def create_field(call: Call) -> Any:
+    """`{dataCollection}`; raises Violation, WDE0080 for a key in use."""
+    collection = _named(call, call.asked.collection())
+    field = read_field(call.asked.part("field"), collection.id)
+    if field["key"] in collection.keys or field["key"] in SYSTEM_KEYS:
+        raise bad_argument(f"Field {field['key']} already exists in collection {collection.id}.")
+    if len(collection.keys) >= MAX_FIELDS:
+        raise bad_argument(f"A collection cannot have more than {MAX_FIELDS} fields.")
+    return _with_fields(call, collection, [*collection.fields, field])
+
+
+def update_field(call: Call) -> Any:
+    """`{dataCollection}`: the field is replaced; raises WDE0080 where there is none of its key."""
+    collection = _named(call, call.asked.collection())
+    field = read_field(call.asked.part("field"), collection.id)
+    _field(collection, field["key"])
+    return _with_fields(call, collection, [field if one["key"] == field["key"] else one for one in collection.fields])
+
+
+def patch_field(call: Call) -> Any:
+    """`{dataCollection}`: what is sent of the field is changed."""
+    collection = _named(call, call.asked.collection())
+    asked = call.asked.part("field")
+    before = _field(collection, asked.text_or("key") or call.asked.text("fieldKey"))
+    asked.parts = {**before, **asked.parts, "key": before["key"]}
+    field = read_field(asked, collection.id)
+    return _with_fields(call, collection, [field if one is before else one for one in collection.fields])
+
+
+def delete_field(call: Call) -> Any:
+    """`{dataCollection}`; items keep what they hold under the key, links of a multi-reference go."""
+    collection = _named(call, call.asked.collection())
+    gone = _field(collection, call.asked.text("fieldKey"))
+    return _with_fields(call, collection, [one for one in collection.fields if one is not gone])
+
+
+def _named(call: Call, collection_id: str) -> Collection:
+    collection = call.site.collections.find(collection_id)
+    if collection is None:
+        raise no_such_collection(collection_id)
+    return collection
+
+
+def _field(collection: Collection, key: str) -> dict[str, Any]:
+    for field in collection.fields:
+        if field["key"] == key:
+            return field
+    raise bad_argument(f"Field {key} does not exist in collection {collection.id}.")
+
+
+def _with_fields(call: Call, collection: Collection, fields: list[dict[str, Any]]) -> Any:
+    call.site.quota.take("writes")
+    return {"dataCollection": _stored(call, collection, {**collection.body, "fields": fields})}
+
+
+def _stored(call: Call, collection: Collection, body: dict[str, Any]) -> dict[str, Any]:
+    return call.site.collections.show(call.site.collections.store(collection, body))

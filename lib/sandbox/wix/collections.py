@@ -1,0 +1,204 @@
+"""The collections of the site: their fields, permissions and revision, as the Collections API gives them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sandbox.clock import iso
+from sandbox.wix.errors import WixError, no_such_collection
+from sandbox.wix.schema import describe, multi_references, references
+from sandbox.wix.values import dump_text
+
+if TYPE_CHECKING:
+    from sandbox.world import World
+
+
+@dataclass(frozen=True)
+class Face:
+    """A multi-reference field seen from its collection: one of the two faces of a relation.
+
+    `mine` and `theirs` are the columns of `wix_link` with this side's and the other side's item ids.
+    """
+
+    relation: int
+    mine: str
+    theirs: str
+    target: str
+
+
+@dataclass
+class Collection:
+    """A collection as it is stored. `body` is what the API answers, without what follows from it."""
+
+    number: int
+    id: str
+    body: dict[str, Any]
+    faces: dict[str, Face] = field(default_factory=dict)
+    uniques: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def fields(self) -> list[dict[str, Any]]:
+        """The user's fields; system fields are added on the way out."""
+        fields: list[dict[str, Any]] = self.body["fields"]
+        return fields
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of the user's fields."""
+        return [entry["key"] for entry in self.fields]
+
+    @property
+    def references(self) -> dict[str, str]:
+        """Single references: key -> the collection they point to."""
+        return references(self.fields)
+
+    @property
+    def page_limit(self) -> int:
+        """The most items on a page: 1000, less where an app's collection says so."""
+        return int(self.body.get("maxPageSize", 1000))
+
+    @property
+    def keeps_drafts(self) -> bool:
+        """Whether the PUBLISH plugin is on."""
+        return any(plugin.get("type") == "PUBLISH" for plugin in self.body.get("plugins", []))
+
+
+class Collections:
+    """Reads and writes collections; what was read is kept until a write or a rollback."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._store = world.store
+        self._known: dict[str, Collection] = {}
+        self._store.on_rollback(self.forget)
+
+    def forget(self) -> None:
+        """Drop what was read."""
+        self._known.clear()
+
+    def find(self, collection_id: str) -> Collection | None:
+        """A collection, or None where there is none or it was deleted."""
+        known = self._known.get(collection_id)
+        if known is not None:
+            return known
+        row = self._store.row("SELECT number, body FROM wix_collection WHERE id = ? AND NOT removed", (collection_id,))
+        if row is None:
+            return None
+        found = Collection(row[0], collection_id, json.loads(row[1]))
+        for key, target, reverse in multi_references(found.fields):
+            found.faces[key] = self._face(collection_id, key, target, reverse)
+        indexes = self._store.rows("SELECT body FROM wix_index WHERE collection = ? ORDER BY rowid", (found.number,))
+        for (text,) in indexes:
+            index = json.loads(text)
+            if index["unique"] and index["status"] != "FAILED":
+                found.uniques.append(index)
+        self._known[collection_id] = found
+        return found
+
+    def get(self, collection_id: str) -> Collection:
+        """A collection for an item operation; raises WDE0025, WDE0026 where it was deleted."""
+        found = self.find(collection_id)
+        if found is None:
+            if self._store.row("SELECT 1 FROM wix_collection WHERE id = ?", (collection_id,)):
+                raise WixError("WDE0026", f"The {collection_id} collection has been removed.")
+            raise no_such_collection(collection_id)
+        return found
+
+    def ids(self) -> list[str]:
+        """Every collection's id, ascending."""
+        return [row[0] for row in self._store.rows("SELECT id FROM wix_collection WHERE NOT removed ORDER BY id")]
+
+    def create(self, body: dict[str, Any]) -> Collection:
+        """A new collection from a checked body; raises WDE0104. One that was deleted under this id is gone for good."""
+        collection_id = body["id"]
+        if self.find(collection_id) is not None:
+            raise WixError(
+                "WDE0104", f"Collection {collection_id} already exists.", {"dataCollectionId": collection_id}
+            )
+        self._purge(collection_id)
+        now = iso(self._world.clock.now())
+        body = {**body, "revision": "1", "createdDate": now, "updatedDate": now}
+        self._store.execute("INSERT INTO wix_collection (id, body) VALUES (?, ?)", (collection_id, dump_text(body)))
+        self._link_faces()
+        return self.get(collection_id)
+
+    def store(self, collection: Collection, body: dict[str, Any]) -> Collection:
+        """Replace a collection's body; its revision goes up by one, and links of dropped fields go."""
+        body = {**body, "revision": str(int(collection.body["revision"]) + 1)}
+        body["updatedDate"] = iso(self._world.clock.now())
+        before = collection.faces
+        self._write(collection.id, body)
+        self._link_faces()
+        changed = self.get(collection.id)
+        for key, face in before.items():
+            if changed.faces.get(key) != face:
+                self._drop_relation(collection.id, key, face)
+        return self.get(collection.id)
+
+    def remove(self, collection: Collection) -> None:
+        """Delete a collection; its items stay until it is restored or made anew."""
+        self._store.execute("UPDATE wix_collection SET removed = 1 WHERE number = ?", (collection.number,))
+        self.forget()
+
+    def restore(self, collection_id: str) -> Collection:
+        """Bring a deleted collection back; raises WDE0025."""
+        self._store.execute("UPDATE wix_collection SET removed = 0 WHERE id = ?", (collection_id,))
+        self.forget()
+        return self.get(collection_id)
+
+    def show(self, collection: Collection) -> dict[str, Any]:
+        """The collection as the API answers it."""
+        return describe(collection.body)
+
+    def _write(self, collection_id: str, body: dict[str, Any]) -> None:
+        self._store.execute("UPDATE wix_collection SET body = ? WHERE id = ?", (dump_text(body), collection_id))
+        self.forget()
+
+    def _purge(self, collection_id: str) -> None:
+        row = self._store.row("SELECT number FROM wix_collection WHERE id = ?", (collection_id,))
+        if row is not None:
+            for table in ("wix_item", "wix_history", "wix_index", "wix_unique"):
+                self._store.execute(f"DELETE FROM {table} WHERE collection = ?", row)
+            self._store.execute("DELETE FROM wix_collection WHERE number = ?", row)
+
+    def _face(self, collection_id: str, key: str, target: str, reverse: str) -> Face:
+        """The face's place in its relation; both faces name the same four words, so both find the same relation."""
+        here, there = [collection_id, key], [target, reverse]
+        name = dump_text(sorted([here, there]))
+        self._store.execute("INSERT OR IGNORE INTO wix_relation (faces) VALUES (?)", (name,))
+        number = self._store.row("SELECT number FROM wix_relation WHERE faces = ?", (name,))[0]  # type: ignore[index]
+        mine, theirs = ("left_id", "right_id") if here <= there else ("right_id", "left_id")
+        return Face(number, mine, theirs, target)
+
+    def _link_faces(self) -> None:
+        """See that each multi-reference has its other face where the other collection exists."""
+        self.forget()
+        for collection_id in self.ids():
+            for key, target, reverse in multi_references(self.get(collection_id).fields):
+                other = self.find(target)
+                if other is None or reverse in other.keys:
+                    continue
+                face = {
+                    "key": reverse,
+                    "displayName": reverse,
+                    "type": "MULTI_REFERENCE",
+                    "typeMetadata": {
+                        "multiReference": {
+                            "referencedCollectionId": collection_id,
+                            "referencingFieldKey": key,
+                            "referencingDisplayName": key,
+                        }
+                    },
+                }
+                self._write(target, {**other.body, "fields": [*other.fields, face]})
+
+    def _drop_relation(self, collection_id: str, key: str, face: Face) -> None:
+        self._store.execute("DELETE FROM wix_link WHERE relation = ?", (face.relation,))
+        other = self.find(face.target)
+        if other is None:
+            return
+        kept = [entry for entry in other.fields if multi_references([entry]) != [(entry["key"], collection_id, key)]]
+        if len(kept) < len(other.fields):
+            self._write(face.target, {**other.body, "fields": kept})

@@ -1,0 +1,97 @@
+"""Includes: references filled with the items they point to, cut at a limit without any sign."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sandbox.wix.errors import Violation, WixError
+from sandbox.wix.values import dump_text
+
+if TYPE_CHECKING:
+    from sandbox.wix.asked import Asked
+    from sandbox.wix.collections import Collection, Face
+    from sandbox.wix.site import Site
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 1000
+MAX_INCLUDES = 100
+MAX_CHARACTERS = 64_000_000
+"""How much text one answer may include before it is refused as too large (WDE0180) [ASSUME]."""
+
+
+@dataclass(frozen=True)
+class Include:
+    """One reference to fill; `face` is None for a single reference."""
+
+    key: str
+    target: str
+    face: Face | None
+    limit: int
+
+
+def read_includes(asked: Asked, collection: Collection) -> list[Include]:
+    """`includeReferences`, and the older `includeReferencedItems` with `referencedItemOptions`.
+
+    Raises Violation, WDE0020 for a field that is no reference.
+    """
+    wanted = {}
+    for entry in asked.each("includeReferences"):
+        wanted[entry.text("field")] = entry.whole("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+    limits = {
+        entry.text("fieldName"): entry.whole("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+        for entry in asked.each("referencedItemOptions")
+    }
+    for key in asked.texts("includeReferencedItems"):
+        wanted.setdefault(key, limits.get(key, DEFAULT_LIMIT))
+    if len(wanted) > MAX_INCLUDES:
+        raise Violation("includeReferences", "must have at most 100 entries", "MAX_SIZE", threshold=MAX_INCLUDES)
+    includes = []
+    for key, limit in wanted.items():
+        face = collection.faces.get(key)
+        target = face.target if face is not None else collection.references.get(key)
+        if target is None:
+            raise WixError("WDE0020", f"Provided relationship attribute {key} is not a reference field.")
+        includes.append(Include(key, target, face, limit))
+    return includes
+
+
+def fill_references(site: Site, items: list[dict[str, Any]], includes: list[Include]) -> None:
+    """Fill the references of `items` in place.
+
+    A single reference becomes the item, or stays the id it was where there is none. A multi-reference becomes the
+    first `limit` items it is linked to. A collection that the key may not read is not included.
+    Raises WDE0180 where that would be too much.
+    """
+    room = MAX_CHARACTERS
+    for include in includes:
+        other = site.collections.find(include.target)
+        if other is None or not site.readable(other):
+            continue
+        for item in items:
+            if include.face is None:
+                value = item.get(include.key)
+                wanted = [value] if isinstance(value, str) else []
+            else:
+                wanted = site.links.of(include.face, item["_id"], include.limit)
+            texts = _texts(site, other.number, wanted)
+            room -= sum(map(len, texts))
+            if room < 0:
+                raise WixError("WDE0180", "Response payload is too large.")
+            found = [json.loads(text) for text in texts]
+            if include.face is not None:
+                item[include.key] = found
+            elif found:
+                item[include.key] = found[0]
+
+
+def _texts(site: Site, number: int, ids: list[str]) -> list[str]:
+    if not ids:
+        return []
+    rows = site.store.rows(
+        "SELECT id, data FROM wix_item WHERE collection = ? AND id IN (SELECT value FROM json_each(?))",
+        (number, dump_text(ids)),
+    )
+    by_id = dict(rows)
+    return [by_id[item_id] for item_id in ids if item_id in by_id]

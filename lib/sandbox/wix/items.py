@@ -1,0 +1,161 @@
+"""Items in the store: one row each, as the JSON text that pages are joined from."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from sandbox.clock import iso
+from sandbox.wix.errors import WixError, bad_argument, no_such_item
+from sandbox.wix.uniques import check_unique, keep_unique
+from sandbox.wix.values import clean, date_ms, dump_text
+
+if TYPE_CHECKING:
+    from sandbox.wix.collections import Collection
+    from sandbox.wix.references import Links
+    from sandbox.world import World
+
+MAX_ITEM_BYTES = 500 * 1024
+STAMPS = ("_owner", "_createdDate", "_updatedDate")
+"""What the service alone sets; what a client sends under these keys is ignored."""
+
+
+class Items:
+    """Writes items. Each method is one item's write; the caller holds the transaction.
+
+    A method either refuses before it has written anything, or writes wholly: a bulk request's other items stand.
+    """
+
+    def __init__(self, world: World, links: Links) -> None:
+        self._world = world
+        self._store = world.store
+        self._links = links
+        self.owner = str(uuid.uuid5(uuid.NAMESPACE_URL, world.site_id))
+        self.written_at = 0
+
+    def begin(self) -> None:
+        """Before the writes of a request: fix their moment, and forget history that no read can ask for."""
+        self.written_at = self.moment()
+        if self._world.settings.stale_reads:
+            oldest = self.written_at - int(self._world.settings.stale_reads * 1000)
+            self._store.execute("DELETE FROM wix_history WHERE at < ?", (oldest,))
+
+    def moment(self) -> int:
+        """The world's time in microseconds."""
+        return int(self._world.clock.time() * 1_000_000)
+
+    def find(self, collection: Collection, item_id: str) -> dict[str, Any] | None:
+        """An item as it is now, or None."""
+        row = self._store.row("SELECT data FROM wix_item WHERE collection = ? AND id = ?", (collection.number, item_id))
+        return None if row is None else json.loads(row[0])
+
+    def insert(self, collection: Collection, data: dict[str, Any]) -> dict[str, Any]:
+        """Insert an item; without an `_id` it gets a GUID. Raises WDE0074, WDE0123, and what `prepare` raises."""
+        item_id = data.get("_id") or str(uuid.uuid4())
+        now = {"$date": iso(self._world.clock.now())}
+        item = self._stamped(item_id, {"_owner": self.owner, "_createdDate": now}, now, data)
+        text = self._prepared(collection, item)
+        if self._store.row("SELECT 1 FROM wix_item WHERE collection = ? AND id = ?", (collection.number, item_id)):
+            text = f"An item with _id [{item_id}] already exists."
+            raise WixError("WDE0074", text, {"dataItemId": item_id})
+        check_unique(self._store, collection, item)
+        self._write(collection, item, text)
+        return item
+
+    def update(self, collection: Collection, data: dict[str, Any]) -> dict[str, Any]:
+        """Replace an item: keys that are not sent are gone. Raises WDE0073, WDE0123, and what `prepare` raises."""
+        item_id = data["_id"]
+        before = self.find(collection, item_id)
+        if before is None:
+            raise no_such_item(item_id, collection.id)
+        item = self._stamped(item_id, before, {"$date": iso(self._world.clock.now())}, data)
+        text = self._prepared(collection, item)
+        check_unique(self._store, collection, item)
+        self._write(collection, item, text)
+        return item
+
+    def load(self, collection: Collection, item: dict[str, Any]) -> None:
+        """Store an item of a site file with its own stamps; what it lacks is set. Raises what insert raises."""
+        now = {"$date": iso(self._world.clock.now())}
+        item_id = item["_id"]
+        stamps = {"_owner": item.get("_owner") or self.owner}
+        for name in ("_createdDate", "_updatedDate"):
+            stamps[name] = item.get(name) or now
+        kept = {"_id": item_id, **stamps, **{key: value for key, value in item.items() if key not in STAMPS}}
+        text = self._prepared(collection, kept)
+        if self._store.row("SELECT 1 FROM wix_item WHERE collection = ? AND id = ?", (collection.number, item_id)):
+            raise WixError("WDE0074", f"An item with _id [{item_id}] already exists.")
+        check_unique(self._store, collection, kept)
+        self._write(collection, kept, text)
+
+    def remove(self, collection: Collection, item_id: str) -> dict[str, Any]:
+        """Remove an item and its links on both sides; raises WDE0073."""
+        item = self.find(collection, item_id)
+        if item is None:
+            raise no_such_item(item_id, collection.id)
+        self._remember(collection, item_id)
+        key = (collection.number, item_id)
+        self._store.execute("DELETE FROM wix_item WHERE collection = ? AND id = ?", key)
+        self._store.execute("DELETE FROM wix_unique WHERE collection = ? AND id = ?", key)
+        self._links.clear_item(collection, item_id)
+        return item
+
+    def truncate(self, collection: Collection) -> int:
+        """Remove every item and every link; returns how many items there were."""
+        number = (collection.number,)
+        if self._world.settings.stale_reads:
+            self._store.execute(
+                "INSERT INTO wix_history SELECT collection, id, ?, newest, data FROM wix_item WHERE collection = ?",
+                (self.written_at, collection.number),
+            )
+        removed = self._store.execute("DELETE FROM wix_item WHERE collection = ?", number).rowcount
+        self._store.execute("DELETE FROM wix_unique WHERE collection = ?", number)
+        self._links.clear_all(collection)
+        return removed
+
+    def _stamped(self, item_id: str, kept: dict[str, Any], now: dict[str, str], data: dict[str, Any]) -> dict[str, Any]:
+        item = {"_id": item_id, "_owner": kept["_owner"], "_createdDate": kept["_createdDate"], "_updatedDate": now}
+        item.update((key, value) for key, value in data.items() if key != "_id" and key not in STAMPS)
+        return item
+
+    def _prepared(self, collection: Collection, item: dict[str, Any]) -> str:
+        """Clean the item in place and give its text; raises WDE0009, WDE0134, WDE0168, WDE0080."""
+        cleaned = clean(item)
+        item.clear()
+        item.update(cleaned)
+        text = dump_text(item)
+        if len(text) * 4 > MAX_ITEM_BYTES and len(text.encode()) > MAX_ITEM_BYTES:
+            raise WixError("WDE0009", "Document is too large.")
+        return text
+
+    def _write(self, collection: Collection, item: dict[str, Any], text: str) -> None:
+        self._remember(collection, item["_id"])
+        self._store.execute(
+            "INSERT INTO wix_item (collection, id, newest, data) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (collection, id) DO UPDATE SET newest = excluded.newest, data = excluded.data",
+            (collection.number, item["_id"], -date_ms(item["_createdDate"]), text),
+        )
+        keep_unique(self._store, collection, item)
+
+    def _remember(self, collection: Collection, item_id: str) -> None:
+        """Keep what the item was, for reads that lag."""
+        if not self._world.settings.stale_reads:
+            return
+        self._store.execute(
+            "INSERT INTO wix_history SELECT ?1, ?2, ?3, coalesce(max(newest), 0), max(data) FROM wix_item "
+            "WHERE collection = ?1 AND id = ?2",
+            (collection.number, item_id, self.written_at),
+        )
+
+
+def read_item_id(value: Any, *, update: bool = False) -> str:
+    """An item's id from a request; raises WDE0002, WDE0080, WDE0007 for an update."""
+    if value is None or value == "":
+        if update:
+            raise WixError("WDE0007", "Invalid update. Updated object must have an _id property that is a string.")
+        raise bad_argument("_id must be a non-empty string.")
+    if not isinstance(value, str):
+        raise WixError("WDE0002", "Item ID must be a string.")
+    text: str = clean(value)
+    return text

@@ -1,0 +1,225 @@
+"""Reading items: query, get, count, distinct."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from sandbox.web import clean_text
+from sandbox.wix.asked import Asked
+from sandbox.wix.errors import Violation, WixError, no_such_item
+from sandbox.wix.filters import Filter, compile_filter
+from sandbox.wix.includes import fill_references, read_includes
+from sandbox.wix.items import read_item_id
+from sandbox.wix.paging import read_page
+from sandbox.wix.sorting import NEWEST_FIRST, Order, read_order
+from sandbox.wix.values import NOTHING, dump_text, identity, path_of, project, values_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.wix.collections import Collection
+    from sandbox.wix.paging import Page
+    from sandbox.wix.site import Call
+    from sandbox.wix.snapshot import Row, Snapshot
+
+MAX_FIELDS = 1000
+
+
+def link_reader(call: Call, collection: Collection) -> Callable[[str], Callable[[dict[str, Any]], list[Any]] | None]:
+    """What a filter reads under a multi-reference key: the ids it is linked to; None for every other key."""
+    links = call.site.links
+
+    def reader(key: str) -> Callable[[dict[str, Any]], list[Any]] | None:
+        face = collection.faces.get(key)
+        if face is None:
+            return None
+
+        def read(item: dict[str, Any]) -> list[Any]:
+            ids = links.of(face, item["_id"])
+            return [ids] if ids else []
+
+        return read
+
+    return reader
+
+
+def filter_of(call: Call, collection: Collection, raw: Any) -> Filter:
+    """Compile a filter on a collection's items; drafts are left out unless `publishPluginOptions` asks for them."""
+    compiled = compile_filter(raw, link_reader(call, collection))
+    drafts = call.asked.part("publishPluginOptions").flag("includeDraftItems")
+    if collection.keeps_drafts and not drafts:
+        inner = compiled.matches
+        compiled.matches = lambda item: item.get("_publishStatus") != "DRAFT" and (inner is None or inner(item))
+    return compiled
+
+
+def envelope(item: dict[str, Any], collection: str) -> dict[str, Any]:
+    """An item as the API answers it."""
+    return {"id": item["_id"], "dataCollectionId": collection, "data": item}
+
+
+async def get_item(call: Call) -> Any:
+    """`{dataItem}`; raises WDE0073."""
+    item_id = read_item_id(call.item_id())
+    collection = call.open("read", "GET")
+    includes = read_includes(call.asked, collection)
+    call.site.quota.take("reads", 1 + len(includes))
+    text = call.snapshot(collection).find(item_id)
+    if text is None:
+        raise no_such_item(item_id, collection.id)
+    item = json.loads(text)
+    fill_references(call.site, [item], includes)
+    fields = call.asked.texts("fields")
+    return {"dataItem": envelope(project(item, fields) if fields else item, collection.id)}
+
+
+async def query(call: Call) -> Any:
+    """`{dataItems, pagingMetadata}`; bytes where the page could be joined from stored text."""
+    collection = call.open("read", "FIND")
+    return await answer_query(call, collection, call.asked.part("query"))
+
+
+async def answer_query(call: Call, collection: Collection, asked: Asked) -> Any:
+    """The page that `asked` (filter, sort, fields, paging) describes; raises what its parts raise."""
+    world = call.site.world
+    includes = read_includes(call.asked, collection)
+    what = {
+        "of": collection.id,
+        "filter": asked.raw("filter"),
+        "sort": asked.raw("sort"),
+        "fields": asked.raw("fields"),
+        "seed": _seed(call.asked),
+    }
+    page = read_page(world, asked, what, collection.page_limit)
+    remembered = Asked(page.what or {}, asked.path)
+    fields = remembered.texts("fields")
+    if len(fields) > MAX_FIELDS:
+        raise Violation(asked.where("fields"), "must have at most 1000 entries", "MAX_SIZE", threshold=MAX_FIELDS)
+    order = read_order(remembered.each("sort"), collection.keys)
+    if remembered.raw("seed") is not None:
+        order = Order(order.fields, remembered.text("seed"))
+    compiled = filter_of(call, collection, remembered.raw("filter"))
+    call.site.quota.take("reads", 1 + len(includes))
+
+    snapshot = call.snapshot(collection)
+    rows, more = await find_rows(snapshot, compiled, order, page)
+    total = None
+    if call.asked.flag("returnTotalCount") and not page.cursor:
+        total = await count_rows(snapshot, compiled)
+    last = None
+    if rows and order.sql is not None:
+        last = [rows[-1][0], rows[-1][1]] if order.sql == NEWEST_FIRST.sql else [rows[-1][1]]
+    metadata = page.metadata(world, len(rows), more, total, last)
+    if not fields and not includes:
+        return _join(rows, collection.id, metadata)
+    items = [json.loads(row[2]) for row in rows]
+    fill_references(call.site, items, includes)
+    return {
+        "dataItems": [envelope(project(item, fields) if fields else item, collection.id) for item in items],
+        "pagingMetadata": metadata,
+    }
+
+
+def _seed(asked: Asked) -> str | None:
+    """The shuffle's seed where `sortMode` is RANDOM; the same seed gives the same order."""
+    if asked.choice("sortMode", ("FIELDS", "RANDOM")) != "RANDOM":
+        return None
+    seed = asked.part("randomOptions").raw("seed")
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, float, str))):
+        raise Violation("randomOptions.seed", "must be a number")
+    return secrets.token_hex(4) if seed is None else clean_text(str(seed)) or "0"
+
+
+def _join(rows: list[Row], collection: str, metadata: dict[str, Any]) -> bytes:
+    name = dump_text(collection)
+    items = ",".join(f'{{"id":{dump_text(row[1])},"dataCollectionId":{name},"data":{row[2]}}}' for row in rows)
+    return f'{{"dataItems":[{items}],"pagingMetadata":{dump_text(metadata)}}}'.encode("utf-8", "replace")
+
+
+async def find_rows(snapshot: Snapshot, compiled: Filter, order: Order, page: Page) -> tuple[list[Row], bool]:
+    """The rows of a page, and whether more follow."""
+    if order.sql is None:
+        return await _sorted_rows(snapshot, compiled, order, page)
+    offset = 0 if page.after is not None else page.offset
+    if compiled.matches is None:
+        rows = snapshot.page(compiled, order.sql, page.limit + 1, offset, page.after)
+        return rows[: page.limit], len(rows) > page.limit
+    rows = []
+    passed = 0
+    async for row, _ in snapshot.scan(compiled, order.sql, page.after):
+        passed += 1
+        if passed > offset:
+            rows.append(row)
+        if len(rows) > page.limit:
+            break
+    return rows[: page.limit], len(rows) > page.limit
+
+
+async def _sorted_rows(snapshot: Snapshot, compiled: Filter, order: Order, page: Page) -> tuple[list[Row], bool]:
+    """A page in an order no index has: the best keys are kept, never the items."""
+    wanted = page.offset + page.limit + 1
+    best: list[tuple[Any, str]] = []
+    async for row, item in snapshot.scan(compiled):
+        best.append((order.keys(item), row[1]))
+        if len(best) > 2 * wanted + 10_000:
+            order.arrange(best)
+            del best[wanted:]
+    order.arrange(best)
+    more = len(best) >= wanted
+    ids = [item_id for _, item_id in best[page.offset : wanted - 1]]
+    by_id = Filter(" AND id IN (SELECT value FROM json_each(?))", [dump_text(ids)])
+    found = {row[1]: row for row in snapshot.page(by_id, "id", len(ids), 0)}
+    return [found[item_id] for item_id in ids if item_id in found], more
+
+
+async def count_rows(snapshot: Snapshot, compiled: Filter) -> int:
+    """How many items match."""
+    if compiled.matches is None:
+        return snapshot.count(compiled)
+    count = 0
+    async for _ in snapshot.scan(compiled):
+        count += 1
+    return count
+
+
+async def count(call: Call) -> Any:
+    """`{totalCount}`."""
+    collection = call.open("read", "COUNT")
+    compiled = filter_of(call, collection, call.asked.raw("filter"))
+    call.site.quota.take("reads")
+    return {"totalCount": await count_rows(call.snapshot(collection), compiled)}
+
+
+async def distinct(call: Call) -> Any:
+    """`{distinctValues, pagingMetadata}`; arrays are unwound, null and missing left out [ASSUME].
+
+    Raises WDE0092 past 100,000 values.
+    """
+    collection = call.open("read", "DISTINCT")
+    asked = call.asked
+    what = {
+        "of": collection.id,
+        "filter": asked.raw("filter"),
+        "field": clean_text(asked.text("fieldName")) if "cursorPaging" not in asked else asked.raw("fieldName"),
+        "order": asked.choice("order", ("ASC", "DESC")),
+    }
+    page = read_page(call.site.world, asked, what)
+    remembered = page.what or {}
+    path = path_of(str(remembered["field"]))
+    compiled = filter_of(call, collection, remembered["filter"])
+    call.site.quota.take("reads")
+    found: dict[Any, Any] = {}
+    async for _, item in call.snapshot(collection).scan(compiled):
+        for value in values_at(item, path):
+            for single in value if type(value) is list else [value]:
+                found.setdefault(identity(single), single)
+        if len(found) > 100_000:
+            raise WixError("WDE0092", "Dataset is too large to sort.")
+    found.pop(NOTHING, None)
+    ordered = [found[key] for key in sorted(found, reverse=remembered["order"] == "DESC")]
+    values = ordered[page.offset : page.offset + page.limit]
+    more = len(ordered) > page.offset + page.limit
+    total = len(ordered) if asked.flag("returnTotalCount") else None
+    return {"distinctValues": values, "pagingMetadata": page.metadata(call.site.world, len(values), more, total)}

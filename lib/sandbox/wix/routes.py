@@ -1,0 +1,129 @@
+"""Which endpoint a method and a path name. Paths are as they were sent: an id in one may hold `/` and `%`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from sandbox.wix import (
+    aggregates,
+    bulk,
+    collection_api,
+    indexes,
+    jobs,
+    pipeline,
+    queries,
+    referencing,
+    search,
+    vault,
+    writes,
+)
+from sandbox.wix.errors import WixError
+from sandbox.wix.site import Call
+
+Read = Callable[[Call], Awaitable[Any]]
+Write = Callable[[Call], Any]
+
+
+@dataclass(frozen=True)
+class Route:
+    """An endpoint: `read` may let others run meanwhile, `write` is one transaction."""
+
+    name: str
+    read: Read | None = None
+    write: Write | None = None
+
+
+def _answered(read: Callable[[Call], Any]) -> Read:
+    async def handler(call: Call) -> Any:
+        return read(call)
+
+    return handler
+
+
+_READS: dict[str, Read] = {
+    "GET /items/query": queries.query,
+    "POST /items/query": queries.query,
+    "GET /items/{id}": queries.get_item,
+    "POST /items/get": queries.get_item,
+    "GET /items/count": queries.count,
+    "POST /items/count": queries.count,
+    "POST /items/query-distinct-values": queries.distinct,
+    "POST /items/aggregate": aggregates.aggregate,
+    "POST /items/aggregate-pipeline": pipeline.aggregate_pipeline,
+    "GET /items/search": search.search,
+    "POST /items/search": search.search,
+    "POST /items/is-referenced": _answered(referencing.is_referenced),
+    "GET /items/query-referenced": _answered(referencing.query_referenced),
+    "POST /items/query-referenced": _answered(referencing.query_referenced),
+    "POST /bulk/items/async-remove-by-filter": _answered(jobs.remove_by_filter),
+    "POST /bulk/items/async-patch-by-filter": _answered(jobs.patch_by_filter),
+    "GET /async-jobs/{id}": _answered(jobs.job_status),
+    "GET /collections": _answered(collection_api.list_collections),
+    "GET /collections/{id}": _answered(collection_api.get_collection),
+    "GET /indexes": _answered(indexes.list_indexes),
+    "POST /indexes": indexes.create_index,
+    "GET /secrets": _answered(vault.list_secrets),
+    "GET /secrets/{id}": _answered(vault.secret_value),
+}
+
+_WRITES: dict[str, Write] = {
+    "POST /items": writes.insert,
+    "POST /items/insert": writes.insert,
+    "PUT /items/{id}": writes.update,
+    "POST /items/update": writes.update,
+    "POST /items/save": writes.save,
+    "PATCH /items/{id}": writes.patch,
+    "POST /items/patch": writes.patch,
+    "DELETE /items/{id}": writes.remove,
+    "POST /items/remove": writes.remove,
+    "POST /items/truncate": writes.truncate,
+    "POST /bulk/items/insert": bulk.bulk_insert,
+    "POST /bulk/items/update": bulk.bulk_update,
+    "POST /bulk/items/save": bulk.bulk_save,
+    "POST /bulk/items/patch": bulk.bulk_patch,
+    "POST /bulk/items/remove": bulk.bulk_remove,
+    "POST /items/insert-reference": referencing.insert_reference,
+    "POST /items/remove-reference": referencing.remove_reference,
+    "POST /items/replace-references": referencing.replace_references,
+    "POST /bulk/items/insert-references": referencing.bulk_insert_references,
+    "POST /bulk/items/remove-references": referencing.bulk_remove_references,
+    "POST /collections": collection_api.create_collection,
+    "PUT /collections": collection_api.update_collection,
+    "PUT /collections/{id}": collection_api.update_collection,
+    "PATCH /collections/{id}": collection_api.patch_collection,
+    "DELETE /collections/{id}": collection_api.delete_collection,
+    "POST /collections/restore/{id}": collection_api.restore_collection,
+    "POST /collections/create-field": collection_api.create_field,
+    "POST /collections/update-field": collection_api.update_field,
+    "POST /collections/patch-field": collection_api.patch_field,
+    "POST /collections/delete-field": collection_api.delete_field,
+    "DELETE /indexes": indexes.drop_index,
+    "DELETE /indexes/{id}": indexes.drop_index,
+    "POST /secrets": vault.create_secret,
+    "PATCH /secrets/{id}": vault.update_secret,
+    "DELETE /secrets/{id}": vault.delete_secret,
+}
+
+_ROUTES = {
+    **{name: Route(name, read=read) for name, read in _READS.items()},
+    **{name: Route(name, write=write) for name, write in _WRITES.items()},
+}
+
+
+def find_route(method: str, path: str, names_item: bool) -> tuple[Route, str]:
+    """The endpoint of a path below the prefix, and the id in the path, decoded. Raises 404.
+
+    `names_item`: the query string has a `dataItemId`; then `GET /items/query` gets the item whose id is `query`.
+    """
+    route = _ROUTES.get(f"{method} {path}")
+    if route is not None and not (method == "GET" and names_item and path.startswith("/items/")):
+        return route, ""
+    heads = ["/collections/restore/", f"/{path.split('/')[1]}/"]
+    for head in heads:
+        route = _ROUTES.get(f"{method} {head}{{id}}")
+        if route is not None and path.startswith(head) and len(path) > len(head):
+            return route, unquote(path[len(head) :])
+    raise WixError("WDE0080", "There is no such endpoint.", status=404)

@@ -1,0 +1,135 @@
+"""The Wix side of the sandbox: Wix Data under two prefixes, and the Secrets API."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from starlette.responses import Response
+
+from sandbox.web import BodyTooLarge, json_answer, read_body
+from sandbox.wix.asked import Asked, from_body, from_packed, from_parameters
+from sandbox.wix.errors import Refusal, WixError, too_large
+from sandbox.wix.jobs import Jobs
+from sandbox.wix.loading import load_site
+from sandbox.wix.routes import Route, find_route
+from sandbox.wix.site import Call, Site, consistency_token, seen_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from starlette.requests import Request
+
+    from sandbox.world import World
+
+DATA_PREFIXES = ("/wix-data/v2", "/_api/cloud-data/v2")
+SECRETS_PREFIX = "/_api/cloud-secrets-vault-server/api/v1"
+MAX_BODY = 4 * 1024 * 1024
+MAX_URL = 16 * 1024
+"""Bytes of path and query; longer is answered as a body that is too large [ASSUME]."""
+
+_CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": "*, Authorization",
+    "Access-Control-Expose-Headers": "X-Wix-Request-Id, X-Wix-Consistent",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+class WixService:
+    """Answers as `www.wixapis.com` does; all that it knows is in the world's store."""
+
+    name = "wix"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._site = Site(world)
+        self._jobs = Jobs(self._site)
+
+    def speaks(self, path: str) -> bool:
+        """Whether a raw path is Wix's."""
+        return path.startswith(("/wix-data/", "/_api/"))
+
+    def place(self, request: Request) -> str:
+        """The site's id."""
+        return self._world.site_id
+
+    def load_site(self, folder: Path) -> dict[str, int]:
+        """Load `<Collection>.jsonl` files, all or none; items loaded by collection. Raises SiteError."""
+        return load_site(self._site, folder)
+
+    async def answer(self, request: Request) -> tuple[str, Response]:
+        """Answer a request; refusals are answers too."""
+        if request.method == "OPTIONS":
+            return "OPTIONS", Response(status_code=200, headers={**_CORS, **_request_id()})
+        endpoint = "unknown"
+        try:
+            route, tail = self._route(request)
+            endpoint = route.name
+            self._check_credential(request)
+            call = await self._call(request, tail)
+            response = await self._run(route, call)
+        except Refusal as refusal:
+            response = json_answer(refusal.body(), refusal.status)
+        except BodyTooLarge:
+            response = json_answer(too_large().body(), 413)
+        response.headers.update({**_request_id(), "Access-Control-Allow-Origin": "*"})
+        return endpoint, response
+
+    def broken(self) -> Response:
+        """500 WDE0053."""
+        refusal = WixError("WDE0053", "Internal wixData error: the request could not be processed.")
+        return json_answer(refusal.body(), refusal.status, {**_request_id(), "Access-Control-Allow-Origin": "*"})
+
+    def _route(self, request: Request) -> tuple[Route, str]:
+        path = request.scope["path"]
+        if len(path) + len(request.scope["query_string"]) > MAX_URL:
+            raise too_large()
+        for prefix in (*DATA_PREFIXES, SECRETS_PREFIX):
+            if path.startswith(f"{prefix}/"):
+                return find_route(request.method, path[len(prefix) :], "dataItemId=" in request.url.query)
+        raise WixError("WDE0080", "There is no such endpoint.", status=404)
+
+    def _check_credential(self, request: Request) -> None:
+        """A key, or a token with or without `Bearer`. Raises 401, WDE0117 for a key that names no site.
+
+        Which site is named is not looked at: the sandbox holds one, and answers for it.
+        """
+        credential = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        if not self._world.lets_in(credential):
+            raise WixError("UNAUTHENTICATED", "The request has no valid Authorization header.", status=401)
+        if credential.startswith("IST.") and not request.headers.get("wix-site-id"):
+            raise WixError("WDE0117", "MetaSiteId can not be resolved.")
+
+    async def _call(self, request: Request, tail: str) -> Call:
+        body = await read_body(request, MAX_BODY)
+        query = request.scope["query_string"].decode("latin-1")
+        try:
+            parameters = parse_qsl(query, keep_blank_values=True, max_num_fields=2000, errors="replace")
+        except ValueError:
+            raise WixError("WDE0080", "Too many parameters.") from None
+        parts: dict[str, Any] = {}
+        packed = [value for name, value in parameters if name == ".r"]
+        if packed:
+            parts = from_packed(packed[-1])
+        parts = {**from_parameters((name, value) for name, value in parameters if name != ".r"), **parts}
+        if request.method != "GET":
+            parts = {**parts, **from_body(body)}
+        return Call(self._site, self._jobs, Asked(parts), tail, seen_until(request.headers.get("x-wix-consistent", "")))
+
+    async def _run(self, route: Route, call: Call) -> Response:
+        if route.read is not None:
+            return json_answer(await route.read(call))
+        assert route.write is not None
+        with self._site.store.transaction():
+            self._site.items.begin()
+            answer = route.write(call)
+        if call.wrote:
+            self._world.stats.wrote("wix", self._world.site_id, call.wrote)
+        return json_answer(answer, headers={"X-Wix-Consistent": consistency_token(self._site.items.written_at)})
+
+
+def _request_id() -> dict[str, str]:
+    return {"X-Wix-Request-Id": str(uuid.uuid4())}

@@ -1,0 +1,124 @@
+"""Writing items: insert, update, save, patch, remove, truncate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sandbox.wix.errors import WixError, bad_argument
+from sandbox.wix.items import read_item_id
+from sandbox.wix.patches import modify, read_modifications
+from sandbox.wix.queries import envelope
+from sandbox.wix.values import path_of
+
+if TYPE_CHECKING:
+    from sandbox.wix.asked import Asked
+    from sandbox.wix.collections import Collection
+    from sandbox.wix.site import Call
+
+
+def read_data(entry: Asked, *, update: bool = False, tail: str = "") -> dict[str, Any]:
+    """`{id?, data}` as an item whose `_id`, where it has one, is checked. Raises WDE0002, WDE0004, WDE0007, WDE0080."""
+    data = entry.raw("data")
+    if data is None and "id" not in entry and not tail:
+        raise WixError("WDE0004", "Failed to save item. Items must be JavaScript objects.")
+    if data is not None and not isinstance(data, dict):
+        raise WixError("WDE0004", "Failed to save item. Items must be JavaScript objects.")
+    data = dict(data or {})
+    outer = entry.raw("id")
+    inner = data.get("_id")
+    if "_id" in data and not update:
+        read_item_id(inner)
+    if outer is not None and inner is not None and outer != inner:
+        raise bad_argument("dataItem.id and dataItem.data._id must be the same.")
+    given = inner if inner is not None else outer if outer is not None else tail or None
+    if update or given is not None:
+        data["_id"] = read_item_id(given, update=update)
+    return data
+
+
+def refuse_links(collection: Collection, names: list[str]) -> None:
+    """Raises WDE0303 where an item's keys hold a multi-reference."""
+    for name in names:
+        if path_of(name)[0] in collection.faces:
+            text = f"Multi-reference field {name} cannot be written by item operations; use the reference operations."
+            raise WixError("WDE0303", text, {"fieldName": name})
+
+
+def drop_links(collection: Collection, data: dict[str, Any]) -> dict[str, Any]:
+    """Bulk writes leave multi-references out without a word [REAL for bulk insert; the others are ASSUMEd alike]."""
+    return {key: value for key, value in data.items() if key not in collection.faces}
+
+
+def insert(call: Call) -> Any:
+    """`{dataItem}`; raises WDE0074, WDE0303."""
+    collection = call.open("insert", "INSERT")
+    data = read_data(call.asked.part("dataItem"))
+    refuse_links(collection, list(data))
+    call.site.quota.take("writes")
+    call.wrote = 1
+    return {"dataItem": envelope(call.site.items.insert(collection, data), collection.id)}
+
+
+def update(call: Call) -> Any:
+    """`{dataItem}`: the whole item is replaced; raises WDE0073, WDE0303."""
+    collection = call.open("update", "UPDATE")
+    data = read_data(call.asked.part("dataItem"), update=True, tail=call.tail)
+    refuse_links(collection, list(data))
+    call.site.quota.take("writes")
+    call.wrote = 1
+    return {"dataItem": envelope(call.site.items.update(collection, data), collection.id)}
+
+
+def save(call: Call) -> Any:
+    """`{action, dataItem}`: update where the item exists, insert where it does not; raises WDE0303."""
+    collection = call.open("insert", "SAVE")
+    call.site.allow(collection, "update")
+    data = read_data(call.asked.part("dataItem"))
+    refuse_links(collection, list(data))
+    call.site.quota.take("writes")
+    call.wrote = 1
+    action, item = upsert(call, collection, data)
+    return {"action": f"{action}D" if action == "UPDATE" else f"{action}ED", "dataItem": envelope(item, collection.id)}
+
+
+def upsert(call: Call, collection: Collection, data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """("INSERT" or "UPDATE", the item)."""
+    items = call.site.items
+    if "_id" in data and items.find(collection, data["_id"]) is not None:
+        return "UPDATE", items.update(collection, data)
+    return "INSERT", items.insert(collection, data)
+
+
+def patch(call: Call) -> Any:
+    """`{dataItem}` with the changes made; raises WDE0073, WDE0303."""
+    collection = call.open("update", "UPDATE")
+    asked = call.asked.part("patch")
+    item_id = read_item_id(asked.raw("dataItemId") or call.item_id())
+    changes = read_modifications(asked)
+    call.site.quota.take("writes")
+    call.wrote = 1
+    return {"dataItem": envelope(patch_item(call, collection, item_id, changes), collection.id)}
+
+
+def patch_item(call: Call, collection: Collection, item_id: str, changes: list[tuple[str, str, Any]]) -> dict[str, Any]:
+    """Make the changes on one item."""
+    refuse_links(collection, [name for _, name, _ in changes])
+    before = call.site.items.find(collection, item_id)
+    return call.site.items.update(collection, modify(before or {}, changes) | {"_id": item_id})
+
+
+def remove(call: Call) -> Any:
+    """`{dataItem}`, the one removed; raises WDE0073."""
+    item_id = read_item_id(call.item_id())
+    collection = call.open("remove", "REMOVE")
+    call.site.quota.take("writes")
+    call.wrote = 1
+    return {"dataItem": envelope(call.site.items.remove(collection, item_id), collection.id)}
+
+
+def truncate(call: Call) -> Any:
+    """`{}`: every item is gone, with its links on both sides."""
+    collection = call.open("remove", "TRUNCATE")
+    call.site.quota.take("writes")
+    call.wrote = call.site.items.truncate(collection)
+    return {}

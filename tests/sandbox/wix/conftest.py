@@ -1,0 +1,112 @@
+"""A real server on a free port, and a small client that speaks to it as any HTTP client would."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox.app import App
+from sandbox.server import HOST, bind, make_server
+from sandbox.settings import Settings
+from sandbox.web import json_answer
+from sandbox.wix import WixService
+from sandbox.world import World
+
+PREFIX = "/wix-data/v2"
+
+
+class NoDoors:
+    """Stands where the sandbox's own endpoints will be."""
+
+    name = "doors"
+
+    async def answer(self, request):
+        return "doors", json_answer({}, 404)
+
+
+class Client:
+    """Requests against one running sandbox."""
+
+    def __init__(self, base: str, world: World, service: WixService) -> None:
+        self.base, self.world, self.service = base, world, service
+        self.session = requests.Session()
+        self.session.headers.update({"Authorization": world.wix_key, "wix-site-id": world.site_id})
+
+    def send(self, method: str, path: str, json: Any = None, prefix: str = PREFIX, **more: Any) -> requests.Response:
+        return self.session.request(method, self.base + prefix + path, json=json, timeout=30, **more)
+
+    def ok(self, method: str, path: str, json: Any = None, **more: Any) -> Any:
+        answer = self.send(method, path, json, **more)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def refused(self, status: int, code: str, method: str, path: str, json: Any = None, **more: Any) -> Any:
+        answer = self.send(method, path, json, **more)
+        assert answer.status_code == status, answer.text
+        details = answer.json()["details"]
+        found = details.get("applicationError", {}).get("code", "validationError")
+        assert found == code, answer.text
+        return details
+
+    def make(self, collection: str, *items: dict[str, Any], fields: list[Any] | None = None, **more: Any) -> None:
+        fields = fields or [{"key": "name", "type": "TEXT"}]
+        body = {"id": collection, "fields": fields, "permissions": {"read": "ANYONE"}, **more}
+        self.ok("POST", "/collections", {"collection": body})
+        if items:
+            self.fill(collection, *items)
+
+    def fill(self, collection: str, *items: dict[str, Any]) -> list[str]:
+        entries = [{"data": item} for item in items]
+        answer = self.ok("POST", "/bulk/items/insert", {"dataCollectionId": collection, "dataItems": entries})
+        assert answer["bulkActionMetadata"]["totalFailures"] == 0, answer
+        return [result["itemMetadata"]["id"] for result in answer["results"]]
+
+    def query(self, collection: str, query: dict[str, Any] | None = None, **more: Any) -> Any:
+        body = {"dataCollectionId": collection, "query": query or {}, **more}
+        return self.ok("POST", "/items/query", body)
+
+    def ids(self, collection: str, query: dict[str, Any] | None = None, **more: Any) -> list[str]:
+        return [item["id"] for item in self.query(collection, query, **more)["dataItems"]]
+
+    def get(self, collection: str, item_id: str, **more: Any) -> Any:
+        body = {"dataCollectionId": collection, "dataItemId": item_id, **more}
+        return self.ok("POST", "/items/get", body)["dataItem"]["data"]
+
+
+@contextmanager
+def running(**settings: Any):
+    """A sandbox's Wix side on a free port; settings as for `Settings`, without limits unless they are given."""
+    world = World(Settings(**{"requests_per_second": None, **settings}))
+    service = WixService(world)
+    listener = bind(0)
+    port = listener.getsockname()[1]
+    server = make_server(App(world, [service], NoDoors()))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.005)
+    client = Client(f"http://{HOST}:{port}", world, service)
+    try:
+        yield client
+    finally:
+        client.session.close()
+        server.should_exit = True
+        thread.join()
+        listener.close()
+        world.store.close()
+
+
+@pytest.fixture
+def wix():
+    with running() as client:
+        yield client
+
+
+@pytest.fixture
+def start():
+    return running
