@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from sandbox import ids
-from sandbox.airtable.errors import Refusal, invalid_request
+from sandbox.airtable.errors import Refusal, bad_offset, invalid_request
 from sandbox.clock import from_epoch_ms, iso
 from sandbox.web import clean_text
 
@@ -47,7 +47,7 @@ class Comments:
         if offset:
             found = self._store.row("SELECT seq FROM comment WHERE id = ? AND record = ?", (offset, record))
             if found is None:
-                raise Refusal(422, "INVALID_OFFSET_VALUE", f"The value of offset {offset} is invalid")
+                raise bad_offset(offset)
             before = found[0] + 1
         rows = self._store.rows(
             f"SELECT {_COLUMNS} FROM comment WHERE record = ? AND seq < ? ORDER BY seq DESC LIMIT ?",

@@ -88,6 +88,16 @@ def invalid_records(message: str) -> Refusal:
     return Refusal(422, "INVALID_RECORDS", message)
 
 
+def bad_page_size() -> Refusal:
+    """A page size out of bounds (comments take no 0 either, with the same words: that is our choice)."""
+    return Refusal(422, "INVALID_PAGE_SIZE_ARGUMENT", "Page size argument should be between 0 and 100")
+
+
+def bad_offset(offset: str) -> Refusal:
+    """An offset that this list never gave out."""
+    return Refusal(422, "INVALID_OFFSET_VALUE", f"The value of offset {offset} is invalid")
+
+
 def unknown_field(name: str) -> Refusal:
     """A field that the table does not have, in a write, `fields[]`, a sort or the merge fields."""
     return Refusal(422, "UNKNOWN_FIELD_NAME", f'Unknown field name: "{name}"')

@@ -1,0 +1,74 @@
+"""Webhooks of a base."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sandbox.airtable import asked
+from sandbox.airtable.endpoints.steps import body_of, meta_base_of, query_of
+from sandbox.airtable.errors import invalid_request
+from sandbox.web import json_answer, segment
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from sandbox.airtable.endpoints.steps import Route
+    from sandbox.airtable.engine import Engine
+
+PAGE_SIZE = 50
+
+
+class WebhookEndpoints:
+    """Listing, making, renewing and dropping webhooks, and reading what waits for them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        every, one = "/v0/bases/{base}/webhooks", "/v0/bases/{base}/webhooks/{hook}"
+        self.routes: list[Route] = [
+            ("GET", every, self._list),
+            ("POST", every, self._create),
+            ("DELETE", one, self._delete),
+            ("POST", one + "/enableNotifications", self._enable),
+            ("POST", one + "/refresh", self._refresh),
+            ("GET", one + "/payloads", self._payloads),
+        ]
+
+    async def _list(self, request: Request) -> Response:
+        base = meta_base_of(self._engine, request)
+        with self._engine.store.transaction():
+            return json_answer(self._engine.webhooks.list(base))
+
+    async def _create(self, request: Request) -> Response:
+        body = await body_of(request)
+        base = meta_base_of(self._engine, request)
+        with self._engine.store.transaction():
+            return json_answer(self._engine.webhooks.create(base, body))
+
+    async def _delete(self, request: Request) -> Response:
+        base = meta_base_of(self._engine, request)
+        with self._engine.store.transaction():
+            self._engine.webhooks.delete(base, segment(request, "hook"))
+        return json_answer({})
+
+    async def _enable(self, request: Request) -> Response:
+        body = await body_of(request)
+        base = meta_base_of(self._engine, request)
+        with self._engine.store.transaction():
+            self._engine.webhooks.enable(base, segment(request, "hook"), body)
+        return json_answer({})
+
+    async def _refresh(self, request: Request) -> Response:
+        base = meta_base_of(self._engine, request)
+        with self._engine.store.transaction():
+            return json_answer(self._engine.webhooks.refresh(base, segment(request, "hook")))
+
+    async def _payloads(self, request: Request) -> Response:
+        told = query_of(request)
+        cursor, limit = asked.whole_number(told, "cursor"), asked.whole_number(told, "limit")
+        if (cursor is not None and cursor < 1) or (limit is not None and not 1 <= limit <= PAGE_SIZE):
+            raise invalid_request()
+        base = meta_base_of(self._engine, request)
+        with self._engine.store.transaction():
+            hook = segment(request, "hook")
+            return json_answer(self._engine.webhooks.payloads(base, hook, cursor or 1, limit or PAGE_SIZE))
