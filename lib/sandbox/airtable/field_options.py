@@ -347,9 +347,13 @@ def show_options(schema: Schema, field: Field) -> dict[str, Any] | None:
         case "lastModifiedTime":
             options.setdefault("result", dict(_DATE_TIME_RESULT))
             options |= {"isValid": True, "referencedFieldIds": options.get("referencedFieldIds") or []}
-        case "button" | "aiText" | "externalSyncSource":
+        case "button":
             options.pop("label", None)
             options.pop("url", None)
+        case "aiText":
+            options = {"prompt": [], "referencedFieldIds": []} | options
+        case "externalSyncSource":
+            options = {"choices": []} | options
     return options or None
 
 
