@@ -250,7 +250,7 @@ def test_create_refuses_wrong_values_unknown_fields_and_computed_fields(carriers
         (
             {"Status": "Odd"},
             "INVALID_MULTIPLE_CHOICE_OPTIONS",
-            'Insufficient permissions to create new select option "\\"Odd\\""'.replace("\\\\", "\\"),
+            'Insufficient permissions to create new select option ""Odd""',
         ),
         ({"Drivers": [MISSING]}, "ROW_DOES_NOT_EXIST", f"Record ID {MISSING} does not exist in this table"),
         ({"Drivers": ["Dana"]}, "INVALID_RECORD_ID", 'Value "Dana" is not a valid record ID.'),
@@ -261,7 +261,7 @@ def test_create_refuses_wrong_values_unknown_fields_and_computed_fields(carriers
             carriers.create({"Name": "Delta", **fields})
         status, error = refusal(caught)
         assert (status, error["type"]) == (422, kind)
-        assert error["message"].replace("\\", "") == message.replace("\\", "")
+        assert error["message"] == message
     assert len(carriers.all()) == 3
 
 
