@@ -441,7 +441,7 @@ def test_deletes_of_what_is_gone_are_refused(drivers: pyairtable.Table) -> None:
 
 
 def test_names_with_slashes_quotes_and_spaces_are_told_apart(base: pyairtable.Base) -> None:
-    odd = "Loads / 50% & \"more\" + ü?#"
+    odd = 'Loads / 50% & "more" + ü?#'
     table = base.create_table(odd, [{"name": "A / B's {x}", "type": "singleLineText"}])
     made = base.table(odd).create({"A / B's {x}": "naïve ✓ 🚚"})
     assert table.get(made["id"])["fields"] == {"A / B's {x}": "naïve ✓ 🚚"}
@@ -477,9 +477,7 @@ def test_names_with_slashes_quotes_and_spaces_are_told_apart(base: pyairtable.Ba
         ),
     ],
 )
-def test_a_cell_reads_back_as_it_was_written(
-    carriers: pyairtable.Table, field: str, written: Any, read: Any
-) -> None:
+def test_a_cell_reads_back_as_it_was_written(carriers: pyairtable.Table, field: str, written: Any, read: Any) -> None:
     made = carriers.create({"Name": "Delta", field: written})
     assert carriers.get(made["id"])["fields"][field] == (written if read is None else read)
     empty: Any = {"Active": False, "Tags": [], "Team": []}.get(field)

@@ -178,9 +178,7 @@ def test_field_options_hold_what_the_types_promise(base: pyairtable.Base, carrie
     assert [choice.name for choice in field("Source").options.choices] == ["Depot"]
 
 
-def test_the_schema_is_read_once_and_again_when_forced(
-    base: pyairtable.Base, requests_of: Callable[..., Any]
-) -> None:
+def test_the_schema_is_read_once_and_again_when_forced(base: pyairtable.Base, requests_of: Callable[..., Any]) -> None:
     with requests_of(base.id) as made:
         base.schema()
         base.schema()
