@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 import time
@@ -24,29 +25,34 @@ if TYPE_CHECKING:
 
 
 class SeedFileError(ValueError):
-    """A seed file that cannot be read; the message names the file."""
+    """A seed that cannot be read or planted; the message names the file."""
 
 
 def assemble(world: World, seeds: Iterable[Path | str | dict[str, Any]] = (), site: Path | None = None) -> App:
     """The whole application on a world, with its seeds planted and its site loaded.
 
-    With `--data`, a seed whose base exists already is left alone: a restart with the same flags is no error.
-    Raises SeedFileError, SeedError or SiteError.
+    What this data folder has planted or loaded before is left as it is now: a restart with the same flags changes
+    nothing. Raises SeedFileError, SeedError or SiteError.
     """
-    # 60 ms of lark, re2 and starlette: not paid by those who only import the package.
     from sandbox.airtable import AirtableService
-    from sandbox.airtable.seed import plant
+    from sandbox.airtable.seed import SeedError, plant
     from sandbox.wix import WixService
 
     airtable, wix = AirtableService(world), WixService(world)
     for seed in seeds:
         told = seed if isinstance(seed, dict) else read_seed(Path(seed))
-        base = told.get("base") if isinstance(told, dict) else None
-        if isinstance(base, dict) and base.get("id") in airtable.engine.schema.bases:
-            continue
-        plant(airtable.engine, told)
-    if site is not None:
-        wix.load_site(site)
+        mark = "seed " + hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        if not world.store.setting(mark):
+            try:
+                with world.store.transaction():
+                    plant(airtable.engine, told)
+                    world.store.set_setting(mark, 1)
+            except SeedError as problem:
+                raise SeedFileError(f"seed {seed}: {problem}" if not isinstance(seed, dict) else str(problem)) from None
+    if site is not None and not world.store.setting(f"site {site.resolve()}"):
+        with world.store.transaction():
+            wix.load_site(site)
+            world.store.set_setting(f"site {site.resolve()}", 1)
     return App(world, [airtable, wix], Doors(world, airtable.engine))
 
 
@@ -123,7 +129,7 @@ class Sandbox:
         self.stop()
 
     def start(self) -> None:
-        """Serve; returns when the port answers. Raises PortTaken, StoreInUse, SeedError, SiteError."""
+        """Serve; returns when the port answers. Raises PortTaken, StoreError, SeedFileError, SiteError."""
         listener = bind(self._port)
         try:
             world = World(self._settings)

@@ -12,7 +12,7 @@ from sandbox.settings import PLANS, Settings
 
 
 class _Rate(click.ParamType):  # type: ignore[type-arg]
-    name = "5|N|off"
+    name = "N|off"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
         if value == "off":
@@ -90,7 +90,7 @@ def serve(
     """Serve both web APIs on 127.0.0.1 until Ctrl-C."""
     from sandbox.box import assemble
     from sandbox.server import HOST, PortTaken, bind, make_server
-    from sandbox.store import StoreInUse
+    from sandbox.store import StoreError
     from sandbox.world import World
 
     try:
@@ -110,7 +110,7 @@ def serve(
         world = World(settings)
         world.base_url = f"http://{HOST}:{listener.getsockname()[1]}"
         app = assemble(world, seeds, site)
-    except (ValueError, PortTaken, StoreInUse, OSError) as problem:
+    except (ValueError, PortTaken, StoreError, OSError) as problem:
         raise click.ClickException(str(problem)) from None
     click.echo(
         f"Airtable    {world.base_url}   (endpoint_url; the API is under /v0)\n"
@@ -120,6 +120,8 @@ def serve(
         f"site id     {world.site_id}\n"
         f"state       {data if data is not None else 'in memory'}"
     )
+    for base_id, name in world.store.rows("SELECT id, name FROM base ORDER BY rowid"):
+        click.echo(f"base        {base_id}   {name}")
     sys.stdout.flush()
     make_server(app).run(sockets=[listener])
     world.store.close()

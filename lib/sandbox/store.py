@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class StoreInUse(RuntimeError):
-    """The data folder belongs to another running sandbox."""
+class StoreError(RuntimeError):
+    """The data folder cannot be used: it cannot be made, or belongs to another running sandbox."""
 
 
 class Store:
     """A SQLite connection in autocommit mode, with explicit transactions.
 
-    `folder` is made if it is missing. Raises StoreInUse if another process holds it.
+    `folder` is made if it is missing. Raises StoreError if that fails, or another process holds it.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -31,7 +31,10 @@ class Store:
         if folder is None:
             path = ":memory:"
         else:
-            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError(f"{folder} cannot be made: {error.strerror}; give another --data") from None
             path = str(folder / "sandbox.sqlite")
         self.connection = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=0.5
@@ -51,7 +54,7 @@ class Store:
         except sqlite3.OperationalError as error:
             self.connection.close()
             if "locked" in str(error):
-                raise StoreInUse(
+                raise StoreError(
                     f"{folder} is in use by another running sandbox: stop it, or give another --data"
                 ) from None
             raise

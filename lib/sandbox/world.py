@@ -19,7 +19,7 @@ class World:
     """One sandbox's shared state. All of it is touched from the server's thread alone.
 
     The credentials and the site id are remembered in the store, so a restart with `--data` keeps them.
-    Raises StoreInUse if the data folder belongs to another process.
+    Raises StoreError if the data folder belongs to another process.
     """
 
     def __init__(self, settings: Settings) -> None:
