@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sandbox.airtable.attachments import Attachments
 from sandbox.airtable.comments import Comments
 from sandbox.airtable.errors import Refusal, failed_state_check, model_not_found, not_found
+from sandbox.airtable.journal import Journal
 from sandbox.airtable.programs import Programs
 from sandbox.airtable.reading import Reader
 from sandbox.airtable.records import Records
@@ -39,6 +40,11 @@ class Engine:
     def reader(self) -> Reader:
         """A reader for one request."""
         return Reader(self.schema, self.records, self.users, self.attachments, self.programs, self.world.clock.now())
+
+    def journal(self, base: Base) -> Journal:
+        """A journal for one transaction on a base."""
+        watched = self.webhooks.watches(base.id)
+        return Journal(base, self.schema, self.records, self.reader, active=watched)
 
     def now_ms(self) -> int:
         """The clock in epoch milliseconds."""

@@ -8,17 +8,22 @@ from sandbox.airtable.reading import RowView
 from sandbox.clock import from_epoch_ms, iso
 
 if TYPE_CHECKING:
-    from sandbox.airtable.engine import Engine
+    from collections.abc import Callable
+
     from sandbox.airtable.reading import Reader
-    from sandbox.airtable.records import Record
-    from sandbox.airtable.schema import Base, Field, Table
+    from sandbox.airtable.records import Record, Records
+    from sandbox.airtable.schema import Base, Field, Schema, Table
 
 
 class Journal:
     """Notes changes while a transaction runs; costs nothing while no webhook watches the base (`active`)."""
 
-    def __init__(self, engine: Engine, base: Base, *, active: bool) -> None:
-        self._engine = engine
+    def __init__(
+        self, base: Base, schema: Schema, records: Records, reader: Callable[[], Reader], *, active: bool
+    ) -> None:
+        self._schema = schema
+        self._records = records
+        self._reader = reader
         self.base = base
         self.active = active
         self._created: dict[int, Table] = {}
@@ -43,11 +48,11 @@ class Journal:
     def before(self, record: Record) -> None:
         """A record is about to change: remember its cells as they are, the first time."""
         if self.active and record.seq not in self._previous:
-            self._previous[record.seq] = self._cells(self._engine.reader(), record)
+            self._previous[record.seq] = self._cells(self._reader(), record)
 
     def before_linked(self, seqs: set[int], inverse: Field) -> None:
         """The inverse cells of a link are about to change."""
-        for record in self._engine.records.by_seqs(seqs).values():
+        for record in self._records.by_seqs(seqs).values():
             self.before(record)
             self._changed.setdefault(record.seq, set()).add(inverse.id)
 
@@ -60,8 +65,8 @@ class Journal:
         """A record is about to go."""
         if not self.active:
             return
-        for seq, field_id in list(self._engine.records.referring(record)):
-            self.before_linked({seq}, self._engine.schema.fields[field_id])
+        for seq, field_id in list(self._records.referring(record)):
+            self.before_linked({seq}, self._schema.fields[field_id])
         self._destroyed.setdefault(record.table.id, []).append(record.id)
         self._changed.pop(record.seq, None)
         self._created.pop(record.seq, None)
@@ -117,7 +122,7 @@ class Journal:
         return payload or None
 
     def _shows(self, table_id: str, view: str) -> bool:
-        return self._engine.schema.tables[table_id].view(view) is not None
+        return self._schema.tables[table_id].view(view) is not None
 
     def _schemas(
         self,
@@ -147,9 +152,9 @@ class Journal:
         includes: dict[str, Any],
         changes: set[str],
     ) -> None:
-        reader = self._engine.reader()
+        reader = self._reader()
         watched = set(filters.get("watchDataInFieldIds") or ())
-        records = self._engine.records.by_seqs([*self._created, *self._changed])
+        records = self._records.by_seqs([*self._created, *self._changed])
         for record in records.values():
             told = tables.get(record.table.id, {})
             cells = self._cells(reader, record)

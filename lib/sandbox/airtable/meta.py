@@ -62,7 +62,7 @@ def create_base(engine: Engine, body: Any) -> dict[str, Any]:
     if workspace not in engine.workspaces():
         raise Refusal(404, "MODEL_ID_NOT_FOUND", "Could not find workspace")
     base = engine.schema.add_base(clean_text(name), workspace)
-    journal = engine.webhooks.journal(base, engine)
+    journal = engine.journal(base)
     for one in tables:
         create_table(engine, base, one, journal)
     return {"id": base.id, "tables": [show_table(engine.schema, table) for table in base.tables]}

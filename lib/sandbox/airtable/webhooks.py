@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any
 from sandbox import ids
 from sandbox.airtable import outward
 from sandbox.airtable.errors import Refusal, invalid_request, model_not_found
-from sandbox.airtable.journal import Journal
 from sandbox.clock import from_epoch_ms, iso
 
 if TYPE_CHECKING:
-    from sandbox.airtable.engine import Engine
+    from sandbox.airtable.journal import Journal
     from sandbox.airtable.schema import Base
     from sandbox.airtable.users import Users
     from sandbox.world import World
@@ -64,11 +63,11 @@ class Webhooks:
 
     # ------------------------------------------------------------------ recording (inside the caller's transaction)
 
-    def journal(self, base: Base, engine: Engine) -> Journal:
-        """A journal for one transaction on a base."""
+    def watches(self, base_id: str) -> bool:
+        """Whether a base has a webhook, so that changes to it are worth noting."""
         if self._watched is None:
             self._watched = {row[0] for row in self._store.rows("SELECT DISTINCT base FROM webhook")}
-        return Journal(engine, base, active=base.id in self._watched)
+        return base_id in self._watched
 
     def record(self, journal: Journal) -> None:
         """Write what a transaction changed for every webhook of its base that watches it."""

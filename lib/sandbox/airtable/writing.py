@@ -57,7 +57,7 @@ class Writer:
         self._typecast = typecast
         self._by = by
         self._now = engine.now_ms()
-        self.journal = engine.webhooks.journal(base, engine)
+        self.journal = engine.journal(base)
         self.written = 0
 
     # ------------------------------------------------------------------ the four verbs
