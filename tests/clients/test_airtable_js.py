@@ -1,0 +1,26 @@
+"""The official airtable.js 0.12.2: each check of `node/airtable_js.mjs` is a test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from nodejs import check_names, run_checks
+
+from sandbox.box import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCRIPT = "airtable_js.mjs"
+
+
+@pytest.fixture(scope="module")
+def problems(box: Sandbox) -> Iterator[dict[str, str]]:
+    with Sandbox(penalty=1) as limited:
+        yield run_checks(SCRIPT, box, LIMITED_URL=limited.airtable_url)
+
+
+@pytest.mark.parametrize("check", check_names(SCRIPT))
+def test_airtable_js(problems: dict[str, str], check: str) -> None:
+    assert problems.get(check, "the script did not come to this check") == ""
