@@ -128,13 +128,12 @@ class Collections:
         """Replace a collection's body; its revision goes up by one, and links of dropped fields go."""
         body = {**body, "revision": str(int(collection.body["revision"]) + 1)}
         body["updatedDate"] = iso(self._world.clock.now())
-        before = collection.faces
         self._write(collection.id, body)
-        self._link_faces()
         changed = self.get(collection.id)
-        for key, face in before.items():
+        for key, face in collection.faces.items():
             if changed.faces.get(key) != face:
                 self._drop_relation(collection.id, key, face)
+        self._link_faces()
         return self.get(collection.id)
 
     def remove(self, collection: Collection) -> None:

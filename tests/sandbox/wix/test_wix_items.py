@@ -191,7 +191,7 @@ def test_nesting(cars):
     cars.refused(400, "WDE0169", "POST", "/items/query", {**C, "query": {"filter": filters}})
 
 
-@pytest.mark.parametrize("item_id", ["a/b c%", "query", "100%", "ü/ü", "a?b#c", "..", "%2F", "\ud83d\ude00", "a\tb"])
+@pytest.mark.parametrize("item_id", ["a/b c%", "query", "100%", "ü/ü", "a?b#c", "..", "%2F", "😀", "a\tb"])
 def test_odd_ids(cars, item_id):
     cars.fill("Cars", {"_id": item_id, "name": "x"})
     parameters = {**C, "dataItemId": item_id}
