@@ -4,13 +4,18 @@ PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python
 BIN := .venv/bin
 PACKAGES := lib tests bench
 
-.PHONY: help test lint types bench lock clean
+FLAGS :=
+
+.PHONY: help sandbox test lint types bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
 
 test: .venv/ready lint types  ## environment, lint, types, all tests
 	$(BIN)/pytest
+
+sandbox: .venv/ready  ## environment, then the sandbox on port 8787; FLAGS='--site DIR ...' adds flags
+	$(BIN)/sandbox serve $(FLAGS)
 
 lint: .venv/ready  ## ruff, lint and format
 	$(BIN)/ruff check $(PACKAGES)

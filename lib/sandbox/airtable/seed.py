@@ -123,7 +123,10 @@ def _plain_options(engine: Engine, base: Base, table: Table, one: dict[str, Any]
         return dict(options) if options else None
     if options is None:
         options = _DEFAULTS.get(kind)
-    return check_options(engine.schema, base, table, one["name"], kind, options)
+    kept = check_options(engine.schema, base, table, one["name"], kind, options)
+    for made, told in zip((kept or {}).get("choices", ()), (options or {}).get("choices", ()), strict=True):
+        made["id"] = _id(told, "sel", f"a choice of {table.name}.{one['name']}") or made["id"]
+    return kept
 
 
 _LOCAL = {"name": "local"}

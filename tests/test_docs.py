@@ -1,0 +1,84 @@
+"""The README is true: every flag, setting, door and fault kind is in it, and its examples run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sandbox import Sandbox, cli
+from sandbox.doors import __doc__ as doors
+from sandbox.faults import KINDS
+from sandbox.settings import Settings
+
+if TYPE_CHECKING:
+    import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def example(language: str) -> str:
+    found = re.search(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_every_flag_of_serve_is_in_the_readme() -> None:
+    flags = [option for parameter in cli.serve.params for option in parameter.opts]
+    assert [flag for flag in flags if f"`{flag}" not in README] == []
+
+
+def test_the_readme_names_no_flag_that_is_not_there() -> None:
+    flags = {option for parameter in cli.serve.params for option in parameter.opts}
+    named = set(re.findall(r"^\| `(--[\w-]+)", README, re.MULTILINE))
+    assert named - flags == set()
+
+
+def test_every_setting_is_a_flag_or_in_the_readme() -> None:
+    flags = {parameter.name for parameter in cli.serve.params} | {"tokens"}
+    names = [field.name for field in dataclasses.fields(Settings)]
+    assert [name for name in names if name not in flags and f"`{name}`" not in README and name not in _RENAMED] == []
+
+
+_RENAMED = {"requests_per_second": "--requests-per-second", "wix_data_rights": "--no-wix-data-rights"}
+
+
+def test_every_door_and_every_fault_kind_is_in_the_readme() -> None:
+    assert doors is not None
+    named = set(re.findall(r"/_sandbox(?:/\w+)?", doors))
+    assert len(named) == 7
+    assert [door for door in named if door not in README] == []
+    assert [kind for kind in KINDS if f"`{kind}`" not in README] == []
+
+
+def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(example("python"), "README.md", "exec"), {})
+    assert capsys.readouterr().out.strip() == "1"
+
+
+def test_the_seed_example_plants_what_it_says() -> None:
+    import pyairtable
+
+    with Sandbox(seed=json.loads(example("json"))) as box:
+        table = pyairtable.Api(box.token, endpoint_url=box.airtable_url).table("appFleet000000001", "Carriers")
+        (record,) = table.all(view="Active")
+    fields = record["fields"]
+    assert (fields["Ages"], fields["Oldest"], fields["Label"]) == ([41], 41, "ACME")
+    assert fields["Owner"]["name"] == "Ann"
+
+
+def test_every_path_in_the_readme_exists() -> None:
+    named = re.findall(r"`(lib/[\w/.]+|airtable/[\w/]+\.py|settings\.py|tests/[\w/]+)", README)
+    assert len(named) > 8
+    places = [ROOT, ROOT / "lib/sandbox"]
+    assert [path for path in named if not any((place / path).exists() for place in places)] == []
+
+
+def test_every_make_target_in_the_readme_exists() -> None:
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"^    make (\w+)", README, re.MULTILINE))
+    assert named - targets == set()
+    assert {"sandbox", "test", "bench"} <= named
