@@ -78,35 +78,52 @@ class Client:
         return self.ok("POST", "/items/get", body)["dataItem"]["data"]
 
 
-@contextmanager
-def running(**settings: Any):
-    """A sandbox's Wix side on a free port; settings as for `Settings`, without limits unless they are given."""
-    world = World(Settings(**{"requests_per_second": None, **settings}))
-    service = WixService(world)
-    listener = bind(0)
-    port = listener.getsockname()[1]
-    server = make_server(App(world, [service], NoDoors()))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.005)
-    client = Client(f"http://{HOST}:{port}", world, service)
-    try:
-        yield client
-    finally:
-        client.session.close()
-        server.should_exit = True
-        thread.join()
-        listener.close()
-        world.store.close()
+class Server:
+    """The App on a free port. Each test gives it a world and a service of its own."""
+
+    def __init__(self) -> None:
+        listener = bind(0)
+        self.base = f"http://{HOST}:{listener.getsockname()[1]}"
+        self.app = App(None, [], NoDoors())
+        self.server = make_server(self.app)
+        self.listener = listener
+        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [listener]})
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        self.server.should_exit = True
+        self.thread.join()
+        self.listener.close()
+
+    @contextmanager
+    def running(self, **settings: Any):
+        """A fresh sandbox; settings as for `Settings`, without limits unless they are given."""
+        world = World(Settings(**{"requests_per_second": None, **settings}))
+        service = WixService(world)
+        self.app.world, self.app.services = world, [service]
+        client = Client(self.base, world, service)
+        try:
+            yield client
+        finally:
+            client.session.close()
+            world.store.close()
+
+
+@pytest.fixture(scope="session")
+def server():
+    server = Server()
+    yield server
+    server.stop()
 
 
 @pytest.fixture
-def wix():
-    with running() as client:
+def wix(server):
+    with server.running() as client:
         yield client
 
 
 @pytest.fixture
-def start():
-    return running
+def start(server):
+    return server.running
