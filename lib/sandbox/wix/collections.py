@@ -156,11 +156,15 @@ class Collections:
         self.forget()
 
     def _purge(self, collection_id: str) -> None:
-        row = self._store.row("SELECT number FROM wix_collection WHERE id = ?", (collection_id,))
-        if row is not None:
-            for table in ("wix_item", "wix_history", "wix_index", "wix_unique"):
-                self._store.execute(f"DELETE FROM {table} WHERE collection = ?", row)
-            self._store.execute("DELETE FROM wix_collection WHERE number = ?", row)
+        row = self._store.row("SELECT number, body FROM wix_collection WHERE id = ?", (collection_id,))
+        if row is None:
+            return
+        for key, target, reverse in multi_references(json.loads(row[1])["fields"]):
+            face = self._face(collection_id, key, target, reverse)
+            self._store.execute("DELETE FROM wix_link WHERE relation = ?", (face.relation,))
+        for table in ("wix_item", "wix_history", "wix_index", "wix_unique"):
+            self._store.execute(f"DELETE FROM {table} WHERE collection = ?", row[:1])
+        self._store.execute("DELETE FROM wix_collection WHERE number = ?", row[:1])
 
     def _face(self, collection_id: str, key: str, target: str, reverse: str) -> Face:
         """The face's place in its relation; both faces name the same four words, so both find the same relation."""

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.web import clean_text
 from sandbox.wix.errors import WixError, bad_argument
 from sandbox.wix.urls import read_matches, read_urlized
-from sandbox.wix.values import MAX_DEPTH, NOTHING, Identity, dump_text, identity, is_date, path_of, values_at
+from sandbox.wix.values import MAX_DEPTH, NOTHING, Identity, dump_text, id_list, identity, is_date, path_of, values_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,7 @@ def compile_filter(raw: Any, links: Links = lambda _: None) -> Filter:
             compiled.parameters.append(clean_text(operand))
         elif name == "_id" and operator in ("$in", "$hasSome") and _all_text(operand):
             compiled.where += " AND id IN (SELECT value FROM json_each(?))"
-            compiled.parameters.append(dump_text([clean_text(value) for value in operand]))
+            compiled.parameters.append(id_list(operand))
         else:
             predicates.append(_predicate(name, operator, operand, links))
             if operator == "$eq" and type(operand) in (str, int) and links(name) is None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sandbox.wix.errors import Violation, WixError
-from sandbox.wix.values import dump_text
+from sandbox.wix.errors import Violation, WixError, too_slow
+from sandbox.wix.snapshot import BREATH, SECONDS
+from sandbox.wix.values import id_list
 
 if TYPE_CHECKING:
     from sandbox.wix.asked import Asked
@@ -57,19 +60,27 @@ def read_includes(asked: Asked, collection: Collection) -> list[Include]:
     return includes
 
 
-def fill_references(site: Site, items: list[dict[str, Any]], includes: list[Include]) -> None:
+async def fill_references(site: Site, items: list[dict[str, Any]], includes: list[Include]) -> None:
     """Fill the references of `items` in place.
 
     A single reference becomes the item, or stays the id it was where there is none. A multi-reference becomes the
     first `limit` items it is linked to. A collection that the key may not read is not included.
-    Raises WDE0180 where that would be too much.
+    Raises WDE0180 where that would be too much, WDE0028 after 5 seconds.
     """
     room = MAX_CHARACTERS
+    deadline = time.perf_counter() + SECONDS
+    breath = time.perf_counter() + BREATH
     for include in includes:
         other = site.collections.find(include.target)
         if other is None or not site.readable(other):
             continue
         for item in items:
+            now = time.perf_counter()
+            if now > deadline:
+                raise too_slow()
+            if now > breath:
+                await asyncio.sleep(0)
+                breath = time.perf_counter() + BREATH
             if include.face is None:
                 value = item.get(include.key)
                 wanted = [value] if isinstance(value, str) else []
@@ -91,7 +102,7 @@ def _texts(site: Site, number: int, ids: list[str]) -> list[str]:
         return []
     rows = site.store.rows(
         "SELECT id, data FROM wix_item WHERE collection = ? AND id IN (SELECT value FROM json_each(?))",
-        (number, dump_text(ids)),
+        (number, id_list(ids)),
     )
     by_id = dict(rows)
     return [by_id[item_id] for item_id in ids if item_id in by_id]

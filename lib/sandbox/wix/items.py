@@ -157,5 +157,7 @@ def read_item_id(value: Any, *, update: bool = False) -> str:
         raise bad_argument("_id must be a non-empty string.")
     if not isinstance(value, str):
         raise WixError("WDE0002", "Item ID must be a string.")
+    if "\0" in value:  # a choice: the service documents nothing
+        raise bad_argument("_id must not hold the character NUL.")
     text: str = clean(value)
     return text

@@ -14,7 +14,7 @@ from sandbox.wix.includes import fill_references, read_includes
 from sandbox.wix.items import read_item_id
 from sandbox.wix.paging import read_page
 from sandbox.wix.sorting import NEWEST_FIRST, Order, read_order
-from sandbox.wix.values import NOTHING, dump_text, identity, path_of, project, values_at
+from sandbox.wix.values import NOTHING, dump_text, id_list, identity, path_of, project, values_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +70,7 @@ async def get_item(call: Call) -> Any:
     if text is None:
         raise no_such_item(item_id, collection.id)
     item = json.loads(text)
-    fill_references(call.site, [item], includes)
+    await fill_references(call.site, [item], includes)
     fields = call.asked.texts("fields")
     return {"dataItem": envelope(project(item, fields) if fields else item, collection.id)}
 
@@ -115,7 +115,7 @@ async def answer_query(call: Call, collection: Collection, asked: Asked) -> Any:
     if not fields and not includes:
         return _join(rows, collection.id, metadata)
     items = [json.loads(row[2]) for row in rows]
-    fill_references(call.site, items, includes)
+    await fill_references(call.site, items, includes)
     return {
         "dataItems": [envelope(project(item, fields) if fields else item, collection.id) for item in items],
         "pagingMetadata": metadata,
@@ -169,7 +169,7 @@ async def _sorted_rows(snapshot: Snapshot, compiled: Filter, order: Order, page:
     order.arrange(best)
     more = len(best) >= wanted
     ids = [item_id for _, item_id in best[page.offset : wanted - 1]]
-    by_id = Filter(" AND id IN (SELECT value FROM json_each(?))", [dump_text(ids)])
+    by_id = Filter(" AND id IN (SELECT value FROM json_each(?))", [id_list(ids)])
     found = {row[1]: row for row in snapshot.page(by_id, "id", len(ids), 0)}
     return [found[item_id] for item_id in ids if item_id in found], more
 

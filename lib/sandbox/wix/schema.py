@@ -223,7 +223,7 @@ def describe(body: dict[str, Any]) -> dict[str, Any]:
 def _describe_field(field: dict[str, Any]) -> dict[str, Any]:
     operators = ["HAS_SOME", "HAS_ALL"] if field["type"] == "MULTI_REFERENCE" else _OPERATORS
     capabilities = {"sortable": field["type"] != "MULTI_REFERENCE", "queryOperators": operators}
-    return {**field, "capabilities": capabilities, "encrypted": False}
+    return {"encrypted": False, **field, "capabilities": capabilities}
 
 
 def check_operation(body: dict[str, Any], operation: str) -> None:

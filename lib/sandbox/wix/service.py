@@ -89,7 +89,7 @@ class WixService:
             raise too_large()
         for prefix in (*DATA_PREFIXES, SECRETS_PREFIX):
             if path.startswith(f"{prefix}/"):
-                return find_route(request.method, path[len(prefix) :], "dataItemId=" in request.url.query)
+                return find_route(request.method, path[len(prefix) :], b"dataItemId=" in request.scope["query_string"])
         raise WixError("WDE0080", "There is no such endpoint.", status=404)
 
     def _check_credential(self, request: Request) -> None:

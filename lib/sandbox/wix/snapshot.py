@@ -19,7 +19,7 @@ SECONDS = 5.0
 """The service's bound on one read (WDE0028)."""
 
 _CHUNK = 500
-_BREATH = 0.005
+BREATH = 0.005
 """Seconds of work after which other requests get their turn."""
 
 _AFTER = {"id": "id > ?", "id DESC": "id < ?", "newest, id": "(newest, id) > (?, ?)"}
@@ -84,7 +84,7 @@ class Snapshot:
     ) -> AsyncIterator[tuple[Row, dict[str, Any]]]:
         """Every row that matches, with its item, in an indexed order. Raises WDE0028 after 5 seconds."""
         deadline = time.perf_counter() + self._seconds
-        breath = time.perf_counter() + _BREATH
+        breath = time.perf_counter() + BREATH
         needles = " AND ".join(["instr(data, ?)"] * len(filter_.needles))
         data = f"CASE WHEN {needles} THEN data END" if needles else "data"
         while True:
@@ -105,7 +105,7 @@ class Snapshot:
                     raise too_slow()
                 if now > breath:
                     await asyncio.sleep(0)
-                    breath = time.perf_counter() + _BREATH
+                    breath = time.perf_counter() + BREATH
             if len(rows) < _CHUNK:
                 return
             newest, item_id, _ = rows[-1]

@@ -29,6 +29,11 @@ def dump_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def id_list(ids: list[str]) -> str:
+    """Ids as the JSON that SQL unpacks with json_each; it ends a text at NUL, which no item's id has."""
+    return dump_text([clean_text(item_id) for item_id in ids if "\0" not in item_id])
+
+
 def is_date(value: Any) -> bool:
     """Whether `value` is a `{"$date": ...}`."""
     return type(value) is dict and len(value) == 1 and "$date" in value

@@ -161,6 +161,7 @@ def test_bulk_bounds(cars):
         ({"data": {"_id": None}}, "WDE0080"),
         ({"data": {"_id": ""}}, "WDE0080"),
         ({"data": {"_id": 5}}, "WDE0002"),
+        ({"data": {"_id": "a\0"}}, "WDE0080"),
         ({"data": []}, "WDE0004"),
         ({}, "WDE0004"),
         ({"data": {"$x": 1}}, "WDE0134"),
@@ -218,3 +219,10 @@ def test_lone_surrogates_do_not_reach_the_store(cars):
     assert cars.ids("Cars", {"filter": {"k\ufffd": "v\ufffd"}}) == ["a\ufffd"]
     raw = b'{"dataCollectionId": "Cars", "query": {"filter": {"k\\ud800": {"$hasSome": ["v\\udfff"]}}}}'
     assert len(cars.send("POST", "/items/query", data=raw).json()["dataItems"]) == 1
+
+
+def test_nul_in_values_and_in_what_is_asked_for(cars):
+    cars.fill("Cars", {"_id": "a", "v": "x\0y", "k\0": 1}, {"_id": "b", "v": "x"})
+    assert cars.ids("Cars", {"filter": {"v": "x\0y"}}) == ["a"]
+    assert cars.ids("Cars", {"filter": {"_id": {"$in": ["a\0z", "b\0"]}}}) == []
+    assert cars.ids("Cars", {"filter": {"_id": "a\0"}}) == []

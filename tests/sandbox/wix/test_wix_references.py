@@ -135,3 +135,20 @@ def test_dropping_a_field_drops_both_faces(linked):
     linked.ok("POST", "/collections/delete-field", {**A, "fieldKey": "drivers"})
     fields = linked.ok("GET", "/collections/Drivers")["collection"]["fields"]
     assert "cars" not in [field["key"] for field in fields]
+
+
+def test_a_collection_made_anew_has_no_old_links(linked):
+    link(linked, ("a1", "d1"))
+    linked.ok("DELETE", "/collections/Cars")
+    assert referenced(linked, "d1", "Drivers", "cars") == [None]
+    linked.make("Cars", fields=[NAME, multi("drivers", "Drivers", "cars")])
+    assert referenced(linked, "d1", "Drivers", "cars") == []
+
+
+def test_includes_need_the_right_to_read(linked):
+    linked.make("Hidden", {"_id": "h"}, permissions={"read": "ADMIN"})
+    field = {"key": "h", "type": "REFERENCE", "typeMetadata": {"reference": {"referencedCollectionId": "Hidden"}}}
+    linked.make("Open", {"_id": "o", "h": "h"}, fields=[field])
+    assert linked.get("Open", "o", includeReferences=[{"field": "h"}])["h"]["_id"] == "h"
+    linked.world.wix_data_rights = False
+    assert linked.get("Open", "o", includeReferences=[{"field": "h"}])["h"] == "h"
