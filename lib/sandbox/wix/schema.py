@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from sandbox.wix.errors import Violation, WixError, bad_argument
+from sandbox.wix.values import clean
 
 if TYPE_CHECKING:
     from sandbox.wix.asked import Asked
@@ -105,7 +106,7 @@ SYSTEM_FIELDS = [
     _system_field("_createdDate", "Created Date", "DATETIME"),
     _system_field("_updatedDate", "Updated Date", "DATETIME"),
 ]
-SYSTEM_KEYS = frozenset(field["key"] for field in SYSTEM_FIELDS)
+SYSTEM_KEYS = tuple(field["key"] for field in SYSTEM_FIELDS)
 
 
 def references(fields: list[dict[str, Any]]) -> dict[str, str]:
@@ -151,7 +152,9 @@ def read_field(asked: Asked, collection_id: str) -> dict[str, Any]:
         metadata["reference"] = {"referencedCollectionId": target.text_or("referencedCollectionId")}
     if kind == "MULTI_REFERENCE":
         target = asked.part("typeMetadata").part("multiReference")
-        reverse = target.text_or("referencingFieldKey") or f"{collection_id.replace('/', '_')}_{key}"
+        reverse = target.text_or("referencingFieldKey") or f"{collection_id.replace('/', '_')}_{key}"[:64]
+        if "referencingFieldKey" in target and not _KEY.fullmatch(reverse):
+            raise Violation(target.where("referencingFieldKey"), f"must match {_KEY.pattern}", "PATTERN")
         metadata["multiReference"] = {
             "referencedCollectionId": target.text_or("referencedCollectionId"),
             "referencingFieldKey": reverse,
@@ -161,7 +164,8 @@ def read_field(asked: Asked, collection_id: str) -> dict[str, Any]:
         field["typeMetadata"] = metadata
     for name in ("systemField", "capabilities"):
         field.pop(name, None)
-    return field
+    cleaned: dict[str, Any] = clean(field)
+    return cleaned
 
 
 def read_fields(asked: Asked, collection_id: str) -> list[dict[str, Any]]:
@@ -205,7 +209,8 @@ def read_collection(asked: Asked) -> dict[str, Any]:
     for name in ("defaultDisplayOrder", "capabilities"):
         if name in asked:
             body[name] = asked.part(name).parts
-    return body
+    cleaned: dict[str, Any] = clean(body)
+    return cleaned
 
 
 def describe(body: dict[str, Any]) -> dict[str, Any]:

@@ -46,6 +46,8 @@ def test_an_id_with_a_slash(wix):
         ({"id": "A", "fields": [{"key": "x", "type": "TEXT"}], "permissions": {"read": "ME"}}, None),
         ({"id": "A", "fields": [{"key": "x", "type": "REFERENCE", "typeMetadata": 5}]}, None),
         ({"id": "A", "plugins": {}}, "collection.plugins"),
+        ({"id": "A", "fields": [{"key": [], "type": "TEXT"}]}, "collection.fields[0].key"),
+        ({"id": "A", "fields": [{"key": {}, "type": "TEXT"}]}, "collection.fields[0].key"),
     ],
 )
 def test_bad_collections(wix, collection, field):
@@ -53,6 +55,12 @@ def test_bad_collections(wix, collection, field):
     if field:
         assert details["validationError"]["fieldViolations"][0]["field"] == field
     assert wix.ok("GET", "/collections")["collections"] == []
+
+
+def test_text_that_utf8_cannot_hold(wix):
+    field = {"key": "a", "type": "TEXT", "description": "\ud800"}
+    wix.make("Cars", fields=[field], plugins=[{"type": "\udfff"}], defaultDisplayOrder={"fieldKey": "\ud800"})
+    assert wix.ok("GET", "/collections/Cars")["collection"]["fields"][0]["description"] == "\ufffd"
 
 
 def test_the_published_spelling_of_a_target_is_lost(wix):
