@@ -77,8 +77,10 @@ def _kind(stage: Asked) -> str:
 
 
 def _expression(asked: Asked) -> tuple[str, ...]:
-    """The path of `{"fieldPath": "a.b"}`, the one kind of expression that is read; () for any other."""
-    return item_path(asked, "fieldPath") if "fieldPath" in asked else ()
+    """The path of `{"fieldPath": "a.b"}`, the one kind of expression that is read. Raises Violation for any other."""
+    if "fieldPath" not in asked:
+        raise Violation(asked.path, "must be a fieldPath: the sandbox reads no other expression", "ONE_OF")
+    return item_path(asked, "fieldPath")
 
 
 def _read_group(asked: Asked) -> Groups:
@@ -88,8 +90,13 @@ def _read_group(asked: Asked) -> Groups:
         chosen = [name for name in _ACCUMULATORS if name in entry]
         if len(chosen) != 1:
             raise Violation(entry.path, f"must have one of {', '.join(_ACCUMULATORS)}", "ONE_OF")
-        path = _expression(entry.part(chosen[0]).part("expression"))
-        operations.append((entry.text("resultFieldName"), chosen[0], path))
+        operation, path = chosen[0], ()
+        expression = entry.part(operation).part("expression")
+        if operation == "sum" and expression.raw("numeric") == 1:
+            operation = "itemCount"  # the official client's count()
+        elif operation != "itemCount":
+            path = _expression(expression)
+        operations.append((entry.text("resultFieldName"), operation, path))
     return Groups(keys, operations)
 
 
@@ -109,18 +116,32 @@ def _read_stage(stage: Asked, kind: str) -> Stage:
         limit = stage.whole("limit", MAX_RESULTS, 1, MAX_RESULTS)
         return lambda rows: rows[:limit]
     if kind == "projection":
-        names = [_field_name(entry) for entry in stage.part("projection").each("fields")]
-        return lambda rows: [project(row, names) for row in rows]
-    path = path_of(_field_name(stage.part(kind)))
-    return _unwind(path) if kind == "unwindArray" else _object_to_array(path)
+        return _project_stage(stage.part("projection"))
+    if kind == "unwindArray":
+        return _unwind(path_of(stage.part(kind).text("arrayFieldName")))
+    asked = stage.part(kind)
+    return _object_to_array(path_of(asked.text("objectFieldName")), asked.text_or("destinationFieldName"))
 
 
-def _field_name(asked: Asked) -> str:
-    return asked.text("fieldPath" if "fieldPath" in asked else "fieldName")
+def _project_stage(asked: Asked) -> Stage:
+    entries = asked.each("fields")
+    for entry in entries:
+        if not ("include" in entry or "exclude" in entry):
+            raise Violation(entry.path, "must have include or exclude: the sandbox reads no other projection", "ONE_OF")
+    names = [entry.part("include").text("fieldName") for entry in entries if "include" in entry]
+    without = [path_of(entry.part("exclude").text("fieldName")) for entry in entries if "exclude" in entry]
+
+    def step(rows: Rows) -> Rows:
+        rows = [project(row, names) for row in rows] if names else rows
+        for path in without:
+            rows = [_without(row, path) for row in rows]
+        return rows
+
+    return step
 
 
 def _read_order(asked: Asked) -> Order:
-    fields = [(_field_name(entry), entry.choice("order", ("ASC", "DESC")) == "DESC") for entry in asked.each("values")]
+    fields = [(entry.text("fieldName"), entry.choice("order", ("ASC", "DESC")) == "DESC") for entry in asked.each("values")]
     return Order(tuple(fields))
 
 
@@ -140,6 +161,15 @@ def _with(row: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, A
     """The row with another value at a path that it has."""
     inner = row[path[0]]
     return {**row, path[0]: value if len(path) == 1 else _with(inner, path[1:], value)}
+
+
+def _without(row: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    """The row without what is at a path."""
+    if not _reaches(row, path):
+        return row
+    if len(path) == 1:
+        return {key: value for key, value in row.items() if key != path[0]}
+    return {**row, path[0]: _without(row[path[0]], path[1:])}
 
 
 def _reaches(row: Any, path: tuple[str, ...]) -> bool:
@@ -164,11 +194,14 @@ def _unwind(path: tuple[str, ...]) -> Stage:
     return step
 
 
-def _object_to_array(path: tuple[str, ...]) -> Stage:
+def _object_to_array(path: tuple[str, ...], destination: str) -> Stage:
+    """`destination` is the key of the array; the object's own place where it is left out [ASSUME]."""
+
     def turn(row: dict[str, Any]) -> dict[str, Any]:
         value = first_value(row, path)
         if not _reaches(row, path) or not isinstance(value, dict):
             return row
-        return _with(row, path, [{"key": key, "value": inner} for key, inner in value.items()])
+        pairs = [{"key": key, "value": inner} for key, inner in value.items()]
+        return {**row, destination: pairs} if destination else _with(row, path, pairs)
 
     return lambda rows: [turn(row) for row in rows]

@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS wix_history (
     collection INTEGER NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, newest INTEGER NOT NULL, data TEXT
 ) STRICT;
 CREATE INDEX IF NOT EXISTS wix_history_id ON wix_history (collection, id, at);
+CREATE INDEX IF NOT EXISTS wix_history_newest ON wix_history (collection, newest, id);
 CREATE INDEX IF NOT EXISTS wix_history_at ON wix_history (at);
 CREATE TABLE IF NOT EXISTS wix_relation (number INTEGER PRIMARY KEY, faces TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE IF NOT EXISTS wix_link (

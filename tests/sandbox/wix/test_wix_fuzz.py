@@ -1,0 +1,83 @@
+"""Good requests with parts replaced at random: every one is answered or refused, none breaks the server."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+CHANGES = [
+    {"action": "SET_FIELD", "fieldPath": "o.p", "setFieldOptions": {"value": 1}},
+    {"action": "INCREMENT_FIELD", "fieldPath": "n", "incrementFieldOptions": {"value": 2}},
+    {"action": "APPEND_TO_ARRAY", "fieldPath": "tags", "appendToArrayOptions": {"value": "q"}},
+    {"action": "REMOVE_FROM_ARRAY", "fieldPath": "tags", "removeFromArrayOptions": {"value": "z"}},
+]
+LINK = {"referringItemFieldName": "friends", "referringItemId": "a", "referencedItemId": "b"}
+FRIENDS = {"multiReference": {"referencedCollectionId": "Cars", "referencingFieldKey": "friendOf"}}
+FIELDS = [
+    {"key": "name", "type": "TEXT"},
+    {"key": "boss", "type": "REFERENCE", "typeMetadata": {"reference": {"referencedCollectionId": "Cars"}}},
+    {"key": "friends", "type": "MULTI_REFERENCE", "typeMetadata": FRIENDS},
+]
+QUERY = {"filter": {"name": {"$in": ["a"]}, "friends": {"$hasSome": ["b"]}}, "sort": [{"fieldName": "n"}]}
+GROUP = {
+    "groupIds": [{"key": "k", "expression": {"fieldPath": "tags"}}],
+    "accumulators": [{"resultFieldName": "r", "push": {"expression": {"fieldPath": "n"}}}],
+}
+STAGES = [{"filter": {"n": 1}}, {"unwindArray": {"fieldPath": "tags"}}, {"group": GROUP}, {"limit": 5}]
+OPERATIONS = [{"resultFieldName": "n", "sum": {"itemFieldName": "n"}}, {"resultFieldName": "c", "itemCount": {}}]
+REQUESTS = {
+    "/items/query": {"query": {**QUERY, "paging": {"limit": 5}}, "includeReferences": [{"field": "friends"}]},
+    "/items/search": {"search": {"search": {"expression": "a b", "fuzzy": True}, "cursorPaging": {"limit": 2}}},
+    "/items/save": {"dataItem": {"id": "a", "data": {"name": "x", "o": {"p": [1, {"q": 2}]}}}},
+    "/items/patch": {"patch": {"dataItemId": "a", "fieldModifications": CHANGES}},
+    "/bulk/items/save": {"dataItems": [{"id": "a", "data": {"n": 1}}, {"data": {}}], "returnEntity": True},
+    "/bulk/items/patch": {"patches": [{"dataItemId": "a", "fieldModifications": CHANGES}]},
+    "/items/aggregate": {
+        "aggregation": {"groupingFields": ["name"], "operations": OPERATIONS},
+        "finalFilter": {"n": 1},
+    },
+    "/items/aggregate-pipeline": {"pipeline": {"stages": STAGES}},
+    "/items/query-distinct-values": {"fieldName": "tags", "filter": {}, "cursorPaging": {"limit": 1}},
+    "/items/query-referenced": {**LINK, "referringItemIds": ["a", "b"], "paging": {"limit": 2}},
+    "/bulk/items/insert-references": {"dataItemReferences": [LINK]},
+    "/collections": {"collection": {"id": "New", "fields": FIELDS, "plugins": [{"type": "PUBLISH"}]}},
+    "/collections/patch-field": {"field": FIELDS[2]},
+    "/indexes": {"index": {"name": "i", "fields": [{"path": "name"}], "unique": True}},
+}
+ATOMS = [
+    None, True, 5, -1, 1.5, 1e300, 2**70, "", "a", "x\0y", "_id", "friends", ".", "a.", "$x", "\ud800", [], {},
+    {"$date": "2020-01-01T00:00:00Z"}, {"$date": "x"}, {"$date": []},
+]  # fmt: skip
+
+
+def mutated(value, chance, dice):
+    if dice.random() < chance:
+        return dice.choice(ATOMS)
+    if isinstance(value, dict):
+        return {
+            dice.choice(["$or", "$not", "a.b", "_id"]) if dice.random() < chance / 3 else key: mutated(
+                one, chance, dice
+            )
+            for key, one in value.items()
+        }
+    if isinstance(value, list):
+        return [mutated(one, chance, dice) for one in value] * (2 if dice.random() < chance else 1)
+    return value
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_requests_with_parts_replaced(start, seed):
+    dice = random.Random(seed)
+    with start(stale_reads=seed * 20) as wix:
+        wix.make("Cars", fields=FIELDS)
+        wix.fill("Cars", {"_id": "a", "n": 1, "boss": "b", "tags": ["x"], "o": {"p": 1}}, {"_id": "b", "n": "x"})
+        for _ in range(400):
+            path = dice.choice(list(REQUESTS))
+            body = mutated(REQUESTS[path], dice.choice([0, 0.05, 0.2]), dice)
+            if isinstance(body, dict):
+                body = {**body, "dataCollectionId": "Cars"}
+            answer = wix.send("POST", path, data=json.dumps(body))
+            assert answer.status_code < 500, (path, body, answer.text)
+            answer.json()
