@@ -90,7 +90,7 @@ def _read_group(asked: Asked) -> Groups:
         chosen = [name for name in _ACCUMULATORS if name in entry]
         if len(chosen) != 1:
             raise Violation(entry.path, f"must have one of {', '.join(_ACCUMULATORS)}", "ONE_OF")
-        operation, path = chosen[0], ()
+        operation, path = chosen[0], tuple[str, ...]()
         expression = entry.part(operation).part("expression")
         if operation == "sum" and expression.raw("numeric") == 1:
             operation = "itemCount"  # the official client's count()
@@ -117,22 +117,29 @@ def _read_stage(stage: Asked, kind: str) -> Stage:
         return lambda rows: rows[:limit]
     if kind == "projection":
         return _project_stage(stage.part("projection"))
-    if kind == "unwindArray":
-        return _unwind(path_of(stage.part(kind).text("arrayFieldName")))
     asked = stage.part(kind)
-    return _object_to_array(path_of(asked.text("objectFieldName")), asked.text_or("destinationFieldName"))
+    if kind == "unwindArray":
+        return _unwind(path_of(_field_name(asked, "arrayFieldName")))
+    return _object_to_array(path_of(_field_name(asked, "objectFieldName")), asked.text_or("destinationFieldName"))
+
+
+def _field_name(asked: Asked, name: str = "fieldName") -> str:
+    """The field in a stage: under the name the official client gives it, or as `fieldPath`."""
+    return asked.text("fieldPath" if "fieldPath" in asked else name)
 
 
 def _project_stage(asked: Asked) -> Stage:
-    entries = asked.each("fields")
-    for entry in entries:
-        if not ("include" in entry or "exclude" in entry):
-            raise Violation(entry.path, "must have include or exclude: the sandbox reads no other projection", "ONE_OF")
-    names = [entry.part("include").text("fieldName") for entry in entries if "include" in entry]
-    without = [path_of(entry.part("exclude").text("fieldName")) for entry in entries if "exclude" in entry]
+    names, without = [], []
+    for entry in asked.each("fields"):
+        if "exclude" in entry:
+            without.append(path_of(_field_name(entry.part("exclude"))))
+        elif "reshape" in entry or "projectNested" in entry:
+            raise Violation(entry.path, "must be include or exclude: the sandbox reads no other projection", "ONE_OF")
+        else:
+            names.append(_field_name(entry.part("include") if "include" in entry else entry))
 
     def step(rows: Rows) -> Rows:
-        rows = [project(row, names) for row in rows] if names else rows
+        rows = rows if without and not names else [project(row, names) for row in rows]
         for path in without:
             rows = [_without(row, path) for row in rows]
         return rows
@@ -141,7 +148,9 @@ def _project_stage(asked: Asked) -> Stage:
 
 
 def _read_order(asked: Asked) -> Order:
-    fields = [(entry.text("fieldName"), entry.choice("order", ("ASC", "DESC")) == "DESC") for entry in asked.each("values")]
+    fields = [
+        (entry.text("fieldName"), entry.choice("order", ("ASC", "DESC")) == "DESC") for entry in asked.each("values")
+    ]
     return Order(tuple(fields))
 
 
