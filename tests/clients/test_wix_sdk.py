@@ -1,0 +1,39 @@
+"""The official Wix client (@wix/sdk 1.21.16, @wix/data 1.0.521): each check of `node/wix_sdk.mjs` is a test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from nodejs import check_names, run_checks
+
+from sandbox.box import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCRIPT = "wix_sdk.mjs"
+
+# Checks that the sandbox fails, and what it lacks.
+LACKING = {
+    "a pipeline reshapes and computes": "pipelines read no expression but fieldPath: reshape, projectNested, text, "
+    "numeric, add, subtract, multiply, divide, sum, abs, mod, floor, ceil, concat, stringify, toLower, toUpper, "
+    "substring, length",
+}
+
+
+@pytest.fixture(scope="module")
+def problems(box: Sandbox) -> Iterator[dict[str, str]]:
+    with Sandbox(wix_reads_per_minute=20) as quota, Sandbox(stale_reads=60_000) as stale:
+        yield run_checks(SCRIPT, box, QUOTA_URL=quota.wix_url, STALE_URL=stale.wix_url)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        pytest.param(name, marks=pytest.mark.xfail(reason=LACKING[name])) if name in LACKING else name
+        for name in check_names(SCRIPT)
+    ],
+)
+def test_wix_sdk(problems: dict[str, str], check: str) -> None:
+    assert problems.get(check, "the script did not come to this check") == ""
