@@ -51,26 +51,23 @@ class Items:
         return None if row is None else json.loads(row[0])
 
     def insert(self, collection: Collection, data: dict[str, Any]) -> dict[str, Any]:
-        """Insert an item; without an `_id` it gets a GUID. Raises WDE0074, WDE0123, and what `prepare` raises."""
+        """Insert an item; without an `_id` it gets a GUID. Raises WDE0074 and what `update` raises."""
         item_id = data.get("_id") or str(uuid.uuid4())
         now = {"$date": iso(self._world.clock.now())}
         item = self._stamped(item_id, {"_owner": self.owner, "_createdDate": now}, now, data)
-        text = self._prepared(collection, item)
-        if self._store.row("SELECT 1 FROM wix_item WHERE collection = ? AND id = ?", (collection.number, item_id)):
-            text = f"An item with _id [{item_id}] already exists."
-            raise WixError("WDE0074", text, {"dataItemId": item_id})
-        check_unique(self._store, collection, item)
-        self._write(collection, item, text)
-        return item
+        return self._add(collection, item)
 
     def update(self, collection: Collection, data: dict[str, Any]) -> dict[str, Any]:
-        """Replace an item: keys that are not sent are gone. Raises WDE0073, WDE0123, and what `prepare` raises."""
+        """Replace an item: keys that are not sent are gone.
+
+        Raises WDE0073 where there is none, WDE0123, WDE0009 past 500 KB, WDE0134, WDE0168, WDE0080 for a bad date.
+        """
         item_id = data["_id"]
         before = self.find(collection, item_id)
         if before is None:
             raise no_such_item(item_id, collection.id)
         item = self._stamped(item_id, before, {"$date": iso(self._world.clock.now())}, data)
-        text = self._prepared(collection, item)
+        text = self._prepared(item)
         check_unique(self._store, collection, item)
         self._write(collection, item, text)
         return item
@@ -82,12 +79,8 @@ class Items:
         stamps = {"_owner": item.get("_owner") or self.owner}
         for name in ("_createdDate", "_updatedDate"):
             stamps[name] = item.get(name) or now
-        kept = {"_id": item_id, **stamps, **{key: value for key, value in item.items() if key not in STAMPS}}
-        text = self._prepared(collection, kept)
-        if self._store.row("SELECT 1 FROM wix_item WHERE collection = ? AND id = ?", (collection.number, item_id)):
-            raise WixError("WDE0074", f"An item with _id [{item_id}] already exists.")
-        check_unique(self._store, collection, kept)
-        self._write(collection, kept, text)
+        rest = {key: value for key, value in item.items() if key not in STAMPS}
+        self._add(collection, {"_id": item_id, **stamps, **rest})
 
     def remove(self, collection: Collection, item_id: str) -> dict[str, Any]:
         """Remove an item and its links on both sides; raises WDE0073."""
@@ -119,7 +112,16 @@ class Items:
         item.update((key, value) for key, value in data.items() if key != "_id" and key not in STAMPS)
         return item
 
-    def _prepared(self, collection: Collection, item: dict[str, Any]) -> str:
+    def _add(self, collection: Collection, item: dict[str, Any]) -> dict[str, Any]:
+        text = self._prepared(item)
+        item_id = item["_id"]
+        if self._store.row("SELECT 1 FROM wix_item WHERE collection = ? AND id = ?", (collection.number, item_id)):
+            raise WixError("WDE0074", f"An item with _id [{item_id}] already exists.", {"dataItemId": item_id})
+        check_unique(self._store, collection, item)
+        self._write(collection, item, text)
+        return item
+
+    def _prepared(self, item: dict[str, Any]) -> str:
         """Clean the item in place and give its text; raises WDE0009, WDE0134, WDE0168, WDE0080."""
         cleaned = clean(item)
         item.clear()

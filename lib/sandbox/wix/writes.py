@@ -78,7 +78,8 @@ def save(call: Call) -> Any:
     call.site.quota.take("writes")
     call.wrote = 1
     action, item = upsert(call, collection, data)
-    return {"action": f"{action}D" if action == "UPDATE" else f"{action}ED", "dataItem": envelope(item, collection.id)}
+    done = {"INSERT": "INSERTED", "UPDATE": "UPDATED"}[action]
+    return {"action": done, "dataItem": envelope(item, collection.id)}
 
 
 def upsert(call: Call, collection: Collection, data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
