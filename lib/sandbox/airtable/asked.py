@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from sandbox.airtable.errors import invalid_request
+from sandbox.web import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,7 +71,7 @@ def text(asked: dict[str, Any], name: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise invalid_request()
-    return value
+    return clean_text(value)
 
 
 def texts(asked: dict[str, Any], name: str) -> list[str]:
@@ -79,7 +80,7 @@ def texts(asked: dict[str, Any], name: str) -> list[str]:
     if value is None:
         return []
     if isinstance(value, str):
-        return [value]
+        value = [value]
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise invalid_request()
-    return value
+    return [clean_text(one) for one in value]

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 UPLOAD_LIMIT = 5_000_000  # bytes of a file through uploadAttachment [D]
 
+_CHUNK = 500  # ids in one statement: SQLite takes 32,766
+
 _DDL = """
 CREATE TABLE IF NOT EXISTS attachment (
     id TEXT PRIMARY KEY, record INTEGER NOT NULL, field TEXT NOT NULL, filename TEXT NOT NULL, source TEXT,
@@ -56,14 +58,16 @@ class Attachments:
 
     def shown(self, kept: list[str], *, whole: bool = True) -> list[dict[str, Any]]:
         """The objects of a cell: `{id, url, filename, size, type, width?, height?, thumbnails?}`."""
-        marks = ",".join("?" * len(kept))
         rows = {
-            row[0]: row
-            for row in self._store.rows(
-                f"SELECT id, filename, type, size, width, height FROM attachment WHERE id IN ({marks})", kept
-            )
+            row[0]: row for start in range(0, len(kept), _CHUNK) for row in self._rows_of(kept[start : start + _CHUNK])
         }
         return [self._show(*rows[one], whole=whole) for one in kept if one in rows]
+
+    def _rows_of(self, kept: list[str]) -> list[Any]:
+        marks = ",".join("?" * len(kept))
+        return self._store.rows(
+            f"SELECT id, filename, type, size, width, height FROM attachment WHERE id IN ({marks})", kept
+        )
 
     def _show(
         self,
@@ -106,7 +110,9 @@ class Attachments:
         row = self._store.row("SELECT content, type FROM attachment WHERE id = ?", (one,))
         if row is None or row[0] is None:
             return Response("Not found", 404)
-        return Response(row[0], media_type=row[1])
+        # The uploader named the type: what cannot stand in a header is not sent in one.
+        kind = row[1] if row[1].isascii() and row[1].isprintable() else ""
+        return Response(row[0], media_type=kind or "application/octet-stream")
 
     # ------------------------------------------------------------------ writing (inside the caller's transaction)
 
@@ -125,11 +131,11 @@ class Attachments:
             if item.get("id") in before:
                 kept.append(item["id"])
                 continue
-            if not isinstance(url, str) or not url.startswith(("http://", "https://")) or "\0" in url:
+            if not isinstance(url, str) or not (filename is None or isinstance(filename, str)):
                 raise bad_attachment()
-            if filename is not None and not isinstance(filename, str):
-                raise bad_attachment()
-            kept.append(self._add(record, field, clean_text(filename or _name_in(url)), source=clean_text(url)))
+            url = clean_text(url)
+            named = _name_in(url)
+            kept.append(self._add(record, field, clean_text(filename or "") or named, source=url))
         return list(dict.fromkeys(kept))
 
     def upload(self, record: int, field: str, body: Any) -> str:
@@ -201,8 +207,14 @@ class Attachments:
 
 
 def _name_in(url: str) -> str:
-    """A file's name from its URL; `a` where the URL has none."""
-    return unquote(urlsplit(url).path.rsplit("/", 1)[-1]) or "a"
+    """A file's name from its URL; `a` where the URL has none. Raises Refusal 422 for what is no web address."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise bad_attachment() from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise bad_attachment()
+    return unquote(parts.path.rsplit("/", 1)[-1]) or "a"
 
 
 def picture_size(content: bytes) -> tuple[int | None, int | None]:

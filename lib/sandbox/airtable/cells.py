@@ -54,7 +54,7 @@ def parse_number(text: str) -> float | int | None:
     bare = re.sub(r"[\s,$€£¥]", "", text)
     if bare.startswith("(") and bare.endswith(")"):
         bare = "-" + bare[1:-1]
-    if not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?", bare):
+    if not re.fullmatch(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?", bare):
         return None
     number = float(bare)
     if math.isinf(number):
@@ -75,7 +75,7 @@ def _percent(field: Field, value: Any, typecast: bool) -> Any:
 def _duration(field: Field, value: Any, typecast: bool) -> Any:
     """Seconds; with typecast `"h:mm"` or `"h:mm:ss"` as the field's format has it."""
     if typecast and isinstance(value, str):
-        parts = re.fullmatch(r"(\d{1,6}):(\d{1,2})(?::(\d{1,2}(?:\.\d{1,3})?))?", value.strip())
+        parts = re.fullmatch(r"(\d{1,6}):(\d{1,2})(?::(\d{1,2}(?:\.\d{1,3})?))?", value.strip(), re.ASCII)
         if parts:
             hours, minutes, seconds = parts.groups()
             total = int(hours) * 3600 + int(minutes) * 60 + float(seconds or 0)
@@ -104,11 +104,12 @@ def _checkbox(field: Field, value: Any, typecast: bool) -> Any:
     return value or None
 
 
-_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
 _MOMENT = re.compile(
-    r"(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([Zz]|[+-]\d{2}:?\d{2})?)?"
+    r"(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([Zz]|[+-]\d{2}:?\d{2})?)?",
+    re.ASCII,
 )
-_LOCAL_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:\s+(\d{1,2}):(\d{2}))?")
+_LOCAL_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:\s+(\d{1,2}):(\d{2}))?", re.ASCII)
 
 
 def _date(field: Field, value: Any, typecast: bool) -> Any:

@@ -65,6 +65,7 @@ class Comments:
         if parent is not None:
             if not isinstance(parent, str):
                 raise invalid_request()
+            parent = clean_text(parent)
             if self._store.row("SELECT 1 FROM comment WHERE id = ? AND record = ?", (parent, record)) is None:
                 raise _missing()
         made = ids.airtable_id("com")

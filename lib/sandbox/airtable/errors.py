@@ -6,6 +6,7 @@ the docstring says that the choice is ours.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from sandbox.web import json_answer
@@ -122,7 +123,7 @@ def not_record_ids() -> Refusal:
 
 def bad_record_id(value: Any) -> Refusal:
     """A link element that does not have a record id's form."""
-    shown = value if isinstance(value, str) else "[object Object]"
+    shown = value if isinstance(value, str) else "[object Object]" if isinstance(value, dict) else json.dumps(value)
     return Refusal(422, "INVALID_RECORD_ID", f'Value "{shown}" is not a valid record ID.')
 
 

@@ -138,6 +138,10 @@ def _one_of(names: Any) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and value in names
 
 
+def _named_one_of(names: Any) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and _one_of(names)(value.get("name"))
+
+
 def _between(low: int, high: int) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
@@ -197,7 +201,7 @@ def _select(options: _Options) -> dict[str, Any]:
 
 
 def _date_format(options: _Options) -> dict[str, Any]:
-    told = options.get("dateFormat", lambda value: isinstance(value, dict) and value.get("name") in _DATE_FORMATS)
+    told = options.get("dateFormat", _named_one_of(_DATE_FORMATS))
     form = _DATE_FORMATS[told["name"]]
     if told.get("format", form) != form or set(told) - {"name", "format"}:
         raise _Bad(f"dateFormat {told['name']!r} has the format {form!r}")
@@ -212,7 +216,7 @@ def _date(options: _Options) -> dict[str, Any]:
 
 def _date_time(options: _Options) -> dict[str, Any]:
     date_format = _date_format(options)
-    told = options.get("timeFormat", lambda value: isinstance(value, dict) and value.get("name") in _TIME_FORMATS)
+    told = options.get("timeFormat", _named_one_of(_TIME_FORMATS))
     zone = options.get("timeZone", _is_zone)
     options.done()
     time_format = {"name": told["name"], "format": _TIME_FORMATS[told["name"]]}
@@ -257,9 +261,7 @@ def _linked_options(schema: Schema, base: Base, table: Table, kind: str, options
     if kind == "multipleRecordLinks":
         target = options.get("linkedTableId", lambda value: is_text(value) and any(value == t.id for t in base.tables))
         linked = schema.tables[target]
-        view = options.get(
-            "viewIdForRecordSelection", lambda value: is_text(value) and bool(linked.view(value)), required=False
-        )
+        view = options.get("viewIdForRecordSelection", _one_of([view["id"] for view in linked.views]), required=False)
         options.done()
         shown = {"viewIdForRecordSelection": view} if view else {}
         return {"linkedTableId": target, "isReversed": False, "prefersSingleRecordLink": False, **shown}
@@ -298,14 +300,41 @@ def check_aggregation(text: str) -> None:
         raise _Bad(error.message) from None
 
 
-def changed_formula(table: Table, field: Field, text: Any) -> str:
-    """The formula of a formula field that is to change. Raises Refusal 422."""
+def changed_formula(schema: Schema, table: Table, field: Field, text: Any) -> str:
+    """The formula of a formula field that is to change. Raises Refusal 422, also for one that would read itself."""
     if not isinstance(text, str):
         raise refuse_options(table.name, field.name, f"{field.name}.options.formula is missing")
     try:
-        return keep_formula(table, text)
+        kept = keep_formula(table, text)
+        check_no_circle(schema, field, {one.id for name in _names(kept) or () if (one := table.loosely(name))})
     except _Bad as problem:
         raise refuse_options(table.name, field.name, str(problem)) from None
+    return kept
+
+
+def check_no_circle(schema: Schema, field: Field, reads: set[str]) -> None:
+    """Raise `_Bad` where one of the fields that `field` is to read already depends on it."""
+    seen: set[str] = set()
+    waiting = set(reads)
+    while waiting:
+        one = waiting.pop()
+        if one == field.id:
+            raise _Bad(f"{field.name}.options.formula makes a circular reference")
+        if one not in seen and one in schema.fields:
+            seen.add(one)
+            waiting |= _reads(schema, schema.fields[one])
+
+
+def _reads(schema: Schema, field: Field) -> set[str]:
+    """The fields that a computed field reads, of its own table and of the linked one."""
+    table = schema.tables[field.table_id]
+    if field.type == "formula":
+        return {one.id for name in _names(field.option("formula")) or () if (one := table.loosely(name))}
+    if field.type in ("multipleLookupValues", "rollup", "count"):
+        return {str(field.option("recordLinkFieldId")), str(field.option("fieldIdInLinkedTable"))}
+    if field.is_link:
+        return {schema.tables[field.linked_table].primary_id}  # a link is read as the linked records' names
+    return set()
 
 
 # ---------------------------------------------------------------------- what the schema shows

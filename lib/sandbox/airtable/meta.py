@@ -133,10 +133,10 @@ def change_table(engine: Engine, base: Base, table: Table, body: Any, journal: J
     if not isinstance(body, dict) or set(body) - {"name", "description", "dateDependencySettings"}:
         raise invalid_request()
     previous = {"name": table.name, "description": table.description}
-    if "name" in body and body["name"] != table.name:
-        table.name = _table_name(base, body["name"], table)
-    if "description" in body:
-        table.description = _description(body)
+    # Everything is checked before anything is set: a refusal rolls the store back, not these objects.
+    name = _table_name(base, body["name"], table) if "name" in body else table.name
+    description = _description(body) if "description" in body else table.description
+    table.name, table.description = name, description
     engine.schema.save_table(table)
     journal.table(table, previous)
 
@@ -146,15 +146,17 @@ def change_field(engine: Engine, table: Table, field: Field, body: Any, journal:
     if not isinstance(body, dict) or set(body) - {"name", "description", "options"} or not body:
         raise invalid_request()
     previous = {"name": field.name, "type": field.type}
+    options = field.options
     if "options" in body:
         told = body["options"]
         if field.type != "formula" or not isinstance(told, dict) or set(told) != {"formula"}:
             raise invalid_request()
-        field.options = (field.options or {}) | {"formula": changed_formula(table, field, told["formula"])}
-    if "name" in body and body["name"] != field.name:
-        field.name = _field_name(table, body["name"], field)
-    if "description" in body:
-        field.description = _description(body)
+        formula = changed_formula(engine.schema, table, field, told["formula"])
+        options = (options or {}) | {"formula": formula}
+    # Everything is checked before anything is set: a refusal rolls the store back, not this object.
+    name = _field_name(table, body["name"], field) if "name" in body else field.name
+    description = _description(body) if "description" in body else field.description
+    field.name, field.description, field.options = name, description, options
     engine.schema.save_field(field)
     journal.field(field, previous)
 

@@ -45,7 +45,10 @@ def request(
         answer, location = _once(method, url, loopback, body, headers or {}, limit)
         if location is None or method != "GET":
             return answer
-        url = urljoin(url, location)
+        try:
+            url = urljoin(url, location)
+        except ValueError:
+            raise OutwardError("the redirect's URL cannot be read") from None
     raise OutwardError("too many redirects")
 
 

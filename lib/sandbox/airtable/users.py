@@ -38,16 +38,22 @@ class Users:
         """A user by id; None is the owner."""
         return self._all[user_id] if user_id else self.owner
 
+    def with_id(self, user_id: Any) -> dict[str, Any] | None:
+        """A user by id; None for anything that is none."""
+        return self._all.get(user_id) if isinstance(user_id, str) else None
+
+    def with_email(self, email: Any) -> dict[str, Any] | None:
+        """A user by e-mail, in any case; None for anything that is none."""
+        if not isinstance(email, str):
+            return None
+        folded = email.casefold()
+        return next((user for user in self._all.values() if user["email"].casefold() == folded), None)
+
     def find(self, key: str) -> dict[str, Any] | None:
         """A user by id, e-mail or name."""
-        return self._all.get(key) or next(
-            (
-                user
-                for user in self._all.values()
-                if key.casefold() in (user["email"].casefold(), user["name"].casefold())
-            ),
-            None,
-        )
+        folded = key.casefold()
+        named = (user for user in self._all.values() if user["name"].casefold() == folded)
+        return self.with_id(key) or self.with_email(key) or next(named, None)
 
     def everyone(self) -> list[dict[str, Any]]:
         """Every user, the owner first."""

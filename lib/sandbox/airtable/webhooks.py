@@ -18,6 +18,7 @@ from sandbox import ids
 from sandbox.airtable import outward
 from sandbox.airtable.errors import Refusal, invalid_request, model_not_found
 from sandbox.clock import from_epoch_ms, iso
+from sandbox.web import clean_text
 
 if TYPE_CHECKING:
     from sandbox.airtable.journal import Journal
@@ -111,8 +112,10 @@ class Webhooks:
         if scope and not any(scope == table.id or table.view(scope) for table in base.tables):
             raise model_not_found()
         url = body.get("notificationUrl")
-        if url is not None and (not isinstance(url, str) or not url.startswith(("http://", "https://"))):
-            raise invalid_request()
+        if url is not None:
+            if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+                raise invalid_request()
+            url = clean_text(url)
         self._drop_expired()
         held = self._store.rows("SELECT count(*) FROM webhook WHERE base = ?", (base.id,))[0][0]
         if held >= PER_BASE:
@@ -266,15 +269,18 @@ def _options(options: Any) -> dict[str, Any]:
     if not isinstance(kinds, list) or not all(kind in _DATA_TYPES for kind in kinds):
         raise invalid_request()
     for name in _LISTS:
-        if not isinstance(filters.get(name, []), list):
+        listed = filters.get(name, [])
+        if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
             raise invalid_request()
+    if not isinstance(filters.get("recordChangeScope", ""), str):
+        raise invalid_request()
     if not all(change in _CHANGE_TYPES for change in filters.get("changeTypes", ())):
         raise invalid_request()
     includes = options.get("includes") or {}
     if not isinstance(includes, dict):
         raise invalid_request()
     cells = includes.get("includeCellValuesInFieldIds")
-    if cells not in (None, "all") and not isinstance(cells, list):
+    if cells not in (None, "all") and not (isinstance(cells, list) and all(isinstance(one, str) for one in cells)):
         raise invalid_request()
     kept: dict[str, Any] = {"filters": filters}
     if includes:

@@ -189,11 +189,12 @@ class Writer:
 
     def _user(self, field: Field, value: Any) -> str:
         """A user by `{id}` or `{email}`; ids in lists (the docs say so), names with typecast."""
+        users = self._engine.users
+        user = None
         if isinstance(value, dict):
-            key = value.get("id") or value.get("email")
-        else:
-            key = value if self._typecast or (isinstance(value, str) and is_airtable_id(value, "usr")) else None
-        user = self._engine.users.find(key) if isinstance(key, str) else None
+            user = users.with_id(value["id"]) if value.get("id") else users.with_email(value.get("email"))
+        elif isinstance(value, str):
+            user = users.find(value) if self._typecast else users.with_id(value)
         if user is None:
             raise bad_value(field.name)
         return str(user["id"])
@@ -234,8 +235,8 @@ class Writer:
             if one not in places:
                 raise no_such_row(one)
             if places[one][1] != linked.num:
-                other = next(table for table in self._engine.schema.tables.values() if table.num == places[one][1])
-                raise wrong_table(one, other.id, linked.id)
+                other = next((table for table in self._base.tables if table.num == places[one][1]), None)
+                raise no_such_row(one) if other is None else wrong_table(one, other.id, linked.id)
         return [places[one][0] for one in wanted]
 
     def _named(self, field: Field, name: str) -> str:
