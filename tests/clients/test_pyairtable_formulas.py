@@ -97,6 +97,12 @@ name, fleet, score, founded, audited = (Field(one) for one in ("Name", "Fleet", 
         (EQ(F.ROUND(score, 1), 4.3), [ACME]),
         (EQ(F.SUM(fleet, 1, 2), 11), [BIRCH]),
         (EQ(F.MOD(fleet, 40), 0), [ACME, COLD]),
+        (EQ(name, "acme freight"), []),
+        (EQ(Field("Drivers"), "Dana, Eli"), [ACME]),
+        (F.FIND("2026-03-05", audited), [ACME]),
+        (EQ(F.RECORD_ID(), F.RECORD_ID()), [ACME, BIRCH, COLD]),
+        (EQ(Field("Active"), 1), [ACME, COLD]),
+        (Field("Active"), [ACME, COLD]),
         (EQ(Field("Shout"), "BIRCH LINES"), [BIRCH]),
         (GT(Field("Miles"), 1000), [ACME]),
     ],
@@ -106,6 +112,11 @@ def test_a_built_formula_selects_the_records_it_says(
     carriers: pyairtable.Table, formula: Formula | str, expected: list[str]
 ) -> None:
     assert found(carriers, formula) == expected
+
+
+def test_fields_are_found_by_id_in_a_formula(carriers: pyairtable.Table) -> None:
+    ids = {field.name: field.id for field in carriers.schema().fields}
+    assert found(carriers, AND(GT(Field(ids["Fleet"]), 8), EQ(Field("Status"), "Barred"))) == [COLD]
 
 
 def test_every_function_that_pyairtable_offers_is_known(carriers: pyairtable.Table) -> None:

@@ -197,6 +197,11 @@ def test_a_cleared_field_is_gone_after_saving(models: SimpleNamespace) -> None:
     assert read.miles == 500
 
 
+def test_a_record_becomes_a_model_and_a_record_again(models: SimpleNamespace, drivers: pyairtable.Table) -> None:
+    listed = drivers.all(fields=["Name", "Miles", "Mentor"])
+    assert [models.Driver.from_record(record).to_record() for record in listed] == listed
+
+
 def test_fetch_brings_what_others_changed(models: SimpleNamespace, carriers: pyairtable.Table) -> None:
     acme = models.Carrier.first()
     carriers.update(acme.id, {"Fleet": 1})
@@ -300,6 +305,20 @@ def test_required_fields_raise_where_the_server_has_nothing(models: SimpleNamesp
     assert (acme.name, acme.stars, acme.founded) == ("Acme Freight", 4, date(1931, 4, 1))
     with pytest.raises(MissingValueError):
         _ = birch.stars
+
+
+def test_every_required_field_reads_what_the_plain_one_reads(models: SimpleNamespace) -> None:
+    acme = models.Carrier.first()
+    plain = {type(field): field for field in models.Carrier._attribute_descriptor_map().values()}
+    # Three kinds of number, one column each; SelectField and the like have the one column of their type.
+    plain |= {F.NumberField: models.Carrier.fleet, F.DatetimeField: models.Carrier.audited}
+    required = [one for name, one in vars(F).items() if name.startswith("Required")]
+    assert len(required) >= 20
+    for kind in required:
+        like = plain[kind.__mro__[1]]
+        model = type("One", (Model,), {"Meta": models.Carrier.Meta, "value": kind(like.field_name)})
+        model.meta.api = models.Carrier.meta.api
+        assert model.from_id(acme.id).value == getattr(acme, like._attribute_name), kind
 
 
 def test_a_model_may_use_field_ids_and_memoize(

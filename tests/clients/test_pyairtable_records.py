@@ -96,6 +96,11 @@ def test_page_size_and_max_records_bound_a_page_and_the_whole(drivers: pyairtabl
     assert len(drivers.all(max_records=7)) == 7
 
 
+def test_pages_and_lists_of_none_are_empty(drivers: pyairtable.Table) -> None:
+    assert drivers.all(page_size=0) == []
+    assert drivers.all(max_records=0) == []
+
+
 def test_a_page_size_over_100_is_refused(drivers: pyairtable.Table) -> None:
     with pytest.raises(requests.HTTPError) as caught:
         drivers.all(page_size=101)
@@ -281,6 +286,94 @@ def test_typecast_makes_new_choices_reads_dates_and_links_by_name(
     assert [choice.name for choice in status.options.choices] == ["New", "Trusted", "Barred", "Odd"]
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("Name", 12),
+        ("Notes", {"text": "x"}),
+        ("Fleet", "12"),
+        ("Fleet", True),
+        ("Rate", "$5"),
+        ("Share", "12%"),
+        ("Stars", 0),
+        ("Stars", 6),
+        ("Stars", 2.5),
+        ("Wait", "1:30"),
+        ("Active", "true"),
+        ("Founded", "2026-01-02T03:04:05.000Z"),
+        ("Founded", "soon"),
+        ("Audited", "soon"),
+        ("Tags", "reefer"),
+        ("Badge", "12"),
+        ("Manager", {"email": "nobody@example.com"}),
+        ("Papers", ["https://example.com/a.png"]),
+        ("Number", 7),
+        ("Created", "2026-01-02T03:04:05.000Z"),
+        ("Driver count", 1),
+        ("Miles", 1),
+        ("Driver names", ["x"]),
+        ("Call", {"label": "x"}),
+        ("Summary", "x"),
+        ("Source", "Depot"),
+    ],
+)
+def test_a_value_of_the_wrong_shape_is_refused_by_the_field_s_name(
+    carriers: pyairtable.Table, field: str, value: Any
+) -> None:
+    with pytest.raises(requests.HTTPError) as caught:
+        carriers.create({"Name": "Delta", field: value})
+    status, error = refusal(caught)
+    assert status == 422
+    assert error["type"] in ("INVALID_VALUE_FOR_COLUMN", "INVALID_ATTACHMENT_OBJECT")
+    assert error["type"] == "INVALID_ATTACHMENT_OBJECT" or f'"{field}"' in error["message"]
+    assert len(carriers.all()) == 3
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("Founded", "2026-01-02T03:04:05.000Z", "2026-01-02"),
+        ("Fleet", "12", 12),
+        ("Rate", "$1,234.5", 1234.5),
+        ("Tags", "reefer, tanker", ["reefer", "tanker"]),
+        ("Manager", "ada@example.com", {"id": "usrAda00000000000", "email": "ada@example.com", "name": "Ada Byron"}),
+    ],
+)
+def test_typecast_reads_text_as_the_field_s_own_kind(
+    carriers: pyairtable.Table, field: str, value: Any, expected: Any
+) -> None:
+    assert carriers.create({"Name": "Delta", field: value}, typecast=True)["fields"][field] == expected
+
+
+def test_typecast_of_a_link_takes_the_first_of_the_name_or_makes_a_record(
+    carriers: pyairtable.Table, drivers: pyairtable.Table
+) -> None:
+    made = carriers.create({"Name": "Delta", "Drivers": ["Finn", "Gus"]}, typecast=True)
+    finn, gus = made["fields"]["Drivers"]
+    assert drivers.get(finn)["fields"]["Miles"] == 30
+    assert drivers.get(gus)["fields"] == {"Name": "Gus", "Carrier": [made["id"]]}
+    assert len(drivers.all()) == 4
+
+
+def test_a_link_holds_a_record_once(carriers: pyairtable.Table, drivers: pyairtable.Table) -> None:
+    dana, eli = drivers.all(max_records=2)
+    made = carriers.create({"Name": "Delta", "Drivers": [eli["id"], dana["id"], eli["id"]]})
+    assert made["fields"]["Drivers"] == [eli["id"], dana["id"]]
+
+
+def test_a_number_is_kept_finer_than_it_is_shown(carriers: pyairtable.Table) -> None:
+    made = carriers.create({"Name": "Delta", "Fleet": 1.256, "Rate": 9.87654})["fields"]
+    assert (made["Fleet"], made["Rate"]) == (1.256, 9.87654)
+
+
+def test_a_text_of_more_than_100_000_characters_is_refused(carriers: pyairtable.Table) -> None:
+    most = "x" * 100_000
+    assert carriers.create({"Name": "Delta", "Notes": most})["fields"]["Notes"] == most
+    with pytest.raises(requests.HTTPError) as caught:
+        carriers.create({"Name": "Delta", "Notes": most + "x"})
+    assert refusal(caught)[0] == 422
+
+
 def test_update_merges_and_replace_clears_what_is_not_named(carriers: pyairtable.Table) -> None:
     acme = carriers.first()["id"]
     merged = carriers.update(acme, {"Fleet": 121, "Notes": None})["fields"]
@@ -410,6 +503,10 @@ def test_batch_upsert_refuses_two_matches_a_computed_key_and_a_missing_id(
     assert refusal(caught)[0] == 422
     with pytest.raises(requests.HTTPError) as caught:
         carriers.batch_upsert([{"fields": {"Shout": "ACME FREIGHT"}}], key_fields=["Shout"])
+    assert refusal(caught)[0] == 422
+    four = {"Name": "x", "Notes": "x", "Email": "x", "Phone": "x"}
+    with pytest.raises(requests.HTTPError) as caught:
+        carriers.batch_upsert([{"fields": four}], key_fields=list(four))
     assert refusal(caught)[0] == 422
     with pytest.raises(requests.HTTPError) as caught:
         drivers.batch_upsert([{"id": MISSING, "fields": {"Name": "Dana"}}], key_fields=["Name"])

@@ -304,6 +304,28 @@ def test_create_field_refuses_missing_and_foreign_options_and_taken_names(carrie
     assert refusal(caught)[1]["type"] == "DUPLICATE_OR_EMPTY_FIELD_NAME"
 
 
+def test_descriptions_end_at_20_000_characters(base: pyairtable.Base, carriers: pyairtable.Table) -> None:
+    fields = [{"name": "Ref", "type": "singleLineText"}]
+    assert base.create_table("Long", fields, description="x" * 20_000).schema().description == "x" * 20_000
+    with pytest.raises(requests.HTTPError) as caught:
+        carriers.create_field("Extra", "email", description="x" * 20_001)
+    assert refusal(caught)[0] == 422
+
+
+def test_the_api_s_own_requests_reach_any_endpoint(api: pyairtable.Api, base: pyairtable.Base) -> None:
+    """What pyairtable has no method for goes through these."""
+    url = api.build_url("meta", "bases", base.id, "tables")
+    made = api.post(url, json={"name": "Loads", "fields": [{"name": "Ref", "type": "email"}]})
+    told = api.patch(url / made["id"], json={"name": "Trips"})
+    assert (told["id"], told["name"]) == (made["id"], "Trips")
+    assert [table["name"] for table in api.get(url)["tables"]] == ["Carriers", "Drivers", "Trips"]
+    rows = api.build_url(base.id, "Drivers")
+    pages = api.iterate_requests("GET", rows, options={"page_size": 2})
+    assert [[record["fields"]["Name"] for record in page["records"]] for page in pages] == [["Dana", "Eli"], ["Finn"]]
+    gone = api.request("GET", rows, options={"max_records": 1})["records"][0]["id"]
+    assert api.delete(rows / gone) == {"id": gone, "deleted": True}
+
+
 def test_a_table_schema_is_renamed_and_described_by_save(base: pyairtable.Base, carriers: pyairtable.Table) -> None:
     schema = carriers.schema()
     schema.name, schema.description = "Hauliers", "Renamed"

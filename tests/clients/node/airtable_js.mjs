@@ -188,6 +188,14 @@ check("callbacks get what promises get", async () => {
   assert.deepEqual(found.fields, records[0].fields);
 });
 
+check("configure sets what every base uses", async () => {
+  const { id } = await newBase();
+  Airtable.configure({ apiKey: token, endpointUrl: server });
+  const base = Airtable.base(id);
+  assert.equal(base.getId(), id);
+  assert.equal((await base.table("Drivers").select().all()).length, 3);
+});
+
 // ---------------------------------------------------------------------- one record
 
 check("find gives one record by its id from the table named by name or by id", async () => {

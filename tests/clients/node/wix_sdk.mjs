@@ -7,7 +7,6 @@ import { ApiKeyStrategy, createClient } from "@wix/sdk";
 
 import { check, door, refusal, runChecks, server } from "./checks.mjs";
 
-const { filter } = items;
 const sent = []; // every request of every client: {method, url, headers}
 
 // `fetch` is an option of createClient; all that is done in it is to send the request to another origin.
@@ -825,6 +824,17 @@ check("no key is refused", async () => {
   const { C } = await shared;
   const stranger = await connect(server, " ");
   assert.ok(await refusal(stranger.items.query(C).find()));
+});
+
+check("a key that names an account and no site is refused with WDE0117", async () => {
+  const { C } = await shared;
+  const { wixKey } = await door("");
+  const client = createClient({
+    auth: ApiKeyStrategy({ accountId: "00000000-0000-4000-8000-000000000000", apiKey: wixKey }),
+    modules: { items },
+    fetch: (url, init) => fetch(String(url).replace("https://www.wixapis.com", server), init),
+  });
+  assert.equal(codeOf(await refusal(client.items.query(C).find())), "WDE0117");
 });
 
 check("an item over 500 KB and a body over 4 MB are refused", async () => {
