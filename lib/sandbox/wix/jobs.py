@@ -8,17 +8,15 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from sandbox.wix.errors import Refusal, WixError
-from sandbox.wix.patches import read_modifications
-from sandbox.wix.queries import filter_of
 from sandbox.wix.snapshot import Snapshot
-from sandbox.wix.writes import patch_item, refuse_links
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sandbox.wix.collections import Collection
     from sandbox.wix.filters import Filter
-    from sandbox.wix.site import Call, Site
+    from sandbox.wix.items import Items
+    from sandbox.world import World
 
 _log = logging.getLogger("sandbox")
 _BATCH = 200
@@ -28,15 +26,17 @@ _SECONDS = 600.0
 class Jobs:
     """The jobs of a site. One that a restart cut off is FAILED, with the batches it had done."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, world: World, items: Items) -> None:
+        self._world = world
+        self._store = world.store
+        self._items = items
         self._running: set[asyncio.Task[None]] = set()
-        site.store.execute("UPDATE wix_job SET status = 'FAILED' WHERE status IN ('INITIALIZED', 'PROCESSING')")
+        self._store.execute("UPDATE wix_job SET status = 'FAILED' WHERE status IN ('INITIALIZED', 'PROCESSING')")
 
     def start(self, collection: Collection, compiled: Filter, change: Callable[[str], Any]) -> str:
         """Begin to `change` every item that matches, by its id; returns the job's id."""
         job_id = str(uuid.uuid4())
-        self._site.store.execute("INSERT INTO wix_job VALUES (?, 'INITIALIZED', 0)", (job_id,))
+        self._store.execute("INSERT INTO wix_job VALUES (?, 'INITIALIZED', 0)", (job_id,))
         task = asyncio.get_running_loop().create_task(self._run(job_id, collection, compiled, change))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -44,13 +44,13 @@ class Jobs:
 
     def status(self, job_id: str) -> dict[str, Any]:
         """`{status, successCount}`; raises 404."""
-        row = self._site.store.row("SELECT status, done FROM wix_job WHERE id = ?", (job_id,))
+        row = self._store.row("SELECT status, done FROM wix_job WHERE id = ?", (job_id,))
         if row is None:
             raise WixError("WDE0080", f"Job {job_id} does not exist.", status=404)
         return {"status": row[0], "successCount": row[1]}
 
     async def _run(self, job_id: str, collection: Collection, compiled: Filter, change: Callable[[str], Any]) -> None:
-        store = self._site.store
+        store = self._store
         try:
             store.execute("UPDATE wix_job SET status = 'PROCESSING' WHERE id = ?", (job_id,))
             ids: list[str] = []
@@ -67,36 +67,13 @@ class Jobs:
 
     def _batch(self, job_id: str, ids: list[str], change: Callable[[str], Any]) -> None:
         done = 0
-        with self._site.store.transaction():
-            self._site.items.begin()
+        with self._store.transaction():
+            self._items.begin()
             for item_id in ids:
                 try:
                     change(item_id)
                     done += 1
                 except Refusal:
                     continue  # gone meanwhile, or refused by its own content: it does not count
-            self._site.store.execute("UPDATE wix_job SET done = done + ? WHERE id = ?", (done, job_id))
-        self._site.world.stats.wrote("wix", self._site.world.site_id, done)
-
-
-def remove_by_filter(call: Call) -> Any:
-    """`{jobId}`."""
-    collection = call.open("remove", "BULK_REMOVE")
-    compiled = filter_of(call, collection, call.asked.raw("filter"))
-    call.site.quota.take("writes")
-    return {"jobId": call.jobs.start(collection, compiled, lambda item: call.site.items.remove(collection, item))}
-
-
-def patch_by_filter(call: Call) -> Any:
-    """`{jobId}`; the changes stand in `patch.fieldModifications` or beside the filter [ASSUME]."""
-    collection = call.open("update", "BULK_UPDATE")
-    compiled = filter_of(call, collection, call.asked.raw("filter"))
-    changes = read_modifications(call.asked.part("patch") if "patch" in call.asked else call.asked)
-    refuse_links(collection, [name for _, name, _ in changes])
-    call.site.quota.take("writes")
-    return {"jobId": call.jobs.start(collection, compiled, lambda item: patch_item(call, collection, item, changes))}
-
-
-def job_status(call: Call) -> Any:
-    """`{status, successCount}` of `/async-jobs/{id}/status`."""
-    return call.jobs.status(call.asked.text_or("jobId") or call.tail.removesuffix("/status"))
+            self._store.execute("UPDATE wix_job SET done = done + ? WHERE id = ?", (done, job_id))
+        self._world.stats.wrote("wix", self._world.site_id, done)

@@ -11,7 +11,6 @@ from starlette.responses import Response
 from sandbox.web import BodyTooLarge, json_answer, read_body
 from sandbox.wix.asked import Asked, from_body, from_packed, from_parameters
 from sandbox.wix.errors import Refusal, WixError, too_large
-from sandbox.wix.jobs import Jobs
 from sandbox.wix.loading import load_site
 from sandbox.wix.routes import Route, find_route
 from sandbox.wix.site import Call, Site, consistency_token, seen_until
@@ -46,7 +45,6 @@ class WixService:
     def __init__(self, world: World) -> None:
         self._world = world
         self._site = Site(world)
-        self._jobs = Jobs(self._site)
 
     def speaks(self, path: str) -> bool:
         """Whether a raw path is Wix's."""
@@ -117,7 +115,7 @@ class WixService:
         parts = {**from_parameters((name, value) for name, value in parameters if name != ".r"), **parts}
         if request.method != "GET":
             parts = {**parts, **from_body(body)}
-        return Call(self._site, self._jobs, Asked(parts), tail, seen_until(request.headers.get("x-wix-consistent", "")))
+        return Call(self._site, Asked(parts), tail, seen_until(request.headers.get("x-wix-consistent", "")))
 
     async def _run(self, route: Route, call: Call) -> Response:
         if route.read is not None:

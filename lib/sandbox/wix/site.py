@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.wix.collections import Collection, Collections
 from sandbox.wix.errors import WixError
 from sandbox.wix.items import Items
+from sandbox.wix.jobs import Jobs
 from sandbox.wix.references import Links
 from sandbox.wix.schema import check_operation
 from sandbox.wix.snapshot import Snapshot
@@ -18,7 +19,6 @@ from sandbox.wix.tables import SCHEMA
 
 if TYPE_CHECKING:
     from sandbox.wix.asked import Asked
-    from sandbox.wix.jobs import Jobs
     from sandbox.world import World
 
 MINUTE = 60.0
@@ -62,6 +62,7 @@ class Site:
         self.links = Links(world.store, self.collections)
         self.items = Items(world, self.links)
         self.quota = Quota(world)
+        self.jobs = Jobs(world, self.items)
 
     def readable(self, collection: Collection) -> bool:
         """Whether the key may read the collection."""
@@ -83,7 +84,6 @@ class Call:
     """
 
     site: Site
-    jobs: Jobs
     asked: Asked
     tail: str = ""
     seen: int = 0
