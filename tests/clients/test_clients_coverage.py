@@ -16,8 +16,8 @@ from pyairtable.orm import Model
 LEFT_OUT = {
     "Api": {"chunked"},
     "Workspace": {"collaborators"},
-    "Comment": {"model_post_init"},
-    "Webhook": {"model_post_init"},
+    "Comment": {"from_api", "model_post_init"},
+    "Webhook": {"from_api", "model_post_init"},
 }
 
 
