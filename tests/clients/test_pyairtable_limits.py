@@ -72,7 +72,7 @@ def test_the_default_strategy_gives_up_on_a_lock_out_after_six_tries(
     began = time.monotonic()
     with pytest.raises(requests.exceptions.RetryError):
         table.create({"Name": "x"})
-    assert 2.5 < time.monotonic() - began < 6
+    assert 2.5 < time.monotonic() - began < 20
     told = limited.stats()["airtable"][table.base.id]
     assert (told["requests"], told["429"], told["lockouts"], told["recordsWritten"]) == (11, 6, 1, 0)
 
@@ -144,8 +144,8 @@ def test_server_errors_are_not_retried_unless_asked_for(
 
 
 def test_a_read_timeout_is_the_client_s_own(box: Sandbox, connect: Callable[..., pyairtable.Api]) -> None:
-    table = small(box, connect, timeout=(1, 0.2), retry_strategy=None)
-    box.faults({"match": {"path": table.base.id}, "kind": "delay", "seconds": 1})
+    table = small(box, connect, timeout=(5, 0.5), retry_strategy=None)
+    box.faults({"match": {"path": table.base.id}, "kind": "delay", "seconds": 2})
     with pytest.raises(requests.exceptions.ReadTimeout):
         table.all()
     assert table.all() == []

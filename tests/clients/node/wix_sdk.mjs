@@ -336,6 +336,19 @@ check("distinct gives each value once and looks into arrays", async () => {
   assert.deepEqual((await wix.items.distinct(C, "state")).values, ["CA", "NV", "TX"]);
 });
 
+check("distinct values come in pages in the order asked for", async () => {
+  const { C } = await numbered(70);
+  let page = await wix.items.query(C).descending("n").distinct("n");
+  const seen = [...page.items];
+  while (page.hasNext()) {
+    page = await page.next();
+    seen.push(...page.items);
+  }
+  assert.deepEqual(seen, Array.from({ length: 70 }, (_, n) => 69 - n));
+  const few = await wix.items.query(C).gt("n", 9).limit(3).distinct("n");
+  assert.deepEqual(few.items, [10, 11, 12]);
+});
+
 // ---------------------------------------------------------------------- one item
 
 check("insert answers the item with its id owner and times and keeps dates at any depth", async () => {
@@ -562,6 +575,24 @@ check("queryReferencedItems takes several items at once", async () => {
   assert.equal(told.pagingMetadata.count, 3);
 });
 
+check("queryReferencedItems projects and pages", async () => {
+  const { C } = await newSite();
+  await wix.items.insertReference(C, "drivers", "a1", ["d3", "d1", "d2"]);
+  const options = { fields: ["name"], paging: { limit: 2 }, order: "ASC", returnTotalCount: true };
+  const told = await wix.items.queryReferencedItems(C, "a1", "drivers", options);
+  assert.deepEqual(told.results.map((one) => one.item), [{ _id: "d3", name: "Finn" }, { _id: "d1", name: "Dana" }]);
+  assert.deepEqual([told.pagingMetadata.hasNext, told.pagingMetadata.total], [true, 3]);
+});
+
+check("the other face of a relation is included too", async () => {
+  const { C, D } = await newSite();
+  await wix.items.insertReference(C, "drivers", "a1", "d1");
+  await wix.items.insertReference(D, "carriers", "d1", "a2");
+  const [dana] = (await wix.items.query(D).include("carriers").eq("_id", "d1").find()).items;
+  assert.deepEqual(dana.carriers.map((one) => one._id).sort(), ["a1", "a2"]);
+  assert.equal(await wix.items.isReferenced(C, "drivers", "a2", "d1"), true);
+});
+
 check("references outlive an update and go with the item", async () => {
   const { C, D } = await newSite();
   await wix.items.insertReference(C, "drivers", "a1", ["d1", "d2"]);
@@ -688,6 +719,15 @@ check("search finds words in any text and keeps to its filter", async () => {
   assert.deepEqual(ids(await search.expression("acme lines").andMode().run()), []);
   assert.deepEqual(ids(await search.expression("reno elko").eq("state", "CA").run()), ["a3"]);
   assert.deepEqual((await wix.items.search(C, { search: { expression: "cold" } })).items.map((item) => item._id), ["a3"]);
+});
+
+check("search comes in pages and brings references", async () => {
+  const rows = Array.from({ length: 60 }, (_, n) => ({ _id: `s${String(n).padStart(2, "0")}`, text: "found", boss: "d1" }));
+  const { C } = await newSite({ rows });
+  const first = await wix.items.search(C).expression("found").ascending("_id").include("boss").fields("boss").limit(40).run();
+  assert.deepEqual([first.length, first.items[0].boss.name, first.hasNext()], [40, "Dana", true]);
+  const second = await first.next();
+  assert.deepEqual([second.length, ids(second)[0], second.hasNext()], [20, "s40", false]);
 });
 
 // ---------------------------------------------------------------------- collections and indexes
