@@ -34,8 +34,8 @@ class Clock:
 
 def iso(moment: datetime) -> str:
     """`2026-11-22T14:51:19.370Z`: the form both services write."""
-    moment = moment.astimezone(UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    # Not strftime: its %Y writes the year 999 with three digits.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def whole_second(moment: datetime) -> datetime:

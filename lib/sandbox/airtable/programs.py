@@ -61,12 +61,24 @@ def _id_of(table: Table, name: str) -> str | None:
     return found.id if found else None
 
 
-def kind_of(schema: Schema, field: Field, depth: int = 0) -> str:
+def kind_of(schema: Schema, field: Field) -> str:
     """`number`, `singleLineText`, `date`, `dateTime` or `checkbox`: what a field is to a formula, formulas included.
 
     The kind of a formula is inferred from its text and the fields it reads, best effort, as the service infers it
-    before there is a row. Deeper than 10 formulas it is text.
+    before there is a row. Deeper than 50 formulas it is text.
     """
+    return _kind(schema, field, {}, 0)
+
+
+def _kind(schema: Schema, field: Field, known: dict[str, str], depth: int) -> str:
+    # Without `known`, formulas that read one another several times would be walked once a path.
+    if field.id not in known:
+        known[field.id] = "singleLineText"  # what a field that reads itself sees
+        known[field.id] = _found_kind(schema, field, known, depth)
+    return known[field.id]
+
+
+def _found_kind(schema: Schema, field: Field, known: dict[str, str], depth: int) -> str:
     table = schema.tables[field.table_id]
     if field.type in NUMBER_TYPES or field.type in ("count", "autoNumber"):
         return "number"
@@ -74,18 +86,18 @@ def kind_of(schema: Schema, field: Field, depth: int = 0) -> str:
         return field.type
     if field.type in ("createdTime", "lastModifiedTime"):
         return str((field.option("result") or {}).get("type", "dateTime"))
-    if depth > 10:
+    if depth > 50:
         return "singleLineText"
     try:
         if field.type == "formula":
             program = parse(field.option("formula")).bind(
                 lambda name: found.id if (found := table.loosely(name)) else None
             )
-            return program.result(lambda one: kind_of(schema, table.by_id[one], depth + 1))
+            return program.result(lambda one: _kind(schema, table.by_id[one], known, depth + 1))
         if field.type == "rollup":
             target = schema.fields[field.option("fieldIdInLinkedTable")]
             program = parse(field.option("formula") or "ARRAYJOIN(values)").bind(lambda name: name)
-            return program.result(lambda _: kind_of(schema, target, depth + 1))
+            return program.result(lambda _: _kind(schema, target, known, depth + 1))
     except (FormulaError, KeyError):
         pass
     return "singleLineText"

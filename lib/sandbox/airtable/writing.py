@@ -59,6 +59,19 @@ class Writer:
         self._now = engine.now_ms()
         self.journal = engine.journal(base)
         self.written = 0
+        self._rows: set[int] = set()
+        self._other_faces: set[int] = set()
+        self._again = False
+
+    @property
+    def entangled(self) -> bool:
+        """Whether a row that was written changed once more after that: by another row's link, or named twice."""
+        return self._again or not self._rows.isdisjoint(self._other_faces)
+
+    def _wrote(self, record: Record) -> None:
+        self.written += 1
+        self._again = self._again or record.seq in self._rows
+        self._rows.add(record.seq)
 
     # ------------------------------------------------------------------ the four verbs
 
@@ -76,7 +89,7 @@ class Writer:
             if kept is not None:
                 cells[field.id] = kept
         record = self._records.insert(table, cells, self._now, self._by, record_id)
-        self.written += 1
+        self._wrote(record)
         self.journal.created(record)
         changed = False
         for field, value in later:
@@ -118,7 +131,7 @@ class Writer:
                 del record.cells[field.id]
             else:
                 record.cells[field.id] = kept
-        self.written += 1
+        self._wrote(record)
         if not changed:
             return
         record.modified, record.modified_by = self._now, self._by
@@ -212,6 +225,7 @@ class Writer:
             self.journal.before_linked(touched, inverse)
         self._records.set_links(record, field, targets)
         if inverse is not None and touched:
+            self._other_faces |= touched
             self._records.touch(sorted(touched), inverse, self._now, self._by)
         return True
 
@@ -225,7 +239,8 @@ class Writer:
             if isinstance(one, str) and is_airtable_id(one, "rec"):
                 wanted.append(one)
             elif self._typecast and isinstance(one, str):
-                wanted.append(self._named(field, clean_text(one)))
+                if one.strip():
+                    wanted.append(self._named(field, clean_text(one)))
             else:
                 raise bad_record_id(one)
         wanted = list(dict.fromkeys(wanted))

@@ -152,7 +152,14 @@ class RecordEndpoints:
     # ------------------------------------------------------------------
 
     def _write(self, table: Table, typecast: bool, change: Callable[[Writer], list[Record]]) -> list[Record]:
-        return transact(self._engine, self._engine.base(table.base_id), change, typecast=typecast)
+        def change_and_look(writer: Writer) -> list[Record]:
+            records = change(writer)
+            if not writer.entangled:
+                return records
+            now = self._engine.records.by_ids({record.id for record in records})
+            return [now[record.id] for record in records]
+
+        return transact(self._engine, self._engine.base(table.base_id), change_and_look, typecast=typecast)
 
     def _shown(self, records: list[Record], show: Show) -> list[dict[str, Any]]:
         reader = self._engine.reader()
