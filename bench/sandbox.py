@@ -46,7 +46,7 @@ class Server:
         command = [sys.executable, "-m", "sandbox", "serve", "--port", "0", "--requests-per-second", "off", *flags]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
-        lines = [self.process.stdout.readline() for _ in range(6)]
+        lines = [self.process.stdout.readline() for _ in range(7)]
         self.port = int(re.search(r":(\d+)", lines[0])[1])  # type: ignore[index]
 
     def memory(self) -> float:

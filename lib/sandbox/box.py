@@ -13,7 +13,7 @@ from sandbox.app import App
 from sandbox.doors import Doors
 from sandbox.server import HOST, bind, make_server
 from sandbox.settings import Settings
-from sandbox.world import World
+from sandbox.world import WORKSPACE, World
 
 if TYPE_CHECKING:
     import socket
@@ -174,6 +174,11 @@ class Sandbox:
     def wix_url(self) -> str:
         """What stands for `https://www.wixapis.com`."""
         return self._running.base_url
+
+    @property
+    def workspace_id(self) -> str:
+        """The Airtable workspace that bases can be created in."""
+        return WORKSPACE
 
     @property
     def token(self) -> str:

@@ -91,7 +91,7 @@ def serve(
     from sandbox.box import assemble
     from sandbox.server import HOST, PortTaken, bind, make_server
     from sandbox.store import StoreError
-    from sandbox.world import World
+    from sandbox.world import WORKSPACE, World
 
     try:
         settings = Settings(
@@ -118,6 +118,7 @@ def serve(
         f"token       {world.token}\n"
         f"Wix key     {world.wix_key}\n"
         f"site id     {world.site_id}\n"
+        f"workspace   {WORKSPACE}   (Airtable's, to create bases in)\n"
         f"state       {data if data is not None else 'in memory'}"
     )
     for base_id, name in world.store.rows("SELECT id, name FROM base ORDER BY rowid"):

@@ -20,6 +20,7 @@ from sandbox.airtable.seed import SeedError, plant
 from sandbox.clock import iso
 from sandbox.faults import BadFault
 from sandbox.web import BadBody, BodyTooLarge, Routes, json_answer, parse_json, read_body, segment
+from sandbox.world import WORKSPACE
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -79,6 +80,7 @@ class Doors:
                 "token": world.token,
                 "wixKey": world.wix_key,
                 "siteId": world.site_id,
+                "workspaceId": WORKSPACE,
             }
         )
 

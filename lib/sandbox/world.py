@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from sandbox.settings import Settings
 
 
+WORKSPACE = "wspSandboxDefault"  # the Airtable workspace there is until a seed names another
+
+
 class World:
     """One sandbox's shared state. All of it is touched from the server's thread alone.
 

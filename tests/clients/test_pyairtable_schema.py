@@ -85,8 +85,8 @@ def test_api_table_validates_against_the_schema(api: pyairtable.Api, base: pyair
         api.table(base.id, "Nowhere", validate=True)
 
 
-def test_a_workspace_creates_a_base_with_its_tables(api: pyairtable.Api, base: pyairtable.Base) -> None:
-    home = base.collaborators().workspace_id
+def test_a_workspace_creates_a_base_with_its_tables(box: Sandbox, api: pyairtable.Api) -> None:
+    home = box.workspace_id
     tables = [
         {"name": "Loads", "description": "What moves", "fields": [{"name": "Ref", "type": "singleLineText"}]},
         {"name": "Stops", "fields": [{"name": "City", "type": "singleLineText"}, {"name": "At", "type": "url"}]},

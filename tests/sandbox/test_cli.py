@@ -47,7 +47,7 @@ def test_it_prints_what_a_client_needs_and_ctrl_c_ends_it(tmp_path: Path) -> Non
     )
     server = serve("--seed", str(seed), "--data", str(tmp_path / "data"))
     assert server.stdout is not None
-    lines = [server.stdout.readline().rstrip("\n") for _ in range(7)]
+    lines = [server.stdout.readline().rstrip("\n") for _ in range(8)]
     told = {line[:12].strip(): line[12:] for line in lines}
     url = told["Airtable"].split()[0]
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url)

@@ -14,12 +14,11 @@ from sandbox.airtable.records import Records
 from sandbox.airtable.schema import Base, Schema, Table
 from sandbox.airtable.users import Users
 from sandbox.airtable.webhooks import Webhooks
+from sandbox.world import WORKSPACE
 
 if TYPE_CHECKING:
     from sandbox.airtable.records import Record
     from sandbox.world import World
-
-WORKSPACE = "wspSandboxDefault"  # the one workspace there is until a seed names another
 
 
 class Engine:

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.airtable.engine import WORKSPACE
 from sandbox.airtable.errors import Refusal
 from sandbox.airtable.field_options import NOT_CREATABLE, check_options, keep_formula
 from sandbox.airtable.meta import add_inverse
 from sandbox.airtable.schema import FIELD_TYPES
 from sandbox.airtable.writing import Writer
 from sandbox.ids import is_airtable_id
+from sandbox.world import WORKSPACE
 
 if TYPE_CHECKING:
     from sandbox.airtable.engine import Engine
