@@ -42,6 +42,7 @@ class Show:
     only: frozenset[str] | None = None
     strings: Strings | None = None
     comment_count: bool = False
+    links_as_objects: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ def read_show(table: Table, told: dict[str, Any], in_query: dict[str, Any]) -> S
         only=only,
         strings=strings,
         comment_count="commentCount" in asked.texts(told, "recordMetadata"),
+        links_as_objects=asked.flag(told, "includeDateDependencyMetadata"),
     )
 
 
@@ -183,6 +185,11 @@ def show_record(engine: Engine, reader: Reader, record: Record, show: Show) -> d
     shown = reader.record(record, by_id=show.by_id, only=only, text=show.strings)
     if show.comment_count:
         shown["commentCount"] = engine.comments.count(record.seq)
+    if show.links_as_objects and show.strings is None:
+        for field in record.table.fields:
+            key = field.id if show.by_id else field.name
+            if field.is_link and key in shown["fields"]:
+                shown["fields"][key] = [{"id": one} for one in shown["fields"][key]]
     return shown
 
 

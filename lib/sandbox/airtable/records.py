@@ -252,4 +252,6 @@ def _index_key(value: Any) -> Any:
         return value.split("\0", 1)[0]
     if isinstance(value, dict | list):
         return json.dumps(value, separators=(",", ":"))
+    if isinstance(value, int) and abs(value) >= 1 << 63:  # SQLite reads such a number as a double
+        return float(value)
     return value

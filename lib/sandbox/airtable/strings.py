@@ -17,7 +17,7 @@ _DATES = {
     "local": "{m}/{d}/{y}",
     "us": "{m}/{d}/{y}",
     "european": "{d}/{m}/{y}",
-    "iso": "{y}-{m:02}-{d:02}",
+    "iso": "{y:04}-{m:02}-{d:02}",
     "friendly": "{name} {d}, {y}",
 }
 _MONTHS = tuple("January February March April May June July August September October November December".split())
@@ -58,8 +58,12 @@ class Strings:
         return to_text(value)
 
     def _moment(self, moment: datetime, options: dict[str, Any], *, with_time: bool) -> str:
-        zone = options.get("timeZone")
-        local = moment.astimezone(self._zone if zone in (None, "client") else UTC if zone == "utc" else ZoneInfo(zone))
+        name = options.get("timeZone")
+        zone = self._zone if name in (None, "client") else UTC if name == "utc" else ZoneInfo(name)
+        try:
+            local = moment.astimezone(zone)
+        except OverflowError:  # the first and last hours a calendar has
+            local = moment
         day = self._day(local.date(), options)
         if not with_time:
             return day
