@@ -8,6 +8,7 @@ import binascii
 import hashlib
 import hmac
 import mimetypes
+import re
 import secrets
 import struct
 from typing import TYPE_CHECKING, Any
@@ -103,7 +104,9 @@ class Attachments:
 
     def serve(self, one: str, expires: str, mac: str) -> Response:
         """The file behind a URL; 410 once it has expired, 404 for a URL that was never given out."""
-        if not expires.isdigit() or not hmac.compare_digest(mac.encode(), self._mac(one, int(expires)).encode()):
+        if not re.fullmatch("[0-9]{1,12}", expires) or not hmac.compare_digest(
+            mac.encode(), self._mac(one, int(expires)).encode()
+        ):
             return Response("Not found", 404)
         if int(expires) < self._world.clock.time():
             return Response("Gone: this attachment URL has expired", 410)

@@ -87,9 +87,18 @@ def _allowed_address(host: str, port: int, loopback: bool) -> tuple[str, int]:
         raise OutwardError("the host's name does not resolve") from None
     for _, _, _, _, address in found:
         ip = ipaddress.ip_address(str(address[0]).split("%")[0])
-        if ip.is_global or (loopback and ip.is_loopback):
+        if _is_public(ip) or (loopback and ip.is_loopback):
             return str(address[0]), port
     raise OutwardError("the host is not on the public internet")
+
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def _is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    # 6to4 and NAT64 addresses are public by their form and carry any IPv4 address, 127.0.0.1 too.
+    carries = ip.version == 6 and (ip.sixtofour is not None or ip in _NAT64)
+    return ip.is_global and not ip.is_multicast and not carries
 
 
 class _Pinned(http.client.HTTPConnection):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -253,3 +255,55 @@ def told() -> Callable[[requests.Response], tuple[int, str, str | None]]:
 @pytest.fixture
 def wait() -> Callable[..., Any]:
     return eventually
+
+
+class Site:
+    """A web site on loopback: serves files, redirects, and remembers what it was sent."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, tuple[int, str, bytes]] = {}
+        self.redirects: dict[str, str] = {}
+        self.seen: list[tuple[str, str, dict[str, str], bytes]] = []  # method, path, headers, body
+        self.answers: list[int] = []  # statuses for POSTs, in order; 200 when they are used up
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                site.seen.append(("GET", self.path, dict(self.headers), b""))
+                if self.path in site.redirects:
+                    self.send_response(302)
+                    self.send_header("Location", site.redirects[self.path])
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
+                status, kind, content = site.files.get(self.path, (404, "text/html", b"<h1>Not found</h1>"))
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                site.seen.append(("POST", self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+                self.send_response(site.answers.pop(0) if site.answers else 200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.address = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    made = Site()
+    thread = threading.Thread(target=made.server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+    thread.join()
