@@ -106,11 +106,13 @@ def create_field(engine: Engine, base: Base, table: Table, body: Any, journal: J
 def add_inverse(schema: Schema, field: Field, name: str | None = None, field_id: str | None = None) -> Field | None:
     """The other face of a link, in the linked table, named after the link's own table.
 
-    A link to its own table gets none, as in the service's own interface.
+    A link to its own table gets none, as in the service's own interface. Raises Refusal where the linked table is full.
     """
     table, linked = schema.tables[field.table_id], schema.tables[field.linked_table]
     if linked.id == table.id:
         return None
+    if len(linked.fields) >= FIELDS_PER_TABLE:
+        raise failed_state_check()
     options = {
         "linkedTableId": table.id,
         "isReversed": False,

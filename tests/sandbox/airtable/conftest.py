@@ -285,7 +285,9 @@ class Site:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                site.seen.append(("POST", self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+                site.seen.append(
+                    ("POST", self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+                )
                 self.send_response(site.answers.pop(0) if site.answers else 200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
