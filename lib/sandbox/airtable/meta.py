@@ -80,15 +80,25 @@ def create_table(engine: Engine, base: Base, body: Any, journal: Journal) -> Tab
         raise failed_state_check()
     table = engine.schema.add_table(base, name, _description(body))
     for position, one in enumerate(fields):
-        made = create_field(engine, base, table, one, None)
+        made, inverse = _add_field(engine, base, table, one)
+        if inverse is not None:
+            journal.field(inverse)
         if position == 0 and made.type not in PRIMARY_TYPES:
             raise refuse_options(table.name, made.name, f"{made.type} is not a supported primary field type")
     journal.table(table)
     return table
 
 
-def create_field(engine: Engine, base: Base, table: Table, body: Any, journal: Journal | None) -> Field:
+def create_field(engine: Engine, base: Base, table: Table, body: Any, journal: Journal) -> Field:
     """A field from `{name, type, description?, options?}`; a link brings its inverse along. Raises Refusal."""
+    field, inverse = _add_field(engine, base, table, body)
+    journal.field(field)
+    if inverse is not None:
+        journal.field(inverse)
+    return field
+
+
+def _add_field(engine: Engine, base: Base, table: Table, body: Any) -> tuple[Field, Field | None]:
     if not isinstance(body, dict) or not isinstance(body.get("type"), str):
         raise invalid_request()
     name = _field_name(table, body.get("name"))
@@ -96,11 +106,7 @@ def create_field(engine: Engine, base: Base, table: Table, body: Any, journal: J
         raise failed_state_check()
     options = check_options(engine.schema, base, table, name, body["type"], body.get("options"))
     field = engine.schema.add_field(table, name, body["type"], options, _description(body))
-    if field.is_link:
-        add_inverse(engine.schema, field)
-    if journal is not None:
-        journal.field(field)
-    return field
+    return field, add_inverse(engine.schema, field) if field.is_link else None
 
 
 def add_inverse(schema: Schema, field: Field, name: str | None = None, field_id: str | None = None) -> Field | None:
