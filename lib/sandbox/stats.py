@@ -35,7 +35,7 @@ class Stats:
         count.requests += 1
         recent = count.recent
         recent.append(moment)
-        while recent[0] <= moment - 1:
+        while not moment - 1 < recent[0] <= moment:  # a stamp ahead of now: the clock was moved back
             recent.popleft()
         count.peak = max(count.peak, len(recent))
 

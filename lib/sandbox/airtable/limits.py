@@ -26,10 +26,10 @@ class _Window:
 
     def admits(self, now: float, limit: float, penalty: float) -> tuple[bool, bool]:
         """(is the request let in, did the lock-out begin with it)."""
-        if now < self.locked_until:
+        if self.locked_until - penalty <= now < self.locked_until:
             return False, False
         recent = self.recent
-        while recent and recent[0] <= now - 1:
+        while recent and not now - 1 < recent[0] <= now:  # a stamp ahead of now: the clock was moved back
             recent.popleft()
         if len(recent) + 1 > limit:
             self.locked_until = now + penalty

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 PAGE_SIZE = 100
 _SCAN_SECONDS = 20.0  # a filter or sort that takes longer is given up
 _SLICE_SECONDS = 0.01  # a scan lets other requests in this often
-_KEPT_ITERATORS = 2000
+_KEPT_ITERATORS = 2_000
+_KEPT_ROWS = 4_000_000  # row numbers of 8 bytes over all iterators: 32 MB
 _OFFSET = re.compile(r"itr[0-9A-Za-z]{14}/rec[0-9A-Za-z]{14}")
 
 
@@ -67,20 +68,28 @@ class Iterator:
     used: float
     starts: dict[str, tuple[int, int]] = field(default_factory=dict)  # next record's id -> (position, taken so far)
 
+    @property
+    def size(self) -> int:
+        """How many row numbers it holds."""
+        return len(self.order) if self.order is not None else 0
+
 
 class Iterators:
     """The lists being paged through; each dies when it is not used for a while (the real life is unpublished)."""
 
     def __init__(self) -> None:
         self._alive: OrderedDict[str, Iterator] = OrderedDict()
+        self._held = 0  # row numbers in the orders of those alive
 
-    def open(self, table: Table, order: array[int] | None, now: float) -> Iterator:
-        """A new iterator; the least used is dropped when there are too many."""
-        made = Iterator(ids.airtable_id("itr"), table, order, now)
-        self._alive[made.id] = made
-        while len(self._alive) > _KEPT_ITERATORS:
-            self._alive.popitem(last=False)
-        return made
+    def keep(self, iterator: Iterator) -> None:
+        """Have an iterator live on after its page; the least used make room when there are too many."""
+        if iterator.id not in self._alive:
+            self._alive[iterator.id] = iterator
+            self._held += iterator.size
+        self._alive.move_to_end(iterator.id)
+        while len(self._alive) > _KEPT_ITERATORS or (self._held > _KEPT_ROWS and len(self._alive) > 1):
+            _, dropped = self._alive.popitem(last=False)
+            self._held -= dropped.size
 
     def resume(self, offset: str, table: Table, now: float, life: float) -> tuple[Iterator, int, int]:
         """(iterator, position, taken) of an offset. Raises Refusal 422 for a malformed or dead one."""
@@ -91,7 +100,6 @@ class Iterators:
         if found is None or found.table.id != table.id or following not in found.starts or now - found.used > life:
             raise Refusal(422, "LIST_RECORDS_ITERATOR_NOT_AVAILABLE")
         found.used = now
-        self._alive.move_to_end(name)
         return found, *found.starts[following]
 
 
@@ -203,7 +211,7 @@ async def list_records(engine: Engine, iterators: Iterators, table: Table, query
         order = None
         if query.program is not None or query.sort:
             order = await _order(engine, table, query)
-        iterator, position, taken = iterators.open(table, order, now), 0, 0
+        iterator, position, taken = Iterator(ids.airtable_id("itr"), table, order, now), 0, 0
     size = query.page_size if query.most is None else min(query.page_size, query.most - taken)
     records, following = _page(engine, iterator, position, size)
     reader = engine.reader()
@@ -211,6 +219,7 @@ async def list_records(engine: Engine, iterators: Iterators, table: Table, query
     taken += len(records)
     if size > 0 and following is not None and (query.most is None or taken < query.most):
         iterator.starts[following[0]] = (following[1], taken)
+        iterators.keep(iterator)
         answer["offset"] = f"{iterator.id}/{following[0]}"
     return answer
 
