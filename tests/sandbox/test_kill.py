@@ -16,10 +16,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    Send = Callable[[http.client.HTTPConnection, str, int], None]
+
 KILLS = int(os.environ.get("SANDBOX_KILLS", "200"))
-WRITERS = 3
 BASE = "appKill0000000001"
 SEED = {
     "base": {"id": BASE, "name": "Kill"},
@@ -97,8 +99,8 @@ def call(connection: http.client.HTTPConnection, method: str, path: str, body: A
     return told
 
 
-def write_airtable(port: int, ledger: Ledger, name: str, hub: str, stop: threading.Event) -> None:
-    """Upsert batches of ten linked rows, one turn after another, until the server dies."""
+def write(port: int, ledger: Ledger, name: str, stop: threading.Event, send: Send) -> None:
+    """Send batches of ten rows, one turn after another, until the server dies."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     turn = max((asked[-1] for batch, asked in ledger.asked.items() if batch.startswith(name)), default=0)
     try:
@@ -107,12 +109,7 @@ def write_airtable(port: int, ledger: Ledger, name: str, hub: str, stop: threadi
             batch = f"{name}-{turn % 7}"
             with ledger.lock:
                 ledger.asked.setdefault(batch, []).append(turn)
-            rows = [
-                {"fields": {"Key": f"{batch}/{number}", "Batch": batch, "Turn": turn, "Hub": [hub]}}
-                for number in range(10)
-            ]
-            body = {"performUpsert": {"fieldsToMergeOn": ["Key"]}, "records": rows}
-            call(connection, "PATCH", f"/v0/{BASE}/Rows", body)
+            send(connection, batch, turn)
             with ledger.lock:
                 ledger.confirmed[batch] = turn
     except (OSError, http.client.HTTPException):
@@ -121,30 +118,24 @@ def write_airtable(port: int, ledger: Ledger, name: str, hub: str, stop: threadi
         connection.close()
 
 
-def write_wix(port: int, ledger: Ledger, name: str, stop: threading.Event) -> None:
-    """Save bulks of ten items, one turn after another, until the server dies."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    turn = max((asked[-1] for batch, asked in ledger.asked.items() if batch.startswith(name)), default=0)
-    try:
-        while not stop.is_set():
-            turn += 1
-            batch = f"{name}-{turn % 7}"
-            with ledger.lock:
-                ledger.asked.setdefault(batch, []).append(turn)
-            items = [
-                {"id": f"{batch}-{number}", "data": {"_id": f"{batch}-{number}", "batch": batch, "turn": turn}}
-                for number in range(10)
-            ]
-            told = call(
-                connection, "POST", "/wix-data/v2/bulk/items/save", {"dataCollectionId": "Kill", "dataItems": items}
-            )
-            assert told["bulkActionMetadata"]["totalFailures"] == 0, told
-            with ledger.lock:
-                ledger.confirmed[batch] = turn
-    except (OSError, http.client.HTTPException):
-        pass
-    finally:
-        connection.close()
+def upsert_linked_rows(hub: str) -> Send:
+    def send(connection: http.client.HTTPConnection, batch: str, turn: int) -> None:
+        rows = [
+            {"fields": {"Key": f"{batch}/{number}", "Batch": batch, "Turn": turn, "Hub": [hub]}} for number in range(10)
+        ]
+        body = {"performUpsert": {"fieldsToMergeOn": ["Key"]}, "records": rows}
+        call(connection, "PATCH", f"/v0/{BASE}/Rows", body)
+
+    return send
+
+
+def save_items(connection: http.client.HTTPConnection, batch: str, turn: int) -> None:
+    items = [
+        {"id": f"{batch}-{number}", "data": {"_id": f"{batch}-{number}", "batch": batch, "turn": turn}}
+        for number in range(10)
+    ]
+    told = call(connection, "POST", "/wix-data/v2/bulk/items/save", {"dataCollectionId": "Kill", "dataItems": items})
+    assert told["bulkActionMetadata"]["totalFailures"] == 0, told
 
 
 def airtable_rows(connection: http.client.HTTPConnection, table: str) -> list[dict[str, Any]]:
@@ -190,11 +181,14 @@ def test_no_confirmed_write_is_lost_and_no_write_is_half_there(tmp_path: Path) -
     confirmed = 0
     for _ in range(KILLS):
         stop = threading.Event()
-        writers = [
-            threading.Thread(target=write_airtable, args=(server.port, airtable, f"w{number}", hub, stop))
-            for number in range(WRITERS - 1)
+        sends = [
+            ("w0", airtable, upsert_linked_rows(hub)),
+            ("w1", airtable, upsert_linked_rows(hub)),
+            ("x", wix, save_items),
         ]
-        writers.append(threading.Thread(target=write_wix, args=(server.port, wix, "x", stop)))
+        writers = [
+            threading.Thread(target=write, args=(server.port, ledger, name, stop, send)) for name, ledger, send in sends
+        ]
         for writer in writers:
             writer.start()
         time.sleep(chance.uniform(0.0, 0.12))

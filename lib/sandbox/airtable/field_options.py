@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sandbox.airtable.errors import Refusal
 from sandbox.airtable.formulas import FormulaError, parse
 from sandbox.airtable.programs import kind_of
-from sandbox.airtable.schema import CHOICE_COLORS, FIELD_TYPES, make_choice
+from sandbox.airtable.schema import CHOICE_COLORS, COMPUTED_TYPES, FIELD_TYPES, make_choice
 from sandbox.web import clean_text
 
 if TYPE_CHECKING:
@@ -20,19 +20,7 @@ if TYPE_CHECKING:
     from sandbox.airtable.schema import Base, Field, Schema, Table
 
 CREATABLE_COMPUTED = frozenset({"formula", "rollup", "multipleLookupValues"})  # [L] since mid 2026
-NOT_CREATABLE = frozenset(
-    {
-        "autoNumber",
-        "createdTime",
-        "createdBy",
-        "lastModifiedTime",
-        "lastModifiedBy",
-        "button",
-        "aiText",
-        "externalSyncSource",
-        "count",  # [?] no one has been seen to create one
-    }
-)
+NOT_CREATABLE = COMPUTED_TYPES - CREATABLE_COMPUTED  # `count` among them [?]: no one has been seen to create one
 PRIMARY_TYPES = frozenset(
     {
         "singleLineText",
