@@ -14,13 +14,6 @@ if TYPE_CHECKING:
 
 SCRIPT = "wix_sdk.mjs"
 
-# Checks that the sandbox fails, and what it lacks.
-LACKING = {
-    "a pipeline reshapes and computes": "pipelines read no expression but fieldPath: reshape, projectNested, text, "
-    "numeric, add, subtract, multiply, divide, sum, abs, mod, floor, ceil, concat, stringify, toLower, toUpper, "
-    "substring, length",
-}
-
 
 @pytest.fixture(scope="module")
 def problems(box: Sandbox) -> Iterator[dict[str, str]]:
@@ -28,12 +21,6 @@ def problems(box: Sandbox) -> Iterator[dict[str, str]]:
         yield run_checks(SCRIPT, box, QUOTA_URL=quota.wix_url, STALE_URL=stale.wix_url)
 
 
-@pytest.mark.parametrize(
-    "check",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(reason=LACKING[name])) if name in LACKING else name
-        for name in check_names(SCRIPT)
-    ],
-)
+@pytest.mark.parametrize("check", check_names(SCRIPT))
 def test_wix_sdk(problems: dict[str, str], check: str) -> None:
     assert problems.get(check, "the script did not come to this check") == ""

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sandbox.wix.answers import dump_each, join_answer
+from sandbox.wix.asked import Asked
 from sandbox.wix.errors import Violation, WixError
+from sandbox.wix.expressions import finite, read_path
 from sandbox.wix.filters import predicate_of
+from sandbox.wix.pace import Pace
 from sandbox.wix.paging import read_page
 from sandbox.wix.queries import filter_of
-from sandbox.wix.sorting import Order, read_order
-from sandbox.wix.values import identity, path_of, values_at
+from sandbox.wix.sorting import read_order
+from sandbox.wix.values import first_value, identity, path_of
 
 if TYPE_CHECKING:
-    from sandbox.wix.asked import Asked
+    from sandbox.wix.expressions import Expression
+    from sandbox.wix.filters import Predicate
+    from sandbox.wix.paging import Page
     from sandbox.wix.site import Call
+    from sandbox.wix.sorting import Order
 
-MAX_GROUPS = 100_000
-"""Groups held in memory at once; more is WDE0092 [ASSUME]."""
+    Rows = list[dict[str, Any]]
 
-OPERATIONS = ("sum", "average", "avg", "min", "max", "first", "last", "push", "itemCount")
+MAX_GROUPS = 50_000
+MAX_FIGURES = 500_000
+MAX_PUSHED = 200_000
+"""Groups, figures in them and values gathered by `push`, held at once; more is WDE0092 [ASSUME]."""
 
 
 class Accumulator:
@@ -29,8 +38,7 @@ class Accumulator:
         self._count = 0
         self._numbers = 0
         self._total: float = 0
-        self._kept: Any = None
-        self._pushed: list[Any] = []
+        self._kept: Any = [] if operation == "push" else None
 
     def add(self, value: Any) -> None:
         """Take in one item's value (None: it has none)."""
@@ -40,7 +48,7 @@ class Accumulator:
                 self._numbers += 1
                 self._total += value
         elif self._operation == "push":
-            self._pushed.append(value)
+            self._kept.append(value)
         elif self._operation == "first":
             self._kept = value if self._count == 1 else self._kept
         elif self._operation == "last" or (value is not None and (self._kept is None or self._beats(value))):
@@ -55,104 +63,130 @@ class Accumulator:
         if self._operation == "itemCount":
             return self._count
         if self._operation == "sum":
-            return _finite(self._total)
+            return finite(self._total)
         if self._operation in ("average", "avg"):
-            return _finite(self._total / self._numbers) if self._numbers else None
-        return self._pushed if self._operation == "push" else self._kept
-
-
-def _finite(number: float) -> Any:
-    """JSON has no infinity; and a whole number is written as one."""
-    if number in (float("inf"), float("-inf")) or number != number:
-        return None
-    return int(number) if abs(number) < 1e21 and number == int(number) else number
-
-
-def first_value(item: Any, path: tuple[str, ...]) -> Any:
-    """The value at a path, None where there is none."""
-    values = values_at(item, path)
-    return values[0] if values else None
+            return finite(self._total / self._numbers) if self._numbers else None
+        return self._kept
 
 
 class Groups:
-    """Items gathered by their keys. `operations` are (result field, operation, path of the value)."""
+    """Items gathered by their keys.
 
-    def __init__(self, keys: list[tuple[str, tuple[str, ...]]], operations: list[tuple[str, str, tuple[str, ...]]]):
+    `keys` are (name, reader); `operations` are (result field, operation, reader). A reader takes an item and gives a
+    value, None where there is none.
+    """
+
+    def __init__(self, keys: list[tuple[str, Expression]], operations: list[tuple[str, str, Expression]]) -> None:
         self._keys = keys
         self._operations = operations
+        self._pushes = sum(operation == "push" for _, operation, _ in operations)
+        self._pushed = 0
         self._groups: dict[Any, tuple[dict[str, Any], list[Accumulator]]] = {}
 
     def add(self, item: dict[str, Any]) -> None:
-        """Take in one item; raises WDE0092 past 100,000 groups."""
-        named = {name: first_value(item, path) for name, path in self._keys}
+        """Take in one item; raises WDE0092 past 50,000 groups, 500,000 figures or 200,000 pushed values."""
+        named = {name: read(item) for name, read in self._keys}
         key = tuple(identity(value) for value in named.values())
         group = self._groups.get(key)
         if group is None:
-            if len(self._groups) >= MAX_GROUPS:
-                raise WixError("WDE0092", "Dataset is too large to sort.")
+            number = len(self._groups) + 1
+            if number > MAX_GROUPS or number * len(self._operations) > MAX_FIGURES:
+                raise too_many()
             group = self._groups[key] = (named, [Accumulator(operation) for _, operation, _ in self._operations])
-        for accumulator, (_, _, path) in zip(group[1], self._operations, strict=True):
-            accumulator.add(first_value(item, path) if path else None)
+        self._pushed += self._pushes
+        if self._pushed > MAX_PUSHED:
+            raise too_many()
+        for accumulator, (_, _, read) in zip(group[1], self._operations, strict=True):
+            accumulator.add(read(item))
 
-    def rows(self) -> list[dict[str, Any]]:
+    async def rows(self, pace: Pace) -> list[dict[str, Any]]:
         """One row a group, in the order the groups appeared; `_id` holds the keys where there are any."""
         rows = []
         for named, accumulators in self._groups.values():
-            row: dict[str, Any] = {"_id": named, **named} if named else {}
+            row: dict[str, Any] = {"_id": named} if named else {}
+            row.update((name, value) for name, value in named.items() if name != "_id")
             for (name, _, _), accumulator in zip(self._operations, accumulators, strict=True):
                 row[name] = accumulator.result()
             rows.append(row)
+            if pace.over():
+                await pace.rest()
         return rows
 
 
-def item_path(asked: Asked, name: str) -> tuple[str, ...]:
-    """The path of an item field to aggregate; raises WDE0173 and WDE0167."""
-    text = asked.text_or(name)
-    if not text:
-        raise WixError("WDE0173", "Aggregation item field name cannot be empty.")
-    if text.endswith("."):
-        raise WixError("WDE0167", "Aggregation item field name cannot end with `.`")
-    return path_of(text)
+def too_many() -> WixError:
+    """400 WDE0092."""
+    return WixError("WDE0092", "Dataset is too large to sort.")
 
 
-def _read_operations(asked: Asked) -> list[tuple[str, str, tuple[str, ...]]]:
-    operations = []
-    for entry in asked.each("operations"):
-        chosen = [name for name in ("sum", "average", "min", "max", "itemCount") if name in entry]
-        if len(chosen) != 1:
-            raise Violation(entry.path, "must have one of sum, average, min, max, itemCount", "ONE_OF")
-        path = () if chosen[0] == "itemCount" else item_path(entry.part(chosen[0]), "itemFieldName")
-        operations.append((entry.text("resultFieldName"), chosen[0], path))
-    return operations
+async def keep_rows(rows: Rows, holds: Predicate | None, pace: Pace) -> Rows:
+    """The rows that a predicate holds for; all where there is none."""
+    if holds is None:
+        return rows
+    kept = []
+    for row in rows:
+        if holds(row):
+            kept.append(row)
+        if pace.over():
+            await pace.rest()
+    return kept
 
 
-def sort_rows(rows: list[dict[str, Any]], order: Order) -> list[dict[str, Any]]:
-    """Rows in an order; equal ones stay as they stand."""
-    keyed: list[Any] = [(order.keys(row), number, row) for number, row in enumerate(rows)]
+async def sort_rows(rows: Rows, order: Order, pace: Pace) -> Rows:
+    """Rows in an order; equal ones stay as they stand. Raises WDE0121."""
+    keyed: list[Any] = []
+    for number, row in enumerate(rows):
+        keyed.append((order.keys(row), number, row))
+        if pace.over():
+            await pace.rest()
     order.arrange(keyed)
     return [row for _, _, row in keyed]
 
 
+async def answer_rows(rows: Rows, page: Page, call: Call) -> bytes:
+    """`{results, pagingMetadata}` of a page of all the rows there are. Raises WDE0180."""
+    results = rows[page.offset : page.offset + page.limit]
+    more = len(rows) > page.offset + page.limit
+    total = len(rows) if call.asked.flag("returnTotalCount") else None
+    metadata = page.metadata(call.site.world, len(results), more, total)
+    return join_answer("results", await dump_each(results), metadata)
+
+
+def _read_operations(asked: Asked) -> list[tuple[str, str, Expression]]:
+    operations: list[tuple[str, str, Expression]] = []
+    for entry in asked.each("operations"):
+        chosen = [name for name in ("sum", "average", "min", "max", "itemCount") if name in entry]
+        if len(chosen) != 1:
+            raise Violation(entry.path, "must have one of sum, average, min, max, itemCount", "ONE_OF")
+        name = chosen[0]
+        read = (lambda _: None) if name == "itemCount" else read_path(entry.part(name), "itemFieldName")
+        operations.append((entry.text("resultFieldName"), name, read))
+    return operations
+
+
+def _reader(name: str) -> Expression:
+    path = path_of(name)
+    return lambda item: first_value(item, path)
+
+
 async def aggregate(call: Call) -> Any:
-    """`{results, pagingMetadata}`. Raises Violation, WDE0092, WDE0167, WDE0173."""
+    """`{results, pagingMetadata}`. Raises Violation, WDE0092, WDE0121, WDE0167, WDE0173."""
     collection = call.open("read", "AGGREGATE")
     asked = call.asked
-    aggregation = asked.part("aggregation")
-    what = {"of": collection.id}
-    page = read_page(call.site.world, asked, what)
+    parts = ("aggregation", "initialFilter", "finalFilter", "sort")
+    page = read_page(call.site.world, asked, {"of": collection.id, **{name: asked.raw(name) for name in parts}})
+    remembered = Asked(page.what or {})
+    aggregation = remembered.part("aggregation")
     operations = _read_operations(aggregation)
-    keys = [(name, path_of(name)) for name in aggregation.texts("groupingFields")]
-    final = predicate_of(asked.raw("finalFilter"))
-    order = read_order(asked.each("sort"), ["id"]) if asked.array("sort") else None
-    compiled = filter_of(call, collection, asked.raw("initialFilter"))
+    keys = [(name, _reader(name)) for name in aggregation.texts("groupingFields")]
+    final = predicate_of(remembered.raw("finalFilter"))
+    order = read_order(remembered.each("sort"), ["id"]) if remembered.array("sort") else None
+    compiled = filter_of(call, collection, remembered.raw("initialFilter"))
     call.site.quota.take("reads")
     groups = Groups(keys, operations)
     async for _, item in call.snapshot(collection).scan(compiled):
         groups.add(item)
-    rows = [row for row in groups.rows() if final is None or final(row)]
+    pace = Pace()
+    rows = await keep_rows(await groups.rows(pace), final, pace)
     if order is not None:
-        rows = sort_rows(rows, order)
-    results = rows[page.offset : page.offset + page.limit]
-    more = len(rows) > page.offset + page.limit
-    total = len(rows) if asked.flag("returnTotalCount") else None
-    return {"results": results, "pagingMetadata": page.metadata(call.site.world, len(results), more, total)}
+        rows = await sort_rows(rows, order, pace)
+    return await answer_rows(rows, page, call)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sandbox.wix.answers import envelope
 from sandbox.wix.asked import Asked
 from sandbox.wix.errors import Refusal, WixError, bad_argument
 from sandbox.wix.items import read_item_id
 from sandbox.wix.patches import read_modifications
-from sandbox.wix.queries import envelope
 from sandbox.wix.writes import drop_links, patch_item, read_data, upsert
 
 if TYPE_CHECKING:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sandbox.wix.errors import Violation, WixError, too_slow
-from sandbox.wix.snapshot import BREATH, SECONDS
+from sandbox.wix.answers import MAX_CHARACTERS, too_long
+from sandbox.wix.errors import Violation, WixError
+from sandbox.wix.pace import Pace
 from sandbox.wix.values import id_list
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 1000
 MAX_INCLUDES = 100
-MAX_CHARACTERS = 64_000_000
-"""How much text one answer may include before it is refused as too large (WDE0180) [ASSUME]."""
 
 
 @dataclass(frozen=True)
@@ -68,19 +65,14 @@ async def fill_references(site: Site, items: list[dict[str, Any]], includes: lis
     Raises WDE0180 where that would be too much, WDE0028 after 5 seconds.
     """
     room = MAX_CHARACTERS
-    deadline = time.perf_counter() + SECONDS
-    breath = time.perf_counter() + BREATH
+    pace = Pace()
     for include in includes:
         other = site.collections.find(include.target)
         if other is None or not site.readable(other):
             continue
         for item in items:
-            now = time.perf_counter()
-            if now > deadline:
-                raise too_slow()
-            if now > breath:
-                await asyncio.sleep(0)
-                breath = time.perf_counter() + BREATH
+            if pace.over():
+                await pace.rest()
             if include.face is None:
                 value = item.get(include.key)
                 wanted = [value] if isinstance(value, str) else []
@@ -89,7 +81,7 @@ async def fill_references(site: Site, items: list[dict[str, Any]], includes: lis
             texts = _texts(site, other.number, wanted)
             room -= sum(map(len, texts))
             if room < 0:
-                raise WixError("WDE0180", "Response payload is too large.")
+                raise too_long()
             found = [json.loads(text) for text in texts]
             if include.face is not None:
                 item[include.key] = found

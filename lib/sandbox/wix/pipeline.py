@@ -4,40 +4,78 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.wix.aggregates import Groups, first_value, item_path, sort_rows
+from sandbox.wix.aggregates import Groups, answer_rows, keep_rows, sort_rows, too_many
+from sandbox.wix.asked import Asked
 from sandbox.wix.errors import Violation, WixError
+from sandbox.wix.expressions import MAX_LENGTH, read_expression
 from sandbox.wix.filters import predicate_of
+from sandbox.wix.pace import Pace
+from sandbox.wix.paging import Page, read_page
+from sandbox.wix.projections import Projection, placed, reaches, read_field_path
 from sandbox.wix.queries import filter_of
 from sandbox.wix.sorting import Order
-from sandbox.wix.values import path_of, project
+from sandbox.wix.values import first_value, is_date
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
-    from sandbox.wix.asked import Asked
+    from sandbox.wix.collections import Collection
+    from sandbox.wix.expressions import Expression
     from sandbox.wix.site import Call
 
-    Rows = list[dict[str, Any]]
-    Stage = Callable[[Rows], Rows]
+    Row = dict[str, Any]
+    Rows = list[Row]
+    Stage = Callable[[Rows, Pace], Awaitable[Rows]]
 
 MAX_STAGES = 100
 MAX_RESULTS = 10_000
+MAX_PARTS = 20_000
+"""Objects in the stages of one request, and so expressions; more is WDE0109 [ASSUME]."""
+
 MAX_ROWS = 50_000
 """Rows that may stand between two stages before the request is refused (WDE0092) [ASSUME]."""
 
 STAGES = ("filter", "group", "sort", "projection", "objectToArray", "unwindArray", "skip", "limit")
-_ACCUMULATORS = ("sum", "avg", "min", "max", "first", "last", "push", "itemCount")
+_ACCUMULATORS = ("sum", "avg", "min", "max", "first", "last", "push")
 
 
 async def aggregate_pipeline(call: Call) -> Any:
-    """`{results, pagingMetadata}`, at most 10,000 results. Raises Violation, WDE0092.
+    """`{results, pagingMetadata}`: the page that `pipeline.paging` asks for, without one the first 10,000 results.
 
     Filters that come first run while the items stream, and a group after them too; what else there is works on rows.
+    Raises Violation, WDE0080 and WDE0009 for what an expression finds, WDE0092, WDE0109, WDE0121, WDE0167, WDE0173.
     """
     collection = call.open("read", "AGGREGATE")
-    stages = call.asked.part("pipeline").each("stages")
+    pipeline = call.asked.part("pipeline")
+    what = {"of": collection.id, "stages": pipeline.raw("stages")}
+    paged = "paging" in pipeline or "cursorPaging" in pipeline
+    page = read_page(call.site.world, pipeline, what) if paged else Page(MAX_RESULTS, what=what)
+    stages = Asked(page.what or {}, "pipeline").each("stages")
     if not 1 <= len(stages) <= MAX_STAGES:
         raise Violation("pipeline.stages", "must have 1 to 100 entries", "MAX_SIZE", threshold=MAX_STAGES)
+    _check_parts([stage.parts for stage in stages])
+    try:
+        return await answer_rows(await _run(call, collection, stages), page, call)
+    except RecursionError:  # every stage may nest what came of the stage before
+        raise WixError("WDE0168", "Document nesting level is too deep") from None
+
+
+def _check_parts(stages: list[Any]) -> None:
+    """Raises WDE0109 past 20,000 objects."""
+    count, inside = 0, stages
+    while inside:
+        value = inside.pop()
+        if type(value) is dict:
+            count += 1
+            inside.extend(value.values())
+        elif type(value) is list:
+            inside.extend(value)
+    if count > MAX_PARTS:
+        raise WixError("WDE0109", "Payload is too large.")
+
+
+async def _run(call: Call, collection: Collection, stages: list[Asked]) -> Rows:
+    """Every row that comes out of the last stage."""
     kinds = [_kind(stage) for stage in stages]
     leading = next((number for number, kind in enumerate(kinds) if kind != "filter"), len(kinds))
     compiled = filter_of(call, collection, {"$and": [stage.part("filter").parts for stage in stages[:leading]]})
@@ -54,19 +92,17 @@ async def aggregate_pipeline(call: Call) -> Any:
             continue
         rows.append(item)
         _check_size(rows)
+    pace = Pace()
     if groups is not None:
-        rows = groups.rows()
+        rows = await groups.rows(pace)
     for step in steps:
-        rows = step(rows)
-        _check_size(rows)
-    results = rows[:MAX_RESULTS]
-    metadata = {"count": len(results), "tooManyToCount": False, "hasNext": len(rows) > MAX_RESULTS}
-    return {"results": results, "pagingMetadata": metadata}
+        rows = await step(rows, pace)
+    return rows
 
 
 def _check_size(rows: Rows) -> None:
     if len(rows) > MAX_ROWS:
-        raise WixError("WDE0092", "Dataset is too large to sort.")
+        raise too_many()
 
 
 def _kind(stage: Asked) -> str:
@@ -76,75 +112,47 @@ def _kind(stage: Asked) -> str:
     return kinds[0]
 
 
-def _expression(asked: Asked) -> tuple[str, ...]:
-    """The path of `{"fieldPath": "a.b"}`, the one kind of expression that is read. Raises Violation for any other."""
-    if "fieldPath" not in asked:
-        raise Violation(asked.path, "must be a fieldPath: the sandbox reads no other expression", "ONE_OF")
-    return item_path(asked, "fieldPath")
-
-
 def _read_group(asked: Asked) -> Groups:
-    keys = [(entry.text("key"), _expression(entry.part("expression"))) for entry in asked.each("groupIds")]
-    operations = []
-    for entry in asked.each("accumulators"):
+    ids, accumulators = asked.each("groupIds"), asked.each("accumulators")
+    if max(len(ids), len(accumulators)) > MAX_LENGTH:
+        raise Violation(asked.path, "must have at most 1000 entries of a kind", "MAX_SIZE", threshold=MAX_LENGTH)
+    keys = [(entry.text("key"), read_expression(entry.part("expression"))) for entry in ids]
+    operations: list[tuple[str, str, Expression]] = []
+    for entry in accumulators:
         chosen = [name for name in _ACCUMULATORS if name in entry]
         if len(chosen) != 1:
             raise Violation(entry.path, f"must have one of {', '.join(_ACCUMULATORS)}", "ONE_OF")
-        operation, path = chosen[0], tuple[str, ...]()
-        expression = entry.part(operation).part("expression")
-        if operation == "sum" and expression.raw("numeric") == 1:
-            operation = "itemCount"  # the official client's count()
-        elif operation != "itemCount":
-            path = _expression(expression)
-        operations.append((entry.text("resultFieldName"), operation, path))
+        expression = read_expression(entry.part(chosen[0]).part("expression"))
+        operations.append((entry.text("resultFieldName"), chosen[0], expression))
     return Groups(keys, operations)
 
 
 def _read_stage(stage: Asked, kind: str) -> Stage:
+    """Compile a stage. Raises what is wrong with it before any item is read."""
     if kind == "filter":
         holds = predicate_of(stage.part("filter").parts)
-        return lambda rows: [row for row in rows if holds is None or holds(row)]
+        return lambda rows, pace: keep_rows(rows, holds, pace)
     if kind == "group":
         return _group_stage(stage.part("group"))
     if kind == "sort":
         order = _read_order(stage.part("sort"))
-        return lambda rows: sort_rows(rows, order)
+        return lambda rows, pace: sort_rows(rows, order, pace)
     if kind == "skip":
-        skip = stage.whole("skip", 0, 0)
-        return lambda rows: rows[skip:]
+        return _slice_stage(stage.whole("skip", 0, 0), None)
     if kind == "limit":
-        limit = stage.whole("limit", MAX_RESULTS, 1, MAX_RESULTS)
-        return lambda rows: rows[:limit]
-    if kind == "projection":
-        return _project_stage(stage.part("projection"))
+        return _slice_stage(0, stage.whole("limit", MAX_RESULTS, 1))
     asked = stage.part(kind)
+    if kind == "projection":
+        projection = Projection(asked)
+        return _each_row(lambda row: [projection.apply(row)])
     if kind == "unwindArray":
-        return _unwind(path_of(_field_name(asked, "arrayFieldName")))
-    return _object_to_array(path_of(_field_name(asked, "objectFieldName")), asked.text_or("destinationFieldName"))
+        return _each_row(_unwind(_field(asked, "arrayFieldName")))
+    return _each_row(_object_to_array(_field(asked, "objectFieldName"), asked))
 
 
-def _field_name(asked: Asked, name: str = "fieldName") -> str:
+def _field(asked: Asked, name: str) -> tuple[str, ...]:
     """The field in a stage: under the name the official client gives it, or as `fieldPath`."""
-    return asked.text("fieldPath" if "fieldPath" in asked else name)
-
-
-def _project_stage(asked: Asked) -> Stage:
-    names, without = [], []
-    for entry in asked.each("fields"):
-        if "exclude" in entry:
-            without.append(path_of(_field_name(entry.part("exclude"))))
-        elif "reshape" in entry or "projectNested" in entry:
-            raise Violation(entry.path, "must be include or exclude: the sandbox reads no other projection", "ONE_OF")
-        else:
-            names.append(_field_name(entry.part("include") if "include" in entry else entry))
-
-    def step(rows: Rows) -> Rows:
-        rows = rows if without and not names else [project(row, names) for row in rows]
-        for path in without:
-            rows = [_without(row, path) for row in rows]
-        return rows
-
-    return step
+    return read_field_path(asked, "fieldPath" if "fieldPath" in asked else name)
 
 
 def _read_order(asked: Asked) -> Order:
@@ -154,63 +162,66 @@ def _read_order(asked: Asked) -> Order:
     return Order(tuple(fields))
 
 
-def _group_stage(asked: Asked) -> Stage:
-    _read_group(asked)  # refuse a bad one before any item is read
+def _slice_stage(start: int, count: int | None) -> Stage:
+    async def step(rows: Rows, _: Pace) -> Rows:
+        return rows[start:] if count is None else rows[start : start + count]
 
-    def step(rows: Rows) -> Rows:
-        groups = _read_group(asked)
+    return step
+
+
+def _group_stage(asked: Asked) -> Stage:
+    groups = _read_group(asked)
+
+    async def step(rows: Rows, pace: Pace) -> Rows:
         for row in rows:
             groups.add(row)
-        return groups.rows()
+            if pace.over():
+                await pace.rest()
+        return await groups.rows(pace)
 
     return step
 
 
-def _with(row: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
-    """The row with another value at a path that it has."""
-    inner = row[path[0]]
-    return {**row, path[0]: value if len(path) == 1 else _with(inner, path[1:], value)}
+def _each_row(change: Callable[[Row], Rows]) -> Stage:
+    """A stage that makes rows of one row at a time."""
 
-
-def _without(row: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
-    """The row without what is at a path."""
-    if not _reaches(row, path):
-        return row
-    if len(path) == 1:
-        return {key: value for key, value in row.items() if key != path[0]}
-    return {**row, path[0]: _without(row[path[0]], path[1:])}
-
-
-def _reaches(row: Any, path: tuple[str, ...]) -> bool:
-    for part in path:
-        if not isinstance(row, dict) or part not in row:
-            return False
-        row = row[part]
-    return True
-
-
-def _unwind(path: tuple[str, ...]) -> Stage:
-    def step(rows: Rows) -> Rows:
-        unwound: Rows = []
+    async def step(rows: Rows, pace: Pace) -> Rows:
+        changed: Rows = []
         for row in rows:
-            if not _reaches(row, path):
-                continue
-            value = first_value(row, path)
-            unwound += [_with(row, path, element) for element in (value if isinstance(value, list) else [value])]
-            _check_size(unwound)
-        return unwound
+            changed += change(row)
+            _check_size(changed)
+            if pace.over():
+                await pace.rest()
+        return changed
 
     return step
 
 
-def _object_to_array(path: tuple[str, ...], destination: str) -> Stage:
-    """`destination` is the key of the array; the object's own place where it is left out [ASSUME]."""
+def _unwind(path: tuple[str, ...]) -> Callable[[Row], Rows]:
+    """A row for each element; a row whose array is empty or missing goes, one that has another value stays."""
 
-    def turn(row: dict[str, Any]) -> dict[str, Any]:
+    def change(row: Row) -> Rows:
+        if not reaches(row, path):
+            return []
         value = first_value(row, path)
-        if not _reaches(row, path) or not isinstance(value, dict):
-            return row
-        pairs = [{"key": key, "value": inner} for key, inner in value.items()]
-        return {**row, destination: pairs} if destination else _with(row, path, pairs)
+        if not isinstance(value, list):
+            return [row] if value is not None else []
+        if len(value) > MAX_ROWS:
+            raise too_many()
+        return [placed(row, path, element) for element in value]
 
-    return lambda rows: [turn(row) for row in rows]
+    return change
+
+
+def _object_to_array(path: tuple[str, ...], asked: Asked) -> Callable[[Row], Rows]:
+    """`destinationFieldName` is the key of the array; the object's own place where it is left out [ASSUME]."""
+    named = "destinationFieldName" in asked
+    destination = read_field_path(asked, "destinationFieldName") if named else path
+
+    def change(row: Row) -> Rows:
+        value = first_value(row, path)
+        if not reaches(row, path) or not isinstance(value, dict) or is_date(value):
+            return [row]
+        return [placed(row, destination, [{"key": key, "value": inner} for key, inner in value.items()])]
+
+    return change

@@ -7,6 +7,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from sandbox.web import clean_text
+from sandbox.wix.answers import dump_each, envelope, join_answer
 from sandbox.wix.asked import Asked
 from sandbox.wix.errors import Violation, WixError, no_such_item
 from sandbox.wix.filters import Filter, compile_filter
@@ -55,11 +56,6 @@ def filter_of(call: Call, collection: Collection, raw: Any) -> Filter:
     return compiled
 
 
-def envelope(item: dict[str, Any], collection: str) -> dict[str, Any]:
-    """An item as the API answers it."""
-    return {"id": item["_id"], "dataCollectionId": collection, "data": item}
-
-
 async def get_item(call: Call) -> Any:
     """`{dataItem}`; raises WDE0073."""
     item_id = read_item_id(call.item_id())
@@ -76,12 +72,12 @@ async def get_item(call: Call) -> Any:
 
 
 async def query(call: Call) -> Any:
-    """`{dataItems, pagingMetadata}`; bytes where the page could be joined from stored text."""
+    """`{dataItems, pagingMetadata}`."""
     collection = call.open("read", "FIND")
     return await answer_query(call, collection, call.asked.part("query"))
 
 
-async def answer_query(call: Call, collection: Collection, asked: Asked) -> Any:
+async def answer_query(call: Call, collection: Collection, asked: Asked) -> bytes:
     """The page that `asked` (filter, sort, fields, paging) describes; raises what its parts raise."""
     world = call.site.world
     includes = read_includes(call.asked, collection)
@@ -113,13 +109,11 @@ async def answer_query(call: Call, collection: Collection, asked: Asked) -> Any:
         last = [rows[-1][0], rows[-1][1]] if order.sql == NEWEST_FIRST.sql else [rows[-1][1]]
     metadata = page.metadata(world, len(rows), more, total, last)
     if not fields and not includes:
-        return _join(rows, collection.id, metadata)
+        return join_answer("dataItems", _envelopes(rows, collection.id), metadata)
     items = [json.loads(row[2]) for row in rows]
     await fill_references(call.site, items, includes)
-    return {
-        "dataItems": [envelope(project(item, fields) if fields else item, collection.id) for item in items],
-        "pagingMetadata": metadata,
-    }
+    envelopes = (envelope(project(item, fields) if fields else item, collection.id) for item in items)
+    return join_answer("dataItems", await dump_each(envelopes), metadata)
 
 
 def _seed(asked: Asked) -> str | None:
@@ -132,10 +126,10 @@ def _seed(asked: Asked) -> str | None:
     return secrets.token_hex(4) if seed is None else clean_text(str(seed)) or "0"
 
 
-def _join(rows: list[Row], collection: str, metadata: dict[str, Any]) -> bytes:
+def _envelopes(rows: list[Row], collection: str) -> list[str]:
+    """The items in their envelopes, joined from stored text without being parsed."""
     name = dump_text(collection)
-    items = ",".join(f'{{"id":{dump_text(row[1])},"dataCollectionId":{name},"data":{row[2]}}}' for row in rows)
-    return f'{{"dataItems":[{items}],"pagingMetadata":{dump_text(metadata)}}}'.encode("utf-8", "replace")
+    return [f'{{"id":{dump_text(row[1])},"dataCollectionId":{name},"data":{row[2]}}}' for row in rows]
 
 
 async def find_rows(snapshot: Snapshot, compiled: Filter, order: Order, page: Page) -> tuple[list[Row], bool]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from sandbox.wix.answers import envelope
 from sandbox.wix.asked import Asked
 from sandbox.wix.bulk import entries_of, refusal_of
 from sandbox.wix.errors import Refusal, Violation, WixError, bad_argument, no_such_item
 from sandbox.wix.paging import read_page
-from sandbox.wix.queries import envelope
 from sandbox.wix.values import project
 
 if TYPE_CHECKING:

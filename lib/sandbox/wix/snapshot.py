@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
-from sandbox.wix.errors import too_slow
+from sandbox.wix.pace import SECONDS, Pace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -15,12 +13,7 @@ if TYPE_CHECKING:
     from sandbox.store import Store
     from sandbox.wix.filters import Filter
 
-SECONDS = 5.0
-"""The service's bound on one read (WDE0028)."""
-
 _CHUNK = 500
-BREATH = 0.005
-"""Seconds of work after which other requests get their turn."""
 
 _AFTER = {"id": "id > ?", "id DESC": "id < ?", "newest, id": "(newest, id) > (?, ?)"}
 
@@ -83,8 +76,7 @@ class Snapshot:
         self, filter_: Filter, order: str = "id", after: list[Any] | None = None
     ) -> AsyncIterator[tuple[Row, dict[str, Any]]]:
         """Every row that matches, with its item, in an indexed order. Raises WDE0028 after 5 seconds."""
-        deadline = time.perf_counter() + self._seconds
-        breath = time.perf_counter() + BREATH
+        pace = Pace(self._seconds)
         needles = " AND ".join(["instr(data, ?)"] * len(filter_.needles))
         data = f"CASE WHEN {needles} THEN data END" if needles else "data"
         while True:
@@ -100,12 +92,8 @@ class Snapshot:
                     item = json.loads(row[2])
                     if filter_.matches is None or filter_.matches(item):
                         yield row, item
-                now = time.perf_counter()
-                if now > deadline:
-                    raise too_slow()
-                if now > breath:
-                    await asyncio.sleep(0)
-                    breath = time.perf_counter() + BREATH
+                if pace.over():
+                    await pace.rest()
             if len(rows) < _CHUNK:
                 return
             newest, item_id, _ = rows[-1]

@@ -101,6 +101,12 @@ def values_at(item: Any, path: tuple[str, ...]) -> list[Any]:
     return found
 
 
+def first_value(item: Any, path: tuple[str, ...]) -> Any:
+    """The value at a path, None where there is none."""
+    values = values_at(item, path)
+    return values[0] if values else None
+
+
 def path_of(name: str) -> tuple[str, ...]:
     """The parts of a dotted path."""
     return tuple(name.split("."))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sandbox.wix.answers import envelope
 from sandbox.wix.errors import WixError, bad_argument
 from sandbox.wix.items import read_item_id
 from sandbox.wix.patches import modify, read_modifications
-from sandbox.wix.queries import envelope
 from sandbox.wix.values import path_of
 
 if TYPE_CHECKING:

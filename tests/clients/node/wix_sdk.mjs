@@ -699,6 +699,55 @@ check("a pipeline reshapes and computes", async () => {
   assert.deepEqual(results.map(({ _id, ...row }) => row), [{ name: "Acme", loud: "ACME", more: 11, key: "TX-123" }]);
 });
 
+check("every expression of the client is computed", async () => {
+  const { C } = await shared;
+  const { stages, expressions: e, pipelineBuilder } = items;
+  const [trucks, name] = [e.field("trucks"), e.field("name")];
+  const made = {
+    add: [e.add(trucks, e.numeric(1.5), e.numeric(-1)), 10.5],
+    sum: [e.sum(trucks, e.field("nothing"), e.numeric(2)), 12],
+    subtract: [e.subtract(trucks, e.numeric(3)), 7],
+    multiply: [e.multiply(trucks, trucks, e.numeric(2)), 200],
+    divide: [e.divide(trucks, e.numeric(4)), 2.5],
+    mod: [e.mod(trucks, e.numeric(4)), 2],
+    abs: [e.abs(e.subtract(e.numeric(3), trucks)), 7],
+    floor: [e.floor(e.numeric(-1.5)), -2],
+    ceil: [e.ceil(e.numeric(-1.5)), -1],
+    concat: [e.concat(name, e.text(" "), e.field("state")), "Acme TX"],
+    stringify: [e.stringify(e.field("active")), "true"],
+    toLower: [e.toLower(name), "acme"],
+    toUpper: [e.toUpper(name), "ACME"],
+    substring: [e.substring(name, e.numeric(1), e.numeric(2)), "cm"],
+    rest: [e.substring(name, e.numeric(2)), "me"],
+    length: [e.length(name), 4],
+  };
+  let project = stages.project().exclude("_id");
+  for (const [key, [expression]] of Object.entries(made)) project = project.reshape(expression, key);
+  const nested = stages.project().include("city").reshape(e.toUpper(name), "carrier");
+  project = project.projectNested(nested, "address");
+  const pipeline = pipelineBuilder().withStages([stages.filter().eq("_id", "a1"), project]).build();
+  const { results } = await wix.items.aggregatePipeline(C, pipeline);
+  const expected = Object.fromEntries(Object.entries(made).map(([key, [, value]]) => [key, value]));
+  assert.deepEqual(results, [{ ...expected, address: { city: "Reno", carrier: "ACME" } }]);
+  const mistaken = pipelineBuilder().withStages([stages.project().reshape(e.add(name, trucks), "x")]).build();
+  assert.equal(codeOf(await refusal(wix.items.aggregatePipeline(C, mistaken))), "WDE0080");
+});
+
+check("a pipeline comes in pages", async () => {
+  const { C } = await shared;
+  const { stages, pipelineBuilder } = items;
+  const sorted = [stages.sort().ascending("_id"), stages.project().include("name")];
+  const second = pipelineBuilder().withStages(sorted).withPaging({ limit: 2, offset: 2 }).build();
+  const told = await wix.items.aggregatePipeline(C, second, { returnTotalCount: true });
+  assert.deepEqual(told.results.map((row) => row._id), ["a3", "a4"]);
+  assert.deepEqual([told.pagingMetadata.offset, told.pagingMetadata.total, told.pagingMetadata.hasNext], [2, 4, false]);
+  const cursor = (paging) => wix.items.aggregatePipeline(C, { stages: [], cursorPaging: paging });
+  const first = await wix.items.aggregatePipeline(C, { ...second, paging: undefined, cursorPaging: { limit: 3 } });
+  assert.deepEqual(first.results.map((row) => row._id), ["a1", "a2", "a3"]);
+  const next = await cursor({ limit: 3, cursor: first.pagingMetadata.cursors.next });
+  assert.deepEqual([next.results.map((row) => row._id), next.pagingMetadata.hasNext], [["a4"], false]);
+});
+
 check("a pipeline unwinds arrays and turns objects into arrays", async () => {
   const { C } = await shared;
   const { stages, pipelineBuilder } = items;

@@ -25,7 +25,18 @@ GROUP = {
     "groupIds": [{"key": "k", "expression": {"fieldPath": "tags"}}],
     "accumulators": [{"resultFieldName": "r", "push": {"expression": {"fieldPath": "n"}}}],
 }
-STAGES = [{"filter": {"n": 1}}, {"unwindArray": {"fieldPath": "tags"}}, {"group": GROUP}, {"limit": 5}]
+SUM = {"add": {"expressions": [{"fieldPath": "n"}, {"numeric": 2}]}}
+TEXT = {"substring": {"expression": {"stringify": {"expression": SUM}}, "startExpression": {"numeric": 1}}}
+NESTED = {"resultFieldName": "o", "fields": [{"exclude": {"fieldName": "p"}}, {"include": {"fieldName": "q"}}]}
+SHAPE = [{"reshape": {"resultFieldName": "o.r", "expression": TEXT}}, {"projectNested": NESTED}]
+STAGES = [
+    {"filter": {"n": 1}},
+    {"unwindArray": {"fieldPath": "tags"}},
+    {"projection": {"fields": [{"include": {"fieldName": "tags"}}, *SHAPE]}},
+    {"objectToArray": {"objectFieldName": "o", "destinationFieldName": "p.q"}},
+    {"group": GROUP},
+    {"limit": 5},
+]
 OPERATIONS = [{"resultFieldName": "n", "sum": {"itemFieldName": "n"}}, {"resultFieldName": "c", "itemCount": {}}]
 REQUESTS = {
     "/items/query": {"query": {**QUERY, "paging": {"limit": 5}}, "includeReferences": [{"field": "friends"}]},
@@ -38,7 +49,7 @@ REQUESTS = {
         "aggregation": {"groupingFields": ["name"], "operations": OPERATIONS},
         "finalFilter": {"n": 1},
     },
-    "/items/aggregate-pipeline": {"pipeline": {"stages": STAGES}},
+    "/items/aggregate-pipeline": {"pipeline": {"stages": STAGES, "paging": {"limit": 2}}},
     "/items/query-distinct-values": {"fieldName": "tags", "filter": {}, "cursorPaging": {"limit": 1}},
     "/items/query-referenced": {**LINK, "referringItemIds": ["a", "b"], "paging": {"limit": 2}},
     "/bulk/items/insert-references": {"dataItemReferences": [LINK]},
