@@ -14,12 +14,21 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 
 
+LONGEST_URL = 60_000  # bytes kept of a URL: above any service's own bound, below what httptools can split
+
+
 class _Protocol(HttpToolsProtocol):
-    """Puts the transport into the scope, so that a fault can close it without an answer."""
+    """Puts the transport into the scope, so that a fault can close it without an answer.
+
+    Of an endless URL it keeps so much that the service sees that it is too long, and says so in its own envelope.
+    """
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["transport"] = self.transport  # type: ignore[typeddict-unknown-key]
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url[: LONGEST_URL - len(self.url)])
 
 
 class PortTaken(RuntimeError):

@@ -197,3 +197,19 @@ def test_faults_are_listed_counted_and_cleared_and_nonsense_is_refused_whole() -
         assert len(box.faults()) == 1
         assert box.faults(clear=True) == []
         assert things(box) == ["first"]
+
+
+def test_an_endless_url_is_refused_in_the_services_own_envelope() -> None:
+    with Sandbox(seed=seed(), requests_per_second="off") as box:
+        formula = "x" * 2_000_000
+        answer = requests.get(
+            f"{box.airtable_url}/v0/{BASE}/Things?filterByFormula={formula}",
+            headers={"Authorization": "Bearer any"},
+            timeout=30,
+        )
+        assert (answer.status_code, answer.json()["error"]["type"]) == (414, "REQUEST_URI_TOO_LONG")
+        answer = requests.get(
+            f"{box.wix_url}/wix-data/v2/items/query?.r={formula}", headers={"Authorization": "any"}, timeout=30
+        )
+        assert (answer.status_code, answer.json()["details"]["applicationError"]["code"]) == (413, "WDE0109")
+        assert things(box) == ["first"]
