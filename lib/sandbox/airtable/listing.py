@@ -215,6 +215,7 @@ async def list_records(engine: Engine, iterators: Iterators, table: Table, query
     size = query.page_size if query.most is None else min(query.page_size, query.most - taken)
     records, following = _page(engine, iterator, position, size)
     reader = engine.reader()
+    reader.look_ahead(records)
     answer: dict[str, Any] = {"records": [show_record(engine, reader, record, query.show) for record in records]}
     taken += len(records)
     if size > 0 and following is not None and (query.most is None or taken < query.most):

@@ -43,16 +43,39 @@ class Reader:
         self.now = now
         self.depth = 0
         self._seen: dict[int, Record | None] = {}
+        self._ids: dict[int, str] = {}
 
     def linked(self, seqs: Iterable[int]) -> list[Record]:
         """The records a link cell names, in its order."""
         wanted = list(seqs)
-        missing = [seq for seq in wanted if seq not in self._seen]
+        self._load(wanted)
+        return [record for record in (self._seen[seq] for seq in wanted) if record is not None]
+
+    def linked_ids(self, seqs: Iterable[int]) -> list[str]:
+        """The ids of the records a link cell names, in its order; a cell may name very many, so no more is loaded."""
+        wanted = list(seqs)
+        self._load_ids(wanted)
+        return [self._ids[seq] for seq in wanted if seq in self._ids]
+
+    def look_ahead(self, records: list[Record]) -> None:
+        """Load in one go what showing a table's records will read of others."""
+        if not records:
+            return
+        self._load_ids(seq for record in records for seqs in record.links.values() for seq in seqs)
+        through = {field.option("recordLinkFieldId") for field in records[0].table.fields if field.reads_linked}
+        self._load(seq for record in records for link in through for seq in record.links.get(link, ()))
+
+    def _load(self, seqs: Iterable[int]) -> None:
+        missing = {seq for seq in seqs if seq not in self._seen}
         if missing:
             found = self.records.by_seqs(missing)
             for seq in missing:
                 self._seen[seq] = found.get(seq)
-        return [record for record in (self._seen[seq] for seq in wanted) if record is not None]
+
+    def _load_ids(self, seqs: Iterable[int]) -> None:
+        missing = {seq for seq in seqs if seq not in self._ids}
+        if missing:
+            self._ids |= self.records.ids_of(missing)
 
     def record(
         self,
@@ -67,11 +90,12 @@ class Reader:
         `text(field, shown, row)` turns cells into user-facing strings, for `cellFormat=string`.
         """
         row = RowView(self, record)
+        cells = record.cells
         fields: dict[str, Any] = {}
         for field in record.table.fields:
             if only is not None and field.id not in only:
                 continue
-            shown = row.shown(field)
+            shown = cells.get(field.id) if field.shown_as_kept else row.shown(field)
             if shown is None or shown == [] or shown == "":
                 continue
             if text is not None:
@@ -207,7 +231,7 @@ class RowView:
         record, reader = self._record, self._reader
         kind = field.type
         if kind == "multipleRecordLinks":
-            return [one.id for one in reader.linked(record.links.get(field.id, ()))]
+            return reader.linked_ids(record.links.get(field.id, ()))
         if not field.computed:
             kept = record.cells.get(field.id)
             if kept is None:

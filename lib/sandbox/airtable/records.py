@@ -106,6 +106,14 @@ class Records:
             rows += self._store.rows(f"SELECT {_COLUMNS} FROM record WHERE seq IN ({_marks(some)})", some)
         return {record.seq: record for record in self._with_links(rows)}
 
+    def ids_of(self, seqs: Iterable[int]) -> dict[int, str]:
+        """Record ids by row number."""
+        return {
+            row[0]: row[1]
+            for some in _chunks(list(seqs))
+            for row in self._store.rows(f"SELECT seq, id FROM record WHERE seq IN ({_marks(some)})", some)
+        }
+
     def after(self, table: Table, seq: int, limit: int) -> list[Record]:
         """The next `limit` records of a table after row number `seq`, in creation order."""
         return self._with_links(

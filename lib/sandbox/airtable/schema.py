@@ -59,12 +59,22 @@ WRITABLE_TYPES = (
         "barcode",
     }
 )
+SHOWN_AS_KEPT = WRITABLE_TYPES - {
+    "multipleRecordLinks",
+    "multipleAttachments",
+    "singleCollaborator",
+    "multipleCollaborators",
+}
 FIELD_TYPES = WRITABLE_TYPES | COMPUTED_TYPES
 
 
 @dataclass
 class Field:
-    """One column. `options` is what the Meta API shows, but for what `show_options` hides or adds."""
+    """One column. `options` is what the Meta API shows, but for what `show_options` hides or adds.
+
+    `computed`: the field makes its own values. `is_link`: its cells are rows of the link relation. `shown_as_kept`:
+    the API shows the kept value itself. `reads_linked`: its values are other records' cells.
+    """
 
     num: int
     id: str
@@ -74,15 +84,12 @@ class Field:
     description: str | None
     options: dict[str, Any] | None
 
-    @property
-    def computed(self) -> bool:
-        """Whether the field makes its own values."""
-        return self.type in COMPUTED_TYPES
-
-    @property
-    def is_link(self) -> bool:
-        """Whether its cells are rows of the link relation."""
-        return self.type == "multipleRecordLinks"
+    def __post_init__(self) -> None:
+        # What a field is never changes, and is asked of every cell.
+        self.computed = self.type in COMPUTED_TYPES
+        self.is_link = self.type == "multipleRecordLinks"
+        self.shown_as_kept = self.type in SHOWN_AS_KEPT
+        self.reads_linked = self.type in ("multipleLookupValues", "rollup")
 
     def option(self, name: str) -> Any:
         """One of the options, or None."""
