@@ -53,7 +53,7 @@ def make_server(app: App) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         http=_Protocol,
-        loop="uvloop",
+        loop="auto",
         lifespan="off",
         ws="none",
         access_log=False,
