@@ -145,7 +145,7 @@ def from_packed(packed: str) -> dict[str, Any]:
     return from_body(body)
 
 
-_FLAGS = {"consistentRead", "returnTotalCount"}
+_FLAGS = {"consistentRead", "returnTotalCount", "publishPluginOptions.includeDraftItems"}
 _LISTS = {"fields", "includeReferencedItems"}
 _NUMBERS = {"paging.limit", "paging.offset"}
 

@@ -30,7 +30,7 @@ def bulk_insert(call: Call) -> Any:
         data = drop_links(collection, read_data(_entry(entry)))
         return "INSERT", call.site.items.insert(collection, data)
 
-    return _each(call, collection, "dataItems", "INSERT", write)
+    return write_each(call, collection, "dataItems", "INSERT", write)
 
 
 def bulk_update(call: Call) -> Any:
@@ -41,7 +41,7 @@ def bulk_update(call: Call) -> Any:
         data = drop_links(collection, read_data(_entry(entry), update=True))
         return "UPDATE", call.site.items.update(collection, data)
 
-    return _each(call, collection, "dataItems", "UPDATE", write)
+    return write_each(call, collection, "dataItems", "UPDATE", write)
 
 
 def bulk_save(call: Call) -> Any:
@@ -52,7 +52,7 @@ def bulk_save(call: Call) -> Any:
     def write(entry: Any) -> tuple[str, dict[str, Any]]:
         return upsert(call, collection, drop_links(collection, read_data(_entry(entry))))
 
-    return _each(call, collection, "dataItems", "INSERT", write)
+    return write_each(call, collection, "dataItems", "INSERT", write)
 
 
 def bulk_patch(call: Call) -> Any:
@@ -64,7 +64,7 @@ def bulk_patch(call: Call) -> Any:
         item_id = read_item_id(asked.raw("dataItemId"), update=True)
         return "UPDATE", patch_item(call, collection, item_id, read_modifications(asked))
 
-    return _each(call, collection, "patches", "UPDATE", write)
+    return write_each(call, collection, "patches", "UPDATE", write)
 
 
 def bulk_remove(call: Call) -> Any:
@@ -74,7 +74,7 @@ def bulk_remove(call: Call) -> Any:
     def write(entry: Any) -> tuple[str, dict[str, Any]]:
         return "DELETE", call.site.items.remove(collection, read_item_id(entry))
 
-    return _each(call, collection, "dataItemIds", "DELETE", write)
+    return write_each(call, collection, "dataItemIds", "DELETE", write)
 
 
 def entries_of(call: Call, name: str) -> list[Any]:
@@ -95,22 +95,8 @@ def refusal_of(error: Refusal) -> dict[str, Any]:
     return known.application_error()
 
 
-def _entry(entry: Any) -> Asked:
-    if not isinstance(entry, dict):
-        raise WixError("WDE0005", "Failed to bulk save items. Items must be an array of JavaScript objects.")
-    return Asked(entry)
-
-
-def _named_id(entry: Any) -> str:
-    """The id an entry was sent with, to tell which one failed."""
-    if isinstance(entry, dict):
-        data = entry.get("data")
-        inner = data.get("_id") if isinstance(data, dict) else None
-        entry = entry.get("id") or entry.get("dataItemId") or inner
-    return entry if isinstance(entry, str) else ""
-
-
-def _each(call: Call, collection: Collection, name: str, action: str, write: Write) -> Any:
+def write_each(call: Call, collection: Collection, name: str, action: str, write: Write) -> Any:
+    """The bulk result of `write` on each entry of `name`: it gives (action, the item), `collection` is the item's."""
     entries = entries_of(call, name)
     returned = call.asked.flag("returnEntity")
     call.site.quota.take("writes")
@@ -130,3 +116,18 @@ def _each(call: Call, collection: Collection, name: str, action: str, write: Wri
         results.append(result)
     counts = {"totalSuccesses": call.wrote, "totalFailures": len(entries) - call.wrote}
     return {"results": results, "bulkActionMetadata": counts}
+
+
+def _entry(entry: Any) -> Asked:
+    if not isinstance(entry, dict):
+        raise WixError("WDE0005", "Failed to bulk save items. Items must be an array of JavaScript objects.")
+    return Asked(entry)
+
+
+def _named_id(entry: Any) -> str:
+    """The id an entry was sent with, to tell which one failed."""
+    if isinstance(entry, dict):
+        data = entry.get("data")
+        inner = data.get("_id") if isinstance(data, dict) else None
+        entry = entry.get("id") or entry.get("dataItemId") or inner
+    return entry if isinstance(entry, str) else ""

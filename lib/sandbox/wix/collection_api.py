@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox.wix.errors import Violation, WixError, bad_argument, no_such_collection
-from sandbox.wix.schema import MAX_COLLECTIONS, MAX_FIELDS, SYSTEM_KEYS, read_collection, read_field
+from sandbox.wix.schema import MAX_COLLECTIONS, MAX_FIELDS, SYSTEM_KEYS, plugin_of, read_collection, read_field
 
 if TYPE_CHECKING:
     from sandbox.wix.collections import Collection
     from sandbox.wix.site import Call
 
 _PATCHABLE = ("displayName", "displayField", "displayNamespace")
+
+
+def named_collection(call: Call, collection_id: str) -> Collection:
+    """A collection that is there; raises WDE0025, also for one that was deleted."""
+    collection = call.site.collections.find(collection_id)
+    if collection is None:
+        raise no_such_collection(collection_id)
+    return collection
 
 
 def list_collections(call: Call) -> Any:
@@ -33,9 +41,7 @@ def list_collections(call: Call) -> Any:
 def get_collection(call: Call) -> Any:
     """`{collection}`; raises WDE0025, also for one that was deleted."""
     collection_id = call.asked.text_or("dataCollectionId") or call.tail
-    collection = call.site.collections.find(collection_id)
-    if collection is None:
-        raise no_such_collection(collection_id)
+    collection = named_collection(call, collection_id)
     call.site.quota.take("reads")
     return {"collection": _shown(call, collection, call.asked.texts("fields"))}
 
@@ -48,9 +54,11 @@ def _shown(call: Call, collection: Collection, fields: list[str]) -> dict[str, A
 
 
 def create_collection(call: Call) -> Any:
-    """`{collection}`; raises Violation, WDE0104."""
+    """`{collection}`; raises Violation, WDE0104, WDE0170 for the DRAFT_ITEMS plugin."""
     asked = call.asked.part("collection")
     body = read_collection(asked)
+    if plugin_of(body, "DRAFT_ITEMS") is not None:
+        raise WixError("WDE0170", "Data collection change is not supported.")
     if not body["fields"]:
         raise Violation("collection.fields", "must have at least one entry", "MIN_SIZE", threshold=1)
     if len(call.site.collections.ids()) >= MAX_COLLECTIONS:
@@ -62,7 +70,7 @@ def create_collection(call: Call) -> Any:
 def update_collection(call: Call) -> Any:
     """`{collection}`: replaced as a whole; needs the current `revision` (409 WDE0178 [ASSUME])."""
     asked = call.asked.part("collection")
-    collection = _named(call, asked.text("id"))
+    collection = named_collection(call, asked.text("id"))
     revision = asked.raw("revision")
     if isinstance(revision, bool) or not isinstance(revision, (str, int)):
         raise Violation("collection.revision", "must be the collection's revision", "REQUIRED_FIELD")
@@ -70,13 +78,16 @@ def update_collection(call: Call) -> Any:
         raise WixError("WDE0178", "Invalid document revision.", {"revision": collection.body["revision"]})
     call.site.quota.take("writes")
     body = {**read_collection(asked), "createdDate": collection.body["createdDate"]}
+    body["plugins"] = [plugin for plugin in body["plugins"] if plugin.get("type") != "DRAFT_ITEMS"]
+    kept = plugin_of(collection.body, "DRAFT_ITEMS")  # which only its own calls put on and take off
+    body["plugins"] += [] if kept is None else [kept]
     return {"collection": _stored(call, collection, body)}
 
 
 def patch_collection(call: Call) -> Any:
     """`{dataCollection}`; names only. Raises WDE0075 for fields or permissions."""
     asked = call.asked.part("dataCollection" if "dataCollection" in call.asked else "collection")
-    collection = _named(call, call.tail or asked.text("id"))
+    collection = named_collection(call, call.tail or asked.text("id"))
     changes = {name: asked.text(name) for name in _PATCHABLE if name in asked}
     if {"permissions", "fields", "plugins"} & set(asked.parts):
         raise WixError("WDE0075", "Only displayName and displayField can be patched.")
@@ -86,7 +97,7 @@ def patch_collection(call: Call) -> Any:
 
 def delete_collection(call: Call) -> Any:
     """`{}`."""
-    collection = _named(call, call.asked.text_or("dataCollectionId") or call.tail)
+    collection = named_collection(call, call.asked.text_or("dataCollectionId") or call.tail)
     call.site.quota.take("writes")
     call.site.collections.remove(collection)
     return {}
@@ -100,7 +111,7 @@ def restore_collection(call: Call) -> Any:
 
 def create_field(call: Call) -> Any:
     """`{dataCollection}`; raises Violation, WDE0080 for a key in use."""
-    collection = _named(call, call.asked.collection())
+    collection = named_collection(call, call.asked.collection())
     field = read_field(call.asked.part("field"), collection.id)
     if field["key"] in collection.keys or field["key"] in SYSTEM_KEYS:
         raise bad_argument(f"Field {field['key']} already exists in collection {collection.id}.")
@@ -111,7 +122,7 @@ def create_field(call: Call) -> Any:
 
 def update_field(call: Call) -> Any:
     """`{dataCollection}`: the field is replaced; raises WDE0080 where there is none of its key."""
-    collection = _named(call, call.asked.collection())
+    collection = named_collection(call, call.asked.collection())
     field = read_field(call.asked.part("field"), collection.id)
     _field(collection, field["key"])
     return _with_fields(call, collection, [field if one["key"] == field["key"] else one for one in collection.fields])
@@ -119,7 +130,7 @@ def update_field(call: Call) -> Any:
 
 def patch_field(call: Call) -> Any:
     """`{dataCollection}`: what is sent of the field is changed."""
-    collection = _named(call, call.asked.collection())
+    collection = named_collection(call, call.asked.collection())
     asked = call.asked.part("field")
     before = _field(collection, asked.text_or("key") or call.asked.text("fieldKey"))
     asked.parts = {**before, **asked.parts, "key": before["key"]}
@@ -129,16 +140,9 @@ def patch_field(call: Call) -> Any:
 
 def delete_field(call: Call) -> Any:
     """`{dataCollection}`; items keep what they hold under the key, links of a multi-reference go."""
-    collection = _named(call, call.asked.collection())
+    collection = named_collection(call, call.asked.collection())
     gone = _field(collection, call.asked.text("fieldKey"))
     return _with_fields(call, collection, [one for one in collection.fields if one is not gone])
-
-
-def _named(call: Call, collection_id: str) -> Collection:
-    collection = call.site.collections.find(collection_id)
-    if collection is None:
-        raise no_such_collection(collection_id)
-    return collection
 
 
 def _field(collection: Collection, key: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.clock import iso
 from sandbox.wix.errors import WixError, no_such_collection
-from sandbox.wix.schema import describe, multi_references, references
+from sandbox.wix.schema import describe, multi_references, paired, plugin_of, references
 from sandbox.wix.values import dump_text
 
 if TYPE_CHECKING:
@@ -61,8 +61,19 @@ class Collection:
 
     @property
     def keeps_drafts(self) -> bool:
-        """Whether the PUBLISH plugin is on."""
-        return any(plugin.get("type") == "PUBLISH" for plugin in self.body.get("plugins", []))
+        """Whether the PUBLISH plugin is on: items are marked as drafts where they stand."""
+        return plugin_of(self.body, "PUBLISH") is not None
+
+    @property
+    def default_status(self) -> str:
+        """The `_publishStatus` of a new item: the PUBLISH plugin's, PUBLISHED where it names none [ASSUME]."""
+        options = (plugin_of(self.body, "PUBLISH") or {}).get("publishOptions")
+        return "DRAFT" if isinstance(options, dict) and options.get("defaultStatus") == "DRAFT" else "PUBLISHED"
+
+    @property
+    def drafts_id(self) -> str:
+        """The collection that the DRAFT_ITEMS plugin keeps this one's drafts in; empty where it is not on."""
+        return paired(self.body, "draftsCollectionId")
 
 
 class Collections:
@@ -117,7 +128,7 @@ class Collections:
             raise WixError(
                 "WDE0104", f"Collection {collection_id} already exists.", {"dataCollectionId": collection_id}
             )
-        self._purge(collection_id)
+        self.purge(collection_id)
         now = iso(self._world.clock.now())
         body = {**body, "revision": "1", "createdDate": now, "updatedDate": now}
         self._store.execute("INSERT INTO wix_collection (id, body) VALUES (?, ?)", (collection_id, dump_text(body)))
@@ -137,25 +148,22 @@ class Collections:
         return self.get(collection.id)
 
     def remove(self, collection: Collection) -> None:
-        """Delete a collection; its items stay until it is restored or made anew."""
-        self._store.execute("UPDATE wix_collection SET removed = 1 WHERE number = ?", (collection.number,))
+        """Delete a collection, and that of its drafts; the items stay until it is restored or made anew."""
+        self._store.execute(
+            "UPDATE wix_collection SET removed = 1 WHERE id IN (?, ?)", (collection.id, collection.drafts_id)
+        )
         self.forget()
 
     def restore(self, collection_id: str) -> Collection:
-        """Bring a deleted collection back; raises WDE0025."""
+        """Bring a deleted collection back, and that of its drafts; raises WDE0025."""
         self._store.execute("UPDATE wix_collection SET removed = 0 WHERE id = ?", (collection_id,))
         self.forget()
-        return self.get(collection_id)
+        collection = self.get(collection_id)
+        self._store.execute("UPDATE wix_collection SET removed = 0 WHERE id = ?", (collection.drafts_id,))
+        return collection
 
-    def show(self, collection: Collection) -> dict[str, Any]:
-        """The collection as the API answers it."""
-        return describe(collection.body)
-
-    def _write(self, collection_id: str, body: dict[str, Any]) -> None:
-        self._store.execute("UPDATE wix_collection SET body = ? WHERE id = ?", (dump_text(body), collection_id))
-        self.forget()
-
-    def _purge(self, collection_id: str) -> None:
+    def purge(self, collection_id: str) -> None:
+        """Remove a collection for good, deleted or not, with its items and links."""
         row = self._store.row("SELECT number, body FROM wix_collection WHERE id = ?", (collection_id,))
         if row is None:
             return
@@ -165,6 +173,18 @@ class Collections:
         for table in ("wix_item", "wix_history", "wix_index", "wix_unique"):
             self._store.execute(f"DELETE FROM {table} WHERE collection = ?", row[:1])
         self._store.execute("DELETE FROM wix_collection WHERE number = ?", row[:1])
+        self.forget()
+
+    def show(self, collection: Collection) -> dict[str, Any]:
+        """The collection as the API answers it."""
+        return describe(collection.body)
+
+    def _write(self, collection_id: str, body: dict[str, Any]) -> None:
+        self._store.execute("UPDATE wix_collection SET body = ? WHERE id = ?", (dump_text(body), collection_id))
+        self.forget()
+        drafts = self.find(paired(body, "draftsCollectionId"))
+        if drafts is not None and drafts.fields != body["fields"]:
+            self._write(drafts.id, {**drafts.body, "fields": body["fields"]})
 
     def _face(self, collection_id: str, key: str, target: str, reverse: str) -> Face:
         """The face's place in its relation; both faces name the same four words, so both find the same relation."""
@@ -179,7 +199,10 @@ class Collections:
         """See that each multi-reference has its other face where the other collection exists."""
         self.forget()
         for collection_id in self.ids():
-            for key, target, reverse in multi_references(self.get(collection_id).fields):
+            collection = self.get(collection_id)
+            if paired(collection.body, "publishedCollectionId"):
+                continue  # the other face is the published collection's
+            for key, target, reverse in multi_references(collection.fields):
                 other = self.find(target)
                 if other is None or reverse in other.keys:
                     continue

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from sandbox.wix.answers import MAX_CHARACTERS, too_long
 from sandbox.wix.errors import Violation, WixError
 from sandbox.wix.pace import Pace
-from sandbox.wix.values import id_list
+from sandbox.wix.values import id_list, is_draft
 
 if TYPE_CHECKING:
     from sandbox.wix.asked import Asked
     from sandbox.wix.collections import Collection, Face
-    from sandbox.wix.site import Site
+    from sandbox.wix.site import Call, Site
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 1000
@@ -57,19 +57,22 @@ def read_includes(asked: Asked, collection: Collection) -> list[Include]:
     return includes
 
 
-async def fill_references(site: Site, items: list[dict[str, Any]], includes: list[Include]) -> None:
+async def fill_references(call: Call, items: list[dict[str, Any]], includes: list[Include]) -> None:
     """Fill the references of `items` in place.
 
     A single reference becomes the item, or stays the id it was where there is none. A multi-reference becomes the
-    first `limit` items it is linked to. A collection that the key may not read is not included.
+    first `limit` items it is linked to. Drafts are as if they were not there, unless they are asked for; a collection
+    that the key may not read is not included.
     Raises WDE0180 where that would be too much, WDE0028 after 5 seconds.
     """
+    site = call.site
     room = MAX_CHARACTERS
     pace = Pace()
     for include in includes:
         other = site.collections.find(include.target)
         if other is None or not site.readable(other):
             continue
+        hides = call.hides(other)
         for item in items:
             if pace.over():
                 await pace.rest()
@@ -77,12 +80,14 @@ async def fill_references(site: Site, items: list[dict[str, Any]], includes: lis
                 value = item.get(include.key)
                 wanted = [value] if isinstance(value, str) else []
             else:
-                wanted = site.links.of(include.face, item["_id"], include.limit)
+                wanted = site.links.of(include.face, item["_id"], -1 if hides else include.limit)
             texts = _texts(site, other.number, wanted)
             room -= sum(map(len, texts))
             if room < 0:
                 raise too_long()
             found = [json.loads(text) for text in texts]
+            if hides:
+                found = [one for one in found if not is_draft(one)][: include.limit]
             if include.face is not None:
                 item[include.key] = found
             elif found:

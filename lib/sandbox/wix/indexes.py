@@ -6,7 +6,8 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from sandbox.wix.errors import Violation, WixError, bad_argument, no_such_collection
+from sandbox.wix.collection_api import named_collection
+from sandbox.wix.errors import Violation, WixError, bad_argument
 from sandbox.wix.filters import Filter
 from sandbox.wix.snapshot import Snapshot
 from sandbox.wix.uniques import unique_value
@@ -22,7 +23,7 @@ _BUILD_SECONDS = 60.0
 
 def list_indexes(call: Call) -> Any:
     """`{indexes, pagingMetadata}`."""
-    collection = _collection(call)
+    collection = named_collection(call, call.asked.collection())
     paging = call.asked.part("paging")
     limit, offset = paging.whole("limit", 100, 1, 100), paging.whole("offset", 0, 0)
     call.site.quota.take("reads")
@@ -38,7 +39,7 @@ async def create_index(call: Call) -> Any:
     Raises Violation, WDE0164 for the same fields twice, WDE0080 for one index too many or a name in use.
     A unique index holds for writes from the first moment; the items there are read while others are served.
     """
-    collection = _collection(call)
+    collection = named_collection(call, call.asked.collection())
     index = _read_index(call, collection)
     call.site.quota.take("writes")
     store = call.site.store
@@ -62,7 +63,7 @@ async def create_index(call: Call) -> Any:
 
 def drop_index(call: Call) -> Any:
     """`{}`; raises WDE0080 where there is none of that name."""
-    collection = _collection(call)
+    collection = named_collection(call, call.asked.collection())
     name = call.asked.text_or("indexName") or call.tail
     key = (collection.number, name)
     call.site.quota.take("writes")
@@ -71,13 +72,6 @@ def drop_index(call: Call) -> Any:
     call.site.store.execute("DELETE FROM wix_unique WHERE collection = ? AND name = ?", key)
     call.site.collections.forget()
     return {}
-
-
-def _collection(call: Call) -> Collection:
-    collection = call.site.collections.find(call.asked.collection())
-    if collection is None:
-        raise no_such_collection(call.asked.collection())
-    return collection
 
 
 def _indexes(call: Call, collection: Collection) -> list[dict[str, Any]]:

@@ -50,15 +50,21 @@ class Items:
         row = self._store.row("SELECT data FROM wix_item WHERE collection = ? AND id = ?", (collection.number, item_id))
         return None if row is None else json.loads(row[0])
 
+    def every(self, collection: Collection) -> list[dict[str, Any]]:
+        """Every item as it is now, by id."""
+        rows = self._store.rows("SELECT data FROM wix_item WHERE collection = ? ORDER BY id", (collection.number,))
+        return [json.loads(row[0]) for row in rows]
+
     def insert(self, collection: Collection, data: dict[str, Any]) -> dict[str, Any]:
         """Insert an item; without an `_id` it gets a GUID. Raises WDE0074 and what `update` raises."""
         item_id = data.get("_id") or str(uuid.uuid4())
         now = {"$date": iso(self._world.clock.now())}
         item = self._stamped(item_id, {"_owner": self.owner, "_createdDate": now}, now, data)
+        _mark(collection, item, collection.default_status)
         return self._add(collection, item)
 
     def update(self, collection: Collection, data: dict[str, Any]) -> dict[str, Any]:
-        """Replace an item: keys that are not sent are gone.
+        """Replace an item: keys that are not sent are gone, but for the PUBLISH plugin's `_publishStatus` [ASSUME].
 
         Raises WDE0073 where there is none, WDE0123, WDE0009 past 500 KB, WDE0134, WDE0168, WDE0080 for a bad date.
         """
@@ -67,6 +73,7 @@ class Items:
         if before is None:
             raise no_such_item(item_id, collection.id)
         item = self._stamped(item_id, before, {"$date": iso(self._world.clock.now())}, data)
+        _mark(collection, item, before.get("_publishStatus"))
         text = self._prepared(item)
         check_unique(self._store, collection, item)
         self._write(collection, item, text)
@@ -81,6 +88,18 @@ class Items:
             stamps[name] = item.get(name) or now
         rest = {key: value for key, value in item.items() if key not in STAMPS}
         self._add(collection, {"_id": item_id, **stamps, **rest})
+
+    def put(self, collection: Collection, item: dict[str, Any]) -> dict[str, Any]:
+        """Write an item of another collection: it keeps the owner and the date of creation it has here, else there.
+
+        Raises what update raises, but for WDE0073.
+        """
+        before = self.find(collection, item["_id"]) or item
+        written = self._stamped(item["_id"], before, {"$date": iso(self._world.clock.now())}, item)
+        text = self._prepared(written)
+        check_unique(self._store, collection, written)
+        self._write(collection, written, text)
+        return written
 
     def remove(self, collection: Collection, item_id: str) -> dict[str, Any]:
         """Remove an item and its links on both sides; raises WDE0073."""
@@ -149,6 +168,21 @@ class Items:
             "WHERE collection = ?1 AND id = ?2",
             (collection.number, item_id, self.written_at),
         )
+
+
+def _mark(collection: Collection, item: dict[str, Any], status: Any) -> None:
+    """Under the PUBLISH plugin an item without a `_publishStatus` gets `status`. Raises WDE0080 for one that is none.
+
+    Without the plugin the key is data like any other.
+    """
+    if not collection.keeps_drafts:
+        return
+    if item.get("_publishStatus") is None:
+        item.pop("_publishStatus", None)
+        if status is not None:
+            item["_publishStatus"] = status
+    elif item["_publishStatus"] not in ("DRAFT", "PUBLISHED"):
+        raise bad_argument("_publishStatus must be DRAFT or PUBLISHED.")
 
 
 def read_item_id(value: Any, *, update: bool = False) -> str:

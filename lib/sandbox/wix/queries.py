@@ -15,7 +15,7 @@ from sandbox.wix.includes import fill_references, read_includes
 from sandbox.wix.items import read_item_id
 from sandbox.wix.paging import read_page
 from sandbox.wix.sorting import NEWEST_FIRST, Order, read_order
-from sandbox.wix.values import NOTHING, dump_text, id_list, identity, path_of, project, values_at
+from sandbox.wix.values import NOTHING, dump_text, id_list, identity, is_draft, path_of, project, values_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,10 +29,16 @@ MAX_FIELDS = 1000
 
 
 def link_reader(call: Call, collection: Collection) -> Callable[[str], Callable[[dict[str, Any]], list[Any]] | None]:
-    """What a filter reads under a multi-reference key: the ids it is linked to; None for every other key."""
+    """What a filter reads otherwise than at its path; None for every other key.
+
+    Under a multi-reference key: the ids it is linked to. Under the PUBLISH plugin's `_publishStatus`: PUBLISHED where
+    an item has none, because it is older than the plugin [ASSUME].
+    """
     links = call.site.links
 
     def reader(key: str) -> Callable[[dict[str, Any]], list[Any]] | None:
+        if key == "_publishStatus" and collection.keeps_drafts:
+            return lambda item: [item.get(key) or "PUBLISHED"]
         face = collection.faces.get(key)
         if face is None:
             return None
@@ -49,15 +55,14 @@ def link_reader(call: Call, collection: Collection) -> Callable[[str], Callable[
 def filter_of(call: Call, collection: Collection, raw: Any) -> Filter:
     """Compile a filter on a collection's items; drafts are left out unless `publishPluginOptions` asks for them."""
     compiled = compile_filter(raw, link_reader(call, collection))
-    drafts = call.asked.part("publishPluginOptions").flag("includeDraftItems")
-    if collection.keeps_drafts and not drafts:
+    if call.hides(collection):
         inner = compiled.matches
-        compiled.matches = lambda item: item.get("_publishStatus") != "DRAFT" and (inner is None or inner(item))
+        compiled.matches = lambda item: not is_draft(item) and (inner is None or inner(item))
     return compiled
 
 
 async def get_item(call: Call) -> Any:
-    """`{dataItem}`; raises WDE0073."""
+    """`{dataItem}`; raises WDE0073, also for a draft that is not asked for."""
     item_id = read_item_id(call.item_id())
     collection = call.open("read", "GET")
     includes = read_includes(call.asked, collection)
@@ -66,7 +71,9 @@ async def get_item(call: Call) -> Any:
     if text is None:
         raise no_such_item(item_id, collection.id)
     item = json.loads(text)
-    await fill_references(call.site, [item], includes)
+    if call.hides(collection) and is_draft(item):
+        raise no_such_item(item_id, collection.id)
+    await fill_references(call, [item], includes)
     fields = call.asked.texts("fields")
     return {"dataItem": envelope(project(item, fields) if fields else item, collection.id)}
 
@@ -111,7 +118,7 @@ async def answer_query(call: Call, collection: Collection, asked: Asked) -> byte
     if not fields and not includes:
         return join_answer("dataItems", _envelopes(rows, collection.id), metadata)
     items = [json.loads(row[2]) for row in rows]
-    await fill_references(call.site, items, includes)
+    await fill_references(call, items, includes)
     envelopes = (envelope(project(item, fields) if fields else item, collection.id) for item in items)
     return join_answer("dataItems", await dump_each(envelopes), metadata)
 

@@ -10,7 +10,7 @@ from sandbox.wix.asked import Asked
 from sandbox.wix.bulk import entries_of, refusal_of
 from sandbox.wix.errors import Refusal, Violation, WixError, bad_argument, no_such_item
 from sandbox.wix.paging import read_page
-from sandbox.wix.values import project
+from sandbox.wix.values import is_draft, project
 
 if TYPE_CHECKING:
     from sandbox.wix.site import Call
@@ -109,6 +109,7 @@ def is_referenced(call: Call) -> Any:
 def query_referenced(call: Call) -> Any:
     """`{results: [{dataItem} | {unresolvedReference}], pagingMetadata}` by the moment the links were made.
 
+    A reference that leads nowhere, or to a draft that is not asked for, is unresolved (the client's typings).
     Links of several referring items come in one list; the answer does not say whose each one is.
     Raises WDE0020; WDE0073 where the one referring item is missing (of several, missing ones are passed over).
     """
@@ -140,13 +141,14 @@ def query_referenced(call: Call) -> Any:
     fields = asked.texts("fields")
     snapshot = None if other is None else call.snapshot(other)
     results: list[dict[str, Any]] = []
+    hides = other is not None and call.hides(other)
     for referring, referenced in rows[: page.limit]:
         text = None if snapshot is None else snapshot.find(referenced)
-        if text is None:
+        item = None if text is None else json.loads(text)
+        if item is None or (hides and is_draft(item)):
             unresolved = {"referringItemId": referring, "referringItemFieldName": name}
             results.append({"unresolvedReference": unresolved})
         else:
-            item = json.loads(text)
             results.append({"dataItem": envelope(project(item, fields) if fields else item, face.target)})
     metadata = page.metadata(call.site.world, len(results), len(rows) > page.limit, total)
     return {"results": results, "pagingMetadata": metadata}

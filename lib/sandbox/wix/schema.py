@@ -75,6 +75,18 @@ OPERATIONS = [
     "TRUNCATE",
     "UPDATE",
 ]
+PLUGIN_TYPES = (
+    "PUBLISH",
+    "SINGLE_ITEM",
+    "URLIZED",
+    "GRIDAPPLESS",
+    "MULTILINGUAL",
+    "SHARED",
+    "EDITABLE_PAGE_LINK",
+    "CMS",
+    "CATALOG",
+    "DRAFT_ITEMS",
+)
 MAX_COLLECTIONS = MAX_FIELDS = 1000
 
 _OPERATORS = [
@@ -166,6 +178,19 @@ def read_field(asked: Asked, collection_id: str) -> dict[str, Any]:
         field.pop(name, None)
     cleaned: dict[str, Any] = clean(field)
     return cleaned
+
+
+def plugin_of(body: dict[str, Any], kind: str) -> dict[str, Any] | None:
+    """A collection's plugin of a type, or None."""
+    plugins: list[dict[str, Any]] = body["plugins"]
+    return next((plugin for plugin in plugins if plugin.get("type") == kind), None)
+
+
+def paired(body: dict[str, Any], side: str) -> str:
+    """The other collection of the DRAFT_ITEMS plugin: `side` is `draftsCollectionId` or `publishedCollectionId`."""
+    options = (plugin_of(body, "DRAFT_ITEMS") or {}).get("draftItemsOptions")
+    name = options.get(side) if isinstance(options, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def read_fields(asked: Asked, collection_id: str) -> list[dict[str, Any]]:

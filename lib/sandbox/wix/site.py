@@ -104,6 +104,10 @@ class Call:
             return Snapshot(self.site.store, collection.number)
         return Snapshot(self.site.store, collection.number, max(self.site.items.moment() - lag, self.seen))
 
+    def hides(self, collection: Collection) -> bool:
+        """Whether drafts are left out: under the PUBLISH plugin, unless `publishPluginOptions` asks for them."""
+        return collection.keeps_drafts and not self.asked.part("publishPluginOptions").flag("includeDraftItems")
+
     def item_id(self) -> Any:
         """The id of the item that is asked for: `dataItemId` first, for a path may hold `/` and `%` undecoded."""
         named = self.asked.raw("dataItemId")

@@ -39,6 +39,11 @@ def is_date(value: Any) -> bool:
     return type(value) is dict and len(value) == 1 and "$date" in value
 
 
+def is_draft(item: dict[str, Any]) -> bool:
+    """Whether an item under the PUBLISH plugin is a draft."""
+    return item.get("_publishStatus") == "DRAFT"
+
+
 def date_ms(value: dict[str, Any]) -> int:
     """Milliseconds since 1970 of a `{"$date": ISO}` (UTC where no zone is given); raises WDE0080."""
     text = value["$date"]

@@ -228,9 +228,3 @@ def test_jobs(wix):
     assert gone == {"status": "SUCCEEDED", "successCount": 225}
     assert wix.ok("POST", "/items/count", C) == {"totalCount": 225}
     wix.refused(404, "WDE0080", "GET", "/async-jobs/nothing/status?jobId=nothing")
-
-
-def test_drafts_are_left_out_unless_asked_for(wix):
-    wix.make("Cars", {"_id": "a", "_publishStatus": "DRAFT"}, {"_id": "b"}, plugins=[{"type": "PUBLISH"}])
-    assert wix.ids("Cars") == ["b"]
-    assert len(wix.ids("Cars", publishPluginOptions={"includeDraftItems": True})) == 2
