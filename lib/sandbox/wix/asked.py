@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import parse_qsl
 
 from sandbox.web import BadBody, clean_text, parse_json
 from sandbox.wix.errors import Violation, WixError, bad_argument
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class Asked:
@@ -135,7 +133,18 @@ def from_body(body: bytes) -> dict[str, Any]:
     return value
 
 
-def from_packed(packed: str) -> dict[str, Any]:
+def from_query(query: str) -> dict[str, Any]:
+    """The object that a query string carries: as `.r`, and beside it as parameters. Raises Violation, WDE0080."""
+    try:
+        parameters = parse_qsl(query, keep_blank_values=True, max_num_fields=2000, errors="replace")
+    except ValueError:
+        raise bad_argument("Too many parameters.") from None
+    packed = [value for name, value in parameters if name == ".r"]
+    spelled = _spelled([(name, value) for name, value in parameters if name != ".r"])
+    return {**spelled, **_unpacked(packed[-1])} if packed else spelled
+
+
+def _unpacked(packed: str) -> dict[str, Any]:
     """The JSON object of a `.r` parameter: base64 in either alphabet, padded or not. Raises WDE0080."""
     plain = packed.replace("-", "+").replace("_", "/").replace(" ", "+").rstrip("=")
     try:
@@ -150,8 +159,8 @@ _LISTS = {"fields", "includeReferencedItems"}
 _NUMBERS = {"paging.limit", "paging.offset"}
 
 
-def from_parameters(parameters: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """The object that a query string spells: `paging.limit=100&fields=a&fields=b`. Raises Violation."""
+def _spelled(parameters: list[tuple[str, str]]) -> dict[str, Any]:
+    """The object that parameters spell: `paging.limit=100&fields=a&fields=b`. Raises Violation."""
     parts: dict[str, Any] = {}
     for name, text in parameters:
         value: Any = text

@@ -33,6 +33,14 @@ def list_indexes(call: Call) -> Any:
     return {"indexes": page, "pagingMetadata": metadata}
 
 
+def available_indexes(call: Call) -> Any:
+    """How many indexes of each kind the collection may have; single-field ones come out of `regular3Field`."""
+    named_collection(call, call.asked.collection())
+    call.site.quota.take("reads")
+    total = MAX_REGULAR + MAX_UNIQUE
+    return {"regular1Field": 0, "regular3Field": MAX_REGULAR, "unique1Field": MAX_UNIQUE, "total": total}
+
+
 async def create_index(call: Call) -> Any:
     """`{index}`, with status BUILDING; ACTIVE, or FAILED with a `failure`, is what the list says afterwards.
 

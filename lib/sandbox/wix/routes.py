@@ -66,6 +66,7 @@ _READS: dict[str, Read] = {
     "GET /collections": _answered(collection_api.list_collections),
     "GET /collections/{id}": _answered(collection_api.get_collection),
     "GET /indexes": _answered(indexes.list_indexes),
+    "GET /indexes/available": _answered(indexes.available_indexes),
     "POST /indexes": indexes.create_index,
     "GET /secrets": _answered(vault.list_secrets),
     "GET /secrets/{id}": _answered(vault.secret_value),
@@ -130,7 +131,7 @@ _ROUTES = {
 def find_route(method: str, path: str, names_item: bool) -> tuple[Route, str]:
     """The endpoint of a path below the prefix, and the id in the path, decoded. Raises 404.
 
-    `names_item`: the query string has a `dataItemId`; then `GET /items/query` gets the item whose id is `query`.
+    `names_item`: the request has a `dataItemId`; then `GET /items/query` gets the item whose id is `query`.
     """
     route = _ROUTES.get(f"{method} {path}")
     if route is not None and not (method == "GET" and names_item and path.startswith("/items/")):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import uuid
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
 from starlette.responses import Response
 
 from sandbox.web import BodyTooLarge, json_answer, read_body
-from sandbox.wix.asked import Asked, from_body, from_packed, from_parameters
+from sandbox.wix.asked import Asked, from_body, from_query
 from sandbox.wix.errors import Refusal, WixError, too_large
 from sandbox.wix.loading import load_site
 from sandbox.wix.routes import Route, find_route
@@ -64,10 +63,12 @@ class WixService:
             return "OPTIONS", Response(status_code=200, headers={**_CORS, **_request_id()})
         endpoint = "unknown"
         try:
-            route, tail = self._route(request)
+            self._check_length(request)
+            parts = from_query(request.scope["query_string"].decode("latin-1"))
+            route, tail = self._route(request, "dataItemId" in parts)
             endpoint = route.name
             self._check_credential(request)
-            call = await self._call(request, tail)
+            call = await self._call(request, parts, tail)
             response = await self._run(route, call)
         except Refusal as refusal:
             response = json_answer(refusal.body(), refusal.status)
@@ -81,13 +82,15 @@ class WixService:
         refusal = WixError("WDE0053", "Internal wixData error: the request could not be processed.")
         return json_answer(refusal.body(), refusal.status, {**_request_id(), "Access-Control-Allow-Origin": "*"})
 
-    def _route(self, request: Request) -> tuple[Route, str]:
-        path = request.scope["path"]
-        if len(path) + len(request.scope["query_string"]) > MAX_URL:
+    def _check_length(self, request: Request) -> None:
+        if len(request.scope["path"]) + len(request.scope["query_string"]) > MAX_URL:
             raise too_large()
+
+    def _route(self, request: Request, names_item: bool) -> tuple[Route, str]:
+        path = request.scope["path"]
         for prefix in (*DATA_PREFIXES, SECRETS_PREFIX):
             if path.startswith(f"{prefix}/"):
-                return find_route(request.method, path[len(prefix) :], b"dataItemId=" in request.scope["query_string"])
+                return find_route(request.method, path[len(prefix) :], names_item)
         raise WixError("WDE0080", "There is no such endpoint.", status=404)
 
     def _check_credential(self, request: Request) -> None:
@@ -101,18 +104,8 @@ class WixService:
         if credential.startswith("IST.") and not request.headers.get("wix-site-id"):
             raise WixError("WDE0117", "MetaSiteId can not be resolved.")
 
-    async def _call(self, request: Request, tail: str) -> Call:
+    async def _call(self, request: Request, parts: dict[str, Any], tail: str) -> Call:
         body = await read_body(request, MAX_BODY)
-        query = request.scope["query_string"].decode("latin-1")
-        try:
-            parameters = parse_qsl(query, keep_blank_values=True, max_num_fields=2000, errors="replace")
-        except ValueError:
-            raise WixError("WDE0080", "Too many parameters.") from None
-        parts: dict[str, Any] = {}
-        packed = [value for name, value in parameters if name == ".r"]
-        if packed:
-            parts = from_packed(packed[-1])
-        parts = {**from_parameters((name, value) for name, value in parameters if name != ".r"), **parts}
         if request.method != "GET":
             parts = {**parts, **from_body(body)}
         return Call(self._site, Asked(parts), tail, seen_until(request.headers.get("x-wix-consistent", "")))

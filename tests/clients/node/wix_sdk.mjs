@@ -392,6 +392,7 @@ check("ids of odd characters are found again", async () => {
   for (const id of ["a/b c%", "query", "ü & = +", "https://x.example/1"]) {
     await wix.items.insert(C, { _id: id, n: 1 });
     assert.equal((await wix.items.get(C, id))?._id, id);
+    assert.deepEqual(await wix.items.get(C, id, { fields: ["n"] }), { _id: id, n: 1 });
     assert.equal((await wix.items.update(C, { _id: id, n: 2 })).n, 2);
     assert.equal((await wix.items.remove(C, id))._id, id);
     assert.equal(await wix.items.get(C, id), null);
@@ -878,6 +879,53 @@ check("an index is built listed and dropped", async () => {
   assert.deepEqual(listed.map(({ name, status, unique, fields }) => [name, status, unique, fields]), [["dot", "ACTIVE", false, [{ path: "dot", order: "ASC" }]]]);
   await wix.indexes.dropIndex(C, "dot");
   assert.deepEqual((await wix.indexes.listIndexes(C)).indexes, []);
+  const available = await wix.indexes.listAvailableIndexes(C);
+  assert.deepEqual(available, { regular1Field: 0, regular3Field: 3, unique1Field: 1, total: 4 });
+});
+
+check("drafts are hidden and shown under the publish plugin", async () => {
+  const { C } = await newSite();
+  await wix.collections.addPublishPlugin(C, { publishOptions: { defaultStatus: "DRAFT" } });
+  await wix.items.insert(C, { _id: "draft" });
+  const sorted = () => wix.items.query(C).ascending("_id");
+  assert.deepEqual(ids(await sorted().find()), ["a1", "a2", "a3", "a4"]);
+  assert.equal((await sorted().find({ showDrafts: true })).length, 5);
+  assert.deepEqual(ids(await sorted().eq("_publishStatus", "DRAFT").find({ showDrafts: true })), ["draft"]);
+  assert.equal(await wix.items.get(C, "draft"), null);
+  assert.equal((await wix.items.get(C, "draft", { showDrafts: true }))._publishStatus, "DRAFT");
+  await wix.items.publishDataItemDraft(C, "draft");
+  assert.equal((await wix.items.get(C, "draft"))._publishStatus, "PUBLISHED");
+  await wix.items.unpublishDataItem(C, "draft");
+  await wix.collections.deletePublishPlugin(C);
+  assert.equal((await sorted().find()).length, 5);
+});
+
+check("drafts are kept beside the published items under the draft items plugin", async () => {
+  const { C } = await newSite();
+  const { dataCollection } = await wix.collections.addDraftItemsPlugin(C, { draftItemsOptions: {} });
+  assert.deepEqual(dataCollection.plugins.map((plugin) => plugin.type), ["DRAFT_ITEMS"]);
+  const drafts = `${C}__drafts`;
+  assert.equal((await wix.items.createDataItemDraft(C, "a1")).name, "Acme");
+  assert.equal(codeOf(await refusal(wix.items.createDataItemDraft(C, "a1"))), "WDE0074");
+  await wix.items.update(drafts, { _id: "a1", name: "Acme Two" });
+  assert.equal((await wix.items.get(C, "a1")).name, "Acme");
+  assert.equal((await wix.items.publishDataItemDraft(C, "a1")).name, "Acme Two");
+  assert.equal(await wix.items.count(drafts), 0);
+  assert.equal((await wix.items.unpublishDataItem(C, "a1", { copyToDraft: true }))._id, "a1");
+  assert.deepEqual([await wix.items.count(C), await wix.items.count(drafts)], [3, 1]);
+  assert.equal(codeOf(await refusal(wix.items.publishDataItemDraft(C, "a2"))), "WDE0073");
+  await wix.collections.deleteDraftItemsPlugin(C, { draftItemsRemovalAction: "PUBLISH_EXISTING_DRAFT_ITEMS" });
+  assert.equal(await wix.items.count(C), 4);
+});
+
+check("plugins are put on and taken off", async () => {
+  const { C } = await newSite({ rows: [] });
+  const plugin = { type: "URLIZED", urlizedOptions: { format: "PLAIN" } };
+  const { dataCollection } = await wix.collections.addDataCollectionPlugin(C, { plugin });
+  assert.deepEqual(dataCollection.plugins, [plugin]);
+  assert.ok(await refusal(wix.collections.addUrlizedPlugin(C, { urlizedOptions: {} })));
+  const after = await wix.collections.deleteDataCollectionPlugin(C, { pluginType: "URLIZED" });
+  assert.deepEqual(after.dataCollection.plugins, []);
 });
 
 check("a unique index refuses the second of a value and fails to build on doubles", async () => {

@@ -228,3 +228,10 @@ def test_jobs(wix):
     assert gone == {"status": "SUCCEEDED", "successCount": 225}
     assert wix.ok("POST", "/items/count", C) == {"totalCount": 225}
     wix.refused(404, "WDE0080", "GET", "/async-jobs/nothing/status?jobId=nothing")
+
+
+def test_available_indexes(wix):
+    wix.make("Cars")
+    told = wix.ok("GET", "/indexes/available?dataCollectionId=Cars")
+    assert told == {"regular1Field": 0, "regular3Field": 3, "unique1Field": 1, "total": 4}
+    wix.refused(404, "WDE0025", "GET", "/indexes/available?dataCollectionId=No")

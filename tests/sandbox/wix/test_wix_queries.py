@@ -259,3 +259,12 @@ def test_requests_of_the_official_client(cars):
     assert cars.ok("POST", "/items/query", old)["pagingMetadata"]["total"] == 1
     assert cars.ok("GET", "/items/a1?dataItemId=a1&dataCollectionId=Cars")["dataItem"]["id"] == "a1"
     assert cars.ok("PUT", "/items/a1", {**C, "dataItem": {"data": {"n": 2}, "id": "a1"}})["dataItem"]["data"]["n"] == 2
+
+
+def test_items_named_like_an_endpoint(cars):
+    cars.fill("Cars", {"_id": "query", "n": 1}, {"_id": "count"})
+    asked = {**C, "dataItemId": "query", "fields": ["n"]}
+    answer = cars.ok("GET", "/items/query", params={".r": packed(asked)})
+    assert answer["dataItem"]["data"] == {"_id": "query", "n": 1}
+    assert cars.ok("GET", "/items/count?dataItemId=count&dataCollectionId=Cars")["dataItem"]["id"] == "count"
+    assert len(cars.ok("GET", "/items/query", params={".r": packed(C)})["dataItems"]) == 2
