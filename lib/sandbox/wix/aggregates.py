@@ -138,8 +138,7 @@ async def sort_rows(rows: Rows, order: Order, pace: Pace) -> Rows:
         keyed.append((order.keys(row), number, row))
         if pace.over():
             await pace.rest()
-    order.arrange(keyed)
-    return [row for _, _, row in keyed]
+    return [row for _, _, row in await order.arrange(keyed, pace)]
 
 
 async def answer_rows(rows: Rows, page: Page, call: Call) -> bytes:

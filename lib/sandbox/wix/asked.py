@@ -165,7 +165,7 @@ def _spelled(parameters: list[tuple[str, str]]) -> dict[str, Any]:
     for name, text in parameters:
         value: Any = text
         if name in _NUMBERS:
-            if not text.lstrip("-").isdecimal() or len(text) > 15:
+            if not text.removeprefix("-").isdecimal() or len(text) > 15:
                 raise Violation(name, "must be a whole number")
             value = int(text)
         elif name in _FLAGS:
@@ -174,7 +174,8 @@ def _spelled(parameters: list[tuple[str, str]]) -> dict[str, Any]:
             value = text == "true"
         head, _, tail = name.partition(".")
         if name in _LISTS:
-            parts.setdefault(name, []).append(text)
+            before = parts.get(name)
+            parts[name] = [*before, text] if isinstance(before, list) else [text]
         elif tail:
             inner = parts.setdefault(head, {})
             if isinstance(inner, dict):

@@ -9,7 +9,8 @@ from sandbox.wix.asked import Asked
 from sandbox.wix.errors import Refusal, WixError, bad_argument
 from sandbox.wix.items import read_item_id
 from sandbox.wix.patches import read_modifications
-from sandbox.wix.writes import drop_links, patch_item, read_data, upsert
+from sandbox.wix.queries import condition_of
+from sandbox.wix.writes import patch_item, read_data, save_links, take_links, upsert
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +28,9 @@ def bulk_insert(call: Call) -> Any:
     collection = call.open("insert", "BULK_INSERT")
 
     def write(entry: Any) -> tuple[str, dict[str, Any]]:
-        data = drop_links(collection, read_data(_entry(entry)))
-        return "INSERT", call.site.items.insert(collection, data)
+        data = read_data(_entry(entry))
+        links = take_links(call, collection, data, bulk=True)
+        return "INSERT", save_links(call, collection, call.site.items.insert(collection, data), links)
 
     return write_each(call, collection, "dataItems", "INSERT", write)
 
@@ -36,10 +38,13 @@ def bulk_insert(call: Call) -> Any:
 def bulk_update(call: Call) -> Any:
     """Bulk result of updates."""
     collection = call.open("update", "BULK_UPDATE")
+    check = condition_of(call, collection)
 
     def write(entry: Any) -> tuple[str, dict[str, Any]]:
-        data = drop_links(collection, read_data(_entry(entry), update=True))
-        return "UPDATE", call.site.items.update(collection, data)
+        data = read_data(_entry(entry), update=True)
+        links = take_links(call, collection, data, bulk=True)
+        check(data["_id"])
+        return "UPDATE", save_links(call, collection, call.site.items.update(collection, data), links)
 
     return write_each(call, collection, "dataItems", "UPDATE", write)
 
@@ -50,7 +55,10 @@ def bulk_save(call: Call) -> Any:
     call.site.allow(collection, "update")
 
     def write(entry: Any) -> tuple[str, dict[str, Any]]:
-        return upsert(call, collection, drop_links(collection, read_data(_entry(entry))))
+        data = read_data(_entry(entry))
+        links = take_links(call, collection, data, bulk=True)
+        action, item = upsert(call, collection, data)
+        return action, save_links(call, collection, item, links)
 
     return write_each(call, collection, "dataItems", "INSERT", write)
 
@@ -58,11 +66,14 @@ def bulk_save(call: Call) -> Any:
 def bulk_patch(call: Call) -> Any:
     """Bulk result of patches."""
     collection = call.open("update", "BULK_UPDATE")
+    check = condition_of(call, collection)
 
     def write(entry: Any) -> tuple[str, dict[str, Any]]:
         asked = _entry(entry)
         item_id = read_item_id(asked.raw("dataItemId"), update=True)
-        return "UPDATE", patch_item(call, collection, item_id, read_modifications(asked))
+        changes = read_modifications(asked)
+        check(item_id)
+        return "UPDATE", patch_item(call, collection, item_id, changes)
 
     return write_each(call, collection, "patches", "UPDATE", write)
 
@@ -70,9 +81,12 @@ def bulk_patch(call: Call) -> Any:
 def bulk_remove(call: Call) -> Any:
     """Bulk result of removals."""
     collection = call.open("remove", "BULK_REMOVE")
+    check = condition_of(call, collection)
 
     def write(entry: Any) -> tuple[str, dict[str, Any]]:
-        return "DELETE", call.site.items.remove(collection, read_item_id(entry))
+        item_id = read_item_id(entry)
+        check(item_id)
+        return "DELETE", call.site.items.remove(collection, item_id)
 
     return write_each(call, collection, "dataItemIds", "DELETE", write)
 

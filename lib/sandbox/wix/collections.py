@@ -71,6 +71,13 @@ class Collection:
         return "DRAFT" if isinstance(options, dict) and options.get("defaultStatus") == "DRAFT" else "PUBLISHED"
 
     @property
+    def single_id(self) -> str:
+        """The id of the one item there may be under the SINGLE_ITEM plugin; empty where it is not on."""
+        options = (plugin_of(self.body, "SINGLE_ITEM") or {}).get("singleItemOptions")
+        name = options.get("singleItemId") if isinstance(options, dict) else None
+        return name if isinstance(name, str) else ""
+
+    @property
     def drafts_id(self) -> str:
         """The collection that the DRAFT_ITEMS plugin keeps this one's drafts in; empty where it is not on."""
         return paired(self.body, "draftsCollectionId")
@@ -132,7 +139,7 @@ class Collections:
         now = iso(self._world.clock.now())
         body = {**body, "revision": "1", "createdDate": now, "updatedDate": now}
         self._store.execute("INSERT INTO wix_collection (id, body) VALUES (?, ?)", (collection_id, dump_text(body)))
-        self._link_faces()
+        self._link_faces(collection_id)
         return self.get(collection_id)
 
     def store(self, collection: Collection, body: dict[str, Any]) -> Collection:
@@ -144,7 +151,7 @@ class Collections:
         for key, face in collection.faces.items():
             if changed.faces.get(key) != face:
                 self._drop_relation(collection.id, key, face)
-        self._link_faces()
+        self._link_faces(collection.id)
         return self.get(collection.id)
 
     def remove(self, collection: Collection) -> None:
@@ -195,10 +202,13 @@ class Collections:
         mine, theirs = ("left_id", "right_id") if here <= there else ("right_id", "left_id")
         return Face(number, mine, theirs, target)
 
-    def _link_faces(self) -> None:
-        """See that each multi-reference has its other face where the other collection exists."""
+    def _link_faces(self, changed: str) -> None:
+        """See that each multi-reference of a collection, or to it, has its other face where the other one exists."""
         self.forget()
-        for collection_id in self.ids():
+        rows = self._store.rows(
+            "SELECT id FROM wix_collection WHERE NOT removed AND instr(body, ?) ORDER BY id", (dump_text(changed),)
+        )
+        for (collection_id,) in rows:
             collection = self.get(collection_id)
             if paired(collection.body, "publishedCollectionId"):
                 continue  # the other face is the published collection's

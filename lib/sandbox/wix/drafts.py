@@ -108,9 +108,7 @@ def _copy(site: Site, source: Collection, target: Collection, item_id: str) -> I
     written = site.items.put(target, item)
     for key, face in source.faces.items():
         if key in target.faces:
-            site.links.clear(target.faces[key], item_id)
-            for other in site.links.of(face, item_id):
-                site.links.put(target.faces[key], item_id, other)
+            site.links.replace(target.faces[key], item_id, site.links.of(face, item_id))
     return written
 
 

@@ -81,14 +81,14 @@ def compile_filter(raw: Any, links: Links = lambda _: None) -> Filter:
     return compiled
 
 
-def predicate_of(raw: Any) -> Predicate | None:
-    """A filter over rows that are no items (groups, results): a predicate alone."""
+def predicate_of(raw: Any, links: Links = lambda _: None) -> Predicate | None:
+    """A filter as a predicate alone: over rows that are no items (groups, results), or one item at a time."""
     if raw is None:
         return None
     if not isinstance(raw, dict):
         raise WixError("WDE0016", "Filter must be an object.")
     check_depth(raw)
-    return _group(raw, lambda _: None)
+    return _group(raw, links)
 
 
 def check_depth(raw: Any) -> None:

@@ -118,7 +118,10 @@ def _read_index(call: Call, collection: Collection) -> dict[str, Any]:
 async def _fill(call: Call, collection: Collection, index: dict[str, Any]) -> dict[str, Any] | None:
     """Hold the value of every item there is; the failure where two share one (WDE0113) or one is too long."""
     store = call.site.store
-    async for _, item in Snapshot(store, collection.number, seconds=_BUILD_SECONDS).scan(Filter()):
+    async for _, scanned in Snapshot(store, collection.number, seconds=_BUILD_SECONDS).scan(Filter()):
+        item = call.site.items.find(collection, scanned["_id"])  # it may have changed since it was scanned
+        if item is None:
+            continue
         try:
             value = unique_value(index, item)
         except WixError as error:

@@ -56,8 +56,12 @@ class Items:
         return [json.loads(row[0]) for row in rows]
 
     def insert(self, collection: Collection, data: dict[str, Any]) -> dict[str, Any]:
-        """Insert an item; without an `_id` it gets a GUID. Raises WDE0074 and what `update` raises."""
-        item_id = data.get("_id") or str(uuid.uuid4())
+        """Insert an item; without an `_id` it gets the single item's, else a GUID.
+
+        Raises WDE0074, and what `update` raises but for WDE0073.
+        """
+        item_id = collection.single_id or data.get("_id") or str(uuid.uuid4())
+        _check_single(collection, data.get("_id"))
         now = {"$date": iso(self._world.clock.now())}
         item = self._stamped(item_id, {"_owner": self.owner, "_createdDate": now}, now, data)
         _mark(collection, item, collection.default_status)
@@ -66,9 +70,11 @@ class Items:
     def update(self, collection: Collection, data: dict[str, Any]) -> dict[str, Any]:
         """Replace an item: keys that are not sent are gone, but for the PUBLISH plugin's `_publishStatus` [ASSUME].
 
-        Raises WDE0073 where there is none, WDE0123, WDE0009 past 500 KB, WDE0134, WDE0168, WDE0080 for a bad date.
+        Raises WDE0073 where there is none, WDE0079, WDE0123, WDE0009 past 500 KB, WDE0134, WDE0168, WDE0080 for a bad
+        date or status.
         """
         item_id = data["_id"]
+        _check_single(collection, item_id)
         before = self.find(collection, item_id)
         if before is None:
             raise no_such_item(item_id, collection.id)
@@ -168,6 +174,13 @@ class Items:
             "WHERE collection = ?1 AND id = ?2",
             (collection.number, item_id, self.written_at),
         )
+
+
+def _check_single(collection: Collection, item_id: Any) -> None:
+    """Raises WDE0079 where a collection of a single item is to hold another."""
+    if collection.single_id and item_id not in (None, collection.single_id):
+        text = f"{collection.id} is a single item collection and item must have id {collection.single_id}"
+        raise WixError("WDE0079", f"{text}, but got {item_id} instead.")
 
 
 def _mark(collection: Collection, item: dict[str, Any], status: Any) -> None:

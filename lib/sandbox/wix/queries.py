@@ -10,9 +10,10 @@ from sandbox.web import clean_text
 from sandbox.wix.answers import dump_each, envelope, join_answer
 from sandbox.wix.asked import Asked
 from sandbox.wix.errors import Violation, WixError, no_such_item
-from sandbox.wix.filters import Filter, compile_filter
+from sandbox.wix.filters import Filter, compile_filter, predicate_of
 from sandbox.wix.includes import fill_references, read_includes
 from sandbox.wix.items import read_item_id
+from sandbox.wix.pace import Pace, sort_in_slices
 from sandbox.wix.paging import read_page
 from sandbox.wix.sorting import NEWEST_FIRST, Order, read_order
 from sandbox.wix.values import NOTHING, dump_text, id_list, identity, is_draft, path_of, project, values_at
@@ -50,6 +51,21 @@ def link_reader(call: Call, collection: Collection) -> Callable[[str], Callable[
         return read
 
     return reader
+
+
+def condition_of(call: Call, collection: Collection) -> Callable[[str], None]:
+    """What checks an item before a write whose `condition.filter` it must satisfy.
+
+    An item that does not counts as missing: WDE0073 [ASSUME, the client's typings say only that nothing is changed].
+    """
+    holds = predicate_of(call.asked.part("condition").raw("filter"), link_reader(call, collection))
+
+    def check(item_id: str) -> None:
+        item = None if holds is None else call.site.items.find(collection, item_id)
+        if holds is not None and (item is None or not holds(item)):
+            raise no_such_item(item_id, collection.id)
+
+    return check
 
 
 def filter_of(call: Call, collection: Collection, raw: Any) -> Filter:
@@ -162,12 +178,12 @@ async def _sorted_rows(snapshot: Snapshot, compiled: Filter, order: Order, page:
     """A page in an order no index has: the best keys are kept, never the items."""
     wanted = page.offset + page.limit + 1
     best: list[tuple[Any, str]] = []
+    pace = Pace()
     async for row, item in snapshot.scan(compiled):
         best.append((order.keys(item), row[1]))
         if len(best) > 2 * wanted + 10_000:
-            order.arrange(best)
-            del best[wanted:]
-    order.arrange(best)
+            best = (await order.arrange(best, pace))[:wanted]
+    best = await order.arrange(best, pace)
     more = len(best) >= wanted
     ids = [item_id for _, item_id in best[page.offset : wanted - 1]]
     by_id = Filter(" AND id IN (SELECT value FROM json_each(?))", [id_list(ids)])
@@ -203,12 +219,12 @@ async def distinct(call: Call) -> Any:
     what = {
         "of": collection.id,
         "filter": asked.raw("filter"),
-        "field": clean_text(asked.text("fieldName")) if "cursorPaging" not in asked else asked.raw("fieldName"),
+        "field": asked.raw("fieldName"),
         "order": asked.choice("order", ("ASC", "DESC")),
     }
     page = read_page(call.site.world, asked, what)
     remembered = page.what or {}
-    path = path_of(str(remembered["field"]))
+    path = path_of(Asked({"fieldName": remembered["field"]}).text("fieldName"))
     compiled = filter_of(call, collection, remembered["filter"])
     call.site.quota.take("reads")
     found: dict[Any, Any] = {}
@@ -219,7 +235,8 @@ async def distinct(call: Call) -> Any:
         if len(found) > 100_000:
             raise WixError("WDE0092", "Dataset is too large to sort.")
     found.pop(NOTHING, None)
-    ordered = [found[key] for key in sorted(found, reverse=remembered["order"] == "DESC")]
+    descending = remembered["order"] == "DESC"
+    ordered = [found[key] for key in await sort_in_slices(found, lambda key: key, descending, Pace())]
     values = ordered[page.offset : page.offset + page.limit]
     more = len(ordered) > page.offset + page.limit
     total = len(ordered) if asked.flag("returnTotalCount") else None

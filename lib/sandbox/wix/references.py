@@ -79,6 +79,12 @@ class Links:
             text = f"Reference {name} from {item_id} to {other_id} does not exist."
             raise WixError("WDE0153", text)
 
+    def replace(self, face: Face, item_id: str, others: list[str]) -> None:
+        """Link an item to these and no others, unchecked."""
+        self.clear(face, item_id)
+        for other in others:
+            self.put(face, item_id, other)
+
     def clear(self, face: Face, item_id: str) -> None:
         """Drop every link an item has through one field."""
         self._store.execute(f"DELETE FROM wix_link WHERE relation = ? AND {face.mine} = ?", (face.relation, item_id))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sandbox.wix.answers import envelope
+from sandbox.wix.answers import envelope, join_answer
 from sandbox.wix.asked import Asked
 from sandbox.wix.bulk import entries_of, refusal_of
 from sandbox.wix.errors import Refusal, Violation, WixError, bad_argument, no_such_item
+from sandbox.wix.pace import Pace
 from sandbox.wix.paging import read_page
-from sandbox.wix.values import is_draft, project
+from sandbox.wix.values import dump_text, is_draft, project
 
 if TYPE_CHECKING:
     from sandbox.wix.site import Call
@@ -89,9 +90,7 @@ def replace_references(call: Call) -> Any:
     for other in wanted:
         links.check_item(face.target, other)
     call.site.quota.take("writes")
-    links.clear(face, item_id)
-    for other in wanted:
-        links.put(face, item_id, other)
+    links.replace(face, item_id, wanted)
     entry = {"referringItemFieldName": name, "referringItemId": item_id}
     return {"dataItemReferences": [{**entry, "referencedItemId": other} for other in wanted]}
 
@@ -106,7 +105,7 @@ def is_referenced(call: Call) -> Any:
     return {"isReferenced": linked}
 
 
-def query_referenced(call: Call) -> Any:
+async def query_referenced(call: Call) -> Any:
     """`{results: [{dataItem} | {unresolvedReference}], pagingMetadata}` by the moment the links were made.
 
     A reference that leads nowhere, or to a draft that is not asked for, is unresolved (the client's typings).
@@ -140,15 +139,19 @@ def query_referenced(call: Call) -> Any:
         other = None
     fields = asked.texts("fields")
     snapshot = None if other is None else call.snapshot(other)
-    results: list[dict[str, Any]] = []
+    texts: list[str] = []
+    pace = Pace()
     hides = other is not None and call.hides(other)
     for referring, referenced in rows[: page.limit]:
         text = None if snapshot is None else snapshot.find(referenced)
         item = None if text is None else json.loads(text)
         if item is None or (hides and is_draft(item)):
             unresolved = {"referringItemId": referring, "referringItemFieldName": name}
-            results.append({"unresolvedReference": unresolved})
+            texts.append(dump_text({"unresolvedReference": unresolved}))
         else:
-            results.append({"dataItem": envelope(project(item, fields) if fields else item, face.target)})
-    metadata = page.metadata(call.site.world, len(results), len(rows) > page.limit, total)
-    return {"results": results, "pagingMetadata": metadata}
+            found = envelope(project(item, fields) if fields else item, face.target)
+            texts.append(dump_text({"dataItem": found}))
+        if pace.over():
+            await pace.rest()
+    metadata = page.metadata(call.site.world, len(texts), len(rows) > page.limit, total)
+    return join_answer("results", texts, metadata)

@@ -58,8 +58,8 @@ _READS: dict[str, Read] = {
     "GET /items/search": search.search,
     "POST /items/search": search.search,
     "POST /items/is-referenced": _answered(referencing.is_referenced),
-    "GET /items/query-referenced": _answered(referencing.query_referenced),
-    "POST /items/query-referenced": _answered(referencing.query_referenced),
+    "GET /items/query-referenced": referencing.query_referenced,
+    "POST /items/query-referenced": referencing.query_referenced,
     "POST /bulk/items/async-remove-by-filter": _answered(job_api.remove_by_filter),
     "POST /bulk/items/async-patch-by-filter": _answered(job_api.patch_by_filter),
     "GET /async-jobs/{id}": _answered(job_api.job_status),
@@ -68,8 +68,6 @@ _READS: dict[str, Read] = {
     "GET /indexes": _answered(indexes.list_indexes),
     "GET /indexes/available": _answered(indexes.available_indexes),
     "POST /indexes": indexes.create_index,
-    "GET /secrets": _answered(vault.list_secrets),
-    "GET /secrets/{id}": _answered(vault.secret_value),
 }
 
 _WRITES: dict[str, Write] = {
@@ -117,30 +115,56 @@ _WRITES: dict[str, Write] = {
     **{f"POST /collections/delete-{name}-plugin": plugins.deleter(name) for name in plugins.OPTIONS},
     "DELETE /indexes": indexes.drop_index,
     "DELETE /indexes/{id}": indexes.drop_index,
+}
+
+_SECRET_READS: dict[str, Read] = {
+    "GET /secrets": _answered(vault.list_secrets),
+    "GET /secrets/{id}": _answered(vault.secret_value),
+}
+
+_SECRET_WRITES: dict[str, Write] = {
     "POST /secrets": vault.create_secret,
     "PATCH /secrets/{id}": vault.update_secret,
     "DELETE /secrets/{id}": vault.delete_secret,
 }
 
-_ROUTES = {
-    **{name: Route(name, read=read) for name, read in _READS.items()},
-    **{name: Route(name, write=write) for name, write in _WRITES.items()},
+
+def _routes(reads: dict[str, Read], writes: dict[str, Write]) -> dict[str, Route]:
+    found = {name: Route(name, read=read) for name, read in reads.items()}
+    return found | {name: Route(name, write=write) for name, write in writes.items()}
+
+
+_DATA = _routes(_READS, _WRITES)
+_SECRETS = _routes(_SECRET_READS, _SECRET_WRITES)
+
+PREFIXES = {
+    "/wix-data/v2": _DATA,
+    "/_api/cloud-data/v2": _DATA,
+    "/_api/cloud-secrets-vault-server/api/v1": _SECRETS,
 }
 
 
 def find_route(method: str, path: str, names_item: bool) -> tuple[Route, str]:
-    """The endpoint of a path below the prefix, and the id in the path, decoded. Raises 404.
+    """The endpoint of a path, and the id in the path, decoded. Raises 404.
 
     `names_item`: the request has a `dataItemId`; then `GET /items/query` gets the item whose id is `query`.
     """
-    route = _ROUTES.get(f"{method} {path}")
+    for prefix, routes in PREFIXES.items():
+        if path.startswith(f"{prefix}/"):
+            found = _find(routes, method, path[len(prefix) :], names_item)
+            if found is not None:
+                return found
+    raise WixError("WDE0080", "There is no such endpoint.", status=404)
+
+
+def _find(routes: dict[str, Route], method: str, path: str, names_item: bool) -> tuple[Route, str] | None:
+    route = routes.get(f"{method} {path}")
     if route is not None and not (method == "GET" and names_item and path.startswith("/items/")):
         return route, ""
-    if method == "PATCH" and path.endswith("/patch-field") and path.startswith("/collections/"):
-        return _ROUTES["POST /collections/patch-field"], ""  # the official client's form; the id is in the body too
-    heads = ["/collections/restore/", f"/{path.split('/')[1]}/"]
-    for head in heads:
-        route = _ROUTES.get(f"{method} {head}{{id}}")
+    if routes is _DATA and method == "PATCH" and path.endswith("/patch-field") and path.startswith("/collections/"):
+        return _DATA["POST /collections/patch-field"], ""  # the official client's form; the id is in the body too
+    for head in ("/collections/restore/", f"/{path.split('/')[1]}/"):
+        route = routes.get(f"{method} {head}{{id}}")
         if route is not None and path.startswith(head) and len(path) > len(head):
             return route, unquote(path[len(head) :])
-    raise WixError("WDE0080", "There is no such endpoint.", status=404)
+    return None

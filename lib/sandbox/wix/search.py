@@ -25,6 +25,8 @@ async def search(call: Call) -> Any:
     """
     collection = call.open("read", "FIND")
     asked = call.asked.part("search")
+    if asked.part("cursorPaging").text_or("cursor"):
+        return await answer_query(call, collection, asked)  # the cursor holds what was found
     expression = asked.part("search")
     words = _WORD.findall(expression.text("expression").lower())[:20]
     everything = expression.choice("mode", ("OR", "AND")) == "AND"

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from sandbox.world import World
 
-DATA_PREFIXES = ("/wix-data/v2", "/_api/cloud-data/v2")
-SECRETS_PREFIX = "/_api/cloud-secrets-vault-server/api/v1"
 MAX_BODY = 4 * 1024 * 1024
 MAX_URL = 16 * 1024
 """Bytes of path and query; longer is answered as a body that is too large [ASSUME]."""
@@ -65,7 +63,7 @@ class WixService:
         try:
             self._check_length(request)
             parts = from_query(request.scope["query_string"].decode("latin-1"))
-            route, tail = self._route(request, "dataItemId" in parts)
+            route, tail = find_route(request.method, request.scope["path"], "dataItemId" in parts)
             endpoint = route.name
             self._check_credential(request)
             call = await self._call(request, parts, tail)
@@ -85,13 +83,6 @@ class WixService:
     def _check_length(self, request: Request) -> None:
         if len(request.scope["path"]) + len(request.scope["query_string"]) > MAX_URL:
             raise too_large()
-
-    def _route(self, request: Request, names_item: bool) -> tuple[Route, str]:
-        path = request.scope["path"]
-        for prefix in (*DATA_PREFIXES, SECRETS_PREFIX):
-            if path.startswith(f"{prefix}/"):
-                return find_route(request.method, path[len(prefix) :], names_item)
-        raise WixError("WDE0080", "There is no such endpoint.", status=404)
 
     def _check_credential(self, request: Request) -> None:
         """A key, or a token with or without `Bearer`. Raises 401, WDE0117 for a key that names no site.

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.web import clean_text
 from sandbox.wix.errors import WixError
+from sandbox.wix.pace import sort_in_slices
 from sandbox.wix.values import NOTHING, Identity, identity, path_of, values_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sandbox.wix.asked import Asked
+    from sandbox.wix.pace import Pace
 
 INDEXED = {
     (("_id", False),): "id",
@@ -56,12 +58,13 @@ class Order:
             raise WixError("WDE0121", "Sorting by multiple array fields is not supported")
         return tuple(keys)
 
-    def arrange(self, rows: list[Any]) -> None:
-        """Sort `(keys, id, ...)` rows in place; rows with equal keys stand in the order of their ids."""
-        rows.sort(key=lambda row: row[1])
+    async def arrange(self, rows: list[Any], pace: Pace) -> list[Any]:
+        """`(keys, id, ...)` rows in this order; those with equal keys stand in the order of their ids."""
+        rows = await sort_in_slices(rows, lambda row: row[1], False, pace)
         directions = [False] if self.seed is not None else [descending for _, descending in self.fields]
         for number, descending in reversed(list(enumerate(directions))):
-            rows.sort(key=lambda row, at=number: row[0][at], reverse=descending)  # type: ignore[misc]
+            rows = await sort_in_slices(rows, lambda row, at=number: row[0][at], descending, pace)  # type: ignore[misc]
+        return rows
 
 
 NEWEST_FIRST = Order((("_createdDate", True),))

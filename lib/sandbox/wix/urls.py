@@ -42,19 +42,27 @@ def read_matches(operand: Any) -> Callable[[str], bool]:
         raise WixError("WDE0063", "`$matches.ignoreCase` should equal true.")
     if not isinstance(operand["spec"], list):
         raise WixError("WDE0057", "$matches.spec should be an Array.")
-    parts = []
+    parts: list[str | None] = []
     for part in operand["spec"]:
         kind, value = (part.get("type"), part.get("value")) if isinstance(part, dict) else (None, None)
         if kind == "literal" and isinstance(value, str):
-            parts.append(re.escape(value.lower()))
+            parts.append(value.lower())
         elif kind == "anyOf" and value == " -":
-            parts.append("[ -]")
+            parts.append(None)
         else:
             raise WixError(
                 "WDE0064",
                 '`$matches.spec` array values should be either {"type":"anyOf","value":" -"} or '
                 '{"type":"literal","value":String}.',
             )
-    # Literals and single characters alone: matching is linear, and no pattern of the caller's is ever run.
-    pattern = re.compile("".join(parts))
-    return lambda text: pattern.fullmatch(text.lower()) is not None
+    return lambda text: _is_made_of(parts, text.lower())
+
+
+def _is_made_of(parts: list[str | None], text: str) -> bool:
+    """Whether a text is its parts in their order and no more; None is one blank or one hyphen."""
+    at = 0
+    for part in parts:
+        if not text.startswith((" ", "-") if part is None else part, at):
+            return False
+        at += 1 if part is None else len(part)
+    return at == len(text)

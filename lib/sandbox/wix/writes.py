@@ -8,6 +8,7 @@ from sandbox.wix.answers import envelope
 from sandbox.wix.errors import WixError, bad_argument
 from sandbox.wix.items import read_item_id
 from sandbox.wix.patches import modify, read_modifications
+from sandbox.wix.queries import condition_of
 from sandbox.wix.values import path_of
 
 if TYPE_CHECKING:
@@ -44,29 +45,61 @@ def refuse_links(collection: Collection, names: list[str]) -> None:
             raise WixError("WDE0303", text, {"fieldName": name})
 
 
-def drop_links(collection: Collection, data: dict[str, Any]) -> dict[str, Any]:
-    """Bulk writes leave multi-references out without a word [REAL for bulk insert; the others are ASSUMEd alike]."""
-    return {key: value for key, value in data.items() if key not in collection.faces}
+def take_links(call: Call, collection: Collection, data: dict[str, Any], *, bulk: bool = False) -> dict[str, list[str]]:
+    """Take the multi-references out of an item's data; with `saveReferences` they are ids to link to, by key.
+
+    Without it they are refused (WDE0303), and in bulk writes left out without a word [REAL for bulk insert; the others
+    are ASSUMEd alike]. Raises WDE0021 for what is no list of ids or items, WDE0073 for an item that is not there.
+    """
+    held = [key for key in data if key in collection.faces]
+    if not call.asked.flag("saveReferences"):
+        if not bulk:
+            refuse_links(collection, held)
+        for key in held:
+            del data[key]
+        return {}
+    links = {}
+    for key in held:
+        values = data.pop(key) or []
+        entries = values if isinstance(values, list) else [None]
+        named = [entry.get("_id") if isinstance(entry, dict) else entry for entry in entries]
+        ids = [entry for entry in named if isinstance(entry, str) and entry]
+        if len(ids) < len(named):
+            raise WixError("WDE0021", "Invalid reference", {"fieldName": key})
+        for entry in ids:
+            call.site.links.check_item(collection.faces[key].target, entry)
+        links[key] = ids
+    return links
+
+
+def save_links(call: Call, collection: Collection, item: dict[str, Any], links: dict[str, list[str]]) -> dict[str, Any]:
+    """Link a written item to these and no others, under the keys that were sent; returns the item."""
+    for key, ids in links.items():
+        call.site.links.replace(collection.faces[key], item["_id"], ids)
+    return item
 
 
 def insert(call: Call) -> Any:
     """`{dataItem}`; raises WDE0074, WDE0303."""
     collection = call.open("insert", "INSERT")
     data = read_data(call.asked.part("dataItem"))
-    refuse_links(collection, list(data))
+    links = take_links(call, collection, data)
     call.site.quota.take("writes")
     call.wrote = 1
-    return {"dataItem": envelope(call.site.items.insert(collection, data), collection.id)}
+    item = save_links(call, collection, call.site.items.insert(collection, data), links)
+    return {"dataItem": envelope(item, collection.id)}
 
 
 def update(call: Call) -> Any:
     """`{dataItem}`: the whole item is replaced; raises WDE0073, WDE0303."""
     collection = call.open("update", "UPDATE")
     data = read_data(call.asked.part("dataItem"), update=True, tail=call.tail)
-    refuse_links(collection, list(data))
+    links = take_links(call, collection, data)
     call.site.quota.take("writes")
     call.wrote = 1
-    return {"dataItem": envelope(call.site.items.update(collection, data), collection.id)}
+    condition_of(call, collection)(data["_id"])
+    item = save_links(call, collection, call.site.items.update(collection, data), links)
+    return {"dataItem": envelope(item, collection.id)}
 
 
 def save(call: Call) -> Any:
@@ -74,10 +107,11 @@ def save(call: Call) -> Any:
     collection = call.open("insert", "SAVE")
     call.site.allow(collection, "update")
     data = read_data(call.asked.part("dataItem"))
-    refuse_links(collection, list(data))
+    links = take_links(call, collection, data)
     call.site.quota.take("writes")
     call.wrote = 1
     action, item = upsert(call, collection, data)
+    save_links(call, collection, item, links)
     done = {"INSERT": "INSERTED", "UPDATE": "UPDATED"}[action]
     return {"action": done, "dataItem": envelope(item, collection.id)}
 
@@ -85,6 +119,8 @@ def save(call: Call) -> Any:
 def upsert(call: Call, collection: Collection, data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """("INSERT" or "UPDATE", the item)."""
     items = call.site.items
+    if collection.single_id:
+        data.setdefault("_id", collection.single_id)
     if "_id" in data and items.find(collection, data["_id"]) is not None:
         return "UPDATE", items.update(collection, data)
     return "INSERT", items.insert(collection, data)
@@ -98,6 +134,7 @@ def patch(call: Call) -> Any:
     changes = read_modifications(asked)
     call.site.quota.take("writes")
     call.wrote = 1
+    condition_of(call, collection)(item_id)
     return {"dataItem": envelope(patch_item(call, collection, item_id, changes), collection.id)}
 
 
@@ -114,6 +151,7 @@ def remove(call: Call) -> Any:
     collection = call.open("remove", "REMOVE")
     call.site.quota.take("writes")
     call.wrote = 1
+    condition_of(call, collection)(item_id)
     return {"dataItem": envelope(call.site.items.remove(collection, item_id), collection.id)}
 
 

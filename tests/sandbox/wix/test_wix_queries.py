@@ -268,3 +268,24 @@ def test_items_named_like_an_endpoint(cars):
     assert answer["dataItem"]["data"] == {"_id": "query", "n": 1}
     assert cars.ok("GET", "/items/count?dataItemId=count&dataCollectionId=Cars")["dataItem"]["id"] == "count"
     assert len(cars.ok("GET", "/items/query", params={".r": packed(C)})["dataItems"]) == 2
+
+
+def test_cursors_remember_the_question(cars):
+    cars.fill("Cars", *({"_id": f"i{n}", "name": "same", "n": n} for n in range(3)))
+    search = {
+        "filter": {},
+        "search": {"expression": "same"},
+        "sort": [{"fieldName": "n"}],
+        "cursorPaging": {"limit": 2},
+    }
+    first = cars.ok("POST", "/items/search", {**C, "search": search})
+    following = {"cursorPaging": {"cursor": first["pagingMetadata"]["cursors"]["next"]}}
+    found = cars.ok("POST", "/items/search", {**C, "search": following})["dataItems"]
+    assert [item["id"] for item in found] == ["i2"]
+    asked = {**C, "fieldName": "n", "cursorPaging": {"limit": 2}}
+    first = cars.ok("POST", "/items/query-distinct-values", asked)
+    following = {"cursorPaging": {"cursor": first["pagingMetadata"]["cursors"]["next"]}}
+    assert cars.ok("POST", "/items/query-distinct-values", {**C, **following})["distinctValues"] == [2]
+    for bad in ({}, {"fieldName": 5}, {"fieldName": ""}):
+        body = {**C, **bad, "cursorPaging": {}}
+        cars.refused(400, "validationError", "POST", "/items/query-distinct-values", body)

@@ -199,3 +199,16 @@ def test_answers_are_json_of_the_stored_text(cars):
     page = json.loads(cars.send("POST", "/items/query", {**C, "query": {"filter": {"_id": 'q"uote\\'}}}).content)
     assert page["dataItems"][0]["data"]["v"] == "\u2028</script>"
     assert page["dataItems"][0]["data"]["n"] == 1e300
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("paging.limit=--5", 400), ("paging.limit=-", 400), ("fields.x=1&fields=a", 200), ("fields=a&fields.x=1", 200)],
+)
+def test_odd_query_strings(cars, query, status):
+    assert cars.send("GET", f"/collections?{query}").status_code == status
+
+
+def test_secrets_and_data_are_apart(cars):
+    cars.refused(404, "WDE0080", "GET", "/secrets")
+    cars.refused(404, "WDE0080", "POST", "/items/query", C, prefix="/_api/cloud-secrets-vault-server/api/v1")
