@@ -72,7 +72,7 @@ class App:
         place = service.place(request)
         world.stats.arrived(service.name, place, world.clock.time())
         fault = world.faults.strike(service.name, request.method, unquote(scope["path"]))
-        await self._wait(fault)
+        await self._wait(request, fault)
         if fault is not None and fault.kind == "drop_before":
             world.stats.answered(service.name, place, "dropped", 0)
             scope["transport"].abort()
@@ -97,12 +97,14 @@ class App:
             return
         await response(scope, request.receive, send)
 
-    async def _wait(self, fault: Fault | None) -> None:
+    async def _wait(self, request: Request, fault: Fault | None) -> None:
         mean, jitter = self.world.settings.latency
         seconds = max(0.0, random.gauss(mean, jitter)) / 1000 if mean or jitter else 0.0
         if fault is not None and fault.kind == "delay":
             seconds += fault.seconds
         if seconds:
+            # A client that gives up while it waits has sent its request: it is done all the same.
+            await request.body()
             await asyncio.sleep(seconds)
 
 

@@ -300,20 +300,20 @@ def changed_formula(schema: Schema, table: Table, field: Field, text: Any) -> st
     return kept
 
 
-def check_no_circle(schema: Schema, field: Field, reads: set[str]) -> None:
+def check_no_circle(schema: Schema, field: Field, read: set[str]) -> None:
     """Raise `_Bad` where one of the fields that `field` is to read already depends on it."""
     seen: set[str] = set()
-    waiting = set(reads)
+    waiting = set(read)
     while waiting:
         one = waiting.pop()
         if one == field.id:
-            raise _Bad(f"{field.name}.options.formula makes a circular reference")
+            raise _Bad(f"{field.name} would be a circular reference")
         if one not in seen and one in schema.fields:
             seen.add(one)
-            waiting |= _reads(schema, schema.fields[one])
+            waiting |= reads(schema, schema.fields[one])
 
 
-def _reads(schema: Schema, field: Field) -> set[str]:
+def reads(schema: Schema, field: Field) -> set[str]:
     """The fields that a computed field reads, of its own table and of the linked one."""
     table = schema.tables[field.table_id]
     if field.type == "formula":

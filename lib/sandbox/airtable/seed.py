@@ -16,11 +16,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox.airtable.errors import Refusal
-from sandbox.airtable.field_options import NOT_CREATABLE, check_options, keep_formula
+from sandbox.airtable.field_options import (
+    NOT_CREATABLE,
+    check_aggregation,
+    check_no_circle,
+    check_options,
+    keep_formula,
+    reads,
+)
 from sandbox.airtable.meta import add_inverse
-from sandbox.airtable.schema import FIELD_TYPES
+from sandbox.airtable.seed_form import SeedError, check_id, check_person, numbered, read_form
 from sandbox.airtable.writing import Writer
-from sandbox.ids import is_airtable_id
 from sandbox.world import WORKSPACE
 
 if TYPE_CHECKING:
@@ -30,12 +36,12 @@ if TYPE_CHECKING:
 _VALUE_TYPES = ("aiText", "externalSyncSource")
 
 
-class SeedError(ValueError):
-    """A seed that cannot be; the message says where and what is valid. Nothing of it was kept."""
+__all__ = ["SeedError", "plant"]
 
 
-def plant(engine: Engine, seed: Any) -> dict[str, Any]:
+def plant(engine: Engine, told: Any) -> dict[str, Any]:
     """Create the base that a seed describes: `{"id", "name", "tables": {name: id}}`. Raises SeedError."""
+    seed = read_form(told)
     try:
         with engine.store.transaction():
             base = _base(engine, seed)
@@ -47,36 +53,23 @@ def plant(engine: Engine, seed: Any) -> dict[str, Any]:
     return {"id": base.id, "name": base.name, "tables": {table.name: table.id for table in base.tables}}
 
 
-def _base(engine: Engine, seed: Any) -> Base:
-    if not isinstance(seed, dict) or not isinstance(seed.get("base"), dict) or not isinstance(seed.get("tables"), list):
-        raise SeedError('a seed is {"base": {"name"}, "tables": [...]}')
-    _known(seed, {"base", "collaborators", "tables"}, "the seed")
+def _base(engine: Engine, seed: dict[str, Any]) -> Base:
     told = seed["base"]
-    _known(told, {"id", "name", "workspaceId"}, "base")
-    base_id = _id(told, "app", "base")
+    base_id = told.get("id")
     if base_id in engine.schema.bases:
         raise SeedError(f"base {base_id} exists already")
     for person in seed.get("collaborators") or ():
-        if not isinstance(person, dict) or not isinstance(person.get("email"), str):
-            raise SeedError("a collaborator is {id?, email, name?}")
-        if engine.users.find(person.get("id") or person["email"]) is None:
-            engine.users.add(person["email"], person.get("name"), _id(person, "usr", "collaborator"))
-    return engine.schema.add_base(_name(told, "base"), str(told.get("workspaceId") or WORKSPACE), base_id)
+        _meet(engine, person)
+    return engine.schema.add_base(told["name"], told.get("workspaceId") or WORKSPACE, base_id)
 
 
-def _table(engine: Engine, base: Base, told: Any) -> Table:
-    if not isinstance(told, dict) or not isinstance(told.get("fields"), list) or not told["fields"]:
-        raise SeedError("a table is {name, fields: [at least one]}")
-    name = _name(told, "table")
-    _known(told, {"id", "name", "description", "views", "fields", "records"}, f"table {name!r}")
+def _table(engine: Engine, base: Base, told: dict[str, Any]) -> Table:
+    name, table_id = told["name"], told.get("id")
     if base.table(name) is not None:
         raise SeedError(f"table {name!r} stands twice")
-    views = told.get("views") or ["Grid view"]
-    if not isinstance(views, list) or not all(isinstance(view, str) for view in views):
-        raise SeedError(f"table {name!r}: views are names")
-    table_id = _id(told, "tbl", f"table {name!r}")
     if table_id in engine.schema.tables:
         raise SeedError(f"table {table_id} exists already")
+    views = told.get("views") or ["Grid view"]
     return engine.schema.add_table(base, name, told.get("description"), table_id, views)
 
 
@@ -86,9 +79,12 @@ def _fields(engine: Engine, base: Base, tables: list[tuple[Table, Any]]) -> None
     later: list[tuple[int, Table, Any, Field]] = []
     for table, told in tables:
         for one in told["fields"]:
-            _check_field(table, one)
+            if table.loosely(one["name"]) is not None:
+                raise SeedError(f"field {table.name}.{one['name']} stands twice")
+            if one.get("id") in engine.schema.fields:
+                raise SeedError(f"field {one['id']} exists already")
             field = engine.schema.add_field(
-                table, one["name"], one["type"], None, one.get("description"), _field_id(engine, table, one)
+                table, one["name"], one["type"], None, one.get("description"), one.get("id")
             )
             if one["type"] in order:
                 field.options = {}
@@ -96,36 +92,33 @@ def _fields(engine: Engine, base: Base, tables: list[tuple[Table, Any]]) -> None
             else:
                 field.options = _plain_options(engine, base, table, one)
                 engine.schema.save_field(field)
-    for _, table, one, field in sorted(later, key=lambda entry: entry[0]):
+    later.sort(key=lambda entry: entry[0])
+    told_of = {field.id: one for _, _, one, field in later}
+    for _, table, one, field in later:
         options = dict(one.get("options") or {})
         if field.is_link:
-            _set_link(engine, base, table, field, one, options)
+            _set_link(engine, base, field, told_of)
         else:
             field.options = _computed_options(engine, table, one, options)
         engine.schema.save_field(field)
-
-
-def _check_field(table: Table, one: Any) -> None:
-    if not isinstance(one, dict):
-        raise SeedError(f"table {table.name!r}: a field is {{name, type, options?}}")
-    name = _name(one, f"a field of {table.name!r}")
-    where = f"field {table.name}.{name}"
-    _known(one, {"id", "name", "type", "description", "options", "inverseName"}, where)
-    if one.get("type") not in FIELD_TYPES:
-        raise SeedError(f"{where}: type {one.get('type')!r} is unknown; valid are {', '.join(sorted(FIELD_TYPES))}")
-    if table.loosely(name) is not None:
-        raise SeedError(f"{where} stands twice")
+    for _, table, _, field in later:
+        try:
+            check_no_circle(engine.schema, field, reads(engine.schema, field))
+        except ValueError as problem:
+            raise SeedError(f"field {table.name}.{field.name}: {problem}") from None
 
 
 def _plain_options(engine: Engine, base: Base, table: Table, one: dict[str, Any]) -> dict[str, Any] | None:
     kind, options = one["type"], one.get("options")
+    if kind in ("createdTime", "lastModifiedTime"):
+        return _time_options(engine, base, table, one)
     if kind in NOT_CREATABLE:
         return dict(options) if options else None
     if options is None:
         options = _DEFAULTS.get(kind)
     kept = check_options(engine.schema, base, table, one["name"], kind, options)
     for made, told in zip((kept or {}).get("choices", ()), (options or {}).get("choices", ()), strict=True):
-        made["id"] = _id(told, "sel", f"a choice of {table.name}.{one['name']}") or made["id"]
+        made["id"] = check_id(told, "sel", f"a choice of {table.name}.{one['name']}") or made["id"]
     return kept
 
 
@@ -144,33 +137,55 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 }
 
 
-def _set_link(
-    engine: Engine, base: Base, table: Table, field: Field, one: dict[str, Any], options: dict[str, Any]
-) -> None:
+def _time_options(engine: Engine, base: Base, table: Table, one: dict[str, Any]) -> dict[str, Any] | None:
+    """`{"result"?: {"type", "options"?}, "referencedFieldIds"?}`, the result's options made whole."""
+    options, where = dict(one.get("options") or {}), f"field {table.name}.{one['name']}"
+    result, referenced = options.get("result"), options.get("referencedFieldIds")
+    if result is not None:
+        if not isinstance(result, dict) or result.get("type") not in ("date", "dateTime"):
+            raise SeedError(f"{where}: result is {{type: date or dateTime, options?}}")
+        told = result.get("options") or _DEFAULTS[result["type"]]
+        kept = check_options(engine.schema, base, table, one["name"], result["type"], told)
+        options["result"] = {"type": result["type"], "options": kept}
+    if not isinstance(referenced or [], list) or not all(isinstance(key, str) for key in referenced or []):
+        raise SeedError(f"{where}: referencedFieldIds are ids of fields")
+    return options or None
+
+
+def _set_link(engine: Engine, base: Base, field: Field, told_of: dict[str, Any]) -> None:
     """A link and its inverse. Two seeded links that name each other by `inverseName` become one pair."""
     if (field.options or {}).get("inverseLinkFieldId"):
         return
-    target = options.get("linkedTable") or options.get("linkedTableId")
-    linked = base.table(str(target))
+    table, one = engine.schema.tables[field.table_id], told_of[field.id]
+    linked = _linked(base, one)
     if linked is None:
-        raise SeedError(f"field {table.name}.{field.name}: linkedTable {target!r} is no table of the seed")
-    field.options = {
-        "linkedTableId": linked.id,
-        "isReversed": False,
-        "prefersSingleRecordLink": bool(options.get("prefersSingleRecordLink")),
-    }
-    other = linked.loosely(str(one.get("inverseName") or ""))
-    if other is not None and other.is_link and other is not field:
-        field.options["inverseLinkFieldId"] = other.id
-        other.options = {
-            "linkedTableId": table.id,
-            "isReversed": False,
-            "prefersSingleRecordLink": False,
-            "inverseLinkFieldId": field.id,
-        }
-        engine.schema.save_field(other)
-    else:
-        add_inverse(engine.schema, field, one.get("inverseName"))
+        raise SeedError(f"field {table.name}.{field.name}: linkedTable {_target(one)!r} is no table of the seed")
+    field.options = _link_options(linked, one)
+    named = one.get("inverseName")
+    other = linked.loosely(named) if named else None
+    if other is None or other is field:
+        add_inverse(engine.schema, field, named)
+        return
+    if not other.is_link or other.inverse or _linked(base, told_of[other.id]) is not table:
+        where = f"field {table.name}.{field.name}"
+        raise SeedError(f"{where}: inverseName {named!r} is no free link back to {table.name!r}")
+    field.options["inverseLinkFieldId"] = other.id
+    other.options = _link_options(table, told_of[other.id]) | {"inverseLinkFieldId": field.id}
+    engine.schema.save_field(other)
+
+
+def _target(one: dict[str, Any]) -> str | None:
+    options = one.get("options") or {}
+    return options.get("linkedTable") or options.get("linkedTableId")
+
+
+def _linked(base: Base, one: dict[str, Any]) -> Table | None:
+    return base.table(_target(one) or "")
+
+
+def _link_options(linked: Table, one: dict[str, Any]) -> dict[str, Any]:
+    single = (one.get("options") or {}).get("prefersSingleRecordLink")
+    return {"linkedTableId": linked.id, "isReversed": False, "prefersSingleRecordLink": bool(single)}
 
 
 def _computed_options(engine: Engine, table: Table, one: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
@@ -192,6 +207,11 @@ def _computed_options(engine: Engine, table: Table, one: dict[str, Any], options
     target = linked.loosely(str(options.pop("target", None) or options.get("fieldIdInLinkedTable")))
     if target is None:
         raise SeedError(f"{where}: target is the name of a field of {linked.name!r}")
+    if options.get("formula"):
+        try:
+            check_aggregation(options["formula"])
+        except ValueError as problem:
+            raise SeedError(f"{where}: {problem}") from None
     return options | {"fieldIdInLinkedTable": target.id}
 
 
@@ -200,10 +220,7 @@ def _records(engine: Engine, base: Base, tables: list[tuple[Table, Any]]) -> Non
     writer = Writer(engine, base, typecast=True)
     linking = []
     for table, told in tables:
-        for number, row in enumerate(told.get("records") or (), 1):
-            where = f"record {number} of {table.name!r}"
-            if not isinstance(row, dict) or not isinstance(row.get("fields"), dict):
-                raise SeedError(f"{where} is not {{fields: {{...}}}}")
+        for where, row in numbered(table.name, told.get("records") or []):
             links: dict[str, Any] = {}
             values: dict[str, Any] = {}
             fixed: dict[str, Any] = {}
@@ -212,15 +229,18 @@ def _records(engine: Engine, base: Base, tables: list[tuple[Table, Any]]) -> Non
                 if field is None:
                     raise SeedError(f"{where}: the table has no field {name!r}")
                 place = links if field.is_link else fixed if field.type in _VALUE_TYPES else values
-                place[name] = value
+                place[field.id] = value
                 if field.type in ("singleCollaborator", "multipleCollaborators"):
-                    _meet(engine, value)
+                    for person in value if isinstance(value, list) else [value]:
+                        _meet_by_mail(engine, person, where)
+            if row.get("id") and engine.records.places([row["id"]]):
+                raise SeedError(f"{where}: {row['id']} exists already")
             try:
-                record = writer.create(table, values, _id(row, "rec", where))
+                record = writer.create(table, values, row.get("id"))
             except Refusal as refusal:
                 raise SeedError(f"{where}: {refusal.body['error']}") from None
             if fixed:
-                record.cells |= {table.by_name[name].id: value for name, value in fixed.items()}
+                record.cells |= fixed
                 engine.records.save(record)
             if links:
                 linking.append((where, record.id, links))
@@ -232,36 +252,15 @@ def _records(engine: Engine, base: Base, tables: list[tuple[Table, Any]]) -> Non
             raise SeedError(f"{where}: {refusal.body['error']}") from None
 
 
-def _meet(engine: Engine, value: Any) -> None:
-    """People that records name become collaborators."""
-    for person in value if isinstance(value, list) else [value]:
-        if isinstance(person, dict) and isinstance(person.get("email"), str):
-            key = person.get("id") or person["email"]
-            if engine.users.find(key) is None:
-                engine.users.add(person["email"], person.get("name"), person.get("id"))
+def _meet_by_mail(engine: Engine, person: Any, where: str) -> None:
+    """People that records name become collaborators; what names nobody is left to the cell to refuse."""
+    if isinstance(person, dict) and "email" in person:
+        check_person(person, where)
+        _meet(engine, person)
 
 
-def _id(told: dict[str, Any], prefix: str, where: str) -> str | None:
-    given = told.get("id")
-    if given is not None and (not isinstance(given, str) or not is_airtable_id(given, prefix)):
-        raise SeedError(f"{where}: id {given!r} is not {prefix} and 14 letters or digits")
-    return given
-
-
-def _field_id(engine: Engine, table: Table, one: dict[str, Any]) -> str | None:
-    given = _id(one, "fld", f"field {table.name}.{one['name']}")
-    if given in engine.schema.fields:
-        raise SeedError(f"field {given} exists already")
-    return given
-
-
-def _name(told: dict[str, Any], where: str) -> str:
-    name = told.get("name")
-    if not isinstance(name, str) or not name.strip():
-        raise SeedError(f"{where} needs a name")
-    return name
-
-
-def _known(told: dict[str, Any], names: set[str], where: str) -> None:
-    for unknown in set(told) - names:
-        raise SeedError(f"{where}: unknown key {unknown!r}; it has {', '.join(sorted(names))}")
+def _meet(engine: Engine, person: dict[str, Any]) -> None:
+    users = engine.users
+    known = users.with_id(person["id"]) if person.get("id") else users.with_email(person["email"])
+    if known is None:
+        users.add(person["email"], person.get("name"), person.get("id"))

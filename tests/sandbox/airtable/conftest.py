@@ -213,9 +213,9 @@ def eventually(seen: Callable[[], Any], seconds: float = 10) -> Any:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server() -> Iterator[Sandbox]:
-    """One server without limits for every test that does not ask about them."""
+    """One server without limits for every test of a module that does not ask about them."""
     with Sandbox(requests_per_second="off", fetch_loopback=True) as running:
         yield running
 
