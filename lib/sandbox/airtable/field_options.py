@@ -1,4 +1,4 @@
-"""A field's options: what a create may say, and what the schema shows.
+"""A field's options: what a create or a change may say.
 
 Each type's rule is a row of `_RULES`; the messages follow the recorded `Failed schema validation: …` forms.
 """
@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sandbox.airtable.errors import Refusal
 from sandbox.airtable.formulas import FormulaError, parse
-from sandbox.airtable.programs import kind_of
 from sandbox.airtable.schema import CHOICE_COLORS, COMPUTED_TYPES, FIELD_TYPES, make_choice
 from sandbox.web import clean_text
 
@@ -294,7 +293,7 @@ def changed_formula(schema: Schema, table: Table, field: Field, text: Any) -> st
         raise refuse_options(table.name, field.name, f"{field.name}.options.formula is missing")
     try:
         kept = keep_formula(table, text)
-        check_no_circle(schema, field, {one.id for name in _names(kept) or () if (one := table.loosely(name))})
+        check_no_circle(schema, field, {one.id for name in names_in(kept) or () if (one := table.loosely(name))})
     except _Bad as problem:
         raise refuse_options(table.name, field.name, str(problem)) from None
     return kept
@@ -317,7 +316,7 @@ def reads(schema: Schema, field: Field) -> set[str]:
     """The fields that a computed field reads, of its own table and of the linked one."""
     table = schema.tables[field.table_id]
     if field.type == "formula":
-        return {one.id for name in _names(field.option("formula")) or () if (one := table.loosely(name))}
+        return {one.id for name in names_in(field.option("formula")) or () if (one := table.loosely(name))}
     if field.type in ("multipleLookupValues", "rollup", "count"):
         return {str(field.option("recordLinkFieldId")), str(field.option("fieldIdInLinkedTable"))}
     if field.is_link:
@@ -325,85 +324,9 @@ def reads(schema: Schema, field: Field) -> set[str]:
     return set()
 
 
-# ---------------------------------------------------------------------- what the schema shows
-
-
-def show_options(schema: Schema, field: Field) -> dict[str, Any] | None:
-    """A field's options as the Meta API gives them; None where the type has none."""
-    options = dict(field.options or {})
-    table = schema.tables[field.table_id]
-    link = table.by_id.get(options.get("recordLinkFieldId", ""))
-    match field.type:
-        case "singleCollaborator" | "multipleCollaborators" | "createdBy" | "lastModifiedBy" | "autoNumber":
-            return {} if field.type.endswith(("Collaborator", "Collaborators")) else None
-        case "formula":
-            names = _names(options["formula"])
-            valid = names is not None and all(table.loosely(name) for name in names)
-            options |= {
-                "isValid": valid,
-                "referencedFieldIds": [table.loosely(name).id for name in names or ()] if valid else [],  # type: ignore[union-attr]
-                "result": _result(schema, field) if valid else None,
-            }
-        case "rollup":
-            options.pop("formula", None)  # the aggregation is not exposed
-            options |= {
-                "isValid": link is not None,
-                "referencedFieldIds": [link.id] if link else [],
-                "result": _result(schema, field) if link else None,
-            }
-        case "multipleLookupValues":
-            target = schema.fields.get(options["fieldIdInLinkedTable"])
-            options |= {
-                "isValid": link is not None and target is not None,
-                "result": None if target is None else _shape(schema, target),
-            }
-        case "count":
-            options["isValid"] = link is not None
-        case "createdTime":
-            options.setdefault("result", dict(_DATE_TIME_RESULT))
-        case "lastModifiedTime":
-            options.setdefault("result", dict(_DATE_TIME_RESULT))
-            options |= {"isValid": True, "referencedFieldIds": options.get("referencedFieldIds") or []}
-        case "button":
-            options.pop("label", None)
-            options.pop("url", None)
-        case "aiText":
-            options = {"prompt": [], "referencedFieldIds": []} | options
-        case "externalSyncSource":
-            options = {"choices": []} | options
-    return options or None
-
-
-_DATE_TIME_RESULT = {
-    "type": "dateTime",
-    "options": {
-        "dateFormat": {"name": "local", "format": "l"},
-        "timeFormat": {"name": "12hour", "format": "h:mma"},
-        "timeZone": "client",
-    },
-}
-_RESULTS: dict[str, dict[str, Any]] = {
-    "number": {"type": "number", "options": {"precision": 1}},
-    "dateTime": _DATE_TIME_RESULT,
-    "date": {"type": "date", "options": {"dateFormat": {"name": "local", "format": "l"}}},
-    "checkbox": {"type": "checkbox", "options": {"icon": "check", "color": "greenBright"}},
-    "singleLineText": {"type": "singleLineText"},
-}
-
-
-def _names(text: str) -> tuple[str, ...] | None:
+def names_in(text: str) -> tuple[str, ...] | None:
+    """The fields a formula names; None for one that cannot be read."""
     try:
         return parse(text).names
     except FormulaError:
         return None
-
-
-def _result(schema: Schema, field: Field) -> dict[str, Any] | None:
-    """The `result` of a formula or rollup: best effort, as types are inferred from the formula alone."""
-    return _RESULTS[kind_of(schema, field)]
-
-
-def _shape(schema: Schema, target: Field) -> dict[str, Any]:
-    """A looked-up field's type and options."""
-    options = show_options(schema, target)
-    return {"type": target.type, **({"options": options} if options is not None else {})}

@@ -10,8 +10,8 @@ from sandbox.airtable.field_options import (
     changed_formula,
     check_options,
     refuse_options,
-    show_options,
 )
+from sandbox.airtable.shown_options import show_options
 from sandbox.web import clean_text
 
 if TYPE_CHECKING:
