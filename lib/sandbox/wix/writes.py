@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sandbox.web import clean_text
 from sandbox.wix.answers import envelope
 from sandbox.wix.errors import WixError, bad_argument
 from sandbox.wix.items import read_item_id
@@ -63,7 +64,7 @@ def take_links(call: Call, collection: Collection, data: dict[str, Any], *, bulk
         values = data.pop(key) or []
         entries = values if isinstance(values, list) else [None]
         named = [entry.get("_id") if isinstance(entry, dict) else entry for entry in entries]
-        ids = [entry for entry in named if isinstance(entry, str) and entry]
+        ids = [clean_text(entry) for entry in named if isinstance(entry, str) and entry]
         if len(ids) < len(named):
             raise WixError("WDE0021", "Invalid reference", {"fieldName": key})
         for entry in ids:

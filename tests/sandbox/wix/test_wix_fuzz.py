@@ -55,6 +55,18 @@ REQUESTS = {
     "/bulk/items/insert-references": {"dataItemReferences": [LINK]},
     "/collections": {"collection": {"id": "New", "fields": FIELDS, "plugins": [{"type": "PUBLISH"}]}},
     "/collections/patch-field": {"field": FIELDS[2]},
+    "/items/update": {
+        "dataItem": {"id": "a", "data": {"friends": ["b"]}},
+        "saveReferences": True,
+        "condition": {"filter": {"n": 1}},
+    },
+    "/items/unpublish": {"dataItemId": "a", "copyToDraft": True},
+    "/bulk/items/publish-drafts": {"dataItemIds": ["a", "b"], "returnEntity": True},
+    "/bulk/items/create-drafts": {"dataItemIds": ["a"]},
+    "/collections/add-plugin": {"plugin": {"type": "PUBLISH", "publishOptions": {"defaultStatus": "DRAFT"}}},
+    "/collections/add-publish-plugin": {"publishOptions": {}, "draftItemsPluginConflictAction": "PUBLISH_DRAFT_ITEMS"},
+    "/collections/add-draft-items-plugin": {"publishPluginConflictAction": "COPY_DRAFT_ITEMS_WITH_DRAFT_STATUS"},
+    "/collections/delete-draft-items-plugin": {"draftItemsRemovalAction": "PUBLISH_EXISTING_DRAFT_ITEMS"},
     "/indexes": {"index": {"name": "i", "fields": [{"path": "name"}], "unique": True}},
 }
 ATOMS = [
