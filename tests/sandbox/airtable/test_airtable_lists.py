@@ -25,7 +25,7 @@ def fill(base, count=25, table="Every"):
 def pages(base, method="GET", **params):
     """The pages of a list, as lists of names."""
     found = []
-    while True:
+    for _ in range(20):
         if method == "GET":
             page = base.ok("GET", "Every", params=params)
         else:
@@ -34,6 +34,7 @@ def pages(base, method="GET", **params):
         if "offset" not in page:
             return found
         params["offset"] = page["offset"]
+    raise AssertionError("the list has no end")
 
 
 def names(base, **params):
@@ -139,10 +140,12 @@ def test_records_deleted_between_pages_are_left_out_and_the_rest_comes(base, par
         base.ok("DELETE", f"Every/{ids[number]}")
     seen = [record["id"] for record in first["records"]]
     offset = first["offset"]
-    while offset:
+    for _ in range(5):
         page = base.ok("GET", "Every", params=params | {"pageSize": 10, "offset": offset})
         seen += [record["id"] for record in page["records"]]
         offset = page.get("offset")
+        if offset is None:
+            break
     gone = {ids[number] for number in (10, 11, 15, 29)}
     assert seen == [one for one in ids if one not in gone]
 
