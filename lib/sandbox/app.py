@@ -8,7 +8,7 @@ import random
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from sandbox.web import json_answer
@@ -84,6 +84,9 @@ class App:
         else:
             try:
                 endpoint, response = await service.answer(request)
+            except ClientDisconnect:
+                world.stats.answered(service.name, place, "left", 0)
+                return
             except Exception:  # noqa: BLE001 - whatever broke, the client gets the service's own 500
                 _log.exception("the sandbox failed at %s %s", request.method, service.name)
                 endpoint, response = "broken", service.broken()

@@ -27,20 +27,11 @@ class Clock:
         """Move the clock by `seconds` (negative moves it back)."""
         self.offset += seconds
 
-    def set(self, moment: datetime) -> None:
-        """Move the clock to `moment` (aware); it runs on from there."""
-        self.offset = moment.timestamp() - time.time()
-
 
 def iso(moment: datetime) -> str:
     """`2026-11-22T14:51:19.370Z`: the form both services write."""
     # Not strftime: its %Y writes the year 999 with three digits.
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
-
-
-def whole_second(moment: datetime) -> datetime:
-    """`moment` without its fraction, as Airtable keeps `createdTime`."""
-    return moment.replace(microsecond=0)
 
 
 def from_epoch_ms(milliseconds: int) -> datetime:

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from sandbox.airtable.engine import Engine
+    from sandbox.clock import Clock
     from sandbox.world import World
 
+_END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
 _BODY_LIMIT = 200_000_000  # bytes: a seed may hold a whole base
 
 
@@ -110,14 +112,14 @@ class Doors:
         told = await _json(request)
         clock = self._world.clock
         match told:
-            case {"advance": int() | float() as seconds} if not isinstance(seconds, bool) and abs(seconds) < 1e11:
-                clock.advance(seconds)
+            case {"advance": int() | float() as seconds} if not isinstance(seconds, bool):
+                _move(clock, clock.time() + seconds)
             case {"now": str() as moment}:
                 try:
                     read = datetime.fromisoformat(moment)
                 except ValueError:
                     raise _Unreadable(f"now is {moment!r}, not an ISO time") from None
-                clock.set(read if read.tzinfo else read.replace(tzinfo=UTC))
+                _move(clock, (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp())
             case _:
                 raise _Unreadable('the clock takes {"advance": seconds} or {"now": ISO time}')
         self._world.move_clock()
@@ -138,3 +140,10 @@ class Doors:
 
 async def _json(request: Request) -> Any:
     return parse_json(await read_body(request, _BODY_LIMIT))
+
+
+def _move(clock: Clock, moment: float) -> None:
+    """Move the clock to an epoch second in which both services' own dates still work."""
+    if not 0 <= moment < _END_OF_TIME:
+        raise _Unreadable("the clock goes from 1970 to 9000")
+    clock.advance(moment - clock.time())

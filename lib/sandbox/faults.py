@@ -21,7 +21,10 @@ from __future__ import annotations
 import fnmatch
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KINDS = ("status", "drop_before", "drop_after_commit", "delay", "truncate")
 _KEYS = {"match", "kind", "times", "status", "body", "headers", "seconds", "ms"}
@@ -75,7 +78,7 @@ def read_fault(rule: Any) -> Fault:
     """A rule from its JSON; raises BadFault."""
     if not isinstance(rule, dict):
         raise BadFault("a fault rule is an object {match, kind, times}")
-    match = rule.get("match") or {}
+    match = {} if rule.get("match") is None else rule["match"]
     if not isinstance(match, dict):
         raise BadFault("match is an object {service, method, path, nth}")
     for unknown in [*(set(rule) - _KEYS), *(set(match) - _MATCH_KEYS)]:
@@ -92,19 +95,47 @@ def read_fault(rule: Any) -> Fault:
         return Fault(
             kind=kind,
             service=match.get("service"),
-            method=match["method"].upper() if match.get("method") else None,
-            path=match.get("path"),
+            method=_text("method", match.get("method"), str.upper),
+            path=_text("path", match.get("path"), str),
             nth=_count("nth", match.get("nth", 1)),
             times=None if rule.get("times", 1) is None else _count("times", rule.get("times", 1)),
-            status=int(rule.get("status", 500)),
+            status=_status(rule.get("status", 500)),
             body=body.encode() if isinstance(body, str) else body,
-            headers={str(name).lower(): str(value) for name, value in (rule.get("headers") or {}).items()},
-            seconds=float(rule.get("seconds", float(rule.get("ms", 0)) / 1000)),
+            headers={_header(name).lower(): _header(value) for name, value in (rule.get("headers") or {}).items()},
+            seconds=_seconds(rule.get("seconds", float(rule.get("ms", 0)) / 1000)),
         )
     except (TypeError, ValueError, AttributeError) as error:
         if isinstance(error, BadFault):
             raise
         raise BadFault(f"a value of the rule has the wrong type: {error}") from None
+
+
+def _text(name: str, value: Any, form: Callable[[str], str]) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value:
+        raise BadFault(f"{name} is {value!r}; it is a text")
+    return form(value)
+
+
+def _status(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 200 <= value <= 599:
+        raise BadFault(f"status is {value!r}; it is a whole number from 200 to 599")
+    return value
+
+
+def _header(value: Any) -> str:
+    text = str(value)
+    if not text.isascii() or not text.isprintable():
+        raise BadFault("a header's name or value has characters that no header can hold")
+    return text
+
+
+def _seconds(value: Any) -> float:
+    seconds = float(value)
+    if not 0 <= seconds <= 86_400:
+        raise BadFault(f"the delay is {seconds} seconds; it is from 0 to 86,400")
+    return seconds
 
 
 def _count(name: str, value: Any) -> int:

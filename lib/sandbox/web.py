@@ -95,7 +95,11 @@ def segment(request: Request, name: str) -> str:
 
 def dump(value: Any) -> bytes:
     """Compact JSON; non-ASCII as it is, as both services send it."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        return clean_text(text).encode("utf-8")
 
 
 def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

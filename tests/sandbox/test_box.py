@@ -178,7 +178,17 @@ def test_the_clock_moves_forward_back_and_to_a_moment() -> None:
         assert box.clock(now="2030-01-02T03:04:05Z").startswith("2030-01-02T03:04:05")
         assert box.clock(advance=86400).startswith("2030-01-03T03:04:0")
         assert box.clock(advance=-86400).startswith("2030-01-02T03:04:0")
-        for nonsense in ({"advance": "soon"}, {"now": "tomorrow"}, {}, [], {"advance": True}):
+        nonsense: Any
+        for nonsense in (
+            {"advance": "soon"},
+            {"now": "tomorrow"},
+            {},
+            [],
+            {"advance": True},
+            {"advance": 1e15},
+            {"now": "9999-12-31T23:59:59Z"},
+            {"now": "0001-01-01T00:00:00+05:00"},
+        ):
             answer = requests.post(f"{box.airtable_url}/_sandbox/clock", json=nonsense, timeout=5)
             assert answer.status_code == 400, nonsense
             assert answer.json()["error"]
@@ -194,6 +204,19 @@ def test_faults_are_listed_counted_and_cleared_and_nonsense_is_refused_whole() -
         assert [(rule["seen"], rule["hits"]) for rule in box.faults()] == [(1, 1)]
         with pytest.raises(ValueError, match="valid are status, drop_before"):
             box.faults([{"kind": "delay", "ms": 1}, {"kind": "explode"}])
+        for part in (
+            {"status": 999},
+            {"status": "503"},
+            {"headers": {"x": "a\r\nb: c"}},
+            {"seconds": -1},
+            {"seconds": "nan"},
+            {"match": []},
+            {"match": {"path": 5}},
+            {"match": {"method": 5}},
+            {"times": 0},
+        ):
+            with pytest.raises(ValueError, match=r"."):
+                box.faults({"kind": "status", **part})
         assert len(box.faults()) == 1
         assert box.faults(clear=True) == []
         assert things(box) == ["first"]

@@ -54,11 +54,6 @@ def model_not_found() -> Refusal:
     )
 
 
-def not_permitted(what: str = "perform this operation") -> Refusal:
-    """Something no token may do."""
-    return Refusal(403, "INVALID_PERMISSIONS", f"You are not permitted to {what}")
-
-
 def bad_body() -> Refusal:
     """A body that is not JSON."""
     return Refusal(400, "INVALID_REQUEST_BODY", "Could not parse request body")

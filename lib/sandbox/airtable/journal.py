@@ -209,7 +209,7 @@ def _v2(reader: Reader, record: Record, field: Field, value: Any) -> Any:
             values: dict[str, list[Any]] = {}
             for other in reader.linked(record.links.get(link, ())):
                 target = other.table.by_id[field.option("fieldIdInLinkedTable")]
-                cell = _v2(reader, other, target, RowView(reader, other).shown(target))
+                cell = _v2(reader, other, target, reader.linked_row(other).shown(target))
                 values[other.id] = cell if isinstance(cell, list) else [] if cell is None else [cell]
             return {"valuesByLinkedRecordId": values, "linkedRecordIds": list(values)}
         case _:

@@ -177,7 +177,7 @@ def _read_sort(table: Table, sort: Any) -> tuple[tuple[Field, bool], ...]:
     for one in sort:
         if not isinstance(one, dict) or not isinstance(one.get("field"), str):
             raise invalid_request()
-        direction = one.get("direction") or "asc"
+        direction = "asc" if one.get("direction") in (None, "") else one["direction"]
         if direction not in ("asc", "desc"):
             raise invalid_request()
         read.append((_field(table, one["field"]), direction == "desc"))

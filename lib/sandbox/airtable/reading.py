@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sandbox.airtable.users import Users
 
 FAULT = FormulaFault()
-_DEEPEST = 20  # computed fields that read computed fields of other records; a loop ends here as #ERROR!
+_DEEPEST = 40  # computed fields that read computed fields; deeper is #ERROR!, before Python's own stack ends
 
 
 class Reader:
@@ -44,12 +44,19 @@ class Reader:
         self.depth = 0
         self._seen: dict[int, Record | None] = {}
         self._ids: dict[int, str] = {}
+        self._rows: dict[int, RowView] = {}
 
     def linked(self, seqs: Iterable[int]) -> list[Record]:
         """The records a link cell names, in its order."""
         wanted = list(seqs)
         self._load(wanted)
         return [record for record in (self._seen[seq] for seq in wanted) if record is not None]
+
+    def linked_row(self, record: Record) -> RowView:
+        """A linked record's view; one for all who link to it, so that what it computes is computed once."""
+        if record.seq not in self._rows:
+            self._rows[record.seq] = RowView(self, record)
+        return self._rows[record.seq]
 
     def linked_ids(self, seqs: Iterable[int]) -> list[str]:
         """The ids of the records a link cell names, in its order; a cell may name very many, so no more is loaded."""
@@ -107,7 +114,7 @@ class Reader:
 
     def name_of(self, record: Record) -> str:
         """A record's primary value as text."""
-        return to_text(RowView(self, record).value(record.table.primary_id))
+        return to_text(self.linked_row(record).value(record.table.primary_id))
 
 
 class RowView:
@@ -217,7 +224,7 @@ class RowView:
         values: list[Value] = []
         for other in self._reader.linked(self._record.links.get(link.id, ())):
             target = field.option("fieldIdInLinkedTable")
-            value = RowView(self._reader, other).value(target) if target in other.table.by_id else FAULT
+            value = self._reader.linked_row(other).value(target) if target in other.table.by_id else FAULT
             if isinstance(value, list):
                 values += value
             elif value is not None:
@@ -269,7 +276,7 @@ class RowView:
             shown: list[Any] = []
             for other in self._reader.linked(self._record.links.get(link.id, ())):
                 target = other.table.by_id.get(field.option("fieldIdInLinkedTable"))
-                cell = RowView(self._reader, other).shown(target) if target else {"error": "#ERROR!"}
+                cell = self._reader.linked_row(other).shown(target) if target else {"error": "#ERROR!"}
                 if isinstance(cell, list):
                     shown += cell
                 elif cell is not None:

@@ -61,12 +61,8 @@ class Records:
 
     # ------------------------------------------------------------------ reading
 
-    @property
-    def _tables(self) -> dict[int, Table]:
-        return {table.num: table for table in self._schema.tables.values()}
-
     def _with_links(self, rows: list[Any]) -> list[Record]:
-        tables = self._tables
+        tables = self._schema.tables_by_num
         found = [
             Record(
                 seq, record_id, tables[table], number, created, created_by, modified, modified_by,
@@ -80,12 +76,12 @@ class Records:
         return found
 
     def _add_links(self, records: dict[int, Record]) -> None:
-        fields = {one.num: one.id for one in self._schema.fields.values() if one.is_link}
+        fields = self._schema.fields_by_num
         for some in _chunks(list(records)):
             for seq, number, target in self._store.rows(
                 f"SELECT record, field, target FROM link WHERE record IN ({_marks(some)})", some
             ):
-                records[seq].links.setdefault(fields[number], []).append(target)
+                records[seq].links.setdefault(fields[number].id, []).append(target)
 
     def get(self, record_id: str) -> Record | None:
         """A record of any base by its id."""
@@ -157,9 +153,9 @@ class Records:
 
     def referring(self, record: Record) -> Iterator[tuple[int, str]]:
         """(row number, field id) of every cell that links to a record."""
-        fields = {one.num: one.id for one in self._schema.fields.values() if one.is_link}
+        fields = self._schema.fields_by_num
         for seq, number in self._store.rows("SELECT record, field FROM link WHERE target = ?", (record.seq,)):
-            yield seq, fields[number]
+            yield seq, fields[number].id
 
     # ------------------------------------------------------------------ writing (inside the caller's transaction)
 

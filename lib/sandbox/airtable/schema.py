@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 from sandbox import ids
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sandbox.store import Store
 
 _DDL = """
@@ -199,18 +197,20 @@ class Schema:
         self.bases: dict[str, Base] = {}
         self.tables: dict[str, Table] = {}
         self.fields: dict[str, Field] = {}
+        self.tables_by_num: dict[int, Table] = {}  # in the order of their numbers
+        self.fields_by_num: dict[int, Field] = {}  # in the order of their numbers
         for base_id, name, workspace in self._store.rows("SELECT id, name, workspace FROM base ORDER BY rowid"):
             self.bases[base_id] = Base(base_id, name, workspace)
         for num, table_id, base_id, name, description, primary, views in self._store.rows(
             "SELECT num, id, base, name, description, primary_field, views FROM tbl ORDER BY num"
         ):
             table = Table(num, table_id, base_id, name, description, primary, json.loads(views))
-            self.tables[table_id] = table
+            self.tables[table_id] = self.tables_by_num[num] = table
             self.bases[base_id].tables.append(table)
         for row in self._store.rows("SELECT num, id, tbl, name, type, description, options FROM field ORDER BY num"):
             num, field_id, table_id, name, kind, description, options = row
             one = Field(num, field_id, table_id, name, kind, description, json.loads(options) if options else None)
-            self.fields[one.id] = one
+            self.fields[one.id] = self.fields_by_num[one.num] = one
             self.tables[one.table_id].fields.append(one)
         self.version += 1
 
@@ -234,13 +234,13 @@ class Schema:
     ) -> Table:
         """A new table without fields; the first field added becomes its primary. It gets a "Grid view" at least."""
         made = [{"id": ids.airtable_id("viw"), "name": view, "type": "grid"} for view in views or ["Grid view"]]
-        num = 1 + max((table.num for table in self.tables.values()), default=0)
+        num = 1 + next(reversed(self.tables_by_num), 0)
         table = Table(num, table_id or ids.airtable_id("tbl"), base.id, name, description, "", made)
         self._store.execute(
             "INSERT INTO tbl (num, id, base, name, description, primary_field, views) VALUES (?, ?, ?, ?, ?, '', ?)",
             (num, table.id, base.id, name, description, json.dumps(made)),
         )
-        self.tables[table.id] = table
+        self.tables[table.id] = self.tables_by_num[num] = table
         base.tables.append(table)
         self._changed()
         return table
@@ -255,13 +255,13 @@ class Schema:
         field_id: str | None = None,
     ) -> Field:
         """A new field at the table's end. Options are taken as they are; `meta` validates them."""
-        num = 1 + max((one.num for one in self.fields.values()), default=0)
+        num = 1 + next(reversed(self.fields_by_num), 0)
         made = Field(num, field_id or ids.airtable_id("fld"), table.id, name, kind, description, options)
         self._store.execute(
             "INSERT INTO field (num, id, tbl, name, type, description, options) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (num, made.id, table.id, name, kind, description, json.dumps(options) if options is not None else None),
         )
-        self.fields[made.id] = made
+        self.fields[made.id] = self.fields_by_num[num] = made
         table.fields.append(made)
         table.changed()
         if not table.primary_id:
@@ -291,10 +291,6 @@ class Schema:
         choices = (one.options or {}).setdefault("choices", [])
         choices.append(make_choice(name, None, len(choices)))
         self.save_field(one)
-
-    def links_to(self, table: Table) -> Iterator[Field]:
-        """Every link field that points to a table."""
-        return (one for one in self.fields.values() if one.is_link and one.linked_table == table.id)
 
 
 CHOICE_COLORS = tuple(

@@ -53,7 +53,6 @@ FIELD_TYPES = frozenset(
 )
 ACTIONS = ("insert", "update", "remove", "read")
 ROLES = ("ADMIN", "SITE_MEMBER_AUTHOR", "SITE_MEMBER", "ANYONE", "CMS_EDITOR", "PRIVILEGED")
-CLOSED = {"insert": "ADMIN", "update": "ADMIN", "remove": "ADMIN", "read": "ADMIN"}
 OPERATIONS = [
     "AGGREGATE",
     "BULK_INSERT",

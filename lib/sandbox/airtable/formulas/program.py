@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.airtable.formulas.compiler import Compiler, is_true
 from sandbox.airtable.formulas.narrowing import Lookup, lookup_of
-from sandbox.airtable.formulas.nodes import Call, Node, Reference, walk
+from sandbox.airtable.formulas.nodes import Node, Reference, walk
 from sandbox.airtable.formulas.parser import FormulaError, field_reference, parse_tree
 from sandbox.airtable.formulas.results import result_kind
 from sandbox.airtable.formulas.values import FAULT, FaultError, Localized, Value, in_utc
@@ -84,9 +84,6 @@ class Program:
         self._names = fields
         self._run = Compiler(fields).compile(root)
         self.fields = frozenset(fields.values())
-        self.uses_modified_time = any(
-            isinstance(node, Call) and node.name == "LAST_MODIFIED_TIME" for _, node in walk(root)
-        )
 
     def evaluate(self, row: Row) -> Value:
         """The formula's value, moments in UTC. What cannot be computed is a FormulaFault: no row makes it raise."""
