@@ -27,7 +27,7 @@ def example(language: str) -> str:
 
 
 def test_every_flag_of_serve_is_in_the_readme() -> None:
-    flags = [option for parameter in cli.serve.params for option in parameter.opts]
+    flags = [option for parameter in cli.serve.params for option in parameter.opts if option.startswith("--")]
     assert [flag for flag in flags if f"`{flag}" not in README] == []
 
 

@@ -51,7 +51,12 @@ def main() -> None:
 @click.option("--port", default=8787, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free one.")
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Keep all state here (SQLite).")
 @click.option(
-    "--seed", "seeds", multiple=True, type=click.Path(dir_okay=False, path_type=Path), help="A base to create."
+    "--seed",
+    "seeds",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE ...",
+    help="Bases to create.",
 )
 @click.option(
     "--site", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder of <Collection>.jsonl."
@@ -72,10 +77,12 @@ def main() -> None:
 @click.option("--token", "tokens", multiple=True, help="A credential that is let in; without it any is.")
 @click.option("--single-429-body", is_flag=True, help="Answer 429 in the documented form, not the one on the wire.")
 @click.option("--no-wix-data-rights", is_flag=True, help="The Wix key has only what ANYONE has.")
+@click.argument("more_seeds", nargs=-1, metavar="", type=click.Path(dir_okay=False, path_type=Path))
 def serve(
     port: int,
     data: Path | None,
     seeds: tuple[Path, ...],
+    more_seeds: tuple[Path, ...],
     site: Path | None,
     rate: float | None,
     penalty: float,
@@ -93,6 +100,8 @@ def serve(
     from sandbox.store import StoreError
     from sandbox.world import WORKSPACE, World
 
+    if more_seeds and not seeds:
+        raise click.UsageError(f"{more_seeds[0]} is no flag; seed files come after --seed")
     try:
         settings = Settings(
             requests_per_second=rate,
@@ -109,7 +118,7 @@ def serve(
         listener = bind(port)
         world = World(settings)
         world.base_url = f"http://{HOST}:{listener.getsockname()[1]}"
-        app = assemble(world, seeds, site)
+        app = assemble(world, (*seeds, *more_seeds), site)
     except (ValueError, PortTaken, StoreError, OSError) as problem:
         raise click.ClickException(str(problem)) from None
     click.echo(

@@ -63,6 +63,23 @@ def test_it_prints_what_a_client_needs_and_ctrl_c_ends_it(tmp_path: Path) -> Non
     assert "Traceback" not in errors
 
 
+def test_seed_takes_several_files_or_is_given_several_times(tmp_path: Path) -> None:
+    files = []
+    for number in range(3):
+        base = {"id": f"appSeveral000000{number}", "name": f"Base {number}"}
+        tables = [{"name": "T", "fields": [{"name": "A", "type": "singleLineText"}]}]
+        files.append(tmp_path / f"{number}.json")
+        files[-1].write_text(json.dumps({"base": base, "tables": tables}))
+    server = serve("--seed", str(files[0]), str(files[1]), "--seed", str(files[2]))
+    assert server.stdout is not None
+    try:
+        lines = [server.stdout.readline() for _ in range(10)]
+        assert sorted(line.split()[1] for line in lines[7:]) == [f"appSeveral000000{number}" for number in range(3)]
+    finally:
+        server.kill()
+        server.communicate()
+
+
 def test_only_the_tokens_that_are_named_are_let_in() -> None:
     server = serve("--token", "secret-one", "--token", "secret-two")
     assert server.stdout is not None
@@ -79,6 +96,7 @@ def test_only_the_tokens_that_are_named_are_let_in() -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
+        (("stray.json",), "stray.json is no flag; seed files come after --seed"),
         (("--seed", "nowhere.json"), "seed nowhere.json cannot be read: No such file"),
         (("--site", "nowhere"), "Directory 'nowhere' does not exist"),
         (("--plan", "gold"), "'free', 'team', 'business', 'enterprise'"),
