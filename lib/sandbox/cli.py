@@ -21,8 +21,8 @@ class _Rate(click.ParamType):  # type: ignore[type-arg]
             rate = float(value)
         except ValueError:
             rate = 0
-        if rate <= 0:
-            self.fail(f"{value!r} is neither a positive number nor 'off'", param, ctx)
+        if not rate >= 1:
+            self.fail(f"{value!r} is neither a number from 1 nor 'off'", param, ctx)
         return rate
 
 

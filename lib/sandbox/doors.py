@@ -62,10 +62,10 @@ class Doors:
         )
 
     async def answer(self, request: Request) -> Response:
-        """The answer; 404 with the list of doors where there is no such door."""
+        """The answer; 404 where there is no such door."""
         found = self._routes.find(request)
         if found is None:
-            return json_answer({"error": "there is no such door; see `sandbox --help` or the README"}, 404)
+            return json_answer({"error": "there is no such door; the README lists them"}, 404)
         try:
             return await found[1](request)
         except (_Unreadable, BadBody, BadFault, SeedError) as problem:

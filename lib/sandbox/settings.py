@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-PLANS = {
+PLANS: dict[str, tuple[int, int | None]] = {
     # plan: (records per base, API calls per workspace and month; None = no bound), airtable.com/pricing
     "free": (1_000, 1_000),
     "team": (50_000, 100_000),
@@ -23,10 +23,11 @@ class Settings:
 
     Units: `penalty` seconds; `latency` (mean, jitter) in milliseconds; `stale_reads` milliseconds.
     `requests_per_second` None turns off every limit that counts requests: per second, month and Wix minute.
+    `requests_per_second_of_token` 0 is the service's 50, or the limit per base where that was raised above it.
     """
 
     requests_per_second: float | None = 5
-    requests_per_second_of_token: float = 50
+    requests_per_second_of_token: float = 0
     penalty: float = 30
     plan: str = "team"
     latency: tuple[float, float] = (0, 0)
@@ -45,8 +46,10 @@ class Settings:
     def __post_init__(self) -> None:
         if self.plan not in PLANS:
             raise ValueError(f"plan is {self.plan!r}; valid are {', '.join(PLANS)}")
-        if self.requests_per_second is not None and self.requests_per_second <= 0:
-            raise ValueError(f"requests_per_second is {self.requests_per_second}; give a positive number or 'off'")
+        if self.requests_per_second is not None and not self.requests_per_second >= 1:
+            raise ValueError(f"requests_per_second is {self.requests_per_second}; give a number from 1, or 'off'")
+        if not self.requests_per_second_of_token:
+            object.__setattr__(self, "requests_per_second_of_token", max(50, self.requests_per_second or 0))
         for name in ("penalty", "stale_reads"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it cannot be negative")
@@ -56,7 +59,7 @@ class Settings:
     @property
     def records_per_base(self) -> int:
         """How many records one base holds on this plan."""
-        return PLANS[self.plan][0] or 0
+        return PLANS[self.plan][0]
 
     @property
     def calls_per_month(self) -> int | None:

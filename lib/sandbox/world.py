@@ -31,7 +31,7 @@ class World:
         self.clock = Clock(float(self.store.setting("clock_offset", 0.0)))
         self.faults = Faults()
         self.stats = Stats()
-        self.token = self._remembered("token", min(settings.tokens, default="") or ids.access_token())
+        self.token = min(settings.tokens) if settings.tokens else self._remembered("token", ids.access_token())
         self.wix_key = self._remembered("wix_key", ids.wix_key())
         self.site_id = self._remembered("site_id", str(uuid.uuid4()))
         self.wix_data_rights = (
@@ -50,9 +50,7 @@ class World:
         """Whether a credential opens the doors: any non-empty one, or with `--token` only those that are named."""
         if not credential:
             return False
-        return (
-            not self.settings.tokens or credential in self.settings.tokens or credential in (self.token, self.wix_key)
-        )
+        return not self.settings.tokens or credential in self.settings.tokens or credential == self.wix_key
 
     def move_clock(self) -> None:
         """Remember where the clock was moved to."""

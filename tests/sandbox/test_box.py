@@ -141,7 +141,7 @@ def test_a_bad_seed_or_site_leaves_nothing_behind(tmp_path: Path) -> None:
     ("setting", "message"),
     [
         ({"plan": "gold"}, "valid are free, team, business, enterprise"),
-        ({"requests_per_second": -1}, "positive number or 'off'"),
+        ({"requests_per_second": 0.5}, "a number from 1, or 'off'"),
         ({"penalty": -1}, "cannot be negative"),
         ({"stale_reads": -1}, "cannot be negative"),
         ({"latency": (-1, 0)}, "not negative"),
@@ -236,3 +236,20 @@ def test_an_endless_url_is_refused_in_the_services_own_envelope() -> None:
         )
         assert (answer.status_code, answer.json()["details"]["applicationError"]["code"]) == (413, "WDE0109")
         assert things(box) == ["first"]
+
+
+def test_a_raised_limit_per_base_is_not_cut_short_by_the_one_per_token() -> None:
+    with Sandbox(seed=seed(), requests_per_second=1000) as box, requests.Session() as session:
+        session.headers["Authorization"] = "Bearer any"
+        statuses = {session.get(f"{box.airtable_url}/v0/{BASE}/Things", timeout=5).status_code for _ in range(80)}
+        assert statuses == {200}
+
+
+def test_a_token_of_an_earlier_run_is_not_let_in_once_tokens_are_named(tmp_path: Path) -> None:
+    with Sandbox(data=tmp_path) as box:
+        before = box.token
+    with Sandbox(data=tmp_path, token="named") as box:
+        assert box.token == "named"
+        for token, status in (("named", 200), (before, 401)):
+            headers = {"Authorization": f"Bearer {token}"}
+            assert requests.get(f"{box.airtable_url}/v0/meta/whoami", headers=headers, timeout=5).status_code == status

@@ -100,7 +100,7 @@ def test_only_the_tokens_that_are_named_are_let_in() -> None:
         (("--seed", "nowhere.json"), "seed nowhere.json cannot be read: No such file"),
         (("--site", "nowhere"), "Directory 'nowhere' does not exist"),
         (("--plan", "gold"), "'free', 'team', 'business', 'enterprise'"),
-        (("--requests-per-second", "fast"), "neither a positive number nor 'off'"),
+        (("--requests-per-second", "fast"), "neither a number from 1 nor 'off'"),
         (("--latency", "slow"), "not MEAN or MEAN,JITTER"),
         (("--penalty", "-1"), "penalty is -1.0; it cannot be negative"),
     ],
