@@ -1,0 +1,22 @@
+"""JSON as values, and the one value JSON lacks: a key that is not there."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, Final, TypeAlias
+
+Json: TypeAlias = Any  # None | bool | int | float | str | list[Json] | dict[str, Json]
+Item: TypeAlias = dict[str, Json]  # a Wix item: its `data`, dates as {"$date": ...}
+Fields: TypeAlias = dict[str, Json]  # an Airtable record's cells by field name; an empty cell is absent
+
+
+class Missing(enum.Enum):
+    """The type of `MISSING`: a Wix key that the item does not have, which null, "" and false are not."""
+
+    MISSING = "missing"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+MISSING: Final = Missing.MISSING
