@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote
 
@@ -48,11 +49,13 @@ class App:
         self.world = world
         self.services = services
         self.doors = doors
+        self.last_asked = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One HTTP request. Lifespan and WebSocket are not spoken."""
         if scope["type"] != "http":
             return
+        self.last_asked = time.monotonic()
         # Routers match the path as it was sent: %2F in a table's name is not a slash.
         raw = scope["raw_path"].decode("latin-1")
         scope["path"] = raw

@@ -77,6 +77,9 @@ def main() -> None:
 @click.option("--token", "tokens", multiple=True, help="A credential that is let in; without it any is.")
 @click.option("--single-429-body", is_flag=True, help="Answer 429 in the documented form, not the one on the wire.")
 @click.option("--no-wix-data-rights", is_flag=True, help="The Wix key has only what ANYONE has.")
+@click.option(
+    "--idle-exit", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Stop after so long without a request."
+)
 @click.argument("more_seeds", nargs=-1, metavar="", type=click.Path(dir_okay=False, path_type=Path))
 def serve(
     port: int,
@@ -93,10 +96,11 @@ def serve(
     tokens: tuple[str, ...],
     single_429_body: bool,
     no_wix_data_rights: bool,
+    idle_exit: float | None,
 ) -> None:
     """Serve both web APIs on 127.0.0.1 until Ctrl-C."""
     from sandbox.box import assemble
-    from sandbox.server import HOST, PortTaken, bind, make_server
+    from sandbox.server import HOST, PortTaken, bind, make_server, stop_when_idle
     from sandbox.store import StoreError
     from sandbox.world import WORKSPACE, World
 
@@ -133,5 +137,8 @@ def serve(
     for base_id, name in world.store.rows("SELECT id, name FROM base ORDER BY rowid"):
         click.echo(f"base        {base_id}   {name}")
     sys.stdout.flush()
-    make_server(app).run(sockets=[listener])
+    server = make_server(app)
+    if idle_exit is not None:
+        stop_when_idle(server, app, idle_exit)
+    server.run(sockets=[listener])
     world.store.close()

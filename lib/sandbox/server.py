@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -64,3 +66,17 @@ def make_server(app: App) -> uvicorn.Server:
         timeout_graceful_shutdown=1,
     )
     return uvicorn.Server(config)
+
+
+def stop_when_idle(server: uvicorn.Server, app: App, seconds: float) -> None:
+    """End `server` once no request has come for so long: a server that a notebook left behind goes by itself."""
+
+    def watch() -> None:
+        while not server.should_exit:
+            rest = app.last_asked + seconds - time.monotonic()
+            if rest <= 0:
+                server.should_exit = True
+            else:
+                time.sleep(min(rest, 1))
+
+    threading.Thread(target=watch, name="idle", daemon=True).start()

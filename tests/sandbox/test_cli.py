@@ -107,3 +107,11 @@ def test_only_the_tokens_that_are_named_are_let_in() -> None:
 )
 def test_a_flag_that_cannot_be_is_answered_in_words(flags: tuple[str, ...], message: str) -> None:
     assert message in refused(*flags)
+
+
+def test_a_server_that_no_one_asks_ends_by_itself(tmp_path: Path) -> None:
+    server = serve("--idle-exit", "0.3", "--data", str(tmp_path / "data"))
+    assert server.stdout is not None
+    url = server.stdout.readline().split()[1]
+    assert requests.get(f"{url}/_sandbox", timeout=5).ok
+    assert server.wait(timeout=20) == 0
