@@ -110,8 +110,8 @@ def test_a_flag_that_cannot_be_is_answered_in_words(flags: tuple[str, ...], mess
 
 
 def test_a_server_that_no_one_asks_ends_by_itself(tmp_path: Path) -> None:
-    server = serve("--idle-exit", "0.3", "--data", str(tmp_path / "data"))
-    assert server.stdout is not None
-    url = server.stdout.readline().split()[1]
-    assert requests.get(f"{url}/_sandbox", timeout=5).ok
-    assert server.wait(timeout=20) == 0
+    with serve("--idle-exit", "0.3", "--data", str(tmp_path / "data")) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().split()[1]
+        assert requests.get(f"{url}/_sandbox", timeout=5).ok
+        assert server.wait(timeout=20) == 0
