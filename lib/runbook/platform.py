@@ -1,0 +1,74 @@
+"""A platform that the engine serves: its catalog, its notebooks and suites, its sample site. LMDR is the first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Protocol
+
+from runbook.errors import SettingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runbook.catalog import Catalog
+
+ENTRY_POINTS = "runbook.platforms"
+
+
+class WriteSample(Protocol):
+    """Writes a site of `<Collection>.jsonl` files into a folder; the same bytes for the same seed and scale."""
+
+    def __call__(self, folder: Path, *, seed: int, scale: float) -> object:
+        """Write into `folder`, which exists and is empty."""
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A look-up that services live on: a phase verifies that it finds on Airtable what Wix holds."""
+
+    phase: int
+    collection: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What the engine must know of a platform.
+
+    `root` is the project's folder: notebooks/, expectations/ and runs/ lie in it; a relative `source` begins there.
+    """
+
+    name: str
+    root: Path
+    catalog: Catalog
+    write_sample: WriteSample
+    lookups: tuple[Lookup, ...] = ()
+
+    @property
+    def notebooks(self) -> Path:
+        """The folder of the phase notebooks."""
+        return self.root / "notebooks"
+
+    @property
+    def expectations(self) -> Path:
+        """The folder of the suites."""
+        return self.root / "expectations"
+
+    def notebook(self, phase: int) -> Path:
+        """The notebook of a phase. Raises CatalogError where there is no such phase."""
+        return self.notebooks / f"{self.catalog.phase(phase).slug}.ipynb"
+
+
+def find_platform(name: str | None = None) -> Platform:
+    """The installed platform, or the named one where there are several. Raises SettingError."""
+    found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    if not found:
+        raise SettingError(f"no platform is installed: none is announced under the entry points {ENTRY_POINTS!r}")
+    if name is None and len(found) == 1:
+        (name,) = found
+    if name not in found:
+        raise SettingError(f"platform {name!r}: name one of {', '.join(sorted(found))}")
+    platform = found[name].load()
+    assert isinstance(platform, Platform)
+    return platform

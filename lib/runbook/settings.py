@@ -1,0 +1,170 @@
+"""What a run is told by its environment: addresses, credentials and limits. Everything else is a parameter.
+
+AIRTABLE_API_KEY        live: a personal access token with data.records:read, data.records:write,
+                        schema.bases:read and schema.bases:write
+AIRTABLE_BASE_ID        live: the base to fill (app…); or
+AIRTABLE_WORKSPACE_ID   live: the workspace (wsp…) to create the base in
+WIX_API_KEY             live: an API key with Manage Data Items, Manage Data Collections and Manage Secrets
+WIX_SITE_ID             live: the site's id, from its dashboard's address
+AIRTABLE_ENDPOINT_URL   another address than https://api.airtable.com
+WIX_ENDPOINT_URL        another address than https://www.wixapis.com
+RUNBOOK_PLAN            the Airtable plan, which no API tells: free, team (live), business (sandbox), enterprise
+RUNBOOK_HOME            where state lies, `.runbook` in the project by default
+RUNBOOK_RUNS            where runs are kept, `runs` in the project by default
+RUNBOOK_STATE_URL       sqlite:///… (a file per environment in RUNBOOK_HOME by default) or postgresql://…
+RUNBOOK_ALERT_URL       where `runbook monitor` posts alerts
+RUNBOOK_SANDBOX_RATE    sandbox: requests a second it allows per base, 500 by default (Airtable's own limit is 5)
+RUNBOOK_SANDBOX_SCALE   sandbox: size of the sample site, 1 by default
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runbook.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runbook.platform import Platform
+
+ENVIRONMENTS = ("sandbox", "live")
+AIRTABLE_URL = "https://api.airtable.com"
+WIX_URL = "https://www.wixapis.com"
+AIRTABLE_RATE = 5.0  # requests a second and base, on every plan
+
+PLANS: dict[str, tuple[int, int | None]] = {
+    # records a base, API calls a month (None: no bound): airtable.com/pricing
+    "free": (1_000, 1_000),
+    "team": (50_000, 100_000),
+    "business": (125_000, None),
+    "enterprise": (500_000, None),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One environment. `rate`: requests a second per base; `penalty`: seconds to wait after a 429.
+
+    `base_id` and `workspace_id`: one of them is set. Keys are not in its repr.
+    """
+
+    environment: str
+    home: Path
+    runs: Path
+    state_url: str = field(repr=False)
+    plan: str
+    airtable_url: str = AIRTABLE_URL
+    airtable_key: str = field(default="", repr=False)
+    base_id: str | None = None
+    workspace_id: str | None = None
+    wix_url: str = WIX_URL
+    wix_key: str = field(default="", repr=False)
+    site_id: str = ""
+    rate: float = AIRTABLE_RATE
+    penalty: float = 30.0
+    alert_url: str | None = field(default=None, repr=False)
+    sample_scale: float = 1.0
+
+    @property
+    def folder(self) -> Path:
+        """Where this environment's own files lie."""
+        return self.home / self.environment
+
+    @property
+    def records_limit(self) -> int:
+        """Records that a base of the plan holds."""
+        return PLANS[self.plan][0]
+
+    @property
+    def calls_limit(self) -> int | None:
+        """API calls that the plan allows a month; None: no bound."""
+        return PLANS[self.plan][1]
+
+
+def read_settings(environment: str, platform: Platform, env: Mapping[str, str] | None = None) -> Settings:
+    """The settings of an environment. For `live`, raises SettingError naming every variable that is missing or wrong.
+
+    For `sandbox`, addresses and credentials are empty until a local server is found or started (`runbook.local`).
+    """
+    env = os.environ if env is None else env
+    if environment not in ENVIRONMENTS:
+        raise SettingError(f"environment is {environment!r}; valid are {' and '.join(map(repr, ENVIRONMENTS))}")
+    home = Path(env.get("RUNBOOK_HOME") or platform.root / ".runbook").absolute()
+    plan = env.get("RUNBOOK_PLAN") or ("team" if environment == "live" else "business")
+    problems = []
+    if plan not in PLANS:
+        problems.append(f"RUNBOOK_PLAN is {plan!r}; valid are {', '.join(PLANS)}")
+    common = {
+        "environment": environment,
+        "home": home,
+        "runs": Path(env.get("RUNBOOK_RUNS") or platform.root / "runs").absolute(),
+        "state_url": env.get("RUNBOOK_STATE_URL") or f"sqlite:///{home / environment / 'state.db'}",
+        "plan": plan,
+        "alert_url": env.get("RUNBOOK_ALERT_URL") or None,
+    }
+    if environment == "sandbox":
+        rate = _number(env, "RUNBOOK_SANDBOX_RATE", 500, 1, problems)
+        scale = _number(env, "RUNBOOK_SANDBOX_SCALE", 1, 0.001, problems)
+        _raise(problems)
+        return Settings(**common, rate=rate, sample_scale=scale)  # type: ignore[arg-type]
+    asked = {name: (env.get(name) or "").strip() for name in _LIVE}
+    problems += [f"{name} is not set: {what}" for name, (what, _) in _LIVE.items() if not asked[name] and _needed(name)]
+    problems += [
+        f"{name} does not look right: {what}"
+        for name, (what, pattern) in _LIVE.items()
+        if asked[name] and not re.fullmatch(pattern, asked[name])
+    ]
+    if not asked["AIRTABLE_BASE_ID"] and not asked["AIRTABLE_WORKSPACE_ID"]:
+        problems.append(
+            "AIRTABLE_BASE_ID is not set: the base to fill (app…), or set AIRTABLE_WORKSPACE_ID (wsp…) to create one"
+        )
+    _raise(problems)
+    return Settings(
+        **common,  # type: ignore[arg-type]
+        airtable_url=env.get("AIRTABLE_ENDPOINT_URL") or AIRTABLE_URL,
+        airtable_key=asked["AIRTABLE_API_KEY"],
+        base_id=asked["AIRTABLE_BASE_ID"] or None,
+        workspace_id=asked["AIRTABLE_WORKSPACE_ID"] or None,
+        wix_url=env.get("WIX_ENDPOINT_URL") or WIX_URL,
+        wix_key=asked["WIX_API_KEY"],
+        site_id=asked["WIX_SITE_ID"],
+    )
+
+
+_LIVE = {
+    "AIRTABLE_API_KEY": ("a personal access token, pat…", r"pat\w{14}\.[0-9a-f]{64}|\S{20,}"),
+    "AIRTABLE_BASE_ID": ("17 characters that begin with app, from the base's address", r"app\w{14}"),
+    "AIRTABLE_WORKSPACE_ID": ("begins with wsp, from the workspace's address", r"wsp\w{14}"),
+    "WIX_API_KEY": ("an API key of the Wix account, IST.…", r"\S{8,}"),
+    "WIX_SITE_ID": (
+        "a GUID, the part after /dashboard/ in the address of the site's dashboard",
+        r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+    ),
+}
+
+
+def _needed(name: str) -> bool:
+    return name not in ("AIRTABLE_BASE_ID", "AIRTABLE_WORKSPACE_ID")
+
+
+def _number(env: Mapping[str, str], name: str, default: float, least: float, problems: list[str]) -> float:
+    text = env.get(name)
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not least <= value < float("inf"):
+        problems.append(f"{name} is {text!r}; it must be a number from {least:g}")
+    return value
+
+
+def _raise(problems: list[str]) -> None:
+    if problems:
+        raise SettingError("the environment is not set up; nothing was done:\n  " + "\n  ".join(problems))
