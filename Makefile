@@ -2,17 +2,24 @@
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
 BIN := .venv/bin
-PACKAGES := lib tests bench
+PACKAGES := lib tests bench notebooks
 
 FLAGS :=
 
-.PHONY: help sandbox test lint types bench lock clean
+.PHONY: help migrate test lab sandbox lint types notebooks bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
 
-test: .venv/ready lint types  ## environment, lint, types, all tests
+migrate: .venv/ready  ## environment, sandbox, all six phases headless, evidence and report under runs/; FLAGS='--turn-flags ...'
+	$(BIN)/runbook run all $(FLAGS)
+
+test: .venv/ready .venv-lab/ready lint types  ## environment, lint, types, all tests, notebooks included
 	$(BIN)/pytest
+
+lab: .venv-lab/ready  ## environment, then JupyterLab on notebooks/
+	.venv-lab/bin/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks \
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(FLAGS)
 
 sandbox: .venv/ready  ## environment, then the sandbox on port 8787; FLAGS='--site DIR ...' adds flags
 	$(BIN)/sandbox serve $(FLAGS)
@@ -28,21 +35,27 @@ bench: .venv/ready  ## the benchmarks, as a table of ratios
 	$(BIN)/python bench/sandbox.py
 
 # uv is much faster than pip, but it will not go everywhere pip goes (other certificate stores, other platforms).
-.venv/ready: requirements.lock requirements-uv.lock pyproject.toml
+# JupyterLab has an environment of its own: with it installed, every headless kernel starts a second later.
+.venv/ready: LOCK := requirements.lock
+.venv-lab/ready: LOCK := requirements-lab.lock
+.venv/ready .venv-lab/ready: %/ready: requirements.lock requirements-lab.lock requirements-uv.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("needs Python 3.11 or later; say which with PYTHON=...")'
-	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-uv.lock \
-	  && $(BIN)/uv pip sync --quiet --system-certs --compile-bytecode --require-hashes --python $(BIN)/python requirements.lock \
-	  || $(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
-	($(BIN)/uv pip install --quiet --no-build-isolation --no-deps --python $(BIN)/python -e . 2>/dev/null \
-	  || $(BIN)/python -m pip install --quiet --no-build-isolation --no-deps -e .)
+	$(PYTHON) -m venv --clear $*
+	$*/bin/python -m pip install --quiet --require-hashes -r requirements-uv.lock \
+	  && $*/bin/uv pip sync --quiet --system-certs --compile-bytecode --require-hashes --python $*/bin/python $(LOCK) \
+	  || $*/bin/python -m pip install --quiet --require-hashes -r $(LOCK)
+	($*/bin/uv pip install --quiet --no-build-isolation --no-deps --python $*/bin/python -e . 2>/dev/null \
+	  || $*/bin/python -m pip install --quiet --no-build-isolation --no-deps -e .)
 	touch $@
 
 lock:  ## pin what pyproject.toml asks for (needs uv)
 	uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --group test pyproject.toml -o requirements.lock
+	uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --group lab --constraint requirements.lock pyproject.toml -o requirements-lab.lock
 	echo uv | uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate - -o requirements-uv.lock
 
-clean:  ## drop the environment and caches
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/clients/node/node_modules
+clean:  ## drop the environments, the caches, and the sandbox with its state (runs/ stays)
+	-$(BIN)/runbook stop 2>/dev/null
+	rm -rf .runbook/sandbox .venv .venv-lab .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/clients/node/node_modules
