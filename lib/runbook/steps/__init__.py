@@ -1,0 +1,1 @@
+"""The verbs of a run: export, transform, load, validate."""

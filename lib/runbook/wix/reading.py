@@ -1,0 +1,313 @@
+"""One collection of a site, read whole while the site goes on living.
+
+Pages follow `_id`, so that rows which come or go meanwhile shift none. Then what changed since the start is read
+again until rows and count agree, and what was deleted is dropped. Rows wait in a private temporary file, indexed by
+id; the ids alone are in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from runbook.errors import WixError
+from runbook.snapshot import Mark, dump_line, updated_of
+from runbook.wix.client import MAX_PAGE, WixTooMuch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from runbook.json_types import Item, Json
+    from runbook.wix.client import WixClient
+
+MARGIN = timedelta(minutes=5)
+"""How much earlier than its start an export looks for changes: replicas lag, and servers' clocks differ."""
+
+ROUNDS = 5
+_FETCHED = 100  # ids asked for by name in one request
+_REFERRING = 100  # items whose references are asked for at once, to see whether there are any
+
+
+class Spool:
+    """Items by `_id`, on disk; the last one put under an id is the one that counts."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile("w+b", buffering=1 << 17)  # noqa: SIM115 - closed by close()
+        self._at: dict[str, int] = {}
+        self._end = 0
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def __contains__(self, item_id: str) -> bool:
+        return item_id in self._at
+
+    def put(self, item: Item) -> None:
+        """Keep an item in place of the one with its id."""
+        line = dump_line(item)
+        self._file.write(line)
+        self._at[item["_id"]] = self._end
+        self._end += len(line)
+
+    def keep(self, ids: set[str]) -> list[str]:
+        """Drop every item whose id is not among these; returns the ids dropped."""
+        gone = [item_id for item_id in self._at if item_id not in ids]
+        for item_id in gone:
+            del self._at[item_id]
+        return gone
+
+    def items(self) -> Iterator[Item]:
+        """The items in the order of their ids."""
+        self._file.flush()
+        at = 0
+        self._file.seek(0)
+        for _, start in sorted(self._at.items()):
+            if start != at:
+                self._file.seek(start)
+            line = self._file.readline()
+            at = start + len(line)
+            yield json.loads(line)
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._file.close()
+
+
+def export_collection(
+    client: WixClient,
+    schema: dict[str, Any],
+    write: Callable[[Item], None],
+    *,
+    page_size: int = MAX_PAGE,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[str]:
+    """Give every item of a collection to `write`, in the order of `_id`; returns notes.
+
+    `schema`: as the Collections API gives it. Raises WixError, also where fewer rows can be read than counted.
+    """
+    spool = Spool()
+    try:
+        reading = _Reading(
+            client, schema, spool, min(page_size, int(schema.get("maxPageSize") or MAX_PAGE)), on_progress
+        )
+        reading.run()
+        for item in spool.items():
+            write(item)
+        return reading.notes
+    finally:
+        spool.close()
+
+
+class _Reading:
+    def __init__(
+        self,
+        client: WixClient,
+        schema: dict[str, Any],
+        spool: Spool,
+        page_size: int,
+        on_progress: Callable[[int, int], None] | None,
+    ) -> None:
+        self.notes: list[str] = []
+        self._client, self._schema, self._spool = client, schema, spool
+        self._name: str = schema["id"]
+        self._limit = page_size
+        self._on_progress = on_progress
+        self._total = 0
+        self._drafts: dict[str, None] = {}
+        self._unordered = self._moving = False
+        self._unresolved = 0
+        fields = [field for field in schema.get("fields") or [] if isinstance(field, dict)]
+        self._references = [field["key"] for field in fields if field.get("type") == "MULTI_REFERENCE"]
+
+    def run(self) -> None:
+        before = site_mark(self._client, self._name)
+        started = self._client.server_time
+        self._total = before.count
+        asked = self._limit
+        self._read(None)
+        after = site_mark(self._client, self._name)
+        if not self._quiet(before, after, started):
+            after = self._catch_up(_since(before, started), after)
+        self._compare(after.count)
+        if not len(self._spool):
+            self.notes.append(empty_note(self._schema))
+        if self._limit < asked:
+            self.notes.append(f"pages of {asked} were too much for the site; it was read in pages of {self._limit}")
+        if self._unordered:
+            self.notes.append("the site does not give ids in order: read by offset, rows given twice taken once")
+        if self._unresolved:
+            self.notes.append(
+                f"{self._unresolved:,} multi-references lead to items that are not there; the API does not name them"
+            )
+
+    # ------------------------------------------------------------------ rows
+
+    def _read(self, since: dict[str, Json] | None) -> set[str]:
+        """Rows into the spool: all, or those updated since; returns their ids."""
+        seen: set[str] = set()
+        for page in self._pages({"_updatedDate": {"$gte": since}} if since else {}):
+            for item in self._with_references(page):
+                seen.add(item["_id"])
+                self._spool.put(item)
+                if item.get("_publishStatus") == "DRAFT":
+                    self._drafts[item["_id"]] = None
+            if self._on_progress is not None and since is None:
+                self._on_progress(len(self._spool), max(self._total, len(self._spool)))
+        return seen
+
+    def _pages(self, condition: dict[str, Json], fields: tuple[str, ...] = ()) -> Iterator[list[Item]]:
+        """Pages by `_id`; by offset from the moment that the site's order is seen not to be ours."""
+        last = ""
+        while not self._unordered:
+            after: dict[str, Json] = {"_id": {"$gt": last}} if last else {}
+            both = {"$and": [after, condition]} if after and condition else after or condition
+            items, more = self._page(both, None, fields)
+            ids = [_id_of(item, self._name) for item in items]
+            if any(one >= other for one, other in zip([last, *ids], ids, strict=False)):
+                self._unordered = True
+                break
+            if items:
+                yield items
+                last = ids[-1]
+            if not items or (not more and len(items) < self._limit):
+                return
+        offset = 0
+        seen: set[str] = set()
+        while True:
+            items, more = self._page(condition, offset, fields)
+            new = [item for item in items if _id_of(item, self._name) not in seen]
+            seen.update(item["_id"] for item in new)
+            if new:
+                yield new
+            offset += len(items)
+            if not items or (not more and len(items) < self._limit):
+                return
+
+    def _page(self, condition: dict[str, Json], offset: int | None, fields: tuple[str, ...]) -> tuple[list[Item], bool]:
+        while True:
+            try:
+                return self._client.query(self._name, filter=condition, limit=self._limit, offset=offset, fields=fields)
+            except WixTooMuch:
+                if self._limit == 1:
+                    raise
+                self._limit = max(1, self._limit // 2)
+
+    # ------------------------------------------------------------------ changes meanwhile
+
+    def _quiet(self, before: Mark, after: Mark, started: datetime | None) -> bool:
+        """Whether nothing can have changed since the start: same count, same newest update, and that one long past."""
+        stamp = _moment(before.newest_update)
+        old = before.count == 0 or (stamp is not None and started is not None and stamp < started - MARGIN)
+        return before == after and old and after.count == len(self._spool)
+
+    def _catch_up(self, since: dict[str, Json] | None, mark: Mark) -> Mark:
+        """Read what changed until nothing did between two looks, and rows and count agree; what is gone goes."""
+        gone: set[str] = set()
+        for _ in range(ROUNDS):
+            if since:
+                self._read(since)
+            former, mark = mark, site_mark(self._client, self._name)
+            changed = mark.newest_update != former.newest_update
+            if mark.count == len(self._spool) and not changed:
+                break
+            there = {item["_id"] for page in self._pages({}, ("_id",)) for item in page}
+            gone.update(self._spool.keep(there))
+            new = [item_id for item_id in there if item_id not in self._spool]
+            self._fetch(sorted(new))
+            if not changed and mark.count != len(self._spool) and mark.count == self._client.count(self._name):
+                break  # what is counted and what can be read differ, and not because it moves
+        else:
+            self._moving = True
+            self.notes.append("the collection kept changing while it was read; freeze it, then export it once more")
+        gone = {item_id for item_id in gone if item_id not in self._spool}
+        if gone:
+            listed = ", ".join(sorted(gone)[:5]) + (", …" if len(gone) > 5 else "")
+            self.notes.append(f"{len(gone):,} rows were deleted while it was read, and are left out: {listed}")
+        return mark
+
+    def _fetch(self, ids: list[str]) -> None:
+        for start in range(0, len(ids), _FETCHED):
+            for page in self._pages({"_id": {"$in": ids[start : start + _FETCHED]}}):
+                for item in self._with_references(page):
+                    self._spool.put(item)
+
+    def _compare(self, count: int) -> None:
+        rows = len(self._spool)
+        if rows == count:
+            return
+        if rows - len(self._drafts) == count:
+            self.notes.append(f"the site's count leaves its {len(self._drafts):,} drafts out; they were read")
+        elif rows > count or self._moving:
+            self.notes.append(f"the site counted {count:,} rows at the end; {rows:,} were read")
+        else:
+            raise WixError(
+                f"{self._name}: the site counts {count:,} rows, but only {rows:,} can be read; no snapshot was made. "
+                "See that the key in WIX_API_KEY may read every item of the collection"
+            )
+
+    # ------------------------------------------------------------------ references
+
+    def _with_references(self, items: list[Item]) -> Iterator[Item]:
+        """Items with the ids of their multi-references under each field's key, where they have any."""
+        held: dict[str, dict[str, list[str]]] = {}
+        gone: set[str] = set()
+        for key in self._references:
+            for start in range(0, len(items), _REFERRING):
+                ids = [item["_id"] for item in items[start : start + _REFERRING]]
+                if len(ids) > 1 and not self._client.refers(self._name, key, ids):
+                    continue
+                for item_id in ids:
+                    try:
+                        found = self._client.referenced(self._name, key, item_id)
+                    except WixError as error:
+                        if error.code != "WDE0073":
+                            raise
+                        gone.add(item_id)  # deleted since its page was read
+                        continue
+                    self._unresolved += found.count(None)
+                    named = [one for one in found if one is not None]
+                    if named:
+                        held.setdefault(item_id, {})[key] = named
+        for item in items:
+            if item["_id"] not in gone:
+                yield {**item, **held.get(item["_id"], {})}
+
+
+def site_mark(client: WixClient, collection: str) -> Mark:
+    """Rows and newest `_updatedDate` of a site's collection, drafts included; two requests. Raises WixError."""
+    newest, _ = client.query(collection, sort=("_updatedDate", "DESC"), limit=1, fields=("_updatedDate",))
+    return Mark(client.count(collection), updated_of(newest[0]) if newest else None)
+
+
+def empty_note(schema: dict[str, Any]) -> str:
+    """What to think of a collection without rows: a key without rights may be shown none instead of a refusal."""
+    reads = (schema.get("permissions") or {}).get("read")
+    doubt = "" if reads == "ANYONE" else f"; {reads or 'not everyone'} may read it: see in the CMS that it is"
+    return f"the collection is empty{doubt}"
+
+
+def _id_of(item: Item, collection: str) -> str:
+    item_id = item.get("_id")
+    if not isinstance(item_id, str) or not item_id:
+        raise WixError(f"{collection}: Wix gave an item without an _id; no snapshot was made", status=200)
+    return item_id
+
+
+def _since(before: Mark, started: datetime | None) -> dict[str, Json] | None:
+    """From when on changes are looked for, by the site's own stamps; None: all of it, for nothing is known."""
+    known = [moment for moment in (_moment(before.newest_update), started) if moment is not None]
+    moment = min(known, default=None)
+    if moment is None:
+        return None
+    stamp = (moment - MARGIN).astimezone(UTC).isoformat(timespec="milliseconds")
+    return {"$date": stamp.replace("+00:00", "Z")}
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
