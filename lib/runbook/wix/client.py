@@ -232,12 +232,14 @@ class WixClient:
         params: Mapping[str, str] | None = None,
         what: str,
         repeatable: bool = False,
+        quiet: bool = False,
         permission: str = '"Manage Data Items" and "Manage Data Collections"',
     ) -> dict[str, Any]:
         """The JSON of a 200. `what` completes "asked to …" in errors; it holds no value of an item.
 
         429 is waited out. `repeatable`: asking twice does what asking once does, so 5xx, a broken connection and half
-        an answer are tried again too. Raises WixError; WixTooMuch where fewer rows may do.
+        an answer are tried again too. `quiet`: what is sent holds values, so Wix's words stay out of the error.
+        Raises WixError; WixTooMuch where fewer rows may do.
         """
         quota, trouble = iter(_QUOTA_WAITS), iter(_TROUBLE_WAITS)
         unresolved = iter((3.0,))
@@ -271,9 +273,7 @@ class WixClient:
                 waits = trouble
             wait = next(waits, None) if waits is not None else None
             if wait is None:
-                raise self._refused(
-                    what, answer.status_code, code, said if method == "GET" or repeatable else "", permission
-                )
+                raise self._refused(what, answer.status_code, code, "" if quiet or not repeatable else said, permission)
             self._sleep(max(wait, _retry_after(answer)))
 
     def _note(self, answer: requests.Response) -> None:

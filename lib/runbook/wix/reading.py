@@ -254,25 +254,34 @@ class _Reading:
         held: dict[str, dict[str, list[str]]] = {}
         gone: set[str] = set()
         for key in self._references:
-            for start in range(0, len(items), _REFERRING):
-                ids = [item["_id"] for item in items[start : start + _REFERRING]]
-                if len(ids) > 1 and not self._client.refers(self._name, key, ids):
-                    continue
-                for item_id in ids:
-                    try:
-                        found = self._client.referenced(self._name, key, item_id)
-                    except WixError as error:
-                        if error.code != "WDE0073":
-                            raise
-                        gone.add(item_id)  # deleted since its page was read
-                        continue
-                    self._unresolved += found.count(None)
-                    named = [one for one in found if one is not None]
-                    if named:
-                        held.setdefault(item_id, {})[key] = named
+            try:
+                self._hold(key, items, held, gone)
+            except WixError as error:
+                if error.code != "WDE0020":
+                    raise
+                self._references = [other for other in self._references if other != key]
+                self.notes.append(f"{key} is a multi-reference that leads to no collection; it holds nothing to read")
         for item in items:
             if item["_id"] not in gone:
                 yield {**item, **held.get(item["_id"], {})}
+
+    def _hold(self, key: str, items: list[Item], held: dict[str, dict[str, list[str]]], gone: set[str]) -> None:
+        for start in range(0, len(items), _REFERRING):
+            ids = [item["_id"] for item in items[start : start + _REFERRING]]
+            if len(ids) > 1 and not self._client.refers(self._name, key, ids):
+                continue
+            for item_id in ids:
+                try:
+                    found = self._client.referenced(self._name, key, item_id)
+                except WixError as error:
+                    if error.code != "WDE0073":
+                        raise
+                    gone.add(item_id)  # deleted since its page was read
+                    continue
+                self._unresolved += found.count(None)
+                named = [one for one in found if one is not None]
+                if named:
+                    held.setdefault(item_id, {})[key] = named
 
 
 def site_mark(client: WixClient, collection: str) -> Mark:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runbook.errors import SourceError, WixError
 from runbook.snapshot import Mark
+from runbook.wix.names import similar_name
 from runbook.wix.reading import empty_note, export_collection, site_mark
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runbook.json_types import Item
     from runbook.wix.client import WixClient
 
-__all__ = ["Mark", "Offer", "Source", "WixSource", "differences", "similar_name"]
+__all__ = ["Mark", "Offer", "Source", "WixSource"]
 
 _TYPES = {
     "rich_text": "richtext",
@@ -152,15 +152,18 @@ class WixSource:
         return Offer(offer.count, offer.fields, offer.display_names, tuple(notes))
 
 
-def differences(collection: Collection, offer: Offer) -> tuple[str, ...]:
-    """Where a source's schema is unlike the catalog's: keys on one side only, types that JSON tells apart."""
+def differences(collection: Collection, offer: Offer, *, declares: bool = True) -> tuple[str, ...]:
+    """Where a source is unlike the catalog: keys on one side only, types that JSON tells apart.
+
+    `declares`: the offer is of a schema; without one, a key that no item has is nothing to speak of.
+    """
     found = []
     known = collection.by_key
     copied = [key for key in offer.fields if key not in known]
     if copied:
         found.append(f"fields that the catalog does not know: {_some(copied)}")
     lacking = [key for key in known if key not in offer.fields and not key.startswith("_")]
-    if lacking:
+    if lacking and declares:
         found.append(f"fields of the catalog that the source does not declare: {_some(lacking)}")
     unlike = [
         f"{key} is {kind}, the catalog says {known[key].wix_type}"
@@ -170,17 +173,6 @@ def differences(collection: Collection, offer: Offer) -> tuple[str, ...]:
     if unlike:
         found.append(f"types unlike the catalog's: {_some(unlike)}")
     return tuple(found)
-
-
-def similar_name(name: str, names: Iterable[str]) -> str | None:
-    """The name that differs by case and punctuation alone, or by a plural's s."""
-    wanted = plain_name(name).rstrip("s")
-    return next((other for other in names if other != name and plain_name(other).rstrip("s") == wanted), None)
-
-
-def plain_name(name: str) -> str:
-    """Letters and digits alone, in lower case: what stays when a name is written another way."""
-    return re.sub(r"[\W_]+", "", name).casefold()
 
 
 def _offer_of(schema: dict[str, Any], count: int | None) -> Offer:

@@ -1,0 +1,228 @@
+"""The CSV that the CMS dashboard exports: display names over the columns, strings quoted and nothing else.
+
+From real files of two sites: UTF-8 with a byte order mark, `\\n` ends, line breaks inside quotes kept raw, numbers,
+true, false and dates (to the second) without quotes. So quotes tell "00123" from 123, which csv readers do not tell;
+hence a reader of its own. A file that another program has saved since is typed by the catalog instead, and says so.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import math
+import re
+import zlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from runbook.errors import SourceError
+from runbook.wix.names import plain_name
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
+
+    from runbook.catalog import Collection
+    from runbook.json_types import Item, Json
+
+CSV_NOTE = 'from CSV: milliseconds of dates are cut off; null, "" and a missing key are one, read as missing'
+
+_SYSTEM = {"id": "_id", "createddate": "_createdDate", "updateddate": "_updatedDate", "owner": "_owner"}
+_CELL = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n]*))(,|\r?\n?\Z)')
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})"
+)
+_STRUCTURED = frozenset(
+    {"array", "tags", "object", "address", "gallery", "richcontent", "multireference", "any"},
+)
+_PAGE_LINK = re.compile(r".*\(Item\)\s*")
+
+
+class Cell(NamedTuple):
+    """A cell's text, and whether it stood in quotes."""
+
+    text: str
+    quoted: bool
+
+
+class CsvExport:
+    """One file, its header read. `keys`: the Wix key of each column. `notes`: what a reader should know.
+
+    Raises SourceError naming the file, the line and what would be right.
+    """
+
+    def __init__(self, path: Path, collection: Collection | None) -> None:
+        self.path = path
+        self._types: dict[str, str] = {} if collection is None else {f.wix: f.wix_type for f in collection.fields}
+        records = self._records()
+        line, header = next(records, (1, []))
+        if not any(cell.text for cell in header):
+            raise SourceError(f"{path}: is empty; the CMS writes a line of column names first")
+        _, first = next(records, (line, []))
+        records.close()
+        self.notes = [CSV_NOTE]
+        self.keys = self._keys([cell.text for cell in header], collection)
+        self.as_exported = all(cell.quoted for cell in header) and not any(
+            cell.quoted and cell.text
+            for key, cell in zip(self.keys, first, strict=False)
+            if key in ("_createdDate", "_updatedDate")
+        )
+        if not self.as_exported:
+            self.notes.append(
+                "its quotes are not Wix's, so another program has saved this CSV since: cells are typed by the "
+                "catalog, and leading zeros may have been lost before"
+            )
+
+    def items(self) -> Iterator[Item]:
+        """The rows as items, in the file's order; an empty cell is a missing key. Raises SourceError."""
+        records = self._records()
+        next(records)
+        keys = self.keys
+        value = self._exported_value if self.as_exported else self._declared_value
+        for line, cells in records:
+            if len(cells) != len(keys):
+                raise SourceError(
+                    f"{self.path}:{line}: has {len(cells)} cells where the header has {len(keys)}; "
+                    "export it anew, or mend that row"
+                )
+            yield {key: value(key, cell) for key, cell in zip(keys, cells, strict=True) if cell.text}
+
+    # ------------------------------------------------------------------ columns
+
+    def _keys(self, header: list[str], collection: Collection | None) -> list[str]:
+        by_name = {plain_name(f.name): f.wix for f in reversed(collection.fields)} if collection is not None else {}
+        by_key = {plain_name(f.wix): f.wix for f in reversed(collection.fields)} if collection is not None else {}
+        known = {**by_name, **by_key, **_SYSTEM}
+        if collection is not None:
+            known.update({f.wix: f.wix for f in collection.fields})
+        keys = []
+        unknown = []
+        for number, name in enumerate(header, 1):
+            stripped = name.strip()
+            key = known.get(stripped) or known.get(plain_name(stripped))
+            if key is None:
+                key = _snake(stripped) or f"column_{number}"
+                link = " (a link to its page)" if _PAGE_LINK.fullmatch(name) else ""
+                unknown.append(f"{stripped!r}{link} as {key}")
+            keys.append(key)
+        for number, key in enumerate(keys):
+            if key in keys[:number]:
+                former = header[keys.index(key)]
+                raise SourceError(
+                    f"{self.path}: two columns are the field {key}: {former!r} and {header[number]!r}; "
+                    "rename or hide one of them in the CMS and export again, or take the rows through the API"
+                )
+        if "_id" not in keys:
+            apart = next((sign for sign in (";", "\t") if len(header) == 1 and sign in header[0]), None)
+            hint = f"its cells are separated by {apart!r}, Wix writes commas; " if apart else ""
+            raise SourceError(
+                f"{self.path}: has no column ID; {hint}a CSV without the rows' ids cannot be migrated: "
+                "show the system column ID in the CMS and export again"
+            )
+        if unknown and collection is not None:
+            self.notes.append(f"columns that the catalog does not know, kept: {', '.join(unknown)}")
+        return keys
+
+    # ------------------------------------------------------------------ values
+
+    def _exported_value(self, key: str, cell: Cell) -> Json:
+        """A cell as Wix writes it: in quotes a string (or the JSON of an array or object), else what it looks like."""
+        if cell.quoted:
+            return _structured(cell.text) if self._types.get(key) in _STRUCTURED else cell.text
+        if cell.text in ("true", "false"):
+            return cell.text == "true"
+        return _number(cell.text, _moment(cell.text))
+
+    def _declared_value(self, key: str, cell: Cell) -> Json:
+        """A cell whose quotes say nothing: by the catalog's type; text where it is not of that type, or not known."""
+        kind = "datetime" if key in ("_createdDate", "_updatedDate") else self._types.get(key)
+        match kind:
+            case "number":
+                return _number(cell.text, cell.text)
+            case "boolean":
+                return {"true": True, "false": False}.get(cell.text.lower(), cell.text)
+            case "datetime":
+                return _moment(cell.text)
+            case _ if kind in _STRUCTURED:
+                return _structured(cell.text)
+        return cell.text
+
+    # ------------------------------------------------------------------ records
+
+    def _records(self) -> Generator[tuple[int, list[Cell]], None, None]:
+        """(line it begins on, cells) of each record; empty lines are passed over."""
+        try:
+            with _open(self.path) as file:
+                held: list[str] = []
+                begun, quotes = 1, 0
+                for number, line in enumerate(file, 1):
+                    if not held:
+                        if line in ("\n", "\r\n"):
+                            continue
+                        begun = number
+                    held.append(line)
+                    quotes += line.count('"')
+                    if quotes % 2 == 0:  # a quote inside quotes is written twice, so a whole record has an even number
+                        yield begun, self._cells("".join(held), begun)
+                        held.clear()
+                        quotes = 0
+                if held:
+                    raise SourceError(f"{self.path}:{begun}: a quote that is opened in this row is never closed")
+        except UnicodeDecodeError as error:
+            raise SourceError(
+                f"{self.path}: is not UTF-8 (byte {error.object[error.start]:#04x}); Wix writes UTF-8: export it anew"
+            ) from None
+        except (OSError, EOFError, zlib.error) as error:
+            raise SourceError(f"{self.path}: cannot be read to its end: {error}") from None
+
+    def _cells(self, record: str, line: int) -> list[Cell]:
+        cells: list[Cell] = []
+        at = 0
+        while True:
+            found = _CELL.match(record, at)
+            if found is None:
+                wrong = (
+                    "a quote in its middle; quotes stand around a whole cell, and one inside is written twice"
+                    if '"' in record
+                    else "a carriage return in its middle; Wix ends lines with a line feed"
+                )
+                raise SourceError(f"{self.path}:{line}: cell {len(cells) + 1} has {wrong}")
+            quoted, bare, end = found.groups()
+            cells.append(Cell(bare, False) if quoted is None else Cell(quoted.replace('""', '"'), True))
+            at = found.end()
+            if end != ",":
+                return cells
+
+
+def _open(path: Path) -> io.TextIOWrapper:
+    raw = gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # noqa: SIM115 - the wrapper's
+    return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="\n")
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"[\W_]+", "_", name).strip("_").lower()
+
+
+def _number(text: str, otherwise: Json) -> Json:
+    if not _NUMBER.fullmatch(text) or len(text) > 300:
+        return otherwise
+    value = json.loads(text)
+    return value if math.isfinite(value) else otherwise
+
+
+def _moment(text: str) -> Json:
+    return {"$date": text} if _MOMENT.fullmatch(text) else text
+
+
+def _structured(text: str) -> Json:
+    if text[:1] not in "[{":
+        return text
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _refuse(constant: str) -> Json:
+    raise ValueError(constant)

@@ -1,0 +1,63 @@
+"""The Secrets Manager of the site: names are read, values only written.
+
+`put_secret` writes to Wix, as its name says. The key needs the permission Manage Secrets.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+from runbook.errors import SettingError, WixError
+from runbook.wix.client import SECRETS
+
+if TYPE_CHECKING:
+    from runbook.wix.client import WixClient
+
+_NAME = re.compile(r"[A-Za-z0-9_+=\-@#$]{1,50}")
+_PERMISSION = '"Manage Secrets"'
+
+
+def secret_names(client: WixClient) -> tuple[str, ...]:
+    """The names of the site's secrets, sorted; never a value. Raises WixError."""
+    return tuple(sorted(_ids(client)))
+
+
+def put_secret(client: WixClient, name: str, value: str, description: str = "") -> Literal["created", "updated"]:
+    """Create the secret, or give the one of this name the value. No error holds the value.
+
+    Raises SettingError for a name or value that cannot be, WixError.
+    """
+    if not _NAME.fullmatch(name):
+        raise SettingError(f"secret {name!r}: a name is 1 to 50 letters, digits and _+=-@#$")
+    if not value:
+        raise SettingError(f"secret {name}: its value is empty")
+    secret = {"name": name, "value": value, **({"description": description} if description else {})}
+    known = _ids(client)
+    if name not in known:
+        what = f"create the secret {name}"
+        try:
+            client.ask("POST", f"{SECRETS}/secrets", {"secret": secret}, what=what, permission=_PERMISSION)
+        except WixError as error:
+            if error.status in (400, 401, 403, 429):
+                raise
+            known = _ids(client)  # it may have been made without an answer
+            if name not in known:
+                raise
+        else:
+            return "created"
+    # Setting a value twice sets it once, so this is tried again.
+    what = f"update the secret {name}"
+    path = f"{SECRETS}/secrets/{known[name]}"
+    client.ask("PATCH", path, {"secret": secret}, what=what, repeatable=True, quiet=True, permission=_PERMISSION)
+    return "updated"
+
+
+def _ids(client: WixClient) -> dict[str, str]:
+    answer = client.ask(
+        "GET", f"{SECRETS}/secrets", what="list the names of secrets", repeatable=True, permission=_PERMISSION
+    )
+    found = answer.get("secrets")
+    if not isinstance(found, list):
+        raise WixError("Wix answered without a list of secrets when asked for their names", status=200)
+    return {str(entry["name"]): str(entry["id"]) for entry in found}

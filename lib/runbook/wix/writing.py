@@ -1,0 +1,119 @@
+"""Writes of items to Wix, for reverse sync alone: what the name of each function says.
+
+Everything is by the item's own `_id`, so doing it again changes nothing more, and a request without an answer is sent
+again. `_createdDate`, `_updatedDate` and `_owner` are the site's: what is sent of them is not kept.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from runbook.errors import WixError
+from runbook.wix.client import DATA, WixTooMuch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from runbook.json_types import Item, Json
+    from runbook.wix.client import WixClient
+
+BULK = 1000
+BULK_BYTES = 3_000_000  # Wix refuses a request of about 4 MB
+
+_PERMISSION = '"Manage Data Items"'
+
+
+@dataclass
+class Written:
+    """What became of items: ids done, and by id the code of Wix's refusal."""
+
+    done: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+def reverse_sync_save(client: WixClient, collection: str, items: Iterable[Item]) -> Written:
+    """Insert items, or replace those there are, by `_id`: each becomes exactly what is given.
+
+    Multi-references among its keys are dropped by Wix without a word: `reverse_sync_references` sets them.
+    Raises WixError where a request as a whole is refused.
+    """
+    written = Written()
+    for batch in _batches(items):
+        entries: list[Json] = [{"id": item["_id"], "data": item} for item in batch]
+        _bulk(client, collection, "save", "dataItems", entries, written, done_as=())
+    return written
+
+
+def reverse_sync_remove(client: WixClient, collection: str, ids: Iterable[str]) -> Written:
+    """Remove items by `_id`; one that is not there counts as done. Raises WixError."""
+    written = Written()
+    wanted: list[Json] = list(ids)
+    for start in range(0, len(wanted), BULK):
+        entries = wanted[start : start + BULK]
+        _bulk(client, collection, "remove", "dataItemIds", entries, written, done_as=("WDE0073",))
+    return written
+
+
+def reverse_sync_references(client: WixClient, collection: str, field_key: str, item_id: str, ids: list[str]) -> None:
+    """Make an item refer to these and no others in a multi-reference field. Raises WixError."""
+    body = {
+        "dataCollectionId": collection,
+        "referringItemFieldName": field_key,
+        "referringItemId": item_id,
+        "newReferencedItemIds": ids,
+    }
+    what = f"set the references {field_key} of {item_id} in {collection}"
+    path = f"{DATA}/items/replace-references"
+    client.ask("POST", path, body, what=what, repeatable=True, permission=_PERMISSION)
+
+
+def _bulk(
+    client: WixClient,
+    collection: str,
+    verb: str,
+    name: str,
+    entries: list[Json],
+    written: Written,
+    *,
+    done_as: tuple[str, ...],
+) -> None:
+    body = {"dataCollectionId": collection, name: entries, "returnEntity": False}
+    what = f"{verb} {len(entries):,} items of {collection} (reverse sync)"
+    path = f"{DATA}/bulk/items/{verb}"
+    try:
+        answer = client.ask("POST", path, body, what=what, repeatable=True, quiet=True, permission=_PERMISSION)
+    except WixTooMuch:
+        if len(entries) == 1:
+            raise
+        half = len(entries) // 2
+        for part in (entries[:half], entries[half:]):
+            _bulk(client, collection, verb, name, part, written, done_as=done_as)
+        return
+    results = answer.get("results")
+    if not isinstance(results, list) or len(results) != len(entries):
+        raise WixError(f"Wix answered without a result an item when asked to {what}; do it again", status=200)
+    for number, result in enumerate(results):
+        about = result["itemMetadata"]
+        entry = entries[about.get("originalIndex", number)]
+        item_id = entry if isinstance(entry, str) else entry["id"]
+        code = None if about.get("success") else str((about.get("error") or {}).get("code") or "unknown")
+        if code is None or code in done_as:
+            written.done.append(item_id)
+        else:
+            written.refused[item_id] = code
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    batch: list[Item] = []
+    size = 0
+    for item in items:
+        bytes_ = len(json.dumps(item))
+        if batch and (len(batch) == BULK or size + bytes_ > BULK_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += bytes_
+    if batch:
+        yield batch
