@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import pytest
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+PROJECT = (ROOT / "README.md").read_text()
+README = (ROOT / "lib/sandbox/README.md").read_text()
 
 
 def example(language: str) -> str:
@@ -70,15 +71,59 @@ def test_the_seed_example_plants_what_it_says() -> None:
     assert fields["Owner"]["name"] == "Ann"
 
 
-def test_every_path_in_the_readme_exists() -> None:
+def test_every_path_in_the_sandbox_readme_exists() -> None:
     named = re.findall(r"`(lib/[\w/.]+|airtable/[\w/]+\.py|settings\.py|tests/[\w/]+)", README)
     assert len(named) > 8
     places = [ROOT, ROOT / "lib/sandbox"]
     assert [path for path in named if not any((place / path).exists() for place in places)] == []
 
 
+def test_every_path_in_the_project_readme_exists() -> None:
+    block = re.search(r"## Where things are\n\n(.*?)\n\n", PROJECT, re.DOTALL)
+    assert block is not None
+    inner = [path for line in block[1].splitlines() for path in line[:25].split() if line.startswith("      ")]
+    outer = [line.split()[0] for line in block[1].splitlines() if not line.startswith("      ")]
+    assert len(inner) > 8
+    assert len(outer) > 6
+    assert [path for path in inner if not (ROOT / "lib/runbook" / path).exists()] == []
+    assert [path for path in outer if not (ROOT / path).exists()] == []
+
+
 def test_every_make_target_in_the_readme_exists() -> None:
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"^    make (\w+)", README, re.MULTILINE))
+    named = set(re.findall(r"^    make (\w+)", PROJECT, re.MULTILINE))
     assert named - targets == set()
-    assert {"sandbox", "test", "bench"} <= named
+    assert targets - named - {"help", "types"} == set()
+
+
+def test_every_command_and_every_flag_of_run_is_in_the_readme() -> None:
+    from runbook.cli import main
+
+    assert [name for name in main.commands if f"`runbook {name}" not in PROJECT] == []
+    named = set(re.findall(r"runbook ([a-z][\w-]*)", PROJECT))
+    assert named - set(main.commands) == set()
+    flags = {option for parameter in main.commands["run"].params for option in parameter.opts if option[:2] == "--"}
+    assert flags - set(re.findall(r"--[\w-]+", PROJECT)) == {"--timeout"}
+    every = {o for command in main.commands.values() for p in command.params for o in p.opts if o.startswith("--")}
+    assert set(re.findall(r"(--[\w-]+)", PROJECT)) - every - {"--help"} == set()
+
+
+def test_every_parameter_of_a_notebook_is_in_the_readme() -> None:
+    named = set(re.findall(r"^\| `(\w+)` \| `--", PROJECT, re.MULTILINE))
+    notebooks = sorted((ROOT / "notebooks").glob("0*.ipynb"))
+    assert len(notebooks) == 6
+    for path in notebooks:
+        (cell,) = [c for c in json.loads(path.read_text())["cells"] if "parameters" in c["metadata"].get("tags", ())]
+        parameters = set(re.findall(r"^(\w+) =", "".join(cell["source"]), re.MULTILINE))
+        assert parameters - named == set()
+
+
+def test_every_environment_variable_is_in_the_readme_and_read() -> None:
+    from runbook import settings
+
+    assert settings.__doc__ is not None
+    told = set(re.findall(r"^    ([A-Z_]+)  ", settings.__doc__, re.MULTILINE))
+    assert len(told) > 10
+    assert [name for name in told if f"`{name}`" not in PROJECT] == []
+    source = Path(settings.__file__).read_text().split('"""', 2)[2]
+    assert [name for name in told if f'"{name}"' not in source] == []

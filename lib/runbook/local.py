@@ -62,6 +62,11 @@ def local_servers(settings: Settings, platform: Platform) -> Settings:
     )
 
 
+def servers_run(settings: Settings) -> bool:
+    """Whether the servers answer."""
+    return _running(settings.folder) is not None
+
+
 def stop_local_servers(settings: Settings) -> bool:
     """End the servers; their state stays on disk. False where none ran."""
     path = settings.folder / "server.json"

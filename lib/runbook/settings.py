@@ -86,15 +86,22 @@ class Settings:
         return PLANS[self.plan][1]
 
 
+def read_home(environment: str, platform: Platform, env: Mapping[str, str] | None = None) -> tuple[Path, str]:
+    """Where files lie and the state's address: what is needed when neither side is asked. Raises SettingError."""
+    env = os.environ if env is None else env
+    if environment not in ENVIRONMENTS:
+        raise SettingError(f"environment is {environment!r}; valid are {' and '.join(map(repr, ENVIRONMENTS))}")
+    home = Path(env.get("RUNBOOK_HOME") or platform.root / ".runbook").absolute()
+    return home, env.get("RUNBOOK_STATE_URL") or f"sqlite:///{home / environment / 'state.db'}"
+
+
 def read_settings(environment: str, platform: Platform, env: Mapping[str, str] | None = None) -> Settings:
     """The settings of an environment. For `live`, raises SettingError naming every variable that is missing or wrong.
 
     For `sandbox`, addresses and credentials are empty until a local server is found or started (`runbook.local`).
     """
     env = os.environ if env is None else env
-    if environment not in ENVIRONMENTS:
-        raise SettingError(f"environment is {environment!r}; valid are {' and '.join(map(repr, ENVIRONMENTS))}")
-    home = Path(env.get("RUNBOOK_HOME") or platform.root / ".runbook").absolute()
+    home, state_url = read_home(environment, platform, env)
     plan = env.get("RUNBOOK_PLAN") or ("team" if environment == "live" else "business")
     problems = []
     if plan not in PLANS:
@@ -103,7 +110,7 @@ def read_settings(environment: str, platform: Platform, env: Mapping[str, str] |
         "environment": environment,
         "home": home,
         "runs": Path(env.get("RUNBOOK_RUNS") or platform.root / "runs").absolute(),
-        "state_url": env.get("RUNBOOK_STATE_URL") or f"sqlite:///{home / environment / 'state.db'}",
+        "state_url": state_url,
         "plan": plan,
         "alert_url": env.get("RUNBOOK_ALERT_URL") or None,
     }

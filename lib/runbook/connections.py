@@ -1,0 +1,64 @@
+"""Both sides and the state of one environment, opened together. Everything that talks to a service begins here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runbook.airtable.client import Airtable
+from runbook.airtable.pacing import Pacer
+from runbook.airtable.requests_log import RequestLog
+from runbook.local import local_servers
+from runbook.settings import read_settings
+from runbook.state import State
+from runbook.wix.client import WixClient
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runbook.catalog import Catalog
+    from runbook.platform import Platform
+    from runbook.settings import Settings
+
+
+@dataclass(frozen=True)
+class Connections:
+    """What a run, a check or a rollback works with."""
+
+    platform: Platform
+    settings: Settings
+    state: State
+    airtable: Airtable
+    wix: WixClient
+    log: RequestLog
+
+    @property
+    def catalog(self) -> Catalog:
+        """The platform's catalog."""
+        return self.platform.catalog
+
+    def base(self, source_label: str) -> str | None:
+        """The base that a source's rows go to: the one that is set, else the one a former run made; None: none yet."""
+        known = self.state.facts.get(base_key(source_label))
+        return self.settings.base_id or (known["id"] if known else None)
+
+
+def base_key(source_label: str) -> str:
+    """The name of the state's fact that holds the base of a source."""
+    return f"base:{source_label}"
+
+
+def connect(platform: Platform, environment: str, env: Mapping[str, str] | None = None) -> Connections:
+    """Open an environment. For `sandbox`, finds or starts the local servers. Raises SettingError."""
+    settings = read_settings(environment, platform, env)
+    if environment == "sandbox":
+        settings = local_servers(settings, platform)
+    state = State(settings.state_url)
+    log = RequestLog()
+
+    def pacer(base: str) -> Pacer:
+        return Pacer(state, base, settings.rate, penalty=settings.penalty)
+
+    airtable = Airtable(settings.airtable_key, url=settings.airtable_url, pacer=pacer, log=log)
+    wix = WixClient(settings.wix_url, settings.wix_key, settings.site_id)
+    return Connections(platform, settings, state, airtable, wix, log)

@@ -1,0 +1,92 @@
+"""The gate of a phase: a fact about its evidence, not a cell that printed OK."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runbook.display import Shown, Table
+from runbook.errors import CheckFailed
+
+if TYPE_CHECKING:
+    from runbook.run.phase import PhaseRun
+
+
+@dataclass(frozen=True)
+class Gate(Shown):
+    """The verdict on a phase. `reasons`: why it is red. `warnings`: what a reviewer should know though it is green."""
+
+    phase: str
+    passed: bool
+    dry_run: bool
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+    by_hand: tuple[str, ...]
+    collections: int
+    rows: int
+
+    @property
+    def verdict(self) -> str:
+        """passed, failed, or dry run."""
+        return "dry run" if self.dry_run else "passed" if self.passed else "failed"
+
+    def table(self) -> Table:
+        """One line for each thing to know."""
+        rows: list[tuple[Any, ...]] = [("failed", reason) for reason in self.reasons]
+        rows += [("by hand", words) for words in self.by_hand]
+        rows += [("warning", words) for words in self.warnings]
+        if self.passed:
+            rows.insert(0, ("passed", f"{self.collections} collections, {self.rows:,} rows: nothing lost, nothing unexplained"))
+        elif self.dry_run and not self.reasons:
+            rows.insert(0, ("dry run", "nothing was written, so nothing is proved"))
+        return Table(f"Gate of {self.phase}: {self.verdict}", ("verdict", "what"), rows)
+
+    def facts(self) -> dict[str, Any]:
+        """For the evidence."""
+        return {
+            "passed": self.passed,
+            "dry_run": self.dry_run,
+            "reasons": list(self.reasons),
+            "warnings": list(self.warnings),
+            "by_hand": list(self.by_hand),
+        }
+
+    def require(self) -> Gate:
+        """Itself. Raises CheckFailed where it is red."""
+        if self.reasons:
+            raise CheckFailed(f"the gate of {self.phase} is red:\n  " + "\n  ".join(self.reasons))
+        return self
+
+
+def judge(run: PhaseRun) -> Gate:
+    """The gate of a phase, from what its steps came to. What was not done is a reason, never a pass."""
+    results, reasons = run.results, []
+    for name, why in results.stopped.items():
+        reasons.append(f"{name} stopped: {why}")
+    for c in run.collections:
+        if c.wix in results.absent or c.wix in results.stopped:
+            continue
+        if c.wix not in results.transformed:
+            reasons.append(f"{c.wix} was not exported and transformed: run the cells above")
+        elif run.dry_run:
+            continue
+        elif c.wix not in results.loaded:
+            reasons.append(f"{c.wix} was not loaded: run the cells above")
+        elif c.wix not in results.validated:
+            reasons.append(f"{c.wix} was not validated: run the cells above")
+        else:
+            reasons += [f"{c.wix}: {reason}" for reason in results.validated[c.wix].reasons]
+    if not run.dry_run:
+        reasons += [f"{words}: not so" for words, ok in results.checks.items() if not ok]
+        reasons += [f"{words}: not checked; run the cells above" for words in run.must_check if words not in results.checks]
+    done = results.validated.values()
+    return Gate(
+        phase=f"phase {run.phase.number}, {run.phase.title}",
+        passed=not reasons and not run.dry_run,
+        dry_run=run.dry_run,
+        reasons=tuple(reasons),
+        warnings=tuple(dict.fromkeys(results.warnings)),
+        by_hand=results.by_hand,
+        collections=len(done),
+        rows=sum(v.loaded for v in done),
+    )

@@ -1,0 +1,145 @@
+"""Opening a run: its parameters are checked, its folder found or made, both sides connected. Nothing is written to them."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runbook.connections import connect
+from runbook.errors import SettingError
+from runbook.evidence.folder import RunFolder, new_run_id
+from runbook.run.phase import PhaseRun
+from runbook.wix.folder import FolderSource
+from runbook.wix.source import WixSource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runbook.catalog import Collection, Phase
+    from runbook.connections import Connections
+    from runbook.platform import Platform
+    from runbook.wix.source import Source
+
+
+def open_run(
+    platform: Platform,
+    phase: int,
+    *,
+    environment: str = "sandbox",
+    run_id: str | None = None,
+    collections: list[str] | None = None,
+    source: str = "wix",
+    dry_run: bool = False,
+    turn_flags: bool = False,
+    env: Mapping[str, str] | None = None,
+) -> PhaseRun:
+    """Open a phase. `collections` None: all of the phase. `source`: "wix" or a folder, relative to the project's.
+
+    `run_id` None goes on with the newest run of this environment and source in which the phase has not passed yet, else
+    begins a new one. Raises SettingError, naming the parameter and what would be right, before anything is written.
+    """
+    check_types(
+        {"environment": (environment, str), "source": (source, str), "dry_run": (dry_run, bool)},
+        {"run_id": (run_id, str), "collections": (collections, list)},
+    )
+    check_types({"turn_flags": (turn_flags, bool)}, {})
+    if type(phase) is not int:
+        raise SettingError(f"phase is {phase!r}; it must be one of 1 to {len(platform.catalog.phases)}")
+    if dry_run and turn_flags:
+        raise SettingError("dry_run and turn_flags are both set: a dry run proves nothing that a flag could turn on")
+    plan = platform.catalog.phase(phase)
+    chosen = _chosen(platform, plan, collections)
+    folder_of_source = None if source == "wix" else source_folder(platform, source)
+    connections = connect(platform, environment, env)
+    opened: Source = (
+        WixSource(connections.wix)
+        if folder_of_source is None
+        else FolderSource(folder_of_source, platform.catalog)
+    )
+    folder = find_folder(connections, plan.slug, run_id, opened.label, dry_run=dry_run)
+    parameters = {
+        "environment": environment,
+        "collections": collections,
+        "source": opened.label,
+        "dry_run": dry_run,
+        "turn_flags": turn_flags,
+    }
+    return PhaseRun(connections, plan, chosen, opened, folder, parameters)
+
+
+def check_types(needed: Mapping[str, tuple[Any, type]], optional: Mapping[str, tuple[Any, type]]) -> None:
+    """Parameters are what they should be: papermill's -p passes `false` as text, which is true. Raises SettingError."""
+    for name, (value, wanted) in {**needed, **optional}.items():
+        if value is None and name in optional:
+            continue
+        if type(value) is not wanted:
+            hint = ""
+            if isinstance(value, str):
+                example = {"bool": "false", "list": "[Carriers]", "int": "3"}.get(wanted.__name__, "…")
+                hint = f"; papermill's -p passes text, -y '{name}: {example}' does not, and neither does `runbook run`"
+            raise SettingError(f"{name} is {value!r}, a {type(value).__name__}; it must be a {wanted.__name__}{hint}")
+
+
+def source_folder(platform: Platform, source: str) -> Path:
+    """The folder that `source` names. Raises SettingError."""
+    folder = (platform.root / Path(source).expanduser()).resolve()
+    if not folder.is_dir():
+        raise SettingError(f'source is {source!r}: there is no folder {folder}; "wix" or a folder of export files is right')
+    return folder
+
+
+def _chosen(platform: Platform, phase: Phase, names: list[str] | None) -> list[Collection]:
+    own = [c.wix for c in phase.collections]
+    if names is None:
+        return platform.catalog.load_order(own)
+    if not names:
+        raise SettingError("collections is an empty list; None means all of the phase")
+    for name in names:
+        if not isinstance(name, str):
+            raise SettingError(f"collections holds {name!r}; it must hold Wix names such as {own[0] if own else '…'!r}")
+        if name not in own:
+            known = platform.catalog.collections.get(name)
+            near = difflib.get_close_matches(name, own, n=1)
+            words = f"it is of phase {known.phase}" if known else f"did you mean {near[0]!r}?" if near else ""
+            raise SettingError(
+                f"collections: {name!r} is none of phase {phase.number}{'; ' + words if words else ''}; "
+                f"the phase has {', '.join(own) or 'no collections'}"
+            )
+    return platform.catalog.load_order(dict.fromkeys(names))
+
+
+def find_folder(
+    connections: Connections, slug: str, run_id: str | None, source: str, *, dry_run: bool = False
+) -> RunFolder:
+    """The folder of a run: the named one, or the newest open one of this environment and source, or a new one."""
+    runs = connections.settings.runs
+    stamp = {"environment": connections.settings.environment, "source": source, "dry_run": dry_run}
+    if run_id is not None:
+        folder = RunFolder(runs / run_id)
+        known = folder.read_evidence("run", "run")
+        if known is not None and {key: known.get(key) for key in stamp} != stamp:
+            raise SettingError(
+                f"run {run_id} was opened with {_words(known)}; this notebook asks for {_words(stamp)}. "
+                "Give another run_id, or None"
+            )
+    else:
+        found = _open_run(runs, slug, stamp)
+        folder = found or RunFolder(runs / (new_run_id() + ("-dry" if dry_run else "")))
+    folder.write_evidence("run", "run", stamp)
+    return folder
+
+
+def _open_run(runs: Path, slug: str, stamp: dict[str, Any]) -> RunFolder | None:
+    for path in sorted(runs.glob("*/evidence/run/run.json"), reverse=True):
+        folder = RunFolder(path.parents[2])
+        known = folder.read_evidence("run", "run") or {}
+        if {key: known.get(key) for key in stamp} == stamp:
+            gate = folder.read_evidence(slug, "gate")
+            return None if gate is not None and gate["passed"] else folder
+    return None
+
+
+def _words(stamp: Mapping[str, Any]) -> str:
+    dry = ", dry_run" if stamp.get("dry_run") else ""
+    return f"environment={stamp.get('environment')!r}, source={stamp.get('source')!r}{dry}"

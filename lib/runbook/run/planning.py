@@ -1,0 +1,124 @@
+"""The plan of a phase: what is at the source, what will be made and written, in how many requests, minutes and calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from runbook.display import Page, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runbook.airtable.schema import SchemaPlan
+    from runbook.catalog import Collection
+    from runbook.settings import Settings
+    from runbook.wix.source import Offer
+
+RECORDS_PER_WRITE = 10
+RECORDS_PER_PAGE = 100
+WARN_SHARE, FULL_SHARE = 0.80, 1.0  # of the plan's record limit
+
+
+@dataclass(frozen=True)
+class Line:
+    """One collection in a plan. `rows` None: the source does not tell before it is read. `requests` at the most."""
+
+    collection: str
+    table: str
+    rows: int | None
+    loaded: int
+    requests: int
+    note: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Shows itself as the lines, the totals, and the plan of the schema under them."""
+
+    lines: tuple[Line, ...]
+    schema: SchemaPlan
+    base: str | None
+    settings: Settings
+    elsewhere: int  # rows in this base that other phases have loaded
+    unlisted: tuple[str, ...]  # collections at the source that the catalog neither moves nor keeps
+
+    @property
+    def rows(self) -> int:
+        """Rows at the source, of collections that can be counted."""
+        return sum(line.rows or 0 for line in self.lines)
+
+    @property
+    def requests(self) -> int:
+        """Requests to Airtable, at the most: a second run needs only the reads."""
+        return self.schema.requests + sum(line.requests for line in self.lines)
+
+    def _words(self) -> list[str]:
+        limit, calls = self.settings.records_limit, self.settings.calls_limit
+        total = self.rows + self.elsewhere
+        minutes = self.requests / self.settings.rate / 60
+        words = [
+            f"{self.rows:,} rows in {self.requests:,} requests at the most: {minutes:,.1f} minutes at "
+            f"{self.settings.rate:g} requests a second"
+            + (
+                f" ({self.requests / 5 / 60:,.1f} at Airtable's own 5: the sandbox's limit is raised)"
+                if self.settings.rate > 5
+                else ""
+            )
+            + ".",
+            f"{total:,} records in the base then: {total / limit:.0%} of the {limit:,} of plan {self.settings.plan!r}"
+            + (" – MORE THAN IT HOLDS" if total > limit else " – close to it" if total > WARN_SHARE * limit else "")
+            + "."
+            + ("" if calls is None else f" {self.requests:,} of {calls:,} API calls a month."),
+        ]
+        if self.unlisted:
+            words.append(
+                f"At the source, but neither moved nor kept by the catalog (left alone): {', '.join(self.unlisted)}."
+            )
+        return words
+
+    def page(self) -> Page:
+        """The lines, then the schema."""
+        lines = Table(
+            f"Plan: {len(self.lines)} collections into base {self.base or 'to be made'}",
+            ("collection", "table", "rows at the source", "rows loaded before", "requests", "note"),
+            [(x.collection, x.table, x.rows, x.loaded, x.requests, x.note) for x in self.lines],
+            tuple(self._words()),
+        )
+        return Page(lines, self.schema)
+
+    def __repr__(self) -> str:
+        return repr(self.page())
+
+    def _repr_html_(self) -> str:
+        return self.page()._repr_html_()
+
+    def facts(self) -> dict[str, Any]:
+        """For the evidence."""
+        return {
+            "base": self.base,
+            "rows": self.rows,
+            "requests": self.requests,
+            "collections": {x.collection: {"rows": x.rows, "loaded": x.loaded, "note": x.note} for x in self.lines},
+            "unlisted": list(self.unlisted),
+            "schema": self.schema.facts(),
+            "words": self._words(),
+        }
+
+
+def plan_lines(
+    collections: list[Collection], offers: Mapping[str, Offer], loaded: Mapping[str, int], absent: Mapping[str, str]
+) -> tuple[Line, ...]:
+    """A line a collection; an absent one says so and costs nothing."""
+    lines = []
+    for c in collections:
+        offer = offers.get(c.wix)
+        if offer is None:
+            lines.append(Line(c.wix, c.table, 0, loaded.get(c.wix, 0), 0, absent.get(c.wix, "absent at the source")))
+            continue
+        rows = offer.count if offer.count is not None else c.expected or 0
+        requests = ceil(rows / RECORDS_PER_WRITE) + ceil(max(rows, 1) / RECORDS_PER_PAGE)
+        note = "; ".join(offer.notes) or ("empty at the source" if offer.count == 0 else "")
+        lines.append(Line(c.wix, c.table, offer.count, loaded.get(c.wix, 0), requests, note))
+    return tuple(lines)

@@ -1,0 +1,66 @@
+"""Turning flags on evidence: a flag goes to 'airtable' only if what it stands for is complete, green and current."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runbook.errors import FlagRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runbook.catalog import Catalog
+    from runbook.state import State
+    from runbook.wix.source import Source
+
+
+def reasons_against(flag: str, catalog: Catalog, state: State, base: str, source: Source) -> list[str]:
+    """Why a flag may not turn to 'airtable' now; empty: it may.
+
+    Complete: every collection of the flag has evidence. Green: it was verified with nothing unexplained. Current: the
+    source has neither more or fewer rows nor a later change than when it was exported.
+    """
+    if source.label != "wix":
+        return [f"the evidence is of {source.label}, a folder; only the site itself can show that nothing changed since"]
+    known = state.progress.all(base)
+    reasons = []
+    for c in catalog.of_flag(flag):
+        done = known.get(c.wix)
+        if done is None or done.verified_at is None:
+            reasons.append(f"{c.wix} has not been migrated and validated yet")
+        elif not done.green:
+            reasons.append(f"{c.wix}: its last validation was red (run {done.run_id})")
+        else:
+            mark = source.mark(c.wix)
+            if (mark.count, mark.newest_update) != (done.source_count, done.source_newest):
+                reasons.append(
+                    f"{c.wix} has changed in Wix since run {done.run_id}: it has {mark.count:,} rows, the newest of "
+                    f"{mark.newest_update}; the evidence is of {done.source_count:,}, the newest of {done.source_newest}. "
+                    f"Run phase {c.phase} again"
+                )
+    return reasons
+
+
+def turn_on(
+    flags: Iterable[str], catalog: Catalog, state: State, base: str, source: Source, *, who: str, run_id: str
+) -> dict[str, list[str]]:
+    """Turn each flag that may turn; returns by flag why it did not (empty: it stands at 'airtable')."""
+    refused = {}
+    for flag in flags:
+        reasons = [] if state.flags.get(flag) == "airtable" else reasons_against(flag, catalog, state, base, source)
+        if not reasons and state.flags.get(flag) != "airtable":
+            state.flags.set(flag, "airtable", who=who, why="evidence complete, green and current", run_id=run_id)
+        refused[flag] = reasons
+    return refused
+
+
+def require_turn(flag: str, catalog: Catalog, state: State, base: str | None, source: Source) -> None:
+    """Raises FlagRefused, with every reason, where a flag may not turn to 'airtable'."""
+    reasons = (
+        ["nothing has been migrated yet"] if base is None else reasons_against(flag, catalog, state, base, source)
+    )
+    if reasons:
+        raise FlagRefused(
+            f"flag {flag!r} stays at 'wix'; it turns on evidence that is complete, green and current:\n  "
+            + "\n  ".join(reasons)
+        )
