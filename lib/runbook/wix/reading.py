@@ -117,7 +117,7 @@ class _Reading:
         self._total = 0
         self._drafts: dict[str, None] = {}
         self._unordered = self._moving = False
-        self._unresolved = 0
+        self._unresolved: dict[tuple[str, str], int] = {}
         fields = [field for field in schema.get("fields") or [] if isinstance(field, dict)]
         self._references = [field["key"] for field in fields if field.get("type") == "MULTI_REFERENCE"]
 
@@ -137,9 +137,9 @@ class _Reading:
             self.notes.append(f"pages of {asked} were too much for the site; it was read in pages of {self._limit}")
         if self._unordered:
             self.notes.append("the site does not give ids in order: read by offset, rows given twice taken once")
-        if self._unresolved:
+        if unresolved := sum(self._unresolved.values()):
             self.notes.append(
-                f"{self._unresolved:,} multi-references lead to items that are not there; the API does not name them"
+                f"{unresolved:,} multi-references lead to items that are not there; the API does not name them"
             )
 
     # ------------------------------------------------------------------ rows
@@ -278,7 +278,7 @@ class _Reading:
                         raise
                     gone.add(item_id)  # deleted since its page was read
                     continue
-                self._unresolved += found.count(None)
+                self._unresolved[key, item_id] = found.count(None)
                 named = [one for one in found if one is not None]
                 if named:
                     held.setdefault(item_id, {})[key] = named
