@@ -49,11 +49,16 @@ _JSON_TYPES: dict[type, str] = {
 
 @dataclass(frozen=True)
 class Mark:
-    """What tells whether a source's collection has changed: rows, newest `_updatedDate`, sha256 of an input file."""
+    """What tells whether a source's collection has changed: rows, newest `_updatedDate`, sha256 of an input file.
+
+    `certain` False: an equal mark proves nothing, because a row is stamped later than now, so that newer writes do not
+    show in `newest_update`.
+    """
 
     count: int
     newest_update: str | None
     sha256: str | None = None
+    certain: bool = True
 
 
 @dataclass(frozen=True, repr=False)

@@ -54,7 +54,9 @@ def export(
 
 def _tells_all(mark: Mark, collection: Collection) -> bool:
     """Whether an equal mark means equal items: linking items through a multi-reference updates neither of them."""
-    return mark.sha256 is not None or all(field.wix_type != "multireference" for field in collection.fields)
+    if mark.sha256 is not None:
+        return True
+    return mark.certain and all(field.wix_type != "multireference" for field in collection.fields)
 
 
 class _Throttled:

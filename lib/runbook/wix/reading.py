@@ -26,6 +26,7 @@ MARGIN = timedelta(minutes=5)
 """How much earlier than its start an export looks for changes: replicas lag, and servers' clocks differ."""
 
 ROUNDS = 5
+_CLOCK_SECOND = timedelta(seconds=1)  # HTTP's clock has whole seconds
 _FETCHED = 100  # ids asked for by name in one request
 _REFERRING = 100  # items whose references are asked for at once, to see whether there are any
 
@@ -287,7 +288,10 @@ class _Reading:
 def site_mark(client: WixClient, collection: str) -> Mark:
     """Rows and newest `_updatedDate` of a site's collection, drafts included; two requests. Raises WixError."""
     newest, _ = client.query(collection, sort=("_updatedDate", "DESC"), limit=1, fields=("_updatedDate",))
-    return Mark(client.count(collection), updated_of(newest[0]) if newest else None)
+    stamp = updated_of(newest[0]) if newest else None
+    count = client.count(collection)
+    moment, now = _moment(stamp), client.server_time
+    return Mark(count, stamp, certain=moment is None or now is None or moment <= now + _CLOCK_SECOND)
 
 
 def empty_note(schema: dict[str, Any]) -> str:
