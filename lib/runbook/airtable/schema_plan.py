@@ -14,7 +14,7 @@ from runbook.airtable import by_hand
 from runbook.airtable.schema_compare import compare_table, wanted_of
 from runbook.airtable.schema_links import plan_links
 from runbook.airtable.schema_steps import Drift, Findings, MakeTable
-from runbook.airtable.tables import LINK, marked
+from runbook.airtable.tables import COUNTS_TABLE, LINK, marked
 from runbook.catalog import Collection
 from runbook.display import Shown, Table
 from runbook.errors import SchemaDrift
@@ -210,7 +210,7 @@ def _note_strangers(
     asked: _Asked, every: Sequence[dict[str, Json]], there: Mapping[str, dict[str, Json]], found: Findings
 ) -> None:
     """Tables and columns that are there and not in the catalog: left alone, and said."""
-    tables = {c.table for c in asked.catalog.collections.values()} | {w.table for w in asked.tables}
+    tables = {c.table for c in asked.catalog.collections.values()} | {w.table for w in asked.tables} | {COUNTS_TABLE}
     unknown = [t["name"] for t in every if t["name"] not in tables and marked(t) is None]
     if unknown:
         found.notes.append(f"Tables that the catalog does not know, left alone: {by_hand.quoted(unknown)}.")

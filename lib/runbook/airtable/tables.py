@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from runbook.json_types import Json
 
 LINK = "multipleRecordLinks"
+COUNTS_TABLE = "Record Counts"  # kept by runbook.airtable.counts; holds no collection
 _MARK = re.compile(r"Wix collection: (\S+?)\.?(?:\s|\Z)")
 
 
@@ -50,14 +51,20 @@ def describe(collection: Collection) -> str:
 
 @dataclass(frozen=True)
 class LinkColumn:
-    """A link of the catalog in the base. `inverse_id` and `inverse_name` are None where there is no other face."""
+    """A link of the catalog as the base has it. `to`: the target's Wix name.
+
+    `ok`: there is a column of this name, and it is a link to the target's table. `inverse_ok`: its other face is in that
+    table, leads back here and has the catalog's name for it; a link to its own table has none, and that is as it should be.
+    """
 
     link: Link
-    id: str
+    to: str
     name: str
-    target_id: str
+    id: str | None
+    ok: bool
     inverse_id: str | None
     inverse_name: str | None
+    inverse_ok: bool
 
 
 class Tables:
@@ -119,27 +126,34 @@ class Tables:
         return [choice["name"] for choice in options.get("choices") or ()]
 
     def links(self, collection: Collection | str) -> dict[str, LinkColumn]:
-        """The catalog's links that are there as links to the right table, by name. Raises SchemaDrift."""
+        """Every link of the catalog by name, and how it stands. Raises SchemaDrift where the table is not there."""
         c = self._collection(collection)
-        columns = self.columns(c)
-        found = {}
-        for link in c.links:
-            column = columns.get(link.name)
-            if column is None or column["type"] != LINK or link.to not in self:
-                continue
-            options = column.get("options") or {}
-            if options.get("linkedTableId") != self.id(link.to):
-                continue
-            inverse = self._fields.get(options.get("inverseLinkFieldId") or "")
-            found[link.name] = LinkColumn(
-                link,
-                str(column["id"]),
-                link.name,
-                self.id(link.to),
-                inverse["id"] if inverse else None,
-                inverse["name"] if inverse else None,
-            )
-        return found
+        return {link.name: self._link(c, link) for link in c.links}
+
+    def _link(self, c: Collection, link: Link) -> LinkColumn:
+        column: dict[str, Json] = self.columns(c).get(link.name) or {}
+        options = column.get("options") or {}
+        target = self._by_name.get(self.catalog.collection(link.to).table)
+        leads = target is not None and column.get("type") == LINK and options.get("linkedTableId") == target["id"]
+        inverse = self._fields.get(options.get("inverseLinkFieldId") or "") or {}
+        back = inverse.get("options") or {}
+        returns = (
+            target is not None
+            and inverse in target["fields"]
+            and inverse.get("name") == self.catalog.inverse_name(c, link)
+            and back.get("linkedTableId") == self.id(c)
+            and back.get("inverseLinkFieldId") == column.get("id")
+        )
+        return LinkColumn(
+            link,
+            link.to,
+            link.name,
+            column.get("id"),
+            leads,
+            inverse.get("id"),
+            inverse.get("name"),
+            leads and (link.to == c.wix or returns),
+        )
 
     def missing(self, collection: Collection | str) -> list[str]:
         """Columns and links that the catalog has and the table has not; the table's own name where it is not there."""
@@ -148,7 +162,7 @@ class Tables:
             return [c.table]
         there, links = self.columns(c), self.links(c)
         wanted = [column.name for column in c.columns] + [ORIGINAL]
-        return [name for name in wanted if name not in there] + [k.name for k in c.links if k.name not in links]
+        return [name for name in wanted if name not in there] + [name for name, link in links.items() if not link.ok]
 
     def of_mark(self, collection: Collection | str) -> list[dict[str, Json]]:
         """Tables whose description says that they hold the collection, whatever their name."""

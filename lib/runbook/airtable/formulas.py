@@ -1,0 +1,70 @@
+r"""Parts of `filterByFormula`, with everything escaped that would end a text or a name early.
+
+    eq("DOT Number", 1234567)             # {DOT Number}=1234567
+    eq("Legal Name", "O'Brien \\ Sons")   # {Legal Name}='O\'Brien \\\\ Sons'
+
+Rules: support.airtable.com, "Formula field reference", and what pyairtable writes (`\` before `\`, quote and line ends in
+texts, before `}` in names).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def text(value: str) -> str:
+    """A text in quotes. Raises ValueError for half a surrogate pair, which no request can carry."""
+    if _SURROGATE.search(value):
+        raise ValueError("the text holds half of a surrogate pair, which is no character; no cell can hold it")
+    return f"'{value.translate(_ESCAPES)}'"
+
+
+def number(value: float) -> str:
+    """A number with every digit, without an exponent. Raises ValueError for what is none, or infinite."""
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is no number that a formula can say")
+    return format(Decimal(repr(value)), "f")
+
+
+def field(name: str) -> str:
+    r"""A column in braces. Raises ValueError for a name that no formula can say: `\` at its end or before `}`."""
+    if not name:
+        raise ValueError("a column's name cannot be empty")
+    if re.search(r"\\(?=\}|\Z)", name):
+        raise ValueError(f"no formula can name the column {name!r}: a backslash stands before a brace or at its end")
+    return "{" + name.replace("}", "\\}") + "}"
+
+
+def literal(value: str | float) -> str:
+    """A text or a number as a formula says it."""
+    return text(value) if isinstance(value, str) else number(value)
+
+
+def eq(name: str, value: str | float | bool | None) -> str:
+    """Rows whose cell is this: a text (case matters), a number, a checkbox, or (None) empty."""
+    if value is None:
+        return f"{field(name)}=BLANK()"
+    if isinstance(value, bool):
+        return f"{field(name)}=TRUE()" if value else f"NOT({field(name)})"
+    return f"{field(name)}={literal(value)}"
+
+
+def any_of(formulas: Iterable[str]) -> str:
+    """Rows that one of these finds; of none, no row."""
+    parts = list(formulas)
+    return "FALSE()" if not parts else parts[0] if len(parts) == 1 else f"OR({','.join(parts)})"
+
+
+def all_of(formulas: Iterable[str]) -> str:
+    """Rows that each of these finds; of none, every row."""
+    parts = list(formulas)
+    return "TRUE()" if not parts else parts[0] if len(parts) == 1 else f"AND({','.join(parts)})"
