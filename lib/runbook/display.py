@@ -1,16 +1,50 @@
-"""Results that show themselves: HTML in a notebook, text in a log."""
+"""Results that show themselves: HTML in a notebook, text in a log.
+
+    Table("Loaded", ("collection", "rows", "verdict"), [("Carriers", 1200, "passed")])
+    Page(table, picture)                     # several parts as one output
+    with Progress("Load Carriers") as report:
+        load(..., on_progress=report)        # live in JupyterLab; one line of it is kept
+
+HTML has its styles inline and takes its colours from the page around it, so it reads alike in JupyterLab, light or dark,
+in the exported page and on paper.
+"""
 
 from __future__ import annotations
 
+import sys
+import threading
+import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+FOLD = 60  # rows of a table that are shown at once
+FOLDED = 400  # rows that unfold below them; the rest is only counted
+
+# A sign and a colour, readable on white and on black; the sign says it where there is no colour.
+_PASSED, _WARNING, _FAILED = ("✓", "#218739"), ("!", "#b86e00"), ("✗", "#d64533")
+VERDICTS = {
+    "passed": _PASSED,
+    "green": _PASSED,
+    "ok": _PASSED,
+    "warning": _WARNING,
+    "warnings": _WARNING,
+    "failed": _FAILED,
+    "error": _FAILED,
+    "red": _FAILED,
+}
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under named columns, a title over them and words under them. Numbers are set right, None shows as a dash."""
+    """Rows under named columns, a title over them and words under them. Numbers are set right, None shows as a dash.
+
+    A cell that is a verdict (`passed`, `warning`, `failed`, ...) gets its sign and colour. Above `FOLD` rows the rest folds.
+    """
 
     title: str
     columns: tuple[str, ...]
@@ -18,27 +52,50 @@ class Table:
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        lines = [[_text(cell) for cell in row] for row in self.rows]
-        widths = [
-            max(len(c), *(len(line[i]) for line in lines)) if lines else len(c) for i, c in enumerate(self.columns)
-        ]
-        out = [self.title, "  ".join(c.ljust(w) for c, w in zip(self.columns, widths, strict=True)).rstrip()]
-        out += [
-            "  ".join(
-                text.rjust(w) if isinstance(cell, int | float) and not isinstance(cell, bool) else text.ljust(w)
-                for text, cell, w in zip(line, row, widths, strict=True)
-            ).rstrip()
-            for line, row in zip(lines, self.rows, strict=True)
-        ]
+        lines = [[_text(cell) for cell in row] for row in self.rows[:FOLD]]
+        widths = [max([len(c), *(len(line[i]) for line in lines)]) for i, c in enumerate(self.columns)]
+        right = [self._is_right(i) for i in range(len(self.columns))]
+
+        def set_out(texts: list[str] | tuple[str, ...]) -> str:
+            set_texts = (t.rjust(w) if r else t.ljust(w) for t, w, r in zip(texts, widths, right, strict=True))
+            return "  ".join(set_texts).rstrip()
+
+        out = [self.title, set_out(self.columns), "  ".join("─" * w for w in widths)]
+        out += [set_out(line) for line in lines] or ["(no rows)"]
+        if len(self.rows) > FOLD:
+            out.append(f"… and {len(self.rows) - FOLD:,} more")
         return "\n".join([*out, *self.notes])
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(c)}</th>" for c in self.columns)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(_text(cell))}</td>" for cell in row) + "</tr>" for row in self.rows
+        right = [self._is_right(i) for i in range(len(self.columns))]
+        head = "".join(
+            f'<th style="{_CELL};{_side(r)};border-bottom:1.5px solid currentColor">{escape(c)}</th>'
+            for c, r in zip(self.columns, right, strict=True)
         )
-        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        return f"<h4>{escape(self.title)}</h4><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+        out = [f'<div style="{_WHOLE}">']
+        if self.title:
+            out.append(f'<div style="font-weight:600;font-size:1.08em;margin:0 0 .35em">{escape(self.title)}</div>')
+        out.append(f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>')
+        out += [_row(row, right) for row in self.rows[:FOLD]]
+        if not self.rows:
+            out.append(
+                f'<tr><td colspan="{len(self.columns)}" style="{_CELL};text-align:left"><i>no rows</i></td></tr>'
+            )
+        out.append("</tbody></table>")
+        if more := self.rows[FOLD:]:
+            unfold = more[:FOLDED]
+            cut = "" if len(unfold) == len(more) else f", of which {len(unfold):,} here"
+            out.append(
+                f'<details><summary style="cursor:pointer;margin:.4em 0">and {len(more):,} more{cut}</summary>'
+                f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>'
+                f"{''.join(_row(row, right) for row in unfold)}</tbody></table></details>"
+            )
+        out += [f'<div style="margin:.35em 0 0;opacity:.85">{escape(note)}</div>' for note in self.notes]
+        return "".join([*out, "</div>"])
+
+    def _is_right(self, column: int) -> bool:
+        cells = [row[column] for row in self.rows if row[column] is not None]
+        return bool(cells) and all(isinstance(c, int | float) and not isinstance(c, bool) for c in cells)
 
 
 class Shown(ABC):
@@ -53,6 +110,127 @@ class Shown(ABC):
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
+
+
+class Page:
+    """Several results, pictures or words in one output, in the order given."""
+
+    def __init__(self, *parts: Any) -> None:
+        self.parts = parts
+
+    def __repr__(self) -> str:
+        return "\n\n".join(str(part) for part in self.parts)
+
+    def _repr_html_(self) -> str:
+        return "".join(f'<div style="margin:0 0 1.1em">{html_of(part)}</div>' for part in self.parts)
+
+
+class Progress:
+    """How far a step is. Called with (done, total) from any thread; a context manager that states the end.
+
+    In JupyterLab it lives in one output, redrawn at most five times a second; the saved notebook keeps its last line.
+    Elsewhere it writes that line to stderr, at the end.
+    """
+
+    EVERY = 0.2  # seconds between two drawings
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.done, self.total = 0, 0
+        self._began = self._drawn = time.monotonic()
+        self._from = 0  # what was done when it was first told: not done in this time
+        self._told = False
+        self._ended: float | None = None
+        self._outcome = ""
+        self._inside = False
+        self._handle: Any = None
+        self._lock = threading.Lock()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Tell how much is done. `total` 0: not known."""
+        with self._lock:
+            if self._ended is not None:
+                return
+            if not self._told and total and 0 < done < total:
+                self._from = done
+            self._told = True
+            self.done, self.total = done, total
+            if total and done >= total and not self._inside:
+                self._end("")
+            elif time.monotonic() - self._drawn >= self.EVERY:
+                self._draw()
+
+    def __enter__(self) -> Progress:
+        self._inside = True
+        self._began = time.monotonic()
+        with self._lock:
+            self._draw()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            if self._ended is None:
+                self._end("" if kind is None else f"stopped by {kind.__name__}")
+
+    def __repr__(self) -> str:
+        elapsed = (self._ended or time.monotonic()) - self._began
+        rate = (self.done - self._from) / elapsed if elapsed > 0 else 0.0
+        speed = f", {rate:,.0f}/s" if rate >= 10 else f", {rate:,.1f}/s" if rate > 0 else ""
+        if self._ended is not None:
+            count = f"{self.done:,}" if not self._outcome or not self.total else f"{self.done:,} of {self.total:,}"
+            sign, outcome = ("✗", f"{self._outcome}; ") if self._outcome else ("✓", "")
+            return f"{sign} {self.label}: {outcome}{count} in {_seconds(elapsed)}{speed}"
+        if not self._told:
+            return f"… {self.label}"
+        if not self.total:
+            return f"… {self.label}: {self.done:,}{speed}"
+        left = f", {_seconds((self.total - self.done) / rate)} left" if rate > 0 else ""
+        return f"… {self.label}: {self.done:,} of {self.total:,} ({self.done / self.total:.0%}){speed}{left}"
+
+    def _repr_html_(self) -> str:
+        bar = ""
+        if self._ended is None and self.total:
+            share = min(1.0, self.done / self.total)
+            bar = (
+                '<span style="display:inline-block;width:10em;height:.6em;margin-right:.7em;border:1px solid currentColor;'
+                'border-radius:2px"><span style="display:block;height:100%;background:#3a7ca5;'
+                f'width:{share:.0%}"></span></span>'
+            )
+        return f'<div style="{_WHOLE};font-variant-numeric:tabular-nums">{bar}{escape(repr(self))}</div>'
+
+    def _draw(self) -> None:
+        self._drawn = time.monotonic()
+        if self._handle is not None:
+            self._handle.update(self)
+        elif _in_kernel():
+            from IPython.display import display
+
+            self._handle = display(self, display_id=True)  # type: ignore[no-untyped-call]
+
+    def _end(self, outcome: str) -> None:
+        self._ended, self._outcome = time.monotonic(), outcome
+        self._draw()
+        if self._handle is None:
+            sys.stderr.write(f"{self!r}\n")
+
+
+def display_now(result: Any) -> None:
+    """Show a result before the end of a cell: in a notebook as its output, elsewhere as text on stdout."""
+    if _in_kernel():
+        from IPython.display import display
+
+        display(result)  # type: ignore[no-untyped-call]
+    else:
+        sys.stdout.write(f"{result!r}\n")
+
+
+def html_of(part: Any) -> str:
+    """A part of a page as HTML: by itself if it can, else its text."""
+    if hasattr(part, "_repr_html_"):
+        return str(part._repr_html_())
+    return f'<div style="{_WHOLE};white-space:pre-wrap">{escape(str(part))}</div>'
 
 
 def mask(value: Any) -> str:
@@ -72,6 +250,30 @@ def mask(value: Any) -> str:
             return f"an object of {len(value)} keys"
 
 
+_WHOLE = "font-family:system-ui,sans-serif;font-size:13px;line-height:1.45;margin:.3em 0;overflow-x:auto"
+_TABLE = "border-collapse:collapse;border:0;margin:0;font-variant-numeric:tabular-nums"
+_CELL = "padding:.25em .9em .25em .3em;vertical-align:top;border:0"
+_LINE = "border-bottom:1px solid rgba(128,128,128,.3)"
+
+
+def _side(right: bool) -> str:
+    return "text-align:right;white-space:nowrap" if right else "text-align:left"
+
+
+def _row(row: tuple[Any, ...], right: list[bool]) -> str:
+    cells = []
+    for cell, is_right in zip(row, right, strict=True):
+        style, text = f"{_CELL};{_LINE};{_side(is_right)}", escape(_text(cell))
+        if (verdict := _verdict(cell)) is not None:
+            text = f'<span style="color:{verdict[1]};font-weight:600;white-space:nowrap">{text}</span>'
+        cells.append(f'<td style="{style}">{text}</td>')
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _verdict(cell: Any) -> tuple[str, str] | None:
+    return VERDICTS.get(cell.lower()) if isinstance(cell, str) else None
+
+
 def _text(cell: Any) -> str:
     match cell:
         case None:
@@ -81,6 +283,25 @@ def _text(cell: Any) -> str:
         case int():
             return f"{cell:,}"
         case float():
-            return f"{cell:,.2f}"
+            return f"{cell:,.2f}" if cell == 0 or abs(cell) >= 0.01 else f"{cell:.2g}"
         case _:
-            return str(cell)
+            text = " ".join(str(cell).splitlines())
+            verdict = _verdict(cell)
+            return text if verdict is None else f"{verdict[0]} {text}"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _in_kernel() -> bool:
+    """Whether this is a notebook's kernel; a terminal's IPython cannot redraw an output."""
+    if "IPython" not in sys.modules:
+        return False
+    from IPython import get_ipython  # type: ignore[attr-defined]
+
+    return hasattr(get_ipython(), "kernel")
