@@ -36,7 +36,9 @@ class Gate(Shown):
         rows += [("by hand", words) for words in self.by_hand]
         rows += [("warning", words) for words in self.warnings]
         if self.passed:
-            rows.insert(0, ("passed", f"{self.collections} collections, {self.rows:,} rows: nothing lost, nothing unexplained"))
+            rows.insert(
+                0, ("passed", f"{self.collections} collections, {self.rows:,} rows: nothing lost, nothing unexplained")
+            )
         elif self.dry_run and not self.reasons:
             rows.insert(0, ("dry run", "nothing was written, so nothing is proved"))
         return Table(f"Gate of {self.phase}: {self.verdict}", ("verdict", "what"), rows)
@@ -78,7 +80,9 @@ def judge(run: PhaseRun) -> Gate:
             reasons += [f"{c.wix}: {reason}" for reason in results.validated[c.wix].reasons]
     if not run.dry_run:
         reasons += [f"{words}: not so" for words, ok in results.checks.items() if not ok]
-        reasons += [f"{words}: not checked; run the cells above" for words in run.must_check if words not in results.checks]
+        reasons += [
+            f"{words}: not checked; run the cells above" for words in run.must_check if words not in results.checks
+        ]
     done = results.validated.values()
     return Gate(
         phase=f"phase {run.phase.number}, {run.phase.title}",

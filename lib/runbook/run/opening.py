@@ -53,9 +53,7 @@ def open_run(
     folder_of_source = None if source == "wix" else source_folder(platform, source)
     connections = connect(platform, environment, env)
     opened: Source = (
-        WixSource(connections.wix)
-        if folder_of_source is None
-        else FolderSource(folder_of_source, platform.catalog)
+        WixSource(connections.wix) if folder_of_source is None else FolderSource(folder_of_source, platform.catalog)
     )
     folder = find_folder(connections, plan.slug, run_id, opened.label, dry_run=dry_run)
     parameters = {
@@ -85,7 +83,9 @@ def source_folder(platform: Platform, source: str) -> Path:
     """The folder that `source` names. Raises SettingError."""
     folder = (platform.root / Path(source).expanduser()).resolve()
     if not folder.is_dir():
-        raise SettingError(f'source is {source!r}: there is no folder {folder}; "wix" or a folder of export files is right')
+        raise SettingError(
+            f'source is {source!r}: there is no folder {folder}; "wix" or a folder of export files is right'
+        )
     return folder
 
 

@@ -164,7 +164,15 @@ class PhaseRun:
         snapshots = self.results.snapshots
         self._evidence("export", {name: snapshot.facts() for name, snapshot in snapshots.items()})
         rows = [
-            (s.collection, s.count, s.drafts, _counted(s.unknown_keys), s.newest_update, s.sha256[:12], "; ".join(s.notes))
+            (
+                s.collection,
+                s.count,
+                s.drafts,
+                _counted(s.unknown_keys),
+                s.newest_update,
+                s.sha256[:12],
+                "; ".join(s.notes),
+            )
             for s in snapshots.values()
         ]
         columns = ("collection", "rows", "drafts", "keys that the catalog does not know", "newest", "sha256", "notes")
@@ -186,7 +194,9 @@ class PhaseRun:
     def load(self) -> Table | Page:
         """Upsert what is new or changed; then the links that had to wait for their targets."""
         if self.dry_run:
-            return self._dry("load", f"{sum(t.staged for t in self.results.transformed.values()):,} rows could be loaded")
+            return self._dry(
+                "load", f"{sum(t.staged for t in self.results.transformed.values()):,} rows could be loaded"
+            )
         waiting = []
         for c in self._with(self.results.transformed, "transform"):
             try:

@@ -21,7 +21,9 @@ def reasons_against(flag: str, catalog: Catalog, state: State, base: str, source
     source has neither more or fewer rows nor a later change than when it was exported.
     """
     if source.label != "wix":
-        return [f"the evidence is of {source.label}, a folder; only the site itself can show that nothing changed since"]
+        return [
+            f"the evidence is of {source.label}, a folder; only the site itself can show that nothing changed since"
+        ]
     known = state.progress.all(base)
     reasons = []
     for c in catalog.of_flag(flag):
@@ -56,9 +58,7 @@ def turn_on(
 
 def require_turn(flag: str, catalog: Catalog, state: State, base: str | None, source: Source) -> None:
     """Raises FlagRefused, with every reason, where a flag may not turn to 'airtable'."""
-    reasons = (
-        ["nothing has been migrated yet"] if base is None else reasons_against(flag, catalog, state, base, source)
-    )
+    reasons = ["nothing has been migrated yet"] if base is None else reasons_against(flag, catalog, state, base, source)
     if reasons:
         raise FlagRefused(
             f"flag {flag!r} stays at 'wix'; it turns on evidence that is complete, green and current:\n  "

@@ -1,0 +1,51 @@
+"""A collection that an earlier run has loaded, read back and compared once more with that run's snapshot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runbook.errors import CheckNotRun
+from runbook.quarantine import Quarantine
+from runbook.snapshot import Snapshot
+from runbook.steps.transform import transform
+from runbook.steps.validate import validate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runbook.airtable.schema import Tables
+    from runbook.catalog import Collection
+    from runbook.connections import Connections
+    from runbook.steps.validate import Validated
+
+
+def validate_again(
+    connections: Connections,
+    base: str,
+    tables: Tables,
+    collection: Collection,
+    run_id: str,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Validated:
+    """Validate a collection against the snapshot of run `run_id`. Raises CheckNotRun where that is not here any more."""
+    folder = connections.settings.runs / run_id
+    snapshot = Snapshot.read(folder / "snapshots", collection)
+    if snapshot is None:
+        raise CheckNotRun(
+            f"{collection.wix} cannot be compared: the snapshot of run {run_id} is not in {folder / 'snapshots'}. "
+            f"Bring it back, or run phase {collection.phase} again"
+        )
+    quarantine = Quarantine(folder / "quarantine")
+    return validate(
+        snapshot,
+        transform(snapshot, collection, folder / "staged", quarantine),
+        collection,
+        catalog=connections.catalog,
+        airtable=connections.airtable,
+        base=base,
+        tables=tables,
+        state=connections.state,
+        quarantine=quarantine,
+        suites=connections.platform.expectations,
+        on_progress=on_progress,
+    )

@@ -1,0 +1,173 @@
+"""What a phase checks beside its own rows: look-ups, links, the whole once more, times, counts, alerts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runbook.airtable.counts import keep_record_counts
+from runbook.airtable.links import verify_links
+from runbook.airtable.lookups import benchmark_lookups, check_lookup
+from runbook.display import Page, Table
+from runbook.errors import RunbookError
+from runbook.run.again import validate_again
+
+if TYPE_CHECKING:
+    from runbook.airtable.counts import RecordCounts
+    from runbook.airtable.lookups import Benchmark
+    from runbook.run.phase import PhaseRun
+
+SAMPLES = 25  # values asked for each look-up
+ALERTS = "alerts"  # the state's fact that holds the thresholds
+WARN_SHARE, CRITICAL_SHARE, ERROR_RATE = 0.80, 0.95, 0.001  # of the record limit; of answers (the users' plan: 0.1 %)
+
+
+def check_lookups(run: PhaseRun) -> Page | Table:
+    """Ask Airtable what services ask, and compare with the snapshot."""
+    if run.dry_run:
+        return run.dry("lookups", "nothing was loaded")
+    asked = [x for x in run.connections.platform.lookups if x.collection in run.results.validated]
+    found = [
+        check_lookup(
+            run.connections.airtable,
+            run.base(),
+            run.tables(),
+            run.catalog.collection(x.collection),
+            x.key,
+            run.results.transformed[x.collection],
+            samples=SAMPLES,
+        )
+        for x in asked
+    ]
+    for one in found:
+        run.results.checks[f"look-up of {one.collection} by {one.key} finds what Wix holds"] = one.passed
+    run.save_requests()
+    run.evidence("lookups", {"lookups": [one.facts() for one in found]})
+    return Page(*found) if found else Table("Look-ups", ("verdict",), [], ("None of these collections is looked up.",))
+
+
+def check_links(run: PhaseRun) -> Page | Table:
+    """Every link of the phase's collections, from both tables."""
+    if run.dry_run:
+        return run.dry("links", "nothing was loaded")
+    found = [
+        verify_links(
+            run.connections.airtable,
+            run.base(),
+            run.tables(),
+            c,
+            run.catalog,
+            run.connections.state,
+            run.results.transformed[c.wix],
+        )
+        for c in run.collections
+        if c.links and c.wix in run.results.validated
+    ]
+    for one in found:
+        run.results.checks[f"links of {one.collection} hold from both tables"] = one.passed
+    run.save_requests()
+    run.evidence("links", {"links": [one.facts() for one in found]})
+    return Page(*found) if found else Table("Links", ("verdict",), [], ("These collections have no links.",))
+
+
+def recheck(run: PhaseRun) -> Table:
+    """Validate again every collection that any phase has loaded into this base."""
+    if run.dry_run:
+        return run.dry("recheck", "nothing was loaded")
+    known = run.connections.state.progress.all(run.base())
+    rows, whole = [], True
+    for c in run.catalog.collections.values():
+        done = known.get(c.wix)
+        if done is None:
+            if c.wix not in run.results.absent:
+                run.results.warnings.append(f"{c.wix} has not been migrated yet")
+            rows.append((c.phase, c.wix, None, None, None, None, None, "not migrated"))
+            continue
+        try:
+            with run.progress(f"Compare {c.wix}") as report:
+                # What this very run validated a moment ago is not read again.
+                again = run.results.validated.get(c.wix) or validate_again(
+                    run.connections, run.base(), run.tables(), c, done.run_id, report
+                )
+        except RunbookError as error:
+            whole = False
+            run.results.stopped[c.wix] = str(error)
+            rows.append((c.phase, c.wix, None, None, None, None, None, "error"))
+            continue
+        whole = whole and again.green
+        run.results.rechecked[c.wix] = again
+        comparison = again.comparison
+        rows.append(
+            (
+                c.phase,
+                c.wix,
+                again.exported,
+                again.loaded,
+                again.quarantined,
+                comparison.cells,
+                comparison.unexplained_cells,
+                "passed" if again.green else "failed",
+            )
+        )
+        if not again.green:
+            run.results.stopped[c.wix] = "; ".join(again.reasons)
+    run.results.checks["every collection of every phase compared again, with nothing unexplained"] = whole
+    run.save_requests()
+    run.evidence("recheck", {"collections": {name: v.facts() for name, v in run.results.rechecked.items()}})
+    columns = ("phase", "collection", "exported", "loaded", "quarantined", "cells", "unexplained", "verdict")
+    return Table("The whole, compared again", columns, rows)
+
+
+def benchmark(run: PhaseRun) -> Benchmark | Table:
+    """Time the platform's look-ups on Airtable."""
+    if run.dry_run:
+        return run.dry("benchmark", "nothing was loaded")
+    known = run.connections.state.progress.all(run.base())
+    asked = [
+        (run.catalog.collection(x.collection), x.key) for x in run.connections.platform.lookups if x.collection in known
+    ]
+    done = benchmark_lookups(run.connections.airtable, run.base(), run.tables(), asked)
+    run.results.checks["no 429 while look-ups were timed"] = done.limited == 0
+    run.save_requests()
+    run.evidence("benchmark", done.facts())
+    return done
+
+
+def record_counts(run: PhaseRun) -> RecordCounts | Table:
+    """Write each table's rows and share of the limit into the table Record Counts."""
+    if run.dry_run:
+        return run.dry("record counts", "no table was made")
+    known = run.connections.state.progress.all(run.base())
+    rows = {name: done.loaded for name, done in known.items() if name in run.catalog.collections}
+    kept = keep_record_counts(
+        run.connections.airtable,
+        run.base(),
+        run.catalog,
+        rows,
+        limit=run.connections.settings.records_limit,
+        run_id=run.run_id,
+    )
+    run.results.checks["the table Record Counts is up to date"] = True
+    run.results.warnings += list(kept.alerts)
+    run.save_requests()
+    run.evidence("record_counts", kept.facts())
+    return kept
+
+
+def set_alerts(run: PhaseRun) -> Table:
+    """Set what the integrity check watches."""
+    levels = {
+        "cells that differ without a reason": 0,
+        "rows missing, doubled or unknown": 0,
+        "share of the record limit, warning": WARN_SHARE,
+        "share of the record limit, alert": CRITICAL_SHARE,
+        "share of failed answers, alert": ERROR_RATE,
+        "answers 429, alert": 0,
+    }
+    if not run.dry_run:
+        run.connections.state.facts.put(ALERTS, levels)
+        run.results.checks["alerts are set"] = True
+    run.evidence("alerts", {"levels": levels})
+    rows = [(what, f"{level:.1%}" if isinstance(level, float) else f"{level}") for what, level in levels.items()]
+    url = run.connections.settings.alert_url
+    where = "posted to RUNBOOK_ALERT_URL" if url else "RUNBOOK_ALERT_URL is not set: the exit code alone tells"
+    return Table("Alerts", ("calls above", "level"), rows, (f"`runbook monitor` checks weekly; {where}.",))

@@ -1,0 +1,48 @@
+"""The pictures of a run, from what its steps came to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from runbook import pictures
+
+if TYPE_CHECKING:
+    from runbook.run.phase import PhaseRun
+
+
+def counts(run: PhaseRun) -> Any:
+    """Rows at the source, in Airtable and in quarantine, by collection."""
+    done = run.results.validated
+    return pictures.counts([(name, v.exported, v.loaded, v.quarantined) for name, v in done.items()])
+
+
+def requests_over_time(run: PhaseRun) -> Any:
+    """Requests a second against the limit; 429s marked."""
+    return pictures.requests_over_time(run.connections.log.rows(), run.connections.settings.rate)
+
+
+def outcomes(run: PhaseRun) -> Any:
+    """The checks by collection and kind."""
+    return pictures.outcomes({name: v.outcomes() for name, v in run.results.validated.items()})
+
+
+def quarantine(run: PhaseRun) -> Any:
+    """Rows in quarantine by reason, the collection before it."""
+    reasons: Counter[str] = Counter()
+    for c in run.collections:
+        for entry in run.quarantine.entries(c.wix):
+            reasons[f"{c.wix}.{entry.field}: {entry.reason}"] += 1
+    return pictures.quarantine(dict(reasons))
+
+
+def latency(run: PhaseRun) -> Any:
+    """Answer times of Airtable."""
+    return pictures.latency(run.connections.log.rows())
+
+
+def record_limit(run: PhaseRun) -> Any:
+    """Rows by table against the plan's limit."""
+    known = run.connections.state.progress.all(run.base())
+    rows = {run.catalog.collection(name).table: done.loaded for name, done in known.items()}
+    return pictures.record_limit(rows, run.connections.settings.records_limit)

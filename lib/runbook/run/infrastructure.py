@@ -1,0 +1,123 @@
+"""What phase 1 does beside making the base: access, links, tab groups, secrets, flags, the limit under load."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runbook.airtable import access as accounts
+from runbook.airtable.pacing_shown import show_pacing as pace
+from runbook.display import Table
+from runbook.wix.secrets import put_secret, secret_names
+
+if TYPE_CHECKING:
+    from runbook.airtable.access import Access
+    from runbook.airtable.pacing_shown import PacingShown
+    from runbook.run.phase import PhaseRun
+
+KEY_SECRET, BASE_SECRET = "AIRTABLE_API_KEY", "AIRTABLE_BASE_ID"
+
+
+def check_access(run: PhaseRun) -> Access:
+    """Ask both accounts what they allow, and compare the whole site with the plan's limits."""
+    settings = run.connections.settings
+    rows = {name: offer.count for name, offer in run.offers().items() if name in run.catalog.collections}
+    found = accounts.check_access(
+        run.connections.airtable,
+        run.connections.wix,
+        base_id=run.connections.base(run.source.label),
+        workspace_id=settings.workspace_id,
+        plan=settings.plan,
+        rows={name: count for name, count in rows.items() if count is not None},
+    )
+    run.results.checks["both accounts can carry the migration"] = found.passed
+    run.evidence("access", found.facts())
+    return found
+
+
+def check_schema_links(run: PhaseRun) -> Table:
+    """Every link column of the base's tables, and its inverse."""
+    if run.dry_run:
+        return run.dry("links", "no link was made")
+    tables, rows, sound = run.tables(), [], True
+    for c in run.catalog.collections.values():
+        if c.wix not in run.table_names:
+            continue
+        for name, column in tables.links(c).items():
+            target = run.catalog.collection(column.to).table
+            own = column.to == c.wix
+            ok = column.ok and (own or column.inverse_ok)
+            sound = sound and ok
+            rows.append(
+                (c.table, name, target, column.inverse_name or "none (links to itself)", "passed" if ok else "failed")
+            )
+    run.results.checks["every link points both ways"] = sound
+    run.evidence("schema_links", {"links": [list(row) for row in rows]})
+    return Table(
+        "Links, both ways",
+        ("table", "column", "links to", "its inverse there", "verdict"),
+        rows,
+        () if rows else ("The tables of this phase have no links.",),
+    )
+
+
+def tab_groups(run: PhaseRun) -> Table:
+    """Which table to put into which group of tabs."""
+    groups = run.catalog.tab_groups
+    rows = [
+        (group, ", ".join(c.table for c in run.catalog.collections.values() if c.tab_group == group))
+        for group in groups
+    ]
+    return Table(
+        "Tab groups, to be arranged by hand",
+        ("group", "tables"),
+        rows,
+        (
+            "In Airtable: the arrow beside a table's tab, Edit table, or drag the tabs. Each description says its group.",
+        ),
+    )
+
+
+def store_secrets(run: PhaseRun) -> Table:
+    """Put the key and the base's id where the site's own code looks for them; shows names only."""
+    if run.dry_run:
+        return run.dry("secrets", "no secret was written")
+    settings, wix = run.connections.settings, run.connections.wix
+    values = {KEY_SECRET: settings.airtable_key, BASE_SECRET: run.base()}
+    done = {name: put_secret(wix, name, value) for name, value in values.items()}
+    there = set(secret_names(wix))
+    run.results.checks["the site's secrets are in place"] = set(values) <= there
+    run.evidence("secrets", {"secrets": done})
+    rows = [(name, what, "passed" if name in there else "failed") for name, what in done.items()]
+    return Table("Secrets Manager of the site", ("name", "done", "verdict"), rows, ("Values are never shown.",))
+
+
+def create_flags(run: PhaseRun) -> Table:
+    """Create what is missing, at 'wix'; what stands, stands."""
+    flags = run.connections.state.flags
+    if not run.dry_run:
+        flags.create(run.catalog.flags)
+    values = {name: flags.get(name) for name in run.catalog.flags}
+    run.results.checks["every flag exists"] = True
+    run.evidence("flags", {"flags": values})
+    rows = [(name, value, ", ".join(c.wix for c in run.catalog.of_flag(name))) for name, value in values.items()]
+    return Table("DATA_SOURCE", ("flag", "source", "collections"), rows)
+
+
+def show_pacing(run: PhaseRun) -> PacingShown | Table:
+    """Some seconds of requests from several threads at once."""
+    if run.dry_run:
+        return run.dry("pacing", "no table to read yet")
+    settings = run.connections.settings
+    table = run.tables().id(run.catalog.collection(run.phase.tables[0] if run.phase.tables else run.collections[0].wix))
+    shown = pace(
+        run.connections.airtable,
+        run.base(),
+        table,
+        requests=min(200, round(settings.rate * 8)),
+        workers=8,
+        limit=settings.rate,
+    )
+    run.results.checks["the request limit was kept under load"] = shown.passed
+    run.save_requests()
+    run.evidence("pacing", shown.facts())
+    return shown

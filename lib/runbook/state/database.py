@@ -1,0 +1,127 @@
+"""The database under state: opened, its tables made, read and written in transactions that suit it.
+
+SQLite: a file of mode 600 in WAL mode, so that reading never waits; a write takes the lock at its beginning, or two
+processes that read and then write would fail on each other. What is committed survives the end of the process.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+
+from runbook.errors import SettingError
+from runbook.state.tables import metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import URL
+
+BUSY_SECONDS = 30.0
+RIGHT = "right are sqlite:////absolute/path/state.db and postgresql://user:password@host/database"
+_MAKING = 0x5275_6E62  # the advisory lock under which PostgreSQL makes the tables
+
+
+class Database:
+    """One database: `with db.reading() as c`, `with db.writing() as c`. Threads may share it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = _parsed(url)
+        self.is_sqlite = self._url.get_backend_name() == "sqlite"
+        self._engine = self._sqlite() if self.is_sqlite else self._postgresql()
+        self._reader = self._engine.execution_options(reading=True)
+        try:
+            with self.writing() as connection:
+                if not self.is_sqlite:
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MAKING})
+                metadata.create_all(connection)
+        except OperationalError as error:
+            raise SettingError(f"RUNBOOK_STATE_URL: {self} cannot be opened: {_first_line(error)}; {RIGHT}") from None
+        except DatabaseError as error:
+            raise SettingError(f"RUNBOOK_STATE_URL: {self} holds no state: {_first_line(error)}; {RIGHT}") from None
+
+    def __repr__(self) -> str:
+        return self._url.render_as_string(hide_password=True)
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self._engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees what is committed now."""
+        with self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction: committed at the end, rolled back on an error."""
+        with self._engine.begin() as connection:
+            yield connection
+
+    def insert(self, table: Table) -> Any:
+        """An INSERT that knows `on_conflict_do_update` and `on_conflict_do_nothing`."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def _sqlite(self) -> Engine:
+        path = Path(str(self._url.database)).absolute()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # its -wal and -shm take the mode from it
+        except OSError as error:
+            raise SettingError(f"RUNBOOK_STATE_URL: {path} cannot be written: {error.strerror}; {RIGHT}") from None
+        url = self._url.set(database=str(path))
+        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_size=4, max_overflow=-1)
+
+        @event.listens_for(engine, "connect")
+        def _connected(connection: Any, _: Any) -> None:
+            connection.isolation_level = None  # transactions begin where `_begun` says, not before some statements
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            connection.execute("PRAGMA synchronous = NORMAL").close()
+
+        @event.listens_for(engine, "begin")
+        def _begun(connection: Connection) -> None:
+            if not connection.get_execution_options().get("reading"):
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+        return engine
+
+    def _postgresql(self) -> Engine:
+        try:
+            return create_engine(self._url, pool_pre_ping=True, pool_size=4, max_overflow=-1)
+        except ModuleNotFoundError as error:
+            raise SettingError(
+                f"RUNBOOK_STATE_URL: {self} needs the package {error.name}, which is not installed; "
+                "`pip install 'psycopg[binary]'` installs PostgreSQL's"
+            ) from None
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError):
+        scheme = url.partition(":")[0]
+        raise SettingError(f"RUNBOOK_STATE_URL begins with {scheme!r:.40}, which is no database; {RIGHT}") from None
+    if backend not in ("sqlite", "postgresql"):
+        raise SettingError(f"RUNBOOK_STATE_URL names {backend}, which state cannot lie in; {RIGHT}")
+    if backend == "sqlite":
+        if parsed.database in (None, "", ":memory:"):
+            raise SettingError(f"RUNBOOK_STATE_URL names no file, and state must outlive its process; {RIGHT}")
+        if parsed.host:
+            raise SettingError(f"RUNBOOK_STATE_URL has two slashes before a path; a file's has three or four; {RIGHT}")
+    elif not parsed.database:
+        raise SettingError(f"RUNBOOK_STATE_URL names no database on the server; {RIGHT}")
+    return parsed
+
+
+def _first_line(error: DatabaseError) -> str:
+    return str(error.orig).strip().partition("\n")[0]
