@@ -5,8 +5,8 @@
     with Progress("Load Carriers") as report:
         load(..., on_progress=report)        # live in JupyterLab; one line of it is kept
 
-HTML has its styles inline and takes its colours from the page around it, so it reads alike in JupyterLab, light or dark,
-in the exported page and on paper.
+HTML has its styles inline and takes its colours from the page around it, so it reads alike in JupyterLab, light
+or dark, in the exported page and on paper.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ VERDICTS = {
 class Table:
     """Rows under named columns, a title over them and words under them. Numbers are set right, None shows as a dash.
 
-    A cell that is a verdict (`passed`, `warning`, `failed`, ...) gets its sign and colour. Above `FOLD` rows the rest folds.
+    A cell that is a verdict (`passed`, `warning`, `failed`, ...) gets its sign and colour. Rows above
+    `FOLD` fold.
     """
 
     title: str
@@ -194,8 +195,8 @@ class Progress:
         if self._ended is None and self.total:
             share = min(1.0, self.done / self.total)
             bar = (
-                '<span style="display:inline-block;width:10em;height:.6em;margin-right:.7em;border:1px solid currentColor;'
-                'border-radius:2px"><span style="display:block;height:100%;background:#3a7ca5;'
+                '<span style="display:inline-block;width:10em;height:.6em;margin-right:.7em;'
+                'border:1px solid currentColor;border-radius:2px"><span style="display:block;height:100%;background:#3a7ca5;'
                 f'width:{share:.0%}"></span></span>'
             )
         return f'<div style="{_WHOLE};font-variant-numeric:tabular-nums">{bar}{escape(repr(self))}</div>'
@@ -302,6 +303,6 @@ def _in_kernel() -> bool:
     """Whether this is a notebook's kernel; a terminal's IPython cannot redraw an output."""
     if "IPython" not in sys.modules:
         return False
-    from IPython import get_ipython  # type: ignore[attr-defined]
+    from IPython import get_ipython
 
     return hasattr(get_ipython(), "kernel")

@@ -1,0 +1,1 @@
+"""What a run leaves behind, and how it is kept honest: its folder, executed notebooks, manifest, report, sign-off."""

@@ -1,0 +1,134 @@
+"""The folder of a run: its name, its parts, and the JSON files in which steps say what they came to.
+
+runs/<run id>/
+  03_core_business.passed.ipynb, .html   executed notebooks
+  evidence/<phase slug>/<name>.json      what each step came to
+  quarantine/  requests/
+  snapshots/  staged/                    the rows themselves: mode 700, never committed
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from runbook.errors import SettingError, TamperedRun
+
+HELD_BACK = ("snapshots", "staged")
+_PARTS = ("evidence", "quarantine", "requests")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+
+
+def new_run_id(now: datetime | None = None) -> str:
+    """`20261124-201500-ab12`: UTC, so that names sort by time; the end keeps two runs of one second apart."""
+    now = datetime.now(UTC) if now is None else now.astimezone(UTC)
+    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def check_name(name: str, what: str = "run_id") -> str:
+    """The name itself. Raises SettingError unless it can name a file anywhere and stays inside its folder."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or name.endswith("."):
+        raise SettingError(
+            f"{what} is {name!r}; it must be 1 to 64 letters, digits, '.', '_' or '-', "
+            "not begin with '.' or '-', and not end with '.'"
+        )
+    return name
+
+
+class RunFolder:
+    """The folder of one run; made, with its parts, where it is not there yet. Raises SettingError on a wrong name."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(os.path.abspath(path))
+        check_name(self.path.name)
+        if self.path.is_symlink():
+            raise SettingError(f"run folder {self.path.name} is a symbolic link; a run has a folder of its own")
+        try:
+            for part in _PARTS:
+                (self.path / part).mkdir(parents=True, exist_ok=True)
+            for part in HELD_BACK:
+                (self.path / part).mkdir(mode=0o700, exist_ok=True)
+                (self.path / part).chmod(0o700)
+        except OSError as error:
+            raise SettingError(f"run folder {self.path} cannot be made: {error.strerror}") from None
+
+    @property
+    def run_id(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    def write_evidence(self, phase_slug: str, name: str, facts: dict[str, Any]) -> Path:
+        """Keep what a step came to. Whole or not at all. Returns the file."""
+        folder = self.path / "evidence" / check_name(phase_slug, "phase")
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{check_name(name, 'evidence')}.json"
+        write_json(path, facts)
+        return path
+
+    def read_evidence(self, phase_slug: str, name: str) -> dict[str, Any] | None:
+        """What a step came to; None: it left nothing. Raises TamperedRun where the file is not what a step writes."""
+        path = self.path / "evidence" / check_name(phase_slug, "phase") / f"{check_name(name, 'evidence')}.json"
+        return read_json(path) if path.exists() else None
+
+    def phases(self) -> list[str]:
+        """The slugs of the notebooks that left evidence or an executed notebook, in their order."""
+        slugs = {path.name for path in (self.path / "evidence").iterdir() if path.is_dir()} - {"run"}
+        for path in self.path.glob("*.ipynb"):
+            if (match := EXECUTED.fullmatch(path.name)) is not None:
+                slugs.add(match["slug"])
+        return sorted(slugs)
+
+    def __repr__(self) -> str:
+        return f"RunFolder({self.run_id})"
+
+
+# An executed notebook: `<slug>.passed.ipynb`; `<slug>.failed.1.ipynb` is an earlier one.
+EXECUTED = re.compile(r"(?P<slug>[A-Za-z0-9_-]+)\.(?P<status>passed|failed|running)(\.(?P<number>\d+))?\.ipynb")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file, whole or not at all."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=_plain)
+    write_bytes(path, text.encode() + b"\n")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all: to a name beside it, then renamed."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object. Raises TamperedRun where it is none: files are written whole, so someone else has been at it."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise TamperedRun(f"{path.parent.name}/{path.name} cannot be read as JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise TamperedRun(f"{path.parent.name}/{path.name} holds a {type(content).__name__}; a JSON object is right")
+    return content
+
+
+def _plain(value: Any) -> Any:
+    """What JSON does not know: numpy's numbers as numbers, paths and times as text."""
+    if hasattr(value, "item"):
+        return value.item()
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return value.name
+    if isinstance(value, set | frozenset | tuple):
+        return sorted(value, key=str)
+    raise TypeError(f"{type(value).__name__} has no place in evidence; facts() must give JSON")
