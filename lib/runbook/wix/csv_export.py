@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 
 CSV_NOTE = 'from CSV: milliseconds of dates are cut off; null, "" and a missing key are one, read as missing'
 
-_SYSTEM = {"id": "_id", "createddate": "_createdDate", "updateddate": "_updatedDate", "owner": "_owner"}
+_SYSTEM_NAMES = {
+    "ID": "_id",
+    "Created Date": "_createdDate",
+    "Created date": "_createdDate",  # as older files have it
+    "Updated Date": "_updatedDate",
+    "Updated date": "_updatedDate",
+    "Owner": "_owner",
+}
+_SYSTEM = frozenset(_SYSTEM_NAMES.values())
 _CELL = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n]*))(,|\r?\n?\Z)')
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _MOMENT = re.compile(
@@ -91,21 +99,18 @@ class CsvExport:
     # ------------------------------------------------------------------ columns
 
     def _keys(self, header: list[str], collection: Collection | None) -> list[str]:
-        by_name = {plain_name(f.name): f.wix for f in reversed(collection.fields)} if collection is not None else {}
-        by_key = {plain_name(f.wix): f.wix for f in reversed(collection.fields)} if collection is not None else {}
-        known = {**by_name, **by_key, **_SYSTEM}
-        if collection is not None:
-            known.update({f.wix: f.wix for f in collection.fields})
+        names = _Names(collection)
         keys = []
         unknown = []
         for number, name in enumerate(header, 1):
             stripped = name.strip()
-            key = known.get(stripped) or known.get(plain_name(stripped))
+            key = names.key(stripped)
             if key is None:
                 key = _snake(stripped) or f"column_{number}"
                 link = " (a link to its page)" if _PAGE_LINK.fullmatch(name) else ""
                 unknown.append(f"{stripped!r}{link} as {key}")
             keys.append(key)
+        keys = names.part_twins(keys)
         for number, key in enumerate(keys):
             if key in keys[:number]:
                 former = header[keys.index(key)]
@@ -193,6 +198,51 @@ class CsvExport:
             at = found.end()
             if end != ",":
                 return cells
+
+
+class _Names:
+    """Which field a column's name means: the system's and the catalog's own spellings first, then any spelling."""
+
+    def __init__(self, collection: Collection | None) -> None:
+        fields = () if collection is None else collection.fields
+        own = [f for f in fields if not f.wix.startswith("_")]
+        self._exact = {**{f.name: f.wix for f in own}, **_SYSTEM_NAMES, **{f.wix: f.wix for f in fields}}
+        self._plain = {plain_name(f.name): f.wix for f in reversed(fields)}
+        self._plain |= {plain_name(f.wix): f.wix for f in reversed(own)}
+        self._plain |= {plain_name(name): key for name, key in _SYSTEM_NAMES.items()}
+        # A field of the site's own may be called what a system column is called: {"_createdDate": "created_date"}.
+        system = {plain_name(name): key for name, key in _SYSTEM_NAMES.items()}
+        self._twins = {
+            system[plain]: f.wix for f in own for plain in (plain_name(f.name), plain_name(f.wix)) if plain in system
+        }
+
+    def key(self, name: str) -> str | None:
+        """The Wix key of a column; None for one that nobody knows."""
+        return self._exact.get(name) or self._plain.get(plain_name(name))
+
+    def part_twins(self, keys: list[str]) -> list[str]:
+        """Of two columns named as a system column is, the system's is the one among more of the system's columns."""
+        parted = list(keys)
+        for system, own in self._twins.items():
+            places = [place for place, key in enumerate(parted) if key == system]
+            if len(places) != 2 or own in parted:
+                continue
+            first, second = places
+            among = _run_length(parted, first, second), _run_length(parted, second, first)
+            if among[0] != among[1]:
+                parted[second if among[0] > among[1] else first] = own
+        return parted
+
+
+def _run_length(keys: list[str], place: int, without: int) -> int:
+    """How many system columns stand together around a place, if the column at `without` is none."""
+    system = [key in _SYSTEM and at != without for at, key in enumerate(keys)]
+    start = end = place
+    while start > 0 and system[start - 1]:
+        start -= 1
+    while end < len(keys) and system[end]:
+        end += 1
+    return end - start
 
 
 def _open(path: Path) -> io.TextIOWrapper:

@@ -85,6 +85,30 @@ def test_columns(read, header, keys):
     assert read(header + "\n", dot_number="number", legal_name="text")[1].keys == keys
 
 
+TWINS = {"created_date": "datetime", "updated_date": "datetime", "name": "text"}
+
+
+@pytest.mark.parametrize(
+    ("header", "keys"),
+    [
+        (["Name", "Created Date", "ID", "Created Date", "Updated Date", "Owner"], ["name", "created_date", "_id", "_createdDate", "_updatedDate", "_owner"]),
+        (["ID", "Created Date", "Name", "Created Date"], ["_id", "_createdDate", "name", "created_date"]),
+        (["Created Date", "Updated Date", "ID", "Created Date", "Updated Date", "Owner"], ["created_date", "updated_date", "_id", "_createdDate", "_updatedDate", "_owner"]),
+        (["ID", "Name", "created_date", "Created Date"], ["_id", "name", "created_date", "_createdDate"]),
+        (["ID", "Created Date Column", "Created Date"], ["_id", "created_date", "_createdDate"]),
+        (["ID", "Name", "Created Date"], ["_id", "name", "_createdDate"]),
+        (["Created Date", "ID", "Created Date"], None),
+    ],
+)  # fmt: skip
+def test_a_field_that_is_called_as_a_system_column_is(read, header, keys):
+    text = ",".join(f'"{name}"' for name in header) + "\n"
+    if keys is None:
+        with pytest.raises(SourceError, match="two columns are the field _createdDate"):
+            read(text, **TWINS)
+    else:
+        assert read(text, **TWINS)[1].keys == keys
+
+
 def test_unknown_columns_are_kept_and_told(read):
     items, file = read('"ID","Name","New One","Carriers (Item)"\n"a","x",5,"/carriers/a"\n', name="text")
     assert items == [{"_id": "a", "name": "x", "new_one": 5, "carriers_item": "/carriers/a"}]

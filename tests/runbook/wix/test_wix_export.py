@@ -82,6 +82,41 @@ def test_what_changes_between_two_pages(start, shapes, tmp_path):
         assert seen[0] == (1000, 3000)
 
 
+def test_a_change_that_no_stamp_shows(start, shapes):
+    """A row stamped later than now hides every newer stamp behind its own."""
+    items = [{**item, "_id": f"{n:05}"} for n, item in enumerate(old(1500))]
+    items[700]["_updatedDate"] = {"$date": "2999-01-01T00:00:00.000Z"}
+    with start({"Carriers": items}) as site:
+        told = []
+
+        def change(done, total):
+            if not told:
+                site.update("Carriers", {"_id": "00005", "name": "changed"})
+            told.append(done)
+
+        rows = []
+        WixSource(site.client).export(shapes.collection(name="text"), rows.append, change)
+        assert rows[5]["name"] == "changed"
+
+
+def test_a_row_whose_stamp_lies_before_the_export(start, shapes):
+    """A server whose clock is behind: found by its count, not by its stamp."""
+    items = [{**item, "_id": f"{n:05}"} for n, item in enumerate(old(1500))]
+    with start({"Carriers": items}) as site:
+        site.box.clock(now="2020-01-01T00:00:00Z")
+        told = []
+
+        def change(done, total):
+            if not told:
+                site.insert("Carriers", {"_id": "00005-late"})
+            told.append(done)
+
+        rows = []
+        WixSource(site.client).export(shapes.collection(name="text"), rows.append, change)
+        assert len(rows) == 1501
+        assert rows[6]["_id"] == "00005-late"
+
+
 def test_while_others_write(start, shapes, tmp_path):
     items = [{**item, "_id": f"{n:05}"} for n, item in enumerate(old(4000))]
     with start({"Carriers": items}) as site:
