@@ -94,7 +94,7 @@ def keep_record_counts(
     run_id: str,
     now: datetime | None = None,
 ) -> RecordCounts:
-    """Bring the table up to date, making it where it is not there. `rows`: by Wix name; `limit`: records the plan holds.
+    """Bring the table up to date, making it where it is not there. `rows`: by Wix name; `limit`: what the plan holds.
 
     Rows are matched by table name, so writing them again changes them and adds none. Raises SchemaDrift where a person
     has made a table of this name with other columns, AirtableError.

@@ -3,8 +3,8 @@ r"""Parts of `filterByFormula`, with everything escaped that would end a text or
     eq("DOT Number", 1234567)             # {DOT Number}=1234567
     eq("Legal Name", "O'Brien \\ Sons")   # {Legal Name}='O\'Brien \\\\ Sons'
 
-Rules: support.airtable.com, "Formula field reference", and what pyairtable writes (`\` before `\`, quote and line ends in
-texts, before `}` in names).
+Rules: support.airtable.com, "Formula field reference", and what pyairtable writes (`\` before `\`, quote
+and line ends in texts, before `}` in names).
 """
 
 from __future__ import annotations

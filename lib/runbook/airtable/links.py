@@ -29,7 +29,7 @@ LISTED = 20  # examples that are shown; all are counted
 
 @dataclass(frozen=True)
 class LinkCount:
-    """One link over all rows. `empty`: rows without a key. `dangling`, `ambiguous`: their key leads to no row, to several.
+    """One link over all rows. `empty`: rows without a key. `dangling`, `ambiguous`: it leads to no row, to several.
 
     `wrong`: cells that are not what the key says. `inverse_wrong`: target rows whose other face is not exactly the rows
     that link to them. `missing`: what is wrong with the column itself, "" if nothing.
@@ -54,7 +54,7 @@ class LinkCount:
 
 @dataclass(frozen=True, repr=False)
 class LinkCheck(Shown):
-    """A collection's links. `rows`: rows compared; `not_there`: staged rows that the table lacks; `unknown`: the reverse."""
+    """A collection's links. `rows`: compared; `not_there`: staged rows that the table lacks; `unknown`: the reverse."""
 
     collection: str
     rows: int
@@ -104,9 +104,7 @@ class LinkCheck(Shown):
                 f"{self.not_there:,} staged rows are not in the table, {self.unknown:,} of its rows are not staged."
             )
         if self.state_differs:
-            notes.append(
-                f"{self.state_differs:,} rows have another record id than the state knows: `runbook verify` mends it."
-            )
+            notes.append(f"{self.state_differs:,} rows have another record id than the state knows.")
         return Table(f"Links of {self.collection}, from both tables", columns, rows, (*notes, *self.examples))
 
     def facts(self) -> dict[str, Any]:
@@ -143,7 +141,7 @@ def verify_links(
     state: State | None,
     transformed: Transformed,
 ) -> LinkCheck:
-    """Compare every link cell of a loaded collection with its rows' keys, and with the other face in the target's table.
+    """Compare every link cell of a loaded collection with its rows' keys, and with the other face in the target.
 
     Reads only, and only the columns it needs: each table once. `state`: also counts rows whose record id is not the one
     the state knows. Raises SchemaDrift where a table is not there, AirtableError.

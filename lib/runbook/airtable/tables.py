@@ -53,8 +53,8 @@ def describe(collection: Collection) -> str:
 class LinkColumn:
     """A link of the catalog as the base has it. `to`: the target's Wix name.
 
-    `ok`: there is a column of this name, and it is a link to the target's table. `inverse_ok`: its other face is in that
-    table, leads back here and has the catalog's name for it; a link to its own table has none, and that is as it should be.
+    `ok`: there is a column of this name, and it is a link to the target's table. `inverse_ok`: its other face is in
+    that table, leads back here and has the catalog's name for it; a link to its own table has none, which is right.
     """
 
     link: Link
