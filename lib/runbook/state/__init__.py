@@ -1,8 +1,17 @@
-"""The durable memory of a migration: which Wix id became which record, what was sent, flags, progress, the pacer."""
+"""The memory of an environment: which row is which record, what was sent, flags, progress, the pace of requests.
 
+state = State("sqlite:////srv/runbook/state.db")
+state.ids(base, "Carriers")                  # {legacy id: Known(record_id, hash, filled)}
+state.flags.get("carriers")                  # "wix" or "airtable"
+state.progress.all(base)                     # {collection: Progressed(…)}
+state.facts.put("base:wix", {"id": "app…"})
+"""
+
+from runbook.state.facts import Facts
 from runbook.state.flags import Flags, Turn
-from runbook.state.ids import AMBIGUOUS, Known
+from runbook.state.ids import AMBIGUOUS, Ambiguous, Known, Landed
+from runbook.state.pace import Slots
 from runbook.state.progress import Progressed
 from runbook.state.store import State
 
-__all__ = ["AMBIGUOUS", "Flags", "Known", "Progressed", "State", "Turn"]
+__all__ = ["AMBIGUOUS", "Ambiguous", "Facts", "Flags", "Known", "Landed", "Progressed", "Slots", "State", "Turn"]

@@ -1,4 +1,4 @@
-"""Small facts that are kept by name, as JSON: the base of a source, frozen permissions, checks on record."""
+"""Small facts of an environment: the base of a source, permissions before the freeze, thresholds of alerts."""
 
 from __future__ import annotations
 
@@ -7,33 +7,52 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from runbook.state.schema import facts
+from runbook.state.tables import fact
 
 if TYPE_CHECKING:
     from runbook.json_types import Json
-    from runbook.state.store import State
+    from runbook.state.database import Database
 
 
 class Facts:
-    """A value by name."""
+    """Key -> JSON."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, database: Database) -> None:
+        self._db = database
 
-    def get(self, key: str) -> Json | None:
-        """The value; None where there is none."""
-        with self._state.read() as connection:
-            found = connection.execute(select(facts.c.value).where(facts.c.key == key)).scalar()
+    def get(self, key: str) -> Json:
+        """What is known under a key; None for nothing."""
+        with self._db.reading() as connection:
+            found = connection.scalar(select(fact.c.value).where(fact.c.key == key))
         return None if found is None else json.loads(found)
 
     def put(self, key: str, value: Json) -> None:
-        """Set a value, in place of the former."""
-        with self._state.write() as connection:
-            self._state.upsert(connection, facts, [{"key": key, "value": json.dumps(value)}])
+        """Know `value` under a key from now on; None forgets it."""
+        if value is None:
+            with self._db.writing() as connection:
+                connection.execute(fact.delete().where(fact.c.key == key))
+            return
+        insert = self._db.insert(fact)
+        query = insert.on_conflict_do_update(index_elements=[fact.c.key], set_={"value": insert.excluded.value})
+        with self._db.writing() as connection:
+            connection.execute(query, {"key": key, "value": _text(value)})
+
+    def swap(self, key: str, old: Json, new: Json) -> bool:
+        """Put `new` if `old` is what is known now (None: nothing), as one step; whether it was done."""
+        with self._db.writing() as connection:
+            if old is None:
+                query = self._db.insert(fact).on_conflict_do_nothing()
+                return bool(connection.execute(query, {"key": key, "value": _text(new)}).rowcount == 1)
+            change = fact.delete() if new is None else fact.update().values(value=_text(new))
+            return bool(connection.execute(change.where(fact.c.key == key, fact.c.value == _text(old))).rowcount == 1)
 
     def append(self, key: str, value: Json) -> None:
-        """Add to a list, in one transaction."""
-        with self._state.write() as connection:
-            found = connection.execute(select(facts.c.value).where(facts.c.key == key)).scalar()
-            grown = [*(json.loads(found) if found else []), value]
-            self._state.upsert(connection, facts, [{"key": key, "value": json.dumps(grown)}])
+        """Add to the list under a key, begun where there is none; whoever does so at the same time adds too."""
+        while True:
+            old = self.get(key)
+            if self.swap(key, old, [*(old or ()), value]):
+                return
+
+
+def _text(value: Json) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

@@ -1,27 +1,25 @@
-"""The DATA_SOURCE flags: which side services use. Every turn is kept: when, who, why, on which run's evidence."""
+"""DATA_SOURCE: which side services read, flag by flag, and every turn that was ever made."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast, get_args
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from runbook.errors import SettingError
-from runbook.state.schema import flags, turns
+from runbook.state.ids import now
+from runbook.state.tables import flag, flag_turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from runbook.state.store import State
+    from runbook.state.database import Database
 
-Side = Literal["wix", "airtable"]
+Side: TypeAlias = Literal["wix", "airtable"]
 
 
-@dataclass(frozen=True)
-class Turn:
-    """One turn of a flag. `at`: ISO 8601, UTC, to the millisecond."""
+class Turn(NamedTuple):
+    """One turn of a flag. `at`: ISO time in UTC; `run_id`: the run whose evidence it stands on, None for none."""
 
     at: str
     flag: str
@@ -32,43 +30,53 @@ class Turn:
 
 
 class Flags:
-    """Read from the database at each call: a turn by another process is seen at once."""
+    """The flags. One that was never created reads as 'wix'. Every read asks the database: no turn is missed."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, database: Database) -> None:
+        self._db = database
 
     def create(self, names: Iterable[str]) -> None:
-        """Make those that are missing, at 'wix'."""
-        with self._state.write() as connection:
-            there = set(connection.execute(select(flags.c.name)).scalars())
-            rows = [{"name": name, "value": "wix"} for name in names if name not in there]
-            if rows:
-                connection.execute(insert(flags), rows)
+        """Create flags that are not there yet, at 'wix'; the others stay as they are."""
+        with self._db.reading() as connection:
+            there = set(connection.scalars(select(flag.c.name)))
+        lines = [{"name": name, "value": "wix"} for name in names if name not in there]
+        if lines:
+            with self._db.writing() as connection:
+                connection.execute(self._db.insert(flag).on_conflict_do_nothing(), lines)
 
-    def get(self, name: str) -> str:
-        """'wix' or 'airtable'; a flag that was never made stands at 'wix'."""
-        with self._state.read() as connection:
-            found = connection.execute(select(flags.c.value).where(flags.c.name == name)).scalar()
-        return found or "wix"
+    def get(self, name: str) -> Side:
+        """Which side a flag stands at now."""
+        with self._db.reading() as connection:
+            value = connection.scalar(select(flag.c.value).where(flag.c.name == name))
+        return cast("Side", value or "wix")
 
-    def all(self) -> dict[str, str]:
-        """Every flag that was made."""
-        with self._state.read() as connection:
-            return {row.name: row.value for row in connection.execute(select(flags.c.name, flags.c.value))}
+    def all(self) -> dict[str, Side]:
+        """Every flag that was created, by name."""
+        with self._db.reading() as connection:
+            rows = connection.execute(select(flag.c.name, flag.c.value).order_by(flag.c.name))
+            return {row[0]: cast("Side", row[1]) for row in rows}
 
-    def set(self, name: str, value: str, *, who: str, why: str, run_id: str | None = None) -> None:
-        """Turn a flag, with its history, in one transaction. Whether it may turn is asked before (`run.turning`)."""
-        if value not in ("wix", "airtable"):
-            raise SettingError(f"a flag is 'wix' or 'airtable', not {value!r}")
-        at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        with self._state.write() as connection:
-            self._state.upsert(connection, flags, [{"name": name, "value": value}])
-            connection.execute(insert(turns).values(at=at, flag=name, value=value, who=who, why=why, run_id=run_id))
+    def set(self, name: str, value: str, who: str, why: str, run_id: str | None = None) -> None:
+        """Turn a flag and write it down, in one commit; one that stands there already is not turned.
+
+        Whether it may turn is asked before (`runbook.run.turning`). Raises SettingError for another value than 'wix'
+        and 'airtable'.
+        """
+        if value not in get_args(Side):
+            raise SettingError(f"flag {name!r} cannot be {value!r}; valid are 'wix' and 'airtable'")
+        insert = self._db.insert(flag)
+        turn = flag.update().where(flag.c.name == name, flag.c.value != value).values(value=value)
+        with self._db.writing() as connection:
+            connection.execute(insert.values(name=name, value="wix").on_conflict_do_nothing())
+            if connection.execute(turn).rowcount:
+                line = {"at": now(), "flag": name, "value": value, "who": who, "why": why, "run_id": run_id}
+                connection.execute(flag_turn.insert(), line)
 
     def history(self, name: str | None = None) -> list[Turn]:
-        """Turns of one flag or of all, oldest first."""
-        asked = select(turns.c.at, turns.c.flag, turns.c.value, turns.c.who, turns.c.why, turns.c.run_id)
+        """Every turn of a flag, or of all, oldest first."""
+        t = flag_turn
+        query = select(t.c.at, t.c.flag, t.c.value, t.c.who, t.c.why, t.c.run_id).order_by(t.c.id)
         if name is not None:
-            asked = asked.where(turns.c.flag == name)
-        with self._state.read() as connection:
-            return [Turn(*row) for row in connection.execute(asked.order_by(turns.c.id))]
+            query = query.where(t.c.flag == name)
+        with self._db.reading() as connection:
+            return [Turn(*row) for row in connection.execute(query)]

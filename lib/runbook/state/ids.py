@@ -1,115 +1,110 @@
-"""Which Wix id became which record, and by which natural keys links find a row."""
+"""Which Airtable record a Wix row is."""
 
 from __future__ import annotations
 
 import enum
-import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, select
 
-from runbook.state.schema import ids, keys
+from runbook.state.tables import id_map, link_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from runbook.state.store import State
+    from sqlalchemy import Connection
+
+    from runbook.state.database import Database
 
 
-class _Ambiguous(enum.Enum):
+class Known(NamedTuple):
+    """A row in the base. `hash`: of the cells it was last written with, None where that is not known.
+
+    `filled`: which of its cells were not empty then, as the loader writes it.
+    """
+
+    record_id: str
+    hash: str | None
+    filled: str | None = None
+
+
+class Landed(NamedTuple):
+    """A row that has landed; the rest as in `Known`."""
+
+    legacy_id: str
+    record_id: str
+    hash: str | None = None
+    filled: str | None = None
+
+
+class Ambiguous(enum.Enum):
+    """The type of `AMBIGUOUS`: a key that leads to several rows, of which none is guessed."""
+
     AMBIGUOUS = "ambiguous"
 
 
-AMBIGUOUS: Final = _Ambiguous.AMBIGUOUS  # a natural key that several rows have: which is meant is not guessed
+AMBIGUOUS: Final = Ambiguous.AMBIGUOUS
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A row in Airtable. `hash` "": adopted, what its cells hold is not known. `columns`: its non-empty cells."""
-
-    record_id: str
-    hash: str
-    columns: tuple[str, ...] = ()
+def now() -> str:
+    """The time as state writes it: ISO, UTC, milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class Ids:
-    """The id map and the link keys."""
+class IdMap:
+    """(base, collection, legacy id) -> record."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        t, k = id_map, link_key
+        insert = database.insert(t)
+        self._upsert = insert.on_conflict_do_update(
+            index_elements=[t.c.base, t.c.collection, t.c.legacy_id],
+            set_={name: insert.excluded[name] for name in ("record_id", "hash", "filled", "loaded_at")},
+        )
+        told = (bindparam("b"), bindparam("c"), bindparam("legacy"))
+        of_row = (t.c.base == told[0]) & (t.c.collection == told[1]) & (t.c.legacy_id == told[2])
+        self._delete = t.delete().where(of_row)
+        self._distrust = t.update().where(of_row).values(hash=None)
+        self._delete_keys = k.delete().where(k.c.base == told[0], k.c.collection == told[1], k.c.legacy_id == told[2])
 
     def all(self, base: str, collection: str) -> dict[str, Known]:
-        """Every known row of a collection, by legacy id."""
-        asked = select(ids.c.legacy_id, ids.c.record_id, ids.c.hash, ids.c.columns)
-        with self._state.read() as connection:
-            found = connection.execute(asked.where(ids.c.base == base, ids.c.collection == collection))
-            return {row[0]: Known(row[1], row[2], tuple(json.loads(row[3]))) for row in found}
+        """Every row of a collection by legacy id."""
+        t = id_map
+        query = select(t.c.legacy_id, t.c.record_id, t.c.hash, t.c.filled).where(
+            t.c.base == base, t.c.collection == collection
+        )
+        with self._db.reading() as connection:
+            return {row[0]: Known(row[1], row[2], row[3]) for row in connection.execute(query)}
 
-    def remember(self, base: str, collection: str, rows: Mapping[str, Known]) -> None:
-        """Add or change rows, all or none."""
-        with self._state.write() as connection:
-            self._state.upsert(
-                connection,
-                ids,
-                [
-                    {
-                        "base": base,
-                        "collection": collection,
-                        "legacy_id": legacy,
-                        "record_id": known.record_id,
-                        "hash": known.hash,
-                        "columns": json.dumps(known.columns),
-                    }
-                    for legacy, known in rows.items()
-                ],
-            )
+    def remember(self, base: str, collection: str, rows: Iterable[Landed]) -> None:
+        """Add or replace rows, in one commit."""
+        with self._db.writing() as connection:
+            self.write(connection, base, collection, rows)
+
+    def write(self, connection: Connection, base: str, collection: str, rows: Iterable[Landed]) -> None:
+        """`remember`, in someone else's transaction."""
+        here = {"base": base, "collection": collection, "loaded_at": now()}
+        values = [{**here, **row._asdict()} for row in rows]
+        if values:
+            connection.execute(self._upsert, values)
 
     def forget(self, base: str, collection: str, legacy_ids: Iterable[str]) -> None:
-        """Drop rows and their link keys."""
-        gone = list(legacy_ids)
-        with self._state.write() as connection:
-            for table in (ids, keys):
-                for at in range(0, len(gone), 500):
-                    connection.execute(
-                        delete(table).where(
-                            table.c.base == base,
-                            table.c.collection == collection,
-                            table.c.legacy_id.in_(gone[at : at + 500]),
-                        )
-                    )
+        """Drop rows and their keys, in one commit."""
+        values = _rows(base, collection, legacy_ids)
+        if values:
+            with self._db.writing() as connection:
+                connection.execute(self._delete, values)
+                connection.execute(self._delete_keys, values)
 
-    def remember_keys(self, base: str, collection: str, key: str, values: Mapping[str, str | None]) -> None:
-        """By legacy id: the normalised value of a natural key; None: the row has none (any more)."""
-        rows = [
-            {"base": base, "collection": collection, "key": key, "legacy_id": legacy, "value": value}
-            for legacy, value in values.items()
-            if value is not None
-        ]
-        with self._state.write() as connection:
-            # Rewritten as a whole: cheaper than telling which of them changed.
-            connection.execute(
-                delete(keys).where(keys.c.base == base, keys.c.collection == collection, keys.c.key == key)
-            )
-            self._state.upsert(connection, keys, rows)
+    def distrust(self, base: str, collection: str, legacy_ids: Iterable[str]) -> None:
+        """Drop the hashes of rows, in one commit."""
+        values = _rows(base, collection, legacy_ids)
+        if values:
+            with self._db.writing() as connection:
+                connection.execute(self._distrust, values)
 
-    def key_map(self, base: str, collection: str, key: str) -> dict[str, str | _Ambiguous]:
-        """Record id by value of a key; AMBIGUOUS where several rows have it. `_id`: by legacy id."""
-        if key == "_id":
-            return {legacy: known.record_id for legacy, known in self.all(base, collection).items()}
-        asked = (
-            select(keys.c.value, ids.c.record_id)
-            .join_from(
-                keys,
-                ids,
-                (ids.c.base == keys.c.base)
-                & (ids.c.collection == keys.c.collection)
-                & (ids.c.legacy_id == keys.c.legacy_id),
-            )
-            .where(keys.c.base == base, keys.c.collection == collection, keys.c.key == key)
-        )
-        found: dict[str, str | _Ambiguous] = {}
-        with self._state.read() as connection:
-            for value, record_id in connection.execute(asked):
-                found[value] = AMBIGUOUS if value in found else record_id
-        return found
+
+def _rows(base: str, collection: str, legacy_ids: Iterable[str]) -> list[dict[str, str]]:
+    return [{"b": base, "c": collection, "legacy": legacy} for legacy in legacy_ids]

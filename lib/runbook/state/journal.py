@@ -1,54 +1,59 @@
-"""What was sent before it is sent: after a kill, these rows are looked up, never assumed to be there or not."""
+"""What was sent, written down before it is sent: after a kill, this is what to look up."""
 
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, select
 
-from runbook.state.schema import journal
+from runbook.state.ids import now
+from runbook.state.tables import journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from runbook.state.store import State
+    from runbook.state.database import Database
+    from runbook.state.ids import IdMap, Landed
 
 
 class Journal:
-    """Open entries only: an entry goes when its answer is on record in the id map."""
+    """Lines of batches under way. A line that stands when a load begins was left by one that was killed."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, database: Database, ids: IdMap) -> None:
+        self._db = database
+        self._ids = ids
 
     def sending(self, base: str, collection: str, batches: Sequence[Sequence[str]]) -> list[int]:
-        """Put batches of legacy ids on record; returns an entry's id each. Committed on return."""
-        with self._state.write() as connection:
-            return [
-                int(
-                    connection.execute(
-                        insert(journal)
-                        .values(
-                            base=base, collection=collection, legacy_ids=json.dumps(list(batch)), sent_at=time.time()
-                        )
-                        .returning(journal.c.id)
-                    ).scalar_one()
-                )
-                for batch in batches
-            ]
+        """A line a batch, in one commit; their numbers, in order."""
+        if not batches:
+            return []
+        here = {"base": base, "collection": collection, "sent_at": now()}
+        lines = [{**here, "legacy_ids": json.dumps(list(batch))} for batch in batches]
+        query = journal.insert().returning(journal.c.id, sort_by_parameter_order=True)
+        with self._db.writing() as connection:
+            return [row[0] for row in connection.execute(query, lines)]
 
-    def landed(self, entries: Iterable[int]) -> None:
-        """Close entries, after what came of them is in the id map."""
-        closed = list(entries)
-        with self._state.write() as connection:
-            for at in range(0, len(closed), 500):
-                connection.execute(delete(journal).where(journal.c.id.in_(closed[at : at + 500])))
+    def landed(self, base: str, collection: str, batches: Iterable[int], rows: Iterable[Landed]) -> None:
+        """Remember the rows and strike out the lines, in one commit."""
+        numbers = [{"number": number} for number in batches]
+        with self._db.writing() as connection:
+            self._ids.write(connection, base, collection, rows)
+            if numbers:
+                connection.execute(journal.delete().where(journal.c.id == bindparam("number")), numbers)
 
-    def unfinished(self, base: str, collection: str) -> dict[int, list[str]]:
-        """Entries whose answer was never put on record: legacy ids by entry."""
-        asked = select(journal.c.id, journal.c.legacy_ids).where(
-            journal.c.base == base, journal.c.collection == collection
+    def unfinished(self, base: str, collection: str) -> list[str]:
+        """Legacy ids of every line that stands, each once."""
+        query = (
+            select(journal.c.legacy_ids)
+            .where(journal.c.base == base, journal.c.collection == collection)
+            .order_by(journal.c.id)
         )
-        with self._state.read() as connection:
-            return {row[0]: json.loads(row[1]) for row in connection.execute(asked)}
+        with self._db.reading() as connection:
+            return list(dict.fromkeys(i for row in connection.execute(query) for i in json.loads(row[0])))
+
+    def settle(self, base: str, collection: str, rows: Iterable[Landed]) -> None:
+        """Remember rows and strike out every line of a collection, in one commit."""
+        with self._db.writing() as connection:
+            self._ids.write(connection, base, collection, rows)
+            connection.execute(journal.delete().where(journal.c.base == base, journal.c.collection == collection))

@@ -1,53 +1,61 @@
-"""The one row a base that every process takes its turn from."""
+"""Slots for requests: one row a base that says when the next may go out, for all who talk to that base.
+
+SQLite's clock is this machine's, PostgreSQL's is its server's; every time here is in seconds since 1970 by that clock.
+"""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, func, literal, select, update
-
-from runbook.state.schema import pace
+from sqlalchemy import text
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
+    from runbook.state.database import Database
 
-    from runbook.state.store import State
+# A slot further away than this was left by a clock that has been set back since: it holds no one.
+HORIZON = 900.0
 
 
-class Pace:
-    """Slots in seconds since the epoch: this machine's clock for SQLite, the database's own for PostgreSQL."""
+class Slots:
+    """Reserving slots, and pushing them back; each one statement, so that whoever is second sees what the first took."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        now = ":now" if database.is_sqlite else "extract(epoch FROM clock_timestamp())::double precision"
+        self._create = text("INSERT INTO pace (base, next, held_until) VALUES (:base, 0, 0) ON CONFLICT DO NOTHING")
+        self._reserve = text(
+            f"UPDATE pace SET next = :span + CASE WHEN next BETWEEN {now} AND {now} + :horizon THEN next ELSE {now} END"
+            f" WHERE base = :base RETURNING next - {now}"
+        )
+        self._push = text(
+            f"UPDATE pace SET held_until = {now} + :seconds, next = {now} + :seconds"
+            f" WHERE base = :base AND NOT held_until BETWEEN {now} AND {now} + :horizon"
+        )
+        self._held = text(f"SELECT held_until - {now} FROM pace WHERE base = :base")
 
-    def reserve(self, base: str, seconds: float) -> float:
-        """Take the next `seconds` of a base; returns in how many seconds from now they begin."""
-        with self._state.write() as connection:
-            now = self._now()
-            begin = case((pace.c.next_slot > now, pace.c.next_slot), else_=now)
-            taken = (
-                update(pace)
-                .where(pace.c.base == base)
-                .values(next_slot=begin + seconds)
-                .returning(pace.c.next_slot, now)
-            )
-            row = connection.execute(taken).one_or_none()
-            if row is None:
-                self._state.upsert(connection, pace, [{"base": base, "next_slot": 0.0}])
-                row = connection.execute(taken).one()
-        return max(0.0, float(row[0]) - seconds - float(row[1]))
+    def create(self, base: str) -> None:
+        """Make the row of a base where there is none."""
+        with self._db.writing() as connection:
+            connection.execute(self._create, {"base": base})
 
-    def hold(self, base: str, seconds: float) -> None:
-        """No slot begins before so long from now: one pause, however many ask for it."""
-        with self._state.write() as connection:
-            until = self._now() + seconds
-            if connection.execute(select(pace.c.base).where(pace.c.base == base)).scalar() is None:
-                self._state.upsert(connection, pace, [{"base": base, "next_slot": 0.0}])
-            longer = case((pace.c.next_slot > until, pace.c.next_slot), else_=until)
-            connection.execute(update(pace).where(pace.c.base == base).values(next_slot=longer))
+    def reserve(self, base: str, span: float) -> float:
+        """Take the next `span` seconds of a base for oneself; gives the seconds from now to where they begin."""
+        with self._db.writing() as connection:  # holds the lock, so that the clock is read after the wait for it
+            told = {"base": base, "span": span, "horizon": HORIZON, **self._clock()}
+            return float(connection.execute(self._reserve, told).scalar_one()) - span
 
-    def _now(self) -> ColumnElement[float]:
-        if self._state.is_sqlite:
-            return literal(time.time())
-        return func.extract("epoch", func.clock_timestamp())
+    def push(self, base: str, seconds: float) -> bool:
+        """Hold the base back from now on; False where it is held back already, and nothing was done."""
+        with self._db.writing() as connection:
+            told = {"base": base, "seconds": seconds, "horizon": HORIZON, **self._clock()}
+            return bool(connection.execute(self._push, told).rowcount == 1)
+
+    def held(self, base: str) -> float:
+        """Seconds for which the base is still held back; 0 where it is not."""
+        with self._db.reading() as connection:
+            left = float(connection.scalar(self._held, {"base": base, **self._clock()}) or 0)
+        return left if 0 < left <= HORIZON else 0.0
+
+    def _clock(self) -> dict[str, float]:
+        return {"now": time.time()} if self._db.is_sqlite else {}

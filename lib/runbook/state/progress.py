@@ -1,4 +1,4 @@
-"""How far each collection has come: the figures of its last validation in a base."""
+"""How far each collection has come, and the evidence that its flag may turn on."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from runbook.state.schema import progress
+from runbook.state.tables import progress
 
 if TYPE_CHECKING:
-    from runbook.state.store import State
+    from runbook.state.database import Database
 
 
 @dataclass(frozen=True)
 class Progressed:
-    """One collection in one base. `source_count`, `source_newest`: the source's mark when it was exported."""
+    """What the last validation of a collection came to. `verified_at`: ISO time in UTC, None: never.
+
+    `source`: the source's label; `source_count`, `source_newest`: its mark when it was exported.
+    """
 
     collection: str
     run_id: str
@@ -33,19 +36,25 @@ class Progressed:
 
 
 class Progress:
-    """The last word on each collection."""
+    """A line a base and collection."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, database: Database) -> None:
+        self._db = database
 
     def record(self, base: str, done: Progressed) -> None:
-        """Put it on record, in place of the former."""
-        with self._state.write() as connection:
-            self._state.upsert(connection, progress, [{"base": base, **asdict(done)}])
+        """Write it down, in place of the line before."""
+        line = {"base": base, **asdict(done)}
+        insert = self._db.insert(progress)
+        query = insert.on_conflict_do_update(
+            index_elements=[progress.c.base, progress.c.collection],
+            set_={name: insert.excluded[name] for name in line if name not in ("base", "collection")},
+        )
+        with self._db.writing() as connection:
+            connection.execute(query, line)
 
     def all(self, base: str) -> dict[str, Progressed]:
-        """By Wix name, everything that is known of a base."""
+        """Every collection of a base that has a line, by name."""
         columns = [column for column in progress.columns if column.name != "base"]
-        with self._state.read() as connection:
-            found = connection.execute(select(*columns).where(progress.c.base == base)).mappings()
-            return {row["collection"]: Progressed(**row) for row in found}
+        with self._db.reading() as connection:
+            rows = connection.execute(select(*columns).where(progress.c.base == base)).mappings()
+            return {row["collection"]: Progressed(**row) for row in rows}

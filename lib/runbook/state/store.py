@@ -1,114 +1,101 @@
-"""Opening the state: one file of SQLite by default, PostgreSQL where several machines share it."""
+"""`State`: everything that must be remembered between two runs, in one database."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine, event
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
-
-from runbook.errors import SettingError
+from runbook.state.database import Database
 from runbook.state.facts import Facts
 from runbook.state.flags import Flags
-from runbook.state.ids import Ids, Known
+from runbook.state.ids import Ambiguous, IdMap, Known, Landed
 from runbook.state.journal import Journal
-from runbook.state.pace import Pace
+from runbook.state.keys import LinkKeys
+from runbook.state.pace import Slots
 from runbook.state.progress import Progress
-from runbook.state.schema import metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sqlalchemy import Connection, Table
+    from collections.abc import Iterable, Mapping, Sequence
+    from types import TracebackType
+    from typing import Self
 
 
 class State:
-    """Safe to use from several threads and several processes at once.
+    """The state of one environment. `url`: `sqlite:////path/state.db` or `postgresql://user:password@host/database`.
 
-    `ids_of`, `journal`, `flags`, `progress`, `facts`, `pace`: its parts. Raises SettingError where `url` cannot be opened.
+    Several threads, processes and (on PostgreSQL) machines may share it. Raises SettingError where it cannot be opened.
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        try:
-            parsed = make_url(url)
-            if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-                raise ArgumentError("neither")
-            if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
-                self._make_file(Path(str(parsed.database)))
-            self._engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() == "postgresql")
-            if parsed.get_backend_name() == "sqlite":
-                event.listen(self._engine, "connect", _tune)
-                event.listen(self._engine, "begin", _begin_immediate)
-            with self._engine.begin() as connection:
-                metadata.create_all(connection)
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, SQLAlchemyError, OSError) as error:
-            # The address may hold a password: it is not repeated.
-            raise SettingError(
-                f"RUNBOOK_STATE_URL cannot be opened ({type(error).__name__}); right are sqlite:////path/state.db and "
-                "postgresql://user@host/name (with a driver such as psycopg installed)"
-            ) from None
-        self.is_sqlite = parsed.get_backend_name() == "sqlite"
-        self.ids_of = Ids(self)
-        self.journal = Journal(self)
-        self.flags = Flags(self)
-        self.progress = Progress(self)
-        self.facts = Facts(self)
-        self.pace = Pace(self)
+        self.database = Database(url)
+        self.id_map = IdMap(self.database)
+        self.link_keys = LinkKeys(self.database)
+        self.journal = Journal(self.database, self.id_map)
+        self.flags = Flags(self.database)
+        self.progress = Progress(self.database)
+        self.facts = Facts(self.database)
+        self.slots = Slots(self.database)
 
     def __repr__(self) -> str:
-        return f"State({make_url(self._url).render_as_string(hide_password=True)!r})"
+        return f"State({self.database!r})"
 
-    @staticmethod
-    def _make_file(path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not path.exists():
-            path.touch(mode=0o600)
+    def __enter__(self) -> Self:
+        return self
 
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """One transaction; nothing of it stands if the block raises."""
-        with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
-            yield connection
-
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """A connection that sees what every process has committed by now."""
-        with self._engine.connect() as connection:
-            yield connection
-
-    def upsert(self, connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-        """Insert rows; where the primary key is taken, set the other columns."""
-        if not rows:
-            return
-        dialect: Any = sqlite if self.is_sqlite else postgresql
-        statement = dialect.insert(table)
-        key = [column.name for column in table.primary_key]
-        rest = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in key}
-        connection.execute(statement.on_conflict_do_update(index_elements=key, set_=rest), rows)
-
-    def ids(self, base: str, collection: str) -> dict[str, Known]:
-        """Every row of a collection that this state knows in a base, by legacy id."""
-        return self.ids_of.all(base, collection)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
-        """Give every connection back."""
-        self._engine.dispose()
+        """Close its connections; it may be used again."""
+        self.database.close()
 
+    # Which record a row is
 
-def _tune(connection: Any, _record: object) -> None:
-    # Transactions are begun by `_begin_immediate`. WAL, NORMAL: a commit survives the process, not always the machine.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in ("busy_timeout = 30000", "journal_mode = WAL", "synchronous = NORMAL"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    def ids(self, base: str, collection: str) -> dict[str, Known]:
+        """Every row that is in the base, by legacy id."""
+        return self.id_map.all(base, collection)
 
+    def remember(self, base: str, collection: str, rows: Iterable[Landed]) -> None:
+        """Rows are in the base now; those known before are replaced."""
+        self.id_map.remember(base, collection, rows)
 
-def _begin_immediate(connection: Connection) -> None:
-    # A read that later writes would fail with "database is locked" where another process wrote in between.
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+    def forget(self, base: str, collection: str, legacy_ids: Iterable[str]) -> None:
+        """Rows are no longer in the base; their keys lead nowhere."""
+        self.id_map.forget(base, collection, legacy_ids)
+
+    def distrust(self, base: str, collection: str, legacy_ids: Iterable[str]) -> None:
+        """Rows are not in Airtable as they were written, or not at all: the next load writes them again."""
+        self.id_map.distrust(base, collection, legacy_ids)
+
+    # Natural keys that links find rows by
+
+    def remember_keys(self, base: str, collection: str, key: str, values: Mapping[str, str]) -> None:
+        """Make `values`, legacy id -> normal form of the key, all that is known of a key; writes only what differs."""
+        self.link_keys.replace(base, collection, key, values)
+
+    def resolve(self, base: str, collection: str, key: str, value: str) -> str | Ambiguous | None:
+        """The record that a key leads to; AMBIGUOUS for several, None for none. Key `_id`: the legacy id."""
+        return self.link_keys.resolve(base, collection, key, value)
+
+    def key_map(self, base: str, collection: str, key: str) -> dict[str, str | Ambiguous]:
+        """All of `resolve` for a key: value -> record id or AMBIGUOUS."""
+        return self.link_keys.all(base, collection, key)
+
+    # What was sent
+
+    def sending(self, base: str, collection: str, batches: Sequence[Sequence[str]]) -> list[int]:
+        """Write down batches of legacy ids before they are sent; committed when it returns, with their numbers."""
+        return self.journal.sending(base, collection, batches)
+
+    def landed(self, base: str, collection: str, batches: Iterable[int], rows: Iterable[Landed]) -> None:
+        """Batches are done: their rows are remembered and their lines struck out, in one commit."""
+        self.journal.landed(base, collection, batches, rows)
+
+    def unfinished(self, base: str, collection: str) -> list[str]:
+        """Legacy ids that were sent and not seen to land: what became of them must be looked up."""
+        return self.journal.unfinished(base, collection)
+
+    def settle(self, base: str, collection: str, rows: Iterable[Landed] = ()) -> None:
+        """The unfinished have been looked up, and these rows found: remembered, in one commit."""
+        self.journal.settle(base, collection, rows)
