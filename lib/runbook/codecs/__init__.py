@@ -1,0 +1,50 @@
+"""How one kind of field turns from Wix to Airtable and back: a small class a kind, its rule told by examples.
+
+    dot = codec(Field(wix="dot", wix_type="text", name="DOT", type="number", precision=0))
+    dot.encode("0123"), dot.decode(123)      # 123, "123": not what it was, so `mapping` keeps the original
+    dot.encode("A12")                        # Refused: no whole number; got "A12"
+
+A cell of None is empty; a checkbox is True or None, a list is None or has elements. No codec rounds, cuts or guesses
+but where its table says that the original is kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runbook.codecs.base import Codec
+from runbook.codecs.choices import Choice, Choices, EnumTitle, ScalarOrList
+from runbook.codecs.dates import Date, Datetime
+from runbook.codecs.scalars import Boolean, JsonTextAsString, Number, Text, TextInt
+from runbook.codecs.shapes import Address, CsvList, JsonText, Media
+from runbook.codecs.values import TEXT_LIMIT, Refused, same, to_json, utf16_length
+
+if TYPE_CHECKING:
+    from runbook.catalog import Field
+    from runbook.catalog_words import CodecName
+
+CODECS: dict[CodecName, type[Codec]] = {
+    "text": Text,
+    "number": Number,
+    "boolean": Boolean,
+    "date": Date,
+    "datetime": Datetime,
+    "choice": Choice,
+    "choices": Choices,
+    "scalar_or_list": ScalarOrList,
+    "enum_title": EnumTitle,
+    "text_int": TextInt,
+    "csv_list": CsvList,
+    "json_text": JsonText,
+    "json_text_as_string": JsonTextAsString,
+    "media": Media,
+    "address": Address,
+}
+
+
+def codec(field: Field) -> Codec:
+    """The codec of a field: of its kind, with its choices, its types, and its silence where it is personal."""
+    return CODECS[field.kind](field)
+
+
+__all__ = ["CODECS", "TEXT_LIMIT", "Codec", "Refused", "codec", "same", "to_json", "utf16_length"]

@@ -1,0 +1,314 @@
+"""Transform: a snapshot into staged rows, each proved to come back as it went, or into quarantine with a reason.
+
+    transformed = transform(snapshot, collection, run / "staged", quarantine)
+    for row in transformed.rows():
+        row.id, row.fields, row.links
+
+Rows stream; what stays in memory is ids. The staged file takes its name when it is whole, its description comes last.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import time
+from collections import Counter, defaultdict
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from runbook import codecs
+from runbook import mapping as mapping_module
+from runbook.codecs import same
+from runbook.display import Shown, Table, mask
+from runbook.errors import StepError
+from runbook.mapping import Encoded, Mapping, Refusal
+from runbook.quarantine import Entry
+from runbook.snapshot import dump_line, file_sha256, read_items, snapshot_paths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from runbook.catalog import Collection
+    from runbook.json_types import Fields, Item
+    from runbook.mapping import Candidate
+    from runbook.quarantine import Quarantine
+    from runbook.snapshot import Snapshot
+
+STEP = "transform"
+FORMAT = 1
+_SECONDS = 0.1  # between two words of progress
+_BUFFER = 1 << 17
+
+Counts = dict[str, dict[str, int]]  # field -> why -> rows
+
+
+class StagedRow(NamedTuple):
+    """A row to load: its legacy id, its cells by column, and where each link leads (see `mapping.Encoded`)."""
+
+    id: str
+    fields: Fields
+    links: dict[str, list[Candidate]]
+
+
+@dataclass(frozen=True, repr=False)
+class Transformed(Shown):
+    """What transforming came to: `exported` = `staged` + `quarantined`. No value of a personal field is in it.
+
+    Of field -> {why: rows}: `reasons` (a row in quarantine may have several), `kept` (the value stands in
+    `Wix Original`), `loose` (those of them whose cell is empty), `lost` (lossy fields), `unfilled` (copies left empty).
+    `new_choices`: column -> {choice: rows}. `shown_rounded`: column -> rows. `sha256` is the staged file's.
+    """
+
+    collection: str
+    path: Path
+    exported: int
+    staged: int
+    quarantined: int
+    reasons: Counts
+    kept: Counts
+    loose: Counts
+    lost: Counts
+    unfilled: Counts
+    new_choices: Counts
+    shown_rounded: dict[str, int]
+    warnings: tuple[str, ...]
+    sha256: str
+
+    def rows(self) -> Iterator[StagedRow]:
+        """The staged rows as the snapshot has them. Raises StepError where the file is not the one that was written."""
+        if not self.path.exists() or file_sha256(self.path) != self.sha256:
+            raise StepError(
+                f"{self.collection}: the staged rows are gone or not those that were written ({self.path.name}); "
+                "nothing was read of them; transform again"
+            )
+        for row in read_items(self.path):
+            links = {name: [(to, key, value) for to, key, value in found] for name, found in row["links"].items()}
+            yield StagedRow(row["id"], row["fields"], links)
+
+    def table(self) -> Table:
+        """Counts by field and why."""
+        rows: list[tuple[Any, ...]] = [
+            ("exported", None, self.exported, None),
+            ("staged, proved to come back as they went", None, self.staged, None),
+            ("in quarantine", None, self.quarantined, None),
+        ]
+        parts = (
+            ("  because", self.reasons),
+            ("kept in Wix Original", self.kept),
+            ("cell left empty (loose field)", self.loose),
+            ("not brought back (lossy field)", self.lost),
+            ("copy left empty", self.unfilled),
+            ("new choice", self.new_choices),
+        )
+        for label, counts in parts:
+            rows += [(label, field, n, why) for field, whys in counts.items() for why, n in whys.items()]
+        rows += [("shows fewer decimals than it holds", c, n, None) for c, n in self.shown_rounded.items()]
+        return Table(f"Transformed {self.collection}", ("What", "Field", "Rows", "Why"), rows, self.warnings)
+
+    def facts(self) -> dict[str, Any]:
+        """For evidence: everything but the path's folder."""
+        return {**asdict(self), "path": self.path.name, "warnings": list(self.warnings)}
+
+
+def transform(
+    snapshot: Snapshot,
+    collection: Collection,
+    folder: Path,
+    quarantine: Quarantine,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Transformed:
+    """Stage a snapshot's rows in `folder` (a run's `staged`); those that cannot be carried over go into quarantine.
+
+    What is there already of the same snapshot, catalog and code is taken as it is. Into quarantine go rows without an
+    `_id`, with one that an earlier row has, without a required value, and with a value that its column cannot hold.
+    Raises SourceError where the snapshot cannot be read; then all stands as it was.
+    """
+    inputs = {"snapshot": snapshot.sha256, "catalog": _hash(collection.model_dump_json().encode()), "code": _code()}
+    path, about = snapshot_paths(folder, collection)
+    found = _staged(path, about, inputs)
+    if found is not None and quarantine.count(collection.wix, STEP) == found.quarantined:
+        if on_progress is not None:
+            on_progress(found.exported, found.exported)
+        return found
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    tally = _Tally(collection)
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        with (
+            os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file,
+            gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=1, mtime=0) as packed,
+            io.BufferedWriter(packed, _BUFFER) as lines,
+        ):
+            _write(snapshot, Mapping(collection), lines.write, tally, on_progress)
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    transformed = tally.result(path, file_sha256(part))
+    # In this order: whatever is cut short leaves no description, and is done again.
+    about.unlink(missing_ok=True)
+    quarantine.replace(collection.wix, STEP, tally.entries)
+    part.replace(path)
+    told = {"format": FORMAT, "inputs": inputs, **transformed.facts()}
+    beside = about.with_name(f"{about.name}.part")
+    beside.write_bytes(
+        json.dumps(told, ensure_ascii=False, indent=1, sort_keys=False).encode("utf-8", "backslashreplace")
+    )
+    beside.replace(about)
+    return transformed
+
+
+def _write(
+    snapshot: Snapshot,
+    mapping: Mapping,
+    write: Callable[[bytes], Any],
+    tally: _Tally,
+    on_progress: Callable[[int, int], None] | None,
+) -> None:
+    speak_at = time.monotonic()
+    for item in snapshot.items():
+        encoded = mapping.to_airtable(item)
+        if tally.accept(item, encoded, mapping):
+            write(dump_line({"id": encoded.id, "fields": encoded.fields, "links": encoded.links}))
+        if on_progress is not None and not tally.exported & 0xFF and time.monotonic() >= speak_at:
+            on_progress(tally.exported, snapshot.count)
+            speak_at = time.monotonic() + _SECONDS
+    if on_progress is not None:
+        on_progress(tally.exported, tally.exported)
+
+
+class _Tally:
+    """Counts rows, decides on each."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self.exported = self.staged = 0
+        self.entries: list[Entry] = []
+        self._seen: set[str] = set()
+        self._lossy = [field.wix for field in collection.fields if field.lossy is not None]
+        self._unique = {f.wix: (f.name, set[Any](), [0]) for f in collection.fields if f.unique and f.wix != "_id"}
+        self._counts: dict[str, defaultdict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+        self._rounded: Counter[str] = Counter()
+        self._quarantined = 0
+
+    def accept(self, item: Item, encoded: Encoded, mapping: Mapping) -> bool:
+        """Whether the row is to be staged; else it is among the entries."""
+        self.exported += 1
+        refusals = encoded.refusals
+        legacy: str | None = encoded.id or None
+        if legacy is not None:
+            if legacy in self._seen:
+                why = "an earlier row has this _id"
+                refusals = (Refusal("_id", f"{why}: {legacy}", why), *refusals)
+                legacy = None
+            else:
+                self._seen.add(legacy)
+        if not refusals and not self._comes_back(item, encoded, mapping):
+            why = "does not come back as it went, which is a fault of the runbook"
+            refusals = (Refusal("", why, why),)
+        if refusals:
+            self._refuse(legacy, refusals)
+            return False
+        self.staged += 1
+        self._count(encoded)
+        for key, (_, values, doubles) in self._unique.items():
+            value = item.get(key)
+            if value.__class__ in (str, int, float) and value != "":
+                doubles[0] += value in values
+                values.add(value)
+        return True
+
+    def _comes_back(self, item: Item, encoded: Encoded, mapping: Mapping) -> bool:
+        back = mapping.to_wix(encoded.fields)
+        if self._lossy and encoded.lost:
+            lost = [key for key, _ in encoded.lost]
+            item = {key: value for key, value in item.items() if key not in lost}
+            back = {key: value for key, value in back.items() if key not in lost}
+        return same(back, item)
+
+    def _refuse(self, legacy: str | None, refusals: tuple[Refusal, ...]) -> None:
+        self._quarantined += 1
+        for refusal in refusals:
+            self._counts["reasons"][refusal.field][refusal.why] += 1
+        if legacy is not None:
+            self.entries += [Entry(STEP, legacy, refusal.field or None, refusal.reason) for refusal in refusals]
+            return
+        # One entry, for a row without an id of its own is counted by entries.
+        said = "; ".join([refusals[0].reason, *(f"{other.field}: {other.reason}" for other in refusals[1:])])
+        self.entries.append(Entry(STEP, None, refusals[0].field or None, said))
+
+    def _count(self, encoded: Encoded) -> None:
+        counts = self._counts
+        for field, why in encoded.kept:
+            counts["kept"][field][why] += 1
+        if encoded.loose:
+            for field, why in encoded.loose:
+                counts["loose"][field][why] += 1
+        if encoded.lost:
+            for field, why in encoded.lost:
+                counts["lost"][field][why] += 1
+        if encoded.unfilled:
+            for field, why in encoded.unfilled:
+                counts["unfilled"][field][why] += 1
+        if encoded.new_choices:
+            for column, choices in encoded.new_choices.items():
+                personal = self._collection.by_name[column].personal
+                counts["new_choices"][column].update(map(mask, choices) if personal else choices)
+        if encoded.shown_rounded:
+            self._rounded.update(encoded.shown_rounded)
+
+    def result(self, path: Path, sha256: str) -> Transformed:
+        """The whole."""
+        names = ("reasons", "kept", "loose", "lost", "unfilled", "new_choices")
+        counts: dict[str, Counts] = {
+            name: {field: dict(whys.most_common()) for field, whys in sorted(self._counts[name].items())}
+            for name in names
+        }
+        warnings = [
+            f"{key} ({name}) should be unique; {doubles[0]:,} rows have a value that an earlier row has"
+            for key, (name, _, doubles) in self._unique.items()
+            if doubles[0]
+        ]
+        return Transformed(
+            collection=self._collection.wix,
+            path=path,
+            exported=self.exported,
+            staged=self.staged,
+            quarantined=self._quarantined,
+            shown_rounded=dict(sorted(self._rounded.items())),
+            warnings=tuple(warnings),
+            sha256=sha256,
+            **counts,
+        )
+
+
+def _staged(path: Path, about: Path, inputs: dict[str, str]) -> Transformed | None:
+    """What an earlier run staged from the same inputs; None where it is not there whole."""
+    try:
+        told = json.loads(about.read_bytes())
+        if told.pop("format") != FORMAT or told.pop("inputs") != inputs or file_sha256(path) != told["sha256"]:
+            return None
+        return Transformed(**{**told, "path": path, "warnings": tuple(told["warnings"])})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+@cache
+def _code() -> str:
+    """The code that rows go through, by its hash: staged by another, they are staged again."""
+    folder = Path(codecs.__file__).parent
+    sources = [*sorted(folder.glob("*.py")), Path(mapping_module.__file__), Path(__file__)]
+    return _hash(b"".join(source.read_bytes() for source in sources))
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
