@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import bindparam, select
 
@@ -63,7 +63,7 @@ class IdMap:
             index_elements=[t.c.base, t.c.collection, t.c.legacy_id],
             set_={name: insert.excluded[name] for name in ("record_id", "hash", "filled", "loaded_at")},
         )
-        told = (bindparam("b"), bindparam("c"), bindparam("legacy"))
+        told: tuple[Any, ...] = (bindparam("b"), bindparam("c"), bindparam("legacy"))
         of_row = (t.c.base == told[0]) & (t.c.collection == told[1]) & (t.c.legacy_id == told[2])
         self._delete = t.delete().where(of_row)
         self._distrust = t.update().where(of_row).values(hash=None)

@@ -18,7 +18,7 @@ HORIZON = 900.0
 
 
 class Slots:
-    """Reserving slots, and pushing them back; each one statement, so that whoever is second sees what the first took."""
+    """Reserving and pushing back, each in one statement: whoever comes second sees what the first took."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
