@@ -1,1 +1,1 @@
-"""Moves a catalog of collections from Wix Data to Airtable, proves it, and can go back. Knows nothing of any one site."""
+"""Moves a catalog of collections from Wix Data to Airtable, proves it, and can go back. Knows no site by name."""

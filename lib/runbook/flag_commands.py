@@ -46,7 +46,7 @@ def set_flag(platform: Platform, environment: str, flag: str, value: str, *, who
     if value == "airtable":
         connections = connect(platform, environment)
         base = connections.base("wix")
-        require_turn(flag, platform.catalog, state, base, WixSource(connections.wix))
+        require_turn(flag, platform.catalog, state, base, WixSource(connections.wix, platform.catalog))
         assert base is not None
         run_id = state.progress.all(base)[platform.catalog.of_flag(flag)[0].wix].run_id
     state.flags.set(flag, value, who=who, why=why or "set by hand", run_id=run_id)

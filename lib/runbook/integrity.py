@@ -1,4 +1,4 @@
-"""The weekly integrity check: counts and cells of every collection whose flag is on, the record limit, the error rate."""
+"""The weekly integrity check: counts and cells of what has its flag on, the record limit, the error rate."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class IntegrityCheck:
         return self.table()._repr_html_()
 
     def compare(self) -> Table:
-        """Read back and compare each collection with its snapshot; what came after the turn is explained by its date."""
+        """Read back and compare each collection with its snapshot; what came after the turn is explained by that."""
         rows, facts, known = [], {}, self._known()
         tables = Tables(self.connections.airtable.tables(self.base), self.connections.catalog) if known else None
         for name in self.collections:

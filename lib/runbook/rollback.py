@@ -117,9 +117,13 @@ class Rollback:
                 continue
             saved = reverse_sync_save(self.connections.wix, name, [*lost.added, *lost.changed])
             removed = reverse_sync_remove(self.connections.wix, name, lost.removed)
-            failed = len(saved.failed) + len(removed.failed)
-            rows.append((name, saved.done, removed.done, failed, "failed" if failed else "passed"))
-            facts[name] = {"saved": saved.done, "removed": removed.done, "failed": failed}
+            failed = len(saved.refused) + len(removed.refused)
+            rows.append((name, len(saved.done), len(removed.done), failed, "failed" if failed else "passed"))
+            facts[name] = {
+                "saved": len(saved.done),
+                "removed": len(removed.done),
+                "refused": {**saved.refused, **removed.refused},
+            }
         self.folder.write_evidence(SLUG, "reverse_sync", facts)
         self._carried = True
         self.losses()
@@ -165,7 +169,7 @@ class Rollback:
     def _losses(self, c: Collection, base: str, tables: Tables) -> Losses:
         """Both sides as they are, by `_id`. An item is compared in Airtable's terms: what it would be written as."""
         mapping, lost = Mapping(c), Losses()
-        source = WixSource(self.connections.wix)
+        source = WixSource(self.connections.wix, self.connections.catalog)
         in_wix: dict[str, Item] = {}
         source.export(c, lambda item: in_wix.__setitem__(item["_id"], item))
         seen = set()

@@ -27,7 +27,7 @@ def validate_again(
     run_id: str,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Validated:
-    """Validate a collection against the snapshot of run `run_id`. Raises CheckNotRun where that is not here any more."""
+    """Validate a collection against the snapshot of run `run_id`. Raises CheckNotRun where that is gone."""
     folder = connections.settings.runs / run_id
     snapshot = Snapshot.read(folder / "snapshots", collection)
     if snapshot is None:

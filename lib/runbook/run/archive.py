@@ -35,17 +35,21 @@ def archive(run: PhaseRun, *, freeze: bool) -> Table:
         run.results.checks["the freeze that was asked for could be done"] = False
         run.results.warnings += [f"not frozen: {reason}" for reason in reasons]
         return _told(run, [], ("Nothing was closed, because not every gate is green:", *reasons))
-    former = closing.freeze(run.connections.wix, [c.wix for c in moved])
-    kept = run.connections.state.facts.get(FROZEN) or {}
-    # What was noted at a first freeze is the true former state; a second freeze sees only ADMIN.
-    run.connections.state.facts.put(FROZEN, {**former, **kept})
+    facts = run.connections.state.facts
+
+    def remember(name: str, permissions: closing.Permissions) -> None:
+        facts.put(FROZEN, {**(facts.get(FROZEN) or {}), name: permissions})
+
+    closing.freeze(run.connections.wix, [c.wix for c in moved], remember=remember)
     closed = closing.frozen(run.connections.wix, [c.wix for c in moved])
     run.results.checks["the freeze that was asked for could be done"] = all(closed.values())
-    return _told(run, [(name, "closed" if ok else "open", "passed" if ok else "failed") for name, ok in closed.items()], (
+    notes = (
         "`runbook unfreeze` opens them again.",
         "A freeze keeps out members and visitors. An API key with data rights, the dashboard and backend code with "
         "suppressAuth can still write.",
-    ))  # fmt: skip
+    )
+    words = {True: ("closed", "passed"), False: ("open", "failed")}
+    return _told(run, [(name, *words[ok]) for name, ok in closed.items()], notes)
 
 
 def _red(run: PhaseRun) -> list[str]:
@@ -65,7 +69,7 @@ def unfreeze(platform: Platform, environment: str, *, who: str) -> Table:
     connections = connect(platform, environment)
     former = connections.state.facts.get(FROZEN) or {}
     opened = closing.unfreeze(connections.wix, former)
-    connections.state.facts.put(FROZEN, {name: was for name, was in former.items() if name not in opened})
+    connections.state.facts.put(FROZEN, {})
     note = f"Opened by {who}." if opened else "No collection is frozen."
     return Table("Unfrozen", ("collection", "verdict"), [(name, "passed") for name in opened], (note,))
 

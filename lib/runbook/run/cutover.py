@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from runbook.airtable.counts import keep_record_counts
 from runbook.airtable.links import verify_links
 from runbook.airtable.lookups import benchmark_lookups, check_lookup
-from runbook.display import Page, Table
+from runbook.display import Page, Progress, Table
 from runbook.errors import RunbookError
 from runbook.run.again import validate_again
 
@@ -83,7 +83,7 @@ def recheck(run: PhaseRun) -> Table:
             rows.append((c.phase, c.wix, None, None, None, None, None, "not migrated"))
             continue
         try:
-            with run.progress(f"Compare {c.wix}") as report:
+            with Progress(f"Compare {c.wix}") as report:
                 # What this very run validated a moment ago is not read again.
                 again = run.results.validated.get(c.wix) or validate_again(
                     run.connections, run.base(), run.tables(), c, done.run_id, report

@@ -40,7 +40,7 @@ def check_schema_links(run: PhaseRun) -> Table:
         return run.dry("links", "no link was made")
     tables, rows, sound = run.tables(), [], True
     for c in run.catalog.collections.values():
-        if c.wix not in run.table_names:
+        if c not in run.provisioned:
             continue
         for name, column in tables.links(c).items():
             target = run.catalog.collection(column.to).table
@@ -71,9 +71,7 @@ def tab_groups(run: PhaseRun) -> Table:
         "Tab groups, to be arranged by hand",
         ("group", "tables"),
         rows,
-        (
-            "In Airtable: the arrow beside a table's tab, Edit table, or drag the tabs. Each description says its group.",
-        ),
+        ("In Airtable: drag the tabs, or the arrow beside one. Each table's description says its group.",),
     )
 
 

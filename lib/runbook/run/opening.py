@@ -1,4 +1,4 @@
-"""Opening a run: its parameters are checked, its folder found or made, both sides connected. Nothing is written to them."""
+"""Opening a run: its parameters are checked, its folder found or made, both sides connected. Neither is written to."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def open_run(
     folder_of_source = None if source == "wix" else source_folder(platform, source)
     connections = connect(platform, environment, env)
     opened: Source = (
-        WixSource(connections.wix) if folder_of_source is None else FolderSource(folder_of_source, platform.catalog)
+        WixSource(connections.wix, platform.catalog)
+        if folder_of_source is None
+        else FolderSource(folder_of_source, platform.catalog)
     )
     folder = find_folder(connections, plan.slug, run_id, opened.label, dry_run=dry_run)
     parameters = {

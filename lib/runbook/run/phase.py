@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from runbook.airtable.base import find_or_create_base
 from runbook.airtable.schema import Tables, apply_schema, plan_schema
 from runbook.connections import base_key
-from runbook.display import Page, Progress, Table
+from runbook.display import Page, Progress, Table, display_now
 from runbook.errors import RunbookError, StepError
+from runbook.evidence.manifest import write_manifest
 from runbook.quarantine import Quarantine
-from runbook.run import cutover, infrastructure, turning
+from runbook.run import archive, cutover, figures, infrastructure, turning
+from runbook.run import tables as shown
 from runbook.run.gate import Gate, judge
 from runbook.run.planning import Plan, plan_lines
+from runbook.state import Progressed
 from runbook.steps.export import export
 from runbook.steps.load import load, load_links
 from runbook.steps.transform import transform
 from runbook.steps.validate import validate
+from runbook.wix.names import similar_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Mapping
 
     from runbook.airtable.schema import SchemaPlan
     from runbook.catalog import Catalog, Collection, Phase
@@ -35,6 +39,9 @@ if TYPE_CHECKING:
     from runbook.wix.source import Offer, Source
 
 
+T = TypeVar("T")
+
+
 @dataclass
 class Results:
     """What the steps of this phase have come to so far, by Wix name of the collection."""
@@ -45,6 +52,7 @@ class Results:
     transformed: dict[str, Transformed] = field(default_factory=dict)
     loaded: dict[str, Loaded] = field(default_factory=dict)
     validated: dict[str, Validated] = field(default_factory=dict)
+    rechecked: dict[str, Validated] = field(default_factory=dict)
     stopped: dict[str, str] = field(default_factory=dict)  # a collection that could not go on, and why
     checks: dict[str, bool] = field(default_factory=dict)  # what a phase checks beside its collections
     by_hand: tuple[str, ...] = ()
@@ -72,6 +80,13 @@ class PhaseRun:
         self.results = Results()
         self.quarantine = Quarantine(folder.path / "quarantine")
         self._tables: Tables | None = None
+        connections.state.flags.create(connections.catalog.flags)
+
+    def __repr__(self) -> str:
+        return repr(shown.header(self))
+
+    def _repr_html_(self) -> str:
+        return shown.header(self)._repr_html_()
 
     # What it works with
 
@@ -90,6 +105,11 @@ class PhaseRun:
         """The run's id, the name of its folder."""
         return self.folder.path.name
 
+    @property
+    def provisioned(self) -> list[Collection]:
+        """The collections whose tables this phase makes: its own, and those that the catalog names for it."""
+        return [*self.collections, *(self.catalog.collection(name) for name in self.phase.tables)]
+
     def base(self) -> str:
         """The base of this run. Raises StepError where none has been made yet."""
         base = self.connections.base(self.source.label)
@@ -100,40 +120,69 @@ class PhaseRun:
         return base
 
     def tables(self) -> Tables:
-        """The base's schema, read once. Raises StepError where a table of this phase is missing."""
+        """The base's schema, read once."""
         if self._tables is None:
             self._tables = Tables(self.connections.airtable.tables(self.base()), self.catalog)
         return self._tables
+
+    def offers(self) -> dict[str, Offer]:
+        """What the source has, asked once; notes what of this phase it lacks."""
+        if self.results.offers is None:
+            self.results.offers = self.source.offers()
+            for c in self.collections:
+                if c.wix not in self.results.offers:
+                    like = similar_name(c.wix, set(self.results.offers) - set(self.catalog.collections))
+                    why = "absent at the source" + (f"; {like!r} may be it under another name" if like else "")
+                    self.results.absent[c.wix] = why
+                    if like:
+                        self.results.stopped[c.wix] = f"{why}; rename it there, or in the catalog"
+                    else:
+                        self.results.warnings.append(f"{c.wix} is {why}")
+        return self.results.offers
+
+    def evidence(self, name: str, facts: dict[str, Any]) -> None:
+        """Leave what a step came to in the run folder."""
+        self.folder.write_evidence(self.phase.slug, name, facts)
+
+    def dry(self, step: str, words: str) -> Table:
+        """What a step shows instead, in a dry run."""
+        self.evidence(step, {"dry_run": True})
+        return Table(f"Dry run: {step}", ("verdict", "what"), [("dry run", words)])
+
+    def save_requests(self) -> None:
+        """Leave the requests so far, and their summary, in the run folder."""
+        self.connections.log.write(self.folder.path / "requests" / f"{self.phase.slug}.jsonl")
+        self.evidence("requests", self.connections.log.summary())
 
     # The steps, in their order
 
     def plan(self) -> Plan:
         """What is at the source, what will be made and written. Reads only."""
         base = self.connections.base(self.source.label)
-        offers = self._offers()
-        schema = self._schema_plan(base)
+        offers = self.offers()
         known = self.connections.state.progress.all(base) if base else {}
         loaded = {name: done.loaded for name, done in known.items()}
         own = {c.wix for c in self.collections}
         plan = Plan(
             plan_lines(self.collections, offers, loaded, self.results.absent),
-            schema,
+            self._schema_plan(base),
             base,
             self.connections.settings,
             sum(rows for name, rows in loaded.items() if name not in own),
             tuple(sorted(set(offers) - set(self.catalog.collections) - {k.wix for k in self.catalog.kept})),
         )
-        self.results.warnings += [f"{name} is {why}" for name, why in self.results.absent.items()]
-        self._evidence("plan", plan.facts())
+        if plan.too_many:
+            self.results.stopped["the base"] = plan.too_many
+        self.evidence("plan", plan.facts())
         return plan
 
     def provision(self) -> Shown | Table:
         """Make or adopt the base, then make what the plan lists; read it back and compare."""
         if self.dry_run:
-            return self._dry("provision", "no base, table, field or link was made")
-        connections = self.connections
-        if connections.base(self.source.label) is None:
-            name = self.catalog.base if self.source.label == "wix" else f"{self.catalog.base} ({self.source.label})"
+            return self.dry("provision", "no base, table, column or link was made")
+        connections, label = self.connections, self.source.label
+        if connections.state.facts.get(base_key(label)) is None:
+            name = self.catalog.base if label == "wix" else f"{self.catalog.base} ({label})"
             found = find_or_create_base(
                 connections.airtable,
                 connections.state,
@@ -142,117 +191,148 @@ class PhaseRun:
                 name=name,
                 catalog=self.catalog,
             )
-            connections.state.facts.put(base_key(self.source.label), {"id": found, "name": name})
+            connections.state.facts.put(base_key(label), {"id": found, "name": name})
         applied = apply_schema(self._schema_plan(self.base()), connections.airtable, self.base())
         self._tables = None
         self.results.by_hand = tuple(applied.by_hand)
         self.results.checks["the schema is as planned"] = True
-        self._evidence("provision", applied.facts())
+        self.save_requests()
+        self.evidence("provision", applied.facts())
         return applied
 
     def export(self) -> Table:
         """Every row of the source into a snapshot a collection."""
-        offers = self._offers()
-        for c in self.collections:
-            if c.wix not in offers:
-                self._note_absent(c)
-                continue
-            with self._progress(f"Export {c.wix}") as report:
+        offers = self.offers()
+        there = [c for c in self.collections if c.wix in offers]
+        with _Step("Export", {c.wix: offers[c.wix].count or 0 for c in there}) as step:
+            for c in there:
                 self.results.snapshots[c.wix] = export(
-                    self.source, c, self.folder.path / "snapshots", on_progress=report
+                    self.source, c, self.folder.path / "snapshots", on_progress=step.of(c.wix)
                 )
-        snapshots = self.results.snapshots
-        self._evidence("export", {name: snapshot.facts() for name, snapshot in snapshots.items()})
-        rows = [
-            (
-                s.collection,
-                s.count,
-                s.drafts,
-                _counted(s.unknown_keys),
-                s.newest_update,
-                s.sha256[:12],
-                "; ".join(s.notes),
-            )
-            for s in snapshots.values()
-        ]
-        columns = ("collection", "rows", "drafts", "keys that the catalog does not know", "newest", "sha256", "notes")
-        return Table(f"Exported from {self.source.label}", columns, rows, self._absent_words())
+        self.evidence("export", {name: snapshot.facts() for name, snapshot in self.results.snapshots.items()})
+        return shown.exported(self)
 
-    def transform(self) -> Page:
+    def transform(self) -> Page | Table:
         """Every row into Airtable cells and back; what cannot be held goes into quarantine."""
-        for c in self._with(self.results.snapshots, "export"):
-            with self._progress(f"Transform {c.wix}") as report:
-                self.results.transformed[c.wix] = transform(
-                    self.results.snapshots[c.wix], c, self.folder.path / "staged", self.quarantine, on_progress=report
+        snapshots = self._need(self.results.snapshots, "export")
+        with _Step("Transform", {name: snapshot.count for name, snapshot in snapshots.items()}) as step:
+            for name, snapshot in snapshots.items():
+                self.results.transformed[name] = transform(
+                    snapshot,
+                    self.catalog.collection(name),
+                    self.folder.path / "staged",
+                    self.quarantine,
+                    on_progress=step.of(name),
                 )
-        done = self.results.transformed
-        self._evidence("transform", {name: t.facts() for name, t in done.items()})
-        rows = [(t.collection, t.exported, t.staged, t.quarantined) for t in done.values()]
-        table = Table("Transformed", ("collection", "exported", "can be loaded", "in quarantine"), rows)
-        return Page(table, *(t for t in done.values() if t.remarkable))
+        self.evidence("transform", {name: done.facts() for name, done in self.results.transformed.items()})
+        return shown.transformed(self)
 
-    def load(self) -> Table | Page:
+    def load(self) -> Table:
         """Upsert what is new or changed; then the links that had to wait for their targets."""
+        staged = self._need(self.results.transformed, "transform")
         if self.dry_run:
-            return self._dry(
-                "load", f"{sum(t.staged for t in self.results.transformed.values()):,} rows could be loaded"
+            return self.dry("load", f"{sum(t.staged for t in staged.values()):,} rows could be loaded")
+        if "the base" in self.results.stopped:
+            return self.dry("load", self.results.stopped["the base"])
+        with _Step("Load", {name: done.staged for name, done in staged.items()}) as step:
+            for name in staged:
+                self._load_one(self.catalog.collection(name), step.of(name))
+        for name, done in self.results.loaded.items():
+            if done.waiting:
+                self.results.loaded[name] = load_links(done, **self._into(self.catalog.collection(name)))
+        self.save_requests()
+        self.evidence("load", {name: done.facts() for name, done in self.results.loaded.items()})
+        return shown.loaded(self)
+
+    def _load_one(self, c: Collection, report: Callable[[int, int], None]) -> None:
+        self.results.stopped.pop(c.wix, None)
+        try:
+            self.results.loaded[c.wix] = load(
+                self.results.transformed[c.wix],
+                c,
+                remove_gone=True,
+                source_of_truth=self.connections.state.flags.get(c.flag),
+                on_progress=report,
+                **self._into(c),
             )
-        waiting = []
-        for c in self._with(self.results.transformed, "transform"):
-            try:
-                with self._progress(f"Load {c.wix}") as report:
-                    self.results.loaded[c.wix] = load(
-                        self.results.transformed[c.wix],
-                        c,
-                        airtable=self.connections.airtable,
-                        base=self.base(),
-                        tables=self.tables(),
-                        state=self.connections.state,
-                        quarantine=self.quarantine,
-                        catalog=self.catalog,
-                        remove_gone=True,
-                        source_of_truth=self.connections.state.flags.get(c.flag),
-                        on_progress=report,
-                    )
-                    self.results.stopped.pop(c.wix, None)
-            except RunbookError as error:
-                self.results.stopped[c.wix] = str(error)
-                continue
-            if self.results.loaded[c.wix].links_waiting:
-                waiting.append(c)
-        for c in waiting:
-            with self._progress(f"Link {c.wix}") as report:
-                self.results.loaded[c.wix] = load_links(self.results.loaded[c.wix], on_progress=report)
-        self._save_requests()
-        self._evidence("load", {name: loaded.facts() for name, loaded in self.results.loaded.items()})
-        return self._loaded_table()
+        except RunbookError as error:
+            # The others go on; the gate is red and says why.
+            self.results.loaded.pop(c.wix, None)
+            self.results.stopped[c.wix] = str(error)
+
+    def _into(self, c: Collection) -> dict[str, Any]:
+        return {
+            "airtable": self.connections.airtable,
+            "base": self.base(),
+            "tables": self.tables(),
+            "state": self.connections.state,
+            "quarantine": self.quarantine,
+            "catalog": self.catalog,
+        }
 
     def validate(self) -> Page | Table:
         """The suites on both sides, and every cell of every row compared with what was read back."""
-        if self.dry_run:
-            return self._dry("validate", "nothing was loaded, so nothing can be read back")
-        for c in self._with(self.results.loaded, "load", but=self.results.stopped):
-            with self._progress(f"Validate {c.wix}") as report:
+        if self.dry_run or "the base" in self.results.stopped:
+            return self.dry("validate", "nothing was loaded, so nothing can be read back")
+        loaded = self._need(self.results.loaded, "load", but=self.results.stopped)
+        with _Step("Validate", {name: self.results.transformed[name].staged for name in loaded}) as step:
+            for name in loaded:
+                c = self.catalog.collection(name)
                 done = validate(
-                    self.results.snapshots[c.wix],
-                    self.results.transformed[c.wix],
+                    self.results.snapshots[name],
+                    self.results.transformed[name],
                     c,
-                    catalog=self.catalog,
-                    airtable=self.connections.airtable,
-                    base=self.base(),
-                    tables=self.tables(),
-                    state=self.connections.state,
-                    quarantine=self.quarantine,
                     suites=self.connections.platform.expectations,
-                    on_progress=report,
+                    on_progress=step.of(name),
+                    **self._into(c),
                 )
-            done.write(self.folder.path / "evidence" / self.phase.slug)
-            self.results.validated[c.wix] = done
-            self._record(c, done)
-        self._save_requests()
-        self._evidence("validate", {name: v.facts() for name, v in self.results.validated.items()})
-        self._evidence("collections", self._collections_facts())
-        return self._validated_table()
+                done.write(self.folder.path / "evidence" / self.phase.slug)
+                self.results.validated[name] = done
+                self._record(c, done)
+        self.save_requests()
+        self.evidence("validate", {name: done.facts() for name, done in self.results.validated.items()})
+        self.evidence("collections", shown.collections_facts(self))
+        return shown.validated(self)
+
+    def _record(self, c: Collection, done: Validated) -> None:
+        snapshot = self.results.snapshots[c.wix]
+        mark = snapshot.mark
+        self.connections.state.progress.record(
+            self.base(),
+            Progressed(
+                collection=c.wix,
+                run_id=self.run_id,
+                phase=c.phase,
+                exported=done.exported,
+                loaded=done.loaded,
+                quarantined=done.quarantined,
+                verified=done.comparison.rows,
+                unexplained=done.comparison.unexplained_cells,
+                source=self.source.label,
+                source_count=mark.count if mark else None,
+                source_newest=mark.newest_update if mark else None,
+                verified_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                green=done.green,
+            ),
+        )
+
+    def _schema_plan(self, base: str | None) -> SchemaPlan:
+        there = self.connections.airtable.tables(base) if base else []
+        return plan_schema(self.catalog, self.provisioned, there)
+
+    def _need(self, results: Mapping[str, T], step: str, but: Mapping[str, str] | None = None) -> dict[str, T]:
+        """What an earlier step came to. Raises StepError where it was not run."""
+        missing = [
+            c.wix
+            for c in self.collections
+            if c.wix not in results and c.wix not in self.results.absent and c.wix not in (but or {})
+        ]
+        if missing:
+            raise StepError(
+                f"{', '.join(missing)}: `run.{step}()` has not been run in this kernel; run the cells above, in order. "
+                "What stands from before is found again, not made anew"
+            )
+        return dict(results)
 
     # What a phase checks beside its collections
 
@@ -319,8 +399,8 @@ class PhaseRun:
     def gate(self) -> Gate:
         """The verdict. Shows itself and leaves its evidence before it raises CheckFailed."""
         gate = judge(self)
-        self._evidence("gate", gate.facts())
-        self._save_requests()
+        self.evidence("gate", gate.facts())
+        self.save_requests()
         write_manifest(self.folder)
         if gate.reasons:
             display_now(gate)
@@ -351,3 +431,28 @@ class PhaseRun:
     def show_record_limit(self) -> Any:
         """The share of the plan's record limit, by table."""
         return figures.record_limit(self)
+
+
+class _Step:
+    """One progress for all collections of a step: one line in the saved notebook."""
+
+    def __init__(self, label: str, rows: Mapping[str, int]) -> None:
+        self._progress = Progress(label)
+        self._rows = dict(rows)
+        self._done = dict.fromkeys(rows, 0)
+
+    def __enter__(self) -> _Step:
+        self._progress.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._progress.__exit__(*error)
+
+    def of(self, name: str) -> Callable[[int, int], None]:
+        """The progress of one collection."""
+
+        def report(done: int, total: int) -> None:
+            self._done[name], self._rows[name] = done, total
+            self._progress(sum(self._done.values()), sum(self._rows.values()))
+
+        return report

@@ -1,4 +1,4 @@
-"""The plan of a phase: what is at the source, what will be made and written, in how many requests, minutes and calls."""
+"""The plan of a phase: what is at the source, what will be made and written, in how many requests and minutes."""
 
 from __future__ import annotations
 
@@ -53,6 +53,17 @@ class Plan:
     def requests(self) -> int:
         """Requests to Airtable, at the most: a second run needs only the reads."""
         return self.schema.requests + sum(line.requests for line in self.lines)
+
+    @property
+    def too_many(self) -> str:
+        """Why the plan cannot hold the rows, before anything is written; empty where it can."""
+        total, limit = self.rows + self.elsewhere, self.settings.records_limit
+        if total <= limit:
+            return ""
+        return (
+            f"{total:,} records would be in the base, but plan {self.settings.plan!r} holds {limit:,}: nothing was "
+            "loaded. RUNBOOK_PLAN names another plan, if the account has one"
+        )
 
     def _words(self) -> list[str]:
         limit, calls = self.settings.records_limit, self.settings.calls_limit

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runbook.display import Table
 from runbook.errors import FlagRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from runbook.catalog import Catalog
+    from runbook.run.phase import PhaseRun
     from runbook.state import State
     from runbook.wix.source import Source
 
@@ -37,7 +39,7 @@ def reasons_against(flag: str, catalog: Catalog, state: State, base: str, source
             if (mark.count, mark.newest_update) != (done.source_count, done.source_newest):
                 reasons.append(
                     f"{c.wix} has changed in Wix since run {done.run_id}: it has {mark.count:,} rows, the newest of "
-                    f"{mark.newest_update}; the evidence is of {done.source_count:,}, the newest of {done.source_newest}. "
+                    f"{mark.newest_update}; the evidence is of {done.source_count:,} and {done.source_newest}. "
                     f"Run phase {c.phase} again"
                 )
     return reasons
@@ -64,3 +66,23 @@ def require_turn(flag: str, catalog: Catalog, state: State, base: str | None, so
             f"flag {flag!r} stays at 'wix'; it turns on evidence that is complete, green and current:\n  "
             + "\n  ".join(reasons)
         )
+
+
+def turn_phase(run: PhaseRun) -> Table:
+    """The flags of a phase: where they stand, and why they do not turn."""
+    state, flags = run.connections.state, run.phase.flags
+    asked = run.parameters["turn_flags"]
+    refused: dict[str, list[str]] = {flag: [] for flag in flags}
+    if asked:
+        if run.results.stopped:
+            refused = {flag: ["a collection of this phase stopped"] for flag in flags}
+        else:
+            refused = turn_on(flags, run.catalog, state, run.base(), run.source, who="turn_flags", run_id=run.run_id)
+        run.results.checks["the flags that were asked for turned"] = not any(refused.values())
+    rows = []
+    for flag in flags:
+        stands = state.flags.get(flag)
+        words = "; ".join(refused[flag]) or ("" if asked else "turn_flags is not set")
+        rows.append((flag, stands, ", ".join(c.wix for c in run.catalog.of_flag(flag)), words))
+    run.evidence("flags", {"flags": {row[0]: row[1] for row in rows}, "refused": refused})
+    return Table("DATA_SOURCE", ("flag", "stands at", "collections", "why"), rows)
