@@ -9,6 +9,7 @@ from lmdr.sample.world import DAY, NOW, Carrier, Driver, date, day, fixed_id
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lmdr.sample.people import Person
     from lmdr.sample.world import Item, World
 
 EQUIPMENT = ("Dry Van", "Reefer", "Flatbed", "Tanker", "Hazmat", "Auto Hauler", "Step Deck", "Lowboy")
@@ -102,7 +103,7 @@ def driver_profiles(world: World, n: int) -> Iterator[Item]:
         if world.chance(0.6):
             row |= _qualified(world)
         if world.chance(0.55):
-            row |= _applied(world, row, ms)
+            row |= _applied(world, person, row, ms)
         if world.chance(0.3):
             row |= _scored(world, ms)
         world.drivers.append(Driver(row["_id"], row["_owner"], person))
@@ -140,8 +141,8 @@ def _qualified(world: World) -> Item:
     return found
 
 
-def _applied(world: World, row: Item, ms: int) -> Item:
-    rng, person = world.rng, world.pool.person(world.rng)
+def _applied(world: World, person: Person, row: Item, ms: int) -> Item:
+    rng = world.rng
     mvr, at, city = rng.choice(("Clean", "1 violation", "")), world.moment(ms), person.place
     found: Item = {
         "first_name": person.first, "last_name": person.last, "display_name": person.name, "email": person.email,
