@@ -196,8 +196,8 @@ class Progress:
             share = min(1.0, self.done / self.total)
             bar = (
                 '<span style="display:inline-block;width:10em;height:.6em;margin-right:.7em;'
-                'border:1px solid currentColor;border-radius:2px"><span style="display:block;height:100%;background:#3a7ca5;'
-                f'width:{share:.0%}"></span></span>'
+                'border:1px solid currentColor;border-radius:2px">'
+                f'<span style="display:block;height:100%;background:#3a7ca5;width:{share:.0%}"></span></span>'
             )
         return f'<div style="{_WHOLE};font-variant-numeric:tabular-nums">{bar}{escape(repr(self))}</div>'
 

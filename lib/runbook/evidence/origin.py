@@ -41,7 +41,7 @@ def versions() -> dict[str, str]:
 
 
 def commit_of(folder: Path) -> dict[str, Any]:
-    """`commit` and `dirty` of the code; both None outside a git work tree. What runs leave behind does not make it dirty."""
+    """`commit` and `dirty` of the code; both None outside a git work tree. What runs leave does not make it dirty."""
     head = _git(folder, "rev-parse", "HEAD")
     if not head:
         return {"commit": None, "dirty": None}
@@ -51,8 +51,14 @@ def commit_of(folder: Path) -> dict[str, Any]:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(
-            ["git", "--no-optional-locks", "-C", str(folder), *arguments],
+        done = subprocess.run(  # noqa: S603 - no shell; the arguments are ours
+            [  # noqa: S607 - git is wherever PATH has it
+                "git",
+                "--no-optional-locks",
+                "-C",
+                str(folder),
+                *arguments,
+            ],
             capture_output=True,
             text=True,
             timeout=20,

@@ -1,0 +1,361 @@
+"""One notebook, executed without a reader, into a run folder: what it came to is in the name of the file.
+
+    done = run_notebook(Path("notebooks/02_content.ipynb"), folder, {"environment": "sandbox"})
+    done.status                 # "passed" or "failed"
+    done.path                   # runs/<run id>/02_content.passed.ipynb, its HTML beside it
+
+papermill alone is not enough of an auditor. A killed kernel, a timed-out cell and Ctrl-C are saved as "completed"
+there, `sys.exit(0)` skips the gate and exits 0, and a misspelt parameter is a warning. So here a notebook has passed
+only if nothing raised, no cell shows an error, and every code cell was executed; else it is `.failed.ipynb`.
+
+The kernel, not this process, works in the notebook's folder (nbclient's `resources`): papermill's `cwd=` is a
+process-wide chdir, which two threads would fight over; a process for each notebook would cost half a second more.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runbook.catalog_words import nearest
+from runbook.display import Shown, Table
+from runbook.errors import SettingError, StepError
+from runbook.evidence.folder import EXECUTED, RunFolder, check_name
+from runbook.evidence.leaks import Guard
+from runbook.evidence.origin import commit_of, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+
+@dataclass(frozen=True)
+class Executed(Shown):
+    """What a notebook came to. `status`: "passed" or "failed"; `error`: one line, None where it passed."""
+
+    status: str
+    path: Path
+    html: Path | None
+    seconds: float
+    error: str | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether every cell ran and none raised."""
+        return self.status == "passed"
+
+    def table(self) -> Table:
+        """One line."""
+        row = (self.path.name.split(".")[0], self.status, self.seconds, self.path.name, self.error)
+        return Table("Executed", ("notebook", "verdict", "seconds", "file", "error"), [row])
+
+
+def run_notebook(
+    notebook: Path,
+    folder: RunFolder,
+    parameters: Mapping[str, Any],
+    *,
+    timeout: float | None = None,
+    on_cell: Callable[[int, int], None] | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Executed:
+    """Execute a notebook. `timeout`: seconds a cell may take; `on_cell` is told (cells done, cells); `env` is added.
+
+    Raises SettingError, before anything is written, for a parameter that the notebook does not have, of another type,
+    or holding a secret; StepError where the same notebook is being executed in this folder. Ctrl-C and SIGTERM are
+    passed on once the notebook is saved as failed.
+    """
+    notebook = Path(notebook).absolute()
+    slug = check_name(notebook.stem, "notebook")
+    guard = Guard({**os.environ, **(env or {})})
+    _check(notebook, parameters, guard)
+    running = folder.path / f"{slug}.running.ipynb"
+    started = datetime.now(UTC)
+    began = time.monotonic()
+    error: str | None = None
+    passed_on: BaseException | None = None
+    with _alone(running, folder, slug), _sigterm_raises():
+        try:
+            _execute(notebook, running, dict(parameters), timeout, on_cell, env, guard)
+        except (KeyboardInterrupt, SystemExit) as stop:
+            error, passed_on = "stopped from outside (Ctrl-C or SIGTERM)", stop
+        except Exception as raised:  # noqa: BLE001 - whatever it is, the notebook is kept, as failed
+            error = _words(raised, timeout)
+        seconds = time.monotonic() - began
+        path, html, error = _finish(running, notebook, folder, slug, started, seconds, error, guard)
+    if passed_on is not None:
+        raise passed_on
+    return Executed("failed" if error else "passed", path, html, seconds, error)
+
+
+def _check(notebook: Path, parameters: Mapping[str, Any], guard: Guard) -> None:
+    import papermill  # type: ignore[import-untyped]  # 0.18 s
+
+    if not notebook.is_file():
+        raise SettingError(f"there is no notebook {notebook}")
+    known = papermill.inspect_notebook(str(notebook))
+    for name, value in parameters.items():
+        if name not in known:
+            has = ", ".join(known) or "none: no cell is tagged `parameters`"
+            raise SettingError(f"{notebook.name} has no parameter {name!r}{nearest(name, known)}; it has {has}")
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError):
+            raise SettingError(
+                f"{name} is a {type(value).__name__}; a parameter is JSON: text for a path or a date"
+            ) from None
+        default = _literal(known[name]["default"])
+        if isinstance(default, bool | int | float | str) and not _fits(value, default):
+            raise SettingError(
+                f"{name} is {value!r}, a {type(value).__name__}; it must be a {type(default).__name__}, "
+                f"as its default in {notebook.name} is"
+            )
+        if found := guard.holds(value):
+            raise SettingError(
+                f"parameter {name} holds the value of {found[0]}; notebooks read it from the environment"
+            )
+    if found := guard.holds(notebook.read_text(encoding="utf-8")):
+        raise SettingError(f"{notebook.name} holds the value of {found[0]}; take it out, and renew it if it was shared")
+
+
+def _literal(text: Any) -> Any:
+    try:
+        return ast.literal_eval(str(text))
+    except (ValueError, SyntaxError):
+        return None
+
+
+def _fits(value: Any, default: bool | float | str) -> bool:
+    match default:
+        case bool() | str():
+            return type(value) is type(default)
+        case _:
+            return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _execute(
+    notebook: Path,
+    running: Path,
+    parameters: dict[str, Any],
+    timeout: float | None,
+    on_cell: Callable[[int, int], None] | None,
+    env: Mapping[str, str] | None,
+    guard: Guard,
+) -> None:
+    import papermill
+    from jupyter_client.manager import AsyncKernelManager
+    from papermill.engines import NBClientEngine, papermill_engines  # type: ignore[import-untyped]
+    from traitlets.config import Config
+
+    class Kernels(AsyncKernelManager):
+        async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
+            options["env"] = {**os.environ, **(env or {})}
+            await super().start_kernel(**options)
+
+    class Engine(NBClientEngine):  # type: ignore[misc]
+        @classmethod
+        def execute_managed_notebook(cls, manager: Any, kernel_name: str, **options: Any) -> None:
+            save, complete = manager.save, manager.cell_complete
+
+            def guarded_save(**kwargs: Any) -> None:
+                # Also the autosave in the middle of a cell: no secret reaches the disk.
+                guard.clean_outputs(manager.nb)
+                save(**kwargs)
+
+            def told_complete(cell: Any, cell_index: int | None = None, **kwargs: Any) -> None:
+                complete(cell, cell_index=cell_index, **kwargs)
+                if on_cell is not None:
+                    on_cell((cell_index or 0) + 1, len(manager.nb.cells))
+
+            manager.save, manager.cell_complete = guarded_save, told_complete
+            super().execute_managed_notebook(manager, kernel_name, **options)
+
+    papermill_engines.register("runbook", Engine)
+    papermill.execute_notebook(
+        str(notebook),
+        str(running),
+        parameters=parameters,
+        engine_name="runbook",
+        progress_bar=False,
+        execution_timeout=timeout,
+        coalesce_streams=True,  # a progress bar is one output, not one for each flush
+        resources={"metadata": {"path": str(notebook.parent)}},
+        kernel_manager_class=Kernels,
+        config=Config({"KernelManager": {"transport_encryption": "auto"}}),  # and no warning about TCP without it
+    )
+
+
+def _finish(
+    running: Path,
+    notebook: Path,
+    folder: RunFolder,
+    slug: str,
+    started: datetime,
+    seconds: float,
+    error: str | None,
+    guard: Guard,
+) -> tuple[Path, Path | None, str | None]:
+    """Judge, stamp, name and export what was executed. Returns its path, its HTML, and the error if there is one."""
+    import nbformat
+
+    try:
+        executed = nbformat.read(running, as_version=4)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError):  # it did not get as far as a file, or not a whole one
+        executed = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
+        error = error or "nothing was executed"
+    error = error or _unfinished(executed)
+    guard.clean_outputs(executed)
+    leaks = [*guard.found, *_leaks_in_evidence(folder, slug, guard)]
+    if leaks:
+        leak = f"a secret was shown: {', '.join(dict.fromkeys(leaks))}; renew it, and see where it came from"
+        error = f"{leak}; {error}" if error else leak
+    error = guard.clean(error) if error else None
+    status = "failed" if error else "passed"
+    stamp = {
+        "status": status,
+        "error": error,
+        "started": started.isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+        "versions": versions(),
+        **commit_of(notebook.parent),
+    }
+    _stamp(executed, notebook, stamp)
+    nbformat.write(executed, running)  # type: ignore[no-untyped-call]
+    _keep_earlier(folder, slug)
+    path = folder.path / f"{slug}.{status}.ipynb"
+    running.rename(path)
+    from runbook.evidence.page import export_html
+
+    return path, export_html(path), error
+
+
+def _unfinished(executed: Any) -> str | None:
+    """Why a notebook in which nothing seems to have raised has not passed all the same."""
+    code = [(n, c) for n, c in enumerate(executed.cells, 1) if c.cell_type == "code" and c.source.strip()]
+    for number, cell in code:
+        for output in cell.outputs:
+            if output.output_type == "error":
+                return f"cell {number} ended early with {output.ename}({output.evalue})"
+    missed = [number for number, cell in code if cell.execution_count is None]
+    if missed:
+        return f"{len(missed)} of {len(code)} code cells were not executed, the first is cell {missed[0]}"
+    return None if code else "there is no code in it"
+
+
+def _stamp(executed: Any, notebook: Path, stamp: dict[str, Any]) -> None:
+    """Say the outcome where a reader and a program find it; mend what papermill says of cells that never ran."""
+    executed.metadata["runbook"] = stamp
+    papermill = executed.metadata.setdefault("papermill", {})
+    papermill["input_path"], papermill["output_path"] = notebook.name, f"{notebook.stem}.{stamp['status']}.ipynb"
+    if stamp["error"] is None:
+        return
+    papermill["exception"] = True
+    for cell in executed.cells:
+        state = cell.metadata.get("papermill", {})
+        if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None and state:
+            state["status"] = "pending"
+    marked = any("papermill-error-cell-tag" in cell.metadata.get("tags", ()) for cell in executed.cells)
+    if not marked:
+        import nbformat
+
+        words = "> **This notebook did not pass.** " + " ".join(stamp["error"].split())
+        cell = nbformat.v4.new_markdown_cell(words)  # type: ignore[no-untyped-call]
+        cell.metadata["tags"] = ["papermill-error-cell-tag"]  # papermill takes it out when the notebook is run again
+        executed.cells.insert(0, cell)
+
+
+def _leaks_in_evidence(folder: RunFolder, slug: str, guard: Guard) -> list[str]:
+    files = [*folder.path.glob(f"evidence/{slug}/*"), *folder.path.glob(f"requests/{slug}.jsonl")]
+    found = []
+    for path in files:
+        if path.is_file():
+            found += [f"{name} (in {path.name})" for name in guard.holds(path.read_text("utf-8", "replace"))]
+    return found
+
+
+def _keep_earlier(folder: RunFolder, slug: str) -> None:
+    """An earlier notebook of the same name gets a number, and so does its HTML: nothing is overwritten."""
+    names = [m for p in folder.path.glob(f"{slug}.*.ipynb") if (m := EXECUTED.fullmatch(p.name)) and m["slug"] == slug]
+    number = 1 + max((int(m["number"] or 0) for m in names), default=0)
+    for match in names:
+        if match["status"] != "running" and match["number"] is None:
+            for suffix in ("ipynb", "html"):
+                earlier = folder.path / f"{slug}.{match['status']}.{suffix}"
+                if earlier.exists():
+                    earlier.rename(folder.path / f"{slug}.{match['status']}.{number}.{suffix}")
+            number += 1
+
+
+def _words(raised: Exception, timeout: float | None) -> str:
+    """An exception as one line, without the traceback that the notebook itself shows."""
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError  # type: ignore[import-untyped]
+
+    match raised:
+        case PapermillExecutionError():
+            source = raised.source.strip().splitlines()
+            return f"{source[-1] if source else 'a cell'}: {raised.ename}: {' '.join(str(raised.evalue).split())}"
+        case CellTimeoutError():
+            return f"a cell took longer than the {timeout:g} s it may take"
+        case DeadKernelError():
+            return "the kernel died; it may have been killed, or have run out of memory"
+        case _:
+            return f"{type(raised).__name__}: {' '.join(str(raised).split())}"
+
+
+@contextlib.contextmanager
+def _alone(running: Path, folder: RunFolder, slug: str) -> Iterator[None]:
+    """Only one process executes a notebook into a folder. What a killed one left is kept, as failed."""
+    import nbformat
+
+    lock = folder.path / f".{slug}.lock"
+    with lock.open("w") as held:
+        try:
+            import fcntl
+
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:  # no such locks on this platform
+            pass
+        except OSError:
+            raise StepError(
+                f"{slug} is being executed in run {folder.run_id} by another process; wait for it, "
+                "or give another run_id"
+            ) from None
+        if running.exists():
+            _keep_earlier(folder, slug)
+            with contextlib.suppress(OSError, ValueError):
+                left = nbformat.read(running, as_version=4)  # type: ignore[no-untyped-call]
+                stamp = {"status": "failed", "error": "its process was killed; it is as it was last saved"}
+                _stamp(left, Path(f"{slug}.ipynb"), stamp)
+                nbformat.write(left, running)  # type: ignore[no-untyped-call]
+            running.rename(folder.path / f"{slug}.failed.ipynb")
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """SIGTERM as SystemExit, so that a scheduler's stop leaves a failed notebook and no kernel behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    former = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
