@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from runbook.catalog import Link
+    from runbook.state import Ambiguous, State
 
 LinkState = Literal["resolved", "dangling", "ambiguous"]
-Find = "Callable[[str, str, str], Sequence[str]]"
 
 
 @dataclass(frozen=True, slots=True)
 class LinkCell:
-    """One link of one row. `state` None: the row has no key. `ids`: the records it should hold; `value`: the key used."""
+    """What one link of one row should hold: the records `ids`. `state` None: the row has no key."""
 
     state: LinkState | None
     ids: tuple[str, ...] = ()
@@ -34,19 +35,51 @@ def expected_cells(
 ) -> dict[str, LinkCell]:
     """A cell for each link of a collection. `keys`: of a staged row, link name -> [(collection, key there, value), …].
 
-    `find(collection, key, value)` gives the records of the rows with that key. The first key that leads to exactly one
-    row is it; a key of several rows decides nothing.
+    `find(collection, key, value)` gives the records of the rows with that key. The keys are tried in their order until
+    one leads somewhere; of a list of references, all that lead to exactly one row are linked. A value of several rows
+    decides nothing.
     """
     return {link.name: _cell(keys.get(link.name) or (), find) for link in links}
 
 
 def _cell(keys: Sequence[Sequence[str]], find: Callable[[str, str, str], Sequence[str]]) -> LinkCell:
-    if not keys:
-        return NO_KEY
-    several = False
-    for collection, key, value in keys:
-        found = find(collection, key, value)
-        if len(found) == 1:
-            return LinkCell("resolved", (found[0],))
-        several = several or len(found) > 1
-    return AMBIGUOUS if several else DANGLING
+    state: LinkState | None = None
+    for _, group in groupby(keys, key=lambda candidate: (candidate[0], candidate[1])):
+        found = [find(*candidate) for candidate in group]
+        ids = tuple(dict.fromkeys(rows[0] for rows in found if len(rows) == 1))
+        several, nowhere = any(len(rows) > 1 for rows in found), any(not rows for rows in found)
+        now: LinkState = "ambiguous" if several else "dangling" if nowhere else "resolved"
+        if ids:
+            return LinkCell(now, ids)
+        state = "ambiguous" if several or state == "ambiguous" else now
+    return LinkCell(state)
+
+
+class Targets:
+    """Where keys lead, by what state knows; each key of each target is read once."""
+
+    def __init__(self, state: State, base: str) -> None:
+        self._state, self._base = state, base
+        self._maps: dict[tuple[str, str], dict[str, str | Ambiguous]] = {}
+        self._names: dict[str, str] | None = None
+
+    def find(self, collection: str, key: str, value: str) -> Sequence[str]:
+        """The records of the rows that have a key's value; two stand for several."""
+        at = (collection, key)
+        if at not in self._maps:
+            self._maps[at] = self._state.key_map(self._base, collection, key)
+        found = self._maps[at].get(value)
+        if found is None:
+            return ()
+        return (found,) if isinstance(found, str) else ("", "")
+
+    def name_of(self, record_id: str) -> str | None:
+        """The legacy id of a record in one of the targets seen so far."""
+        if self._names is None:
+            targets = {collection for collection, _ in self._maps}
+            self._names = {
+                known.record_id: legacy
+                for name in targets
+                for legacy, known in self._state.ids(self._base, name).items()
+            }
+        return self._names.get(record_id)

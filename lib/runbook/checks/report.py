@@ -21,7 +21,11 @@ _KINDS = {
         "expect_table_columns_to_match_ordered_list",
         "expect_column_to_exist",
     ),
-    "types": ("expect_column_values_to_be_of_type", "expect_column_values_to_be_in_type_list"),
+    "types": (
+        "expect_column_values_to_be_of_type",
+        "expect_column_values_to_be_in_type_list",
+        "expect_column_values_to_be_json_parseable",
+    ),
     "filled": ("expect_column_values_to_not_be_null", "expect_column_values_to_be_null"),
     "unique": (
         "expect_column_values_to_be_unique",

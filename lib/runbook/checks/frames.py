@@ -1,0 +1,207 @@
+"""Frames for the suites: a row each, by Wix key or by Airtable column, with the helper columns that checks need.
+
+Types are deliberate, so that a type check means something. A column whose values are all of its type gets the dtype of
+that type (float64, Int64, bool, datetime64); one odd value makes it `object`, where every value is looked at by itself
+and the odd ones alone are counted. Text, lists and objects are always `object`. An empty cell is None.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from runbook.catalog import LEGACY_ID, ORIGINAL
+from runbook.checks.suites import (
+    as_number,
+    helpers,
+    link_holds,
+    link_state,
+    type_in_airtable,
+    type_in_wix,
+)
+from runbook.codecs import Refused, codec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from runbook.catalog import Collection, Field
+    from runbook.checks.links import LinkCell
+    from runbook.codecs import Codec
+    from runbook.json_types import Item, Json
+
+_DAY = len("2025-01-01")
+_EXACT = 2**53  # beyond it a float64 skips whole numbers
+_INSTANTS = "datetime64[us, UTC]"
+
+
+class WixFrame:
+    """Collects items of a collection; `frame()` has a column for each key, also those the catalog does not know."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self._columns: dict[str, list[Any]] = {f.wix: [] for f in collection.fields}
+        self._rows = 0
+
+    def add(self, item: Item) -> None:
+        """One item as Wix gives it."""
+        for key in item.keys() - self._columns.keys():
+            self._columns[key] = [None] * self._rows
+        for key, column in self._columns.items():
+            column.append(item.get(key))
+        self._rows += 1
+
+    def frame(self) -> pd.DataFrame:
+        """The frame; takes what was collected with it."""
+        made: dict[str, pd.Series[Any]] = {}
+        known = self._collection.by_key
+        for key in list(self._columns):
+            values = self._columns.pop(key)
+            if key not in known:
+                made[key] = _objects(values)
+                continue
+            field = known[key]
+            for helper in helpers(field, "wix"):
+                made[helper] = _as_numbers(field, values) if helper == as_number(key) else _allowed(field, values)
+            made[key] = _typed(values, type_in_wix(field), source=True)
+        return pd.DataFrame(made)
+
+
+class AirtableFrame:
+    """Collects records of a collection's table, read back. `present`: the columns that the table really has."""
+
+    def __init__(self, collection: Collection, present: Iterable[str]) -> None:
+        self._collection = collection
+        there = set(present)
+        links = [link.name for link in collection.links]
+        wanted = [*(c.name for c in collection.columns), ORIGINAL, *links]
+        # Without its cells a column that the table lacks cannot be told from an empty one.
+        self._columns: dict[str, list[Any]] = {n: [] for n in wanted if n in there or n == LEGACY_ID}
+        self._links = {link.name: link for link in collection.links}
+        self._states: dict[str, list[str | None]] = {name: [] for name in links}
+        self._holds: dict[str, list[bool | None]] = {name: [] for name in links}
+
+    def add(self, fields: Mapping[str, Json], links: Mapping[str, LinkCell]) -> None:
+        """One record's cells, and what its link cells should hold (nothing for a row that should not be there)."""
+        for name, column in self._columns.items():
+            column.append(fields.get(name))
+        for name in self._links:
+            expected = links.get(name)
+            self._states[name].append(expected.state if expected is not None else None)
+            held = fields.get(name) or ()
+            self._holds[name].append(None if expected is None else sorted(held) == sorted(expected.ids))
+
+    def frame(self) -> pd.DataFrame:
+        """The frame; takes what was collected with it."""
+        made: dict[str, pd.Series[Any]] = {}
+        known = self._collection.by_name
+        for name in list(self._columns):
+            values = self._columns.pop(name)
+            if name not in known:
+                made[name] = _objects(values)
+                continue
+            field = known[name]
+            for helper in helpers(field, "airtable"):
+                choices = set(field.choices)
+                made[helper] = _objects([_within(v, choices) for v in values])
+            made[name] = _typed(values, type_in_airtable(field), source=False)
+        for name, link in self._links.items():
+            made[link_state(link)] = _objects(self._states.pop(name))
+            made[link_holds(link)] = _objects(self._holds.pop(name))
+        return pd.DataFrame(made)
+
+
+def _objects(values: list[Any]) -> pd.Series[Any]:
+    return pd.Series(values, dtype=object)
+
+
+def _typed(values: list[Any], kind: str | None, *, source: bool) -> pd.Series[Any]:
+    match kind:
+        case "float":
+            return _column(values, _is_number, float, "float64")
+        case "int":
+            return _column(values, _is_whole, int, "Int64")
+        case "bool":
+            if not source:  # Airtable leaves an unticked box out
+                values = [False if v is None else v for v in values]
+                return _column(values, lambda v: v.__class__ is bool, bool, "bool")
+            return _objects(values)
+        case "Timestamp":
+            return _column([_instant(v) for v in values], lambda v: isinstance(v, datetime), pd.Timestamp, _INSTANTS)
+        case "datetime64":
+            return _column([_day(v) for v in values], lambda v: isinstance(v, date), np.datetime64, "datetime64[us]")
+        case _:
+            return _objects(values)
+
+
+def _column(values: list[Any], fits: Callable[[Any], bool], make: Callable[[Any], Any], dtype: str) -> pd.Series[Any]:
+    """A column of `dtype` where every value fits, else of objects: those that fit made so, the odd ones as they are."""
+    if all(v is None or fits(v) for v in values):
+        if dtype == "float64":
+            return pd.Series([np.nan if v is None else v for v in values], dtype=dtype)
+        return pd.Series(values, dtype=dtype)
+    # To Python a bool is an int, and would pass for one.
+    odd = [np.bool_(v) if v.__class__ is bool else v for v in values]
+    return _objects([v if v is None or not fits(v) else make(v) for v in odd])
+
+
+def _is_number(value: Any) -> bool:
+    return value.__class__ is float or (value.__class__ is int and abs(value) <= _EXACT)
+
+
+def _is_whole(value: Any) -> bool:
+    return _is_number(value) and abs(value) <= _EXACT and value == int(value)
+
+
+def _instant(value: Any) -> Any:
+    """A time in UTC from an ISO text or a Wix date; what is none stays as it is."""
+    text = value.get("$date") if value.__class__ is dict else value
+    if text.__class__ is not str or len(text) <= _DAY:
+        return value
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return value
+    return found.astimezone(UTC) if found.tzinfo is not None else value
+
+
+def _day(value: Any) -> Any:
+    if value.__class__ is not str or len(value) != _DAY:
+        return value
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return value
+
+
+def _as_numbers(field: Field, values: list[Any]) -> pd.Series[Any]:
+    spelt = codec(field)
+    return _typed([_number(_cell(spelt, v)) for v in values], "float", source=True)
+
+
+def _number(cell: Any) -> Any:
+    return cell if _is_number(cell) else None
+
+
+def _allowed(field: Field, values: list[Any]) -> pd.Series[Any]:
+    spelt, choices = codec(field), set(field.choices)
+    return _objects([_within(_cell(spelt, v), choices) for v in values])
+
+
+def _cell(spelt: Codec, value: Any) -> Any:
+    """The cell of a value; False, which is none, where no cell can hold it."""
+    if value is None:
+        return None
+    try:
+        return spelt.encode(value)
+    except Refused:
+        return False
+
+
+def _within(cell: Any, choices: set[str]) -> bool | None:
+    if cell is None:
+        return None
+    names = cell if isinstance(cell, list) else [cell]
+    return all(isinstance(name, str) and name in choices for name in names)

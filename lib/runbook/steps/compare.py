@@ -1,0 +1,407 @@
+"""Every cell of every record read back, compared with what was staged; where it differs, with what Wix held.
+
+    comparison = compare(collection, mapping, transformed.rows(), records, links_of, rules, originals=originals)
+    comparison.clean            # nothing unexplained, missing, extra or doubled
+
+A difference is explained by a declared rule or it stands. Records stream; what is expected is held by id until its
+record has come. No value of a personal field is shown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from runbook.catalog import LEGACY_ID, ORIGINAL
+from runbook.codecs import Refused, codec, same
+from runbook.display import Shown, Table, mask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from runbook.catalog import Collection, Field
+    from runbook.checks.links import LinkCell
+    from runbook.json_types import Fields, Item, Json
+    from runbook.mapping import Mapping as CatalogMapping
+    from runbook.steps.transform import StagedRow
+
+LISTED = 100  # differences and ids that are listed; the rest is counted
+_UPDATED = "_updatedDate"
+_TEXTS = {"singleLineText", "multilineText", "richText", "email", "url", "phoneNumber"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell that differs, as a rule sees it. `column` None: a link, with `link` what it should hold.
+
+    `reads_back`: decoded to Wix it is what the snapshot holds.
+    """
+
+    name: str
+    column: Field | None
+    expected: Json
+    actual: Json
+    reads_back: bool
+    record: Fields
+    link: LinkCell | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Why a cell may differ. `applies` says whether it explains one; `says` is for the reader."""
+
+    name: str
+    says: str
+    applies: Callable[[Cell], bool]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A cell that is not what it should be, by legacy id; `why` shows no personal value."""
+
+    id: str
+    column: str
+    why: str
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown):
+    """What comparing came to. `cells` = `equal` + those explained, by rule + `unexplained_cells`.
+
+    `rows`: staged rows that a record stands for. `missing`: those that none does; `extra`: legacy ids that were not
+    staged; `without_id`: records without one; `duplicates`: legacy id -> its records. `late`: rows that were made after
+    the cutover. Lists are cut at 100; the counts beside them are not.
+    """
+
+    collection: str
+    rows: int
+    cells: int
+    equal: int
+    explained: dict[str, int]
+    unexplained_cells: int
+    unexplained: tuple[Difference, ...]
+    missing_rows: int
+    missing: tuple[str, ...]
+    extra_rows: int
+    extra: tuple[str, ...]
+    records_without_id: int
+    without_id: tuple[str, ...]
+    duplicates: dict[str, tuple[str, ...]]
+    late: int = 0
+    says: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def clean(self) -> bool:
+        """Nothing unexplained, no row missing, extra or doubled."""
+        return not self.reasons()
+
+    def reasons(self) -> list[str]:
+        """Why it is not clean, in words; empty where it is."""
+        found = []
+        if self.missing_rows:
+            found.append(f"{_rows(self.missing_rows)} that were staged are not in Airtable: {_some(self.missing)}")
+        if self.extra_rows:
+            found.append(f"{_rows(self.extra_rows)} in Airtable were not staged: {_some(self.extra)}")
+        if self.records_without_id:
+            found.append(
+                f"records in Airtable without a {LEGACY_ID}: {_some(self.without_id, self.records_without_id)}"
+            )
+        if self.duplicates:
+            listed = [f"{id_} ({', '.join(records)})" for id_, records in self.duplicates.items()]
+            found.append(f"legacy ids that several records carry: {_some(listed)}")
+        if self.unexplained_cells:
+            listed = [f"{d.id}, {d.column}: {d.why}" for d in self.unexplained]
+            found.append(f"cells that differ without a reason: {_some(listed, self.unexplained_cells)}")
+        return found
+
+    def table(self) -> Table:
+        """Counts, then the first differences."""
+        rows: list[tuple[Any, ...]] = [("rows", self.rows, None), ("cells compared", self.cells, None)]
+        rows += [("equal", self.equal, None)]
+        rows += [(f"explained: {rule}", count, self.says.get(rule)) for rule, count in self.explained.items()]
+        rows += [("unexplained", self.unexplained_cells, None), ("missing rows", self.missing_rows, None)]
+        rows += [
+            ("extra rows", self.extra_rows + self.records_without_id, None),
+            ("duplicates", len(self.duplicates), None),
+        ]
+        rows += [(f"{d.id}", None, f"{d.column}: {d.why}") for d in self.unexplained[:20]]
+        return Table(f"Compared {self.collection}", ("What", "Number", "Note"), rows, tuple(self.reasons()))
+
+    def facts(self) -> dict[str, Any]:
+        """For evidence: counts, ids and masked differences."""
+        return {
+            "rows": self.rows,
+            "cells": self.cells,
+            "equal": self.equal,
+            "explained": {name: {"cells": n, "why": self.says.get(name)} for name, n in self.explained.items()},
+            "unexplained": self.unexplained_cells,
+            "differences": [{"id": d.id, "column": d.column, "why": d.why} for d in self.unexplained],
+            "missing": {"rows": self.missing_rows, "ids": list(self.missing)},
+            "extra": {"rows": self.extra_rows, "ids": list(self.extra)},
+            "without_id": {"records": self.records_without_id, "ids": list(self.without_id)},
+            "duplicates": {id_: list(records) for id_, records in self.duplicates.items()},
+            "late": self.late,
+        }
+
+
+def declared_rules(*, turned: str | None = None) -> tuple[Rule, ...]:
+    """The rules there are, the narrowest first. `turned`: when the flag went to Airtable, ISO time in UTC."""
+    rules = [
+        Rule("dangling link", "a key leads to no row; its text stands in its own column", _dangling),
+        Rule("ambiguous link", "a key leads to several rows, and none is guessed", _ambiguous),
+        Rule("reads back the same", "spelt otherwise, and the same value in Wix", lambda cell: cell.reads_back),
+        Rule("line feed at the end", "Airtable's rich text ends with one", _line_feed),
+        Rule("lossy field", "declared in the catalog, with its reason", _lossy),
+    ]
+    if turned is not None:
+        rules.append(
+            Rule("changed since cutover", f"changed after {turned}, when Airtable became the source", _since(turned))
+        )
+    return tuple(rules)
+
+
+def compare(
+    collection: Collection,
+    mapping: CatalogMapping,
+    staged: Iterable[StagedRow],
+    records: Iterable[Mapping[str, Any]],
+    links_of: Callable[[StagedRow], Mapping[str, LinkCell]],
+    rules: Sequence[Rule],
+    *,
+    originals: Callable[[set[str]], Mapping[str, Item]],
+    turned: str | None = None,
+    seen: Callable[[Mapping[str, Any], Mapping[str, LinkCell]], None] | None = None,
+    name_of: Callable[[str], str | None] | None = None,
+) -> Comparison:
+    """Compare all records of a table with all staged rows of its collection.
+
+    `links_of` gives what a row's link cells should hold. `originals` gives the snapshot's items of some ids; it is
+    asked once, for the rows that differ. `seen` is called with every record's cells and expected links.
+    `turned`: rows made in Airtable after it are no extras. `name_of`: the legacy id of a record, for messages.
+    """
+    work = _Work(collection, mapping, rules, name_of)
+    expected = {row.id: row for row in staged}
+    held: dict[str, list[str]] = {}
+    late = rows = 0
+    for record in records:
+        fields = record["fields"]
+        id_ = fields.get(LEGACY_ID)
+        row = expected.pop(id_, None) if isinstance(id_, str) else None  # what has come need not be held any more
+        links = links_of(row) if row is not None else {}
+        if seen is not None:
+            seen(fields, links)
+        if not isinstance(id_, str) or not id_.strip():
+            work.without_id.append(record["id"])
+            continue
+        held.setdefault(id_, []).append(record["id"])
+        if row is not None:
+            rows += 1
+            work.row(row, fields, links)
+        elif turned is not None and _later(fields.get(work.created), turned):
+            late += 1
+        elif len(held[id_]) == 1:
+            work.extra.append(id_)
+    work.settle(originals)
+    missing = list(expected)
+    return Comparison(
+        collection=collection.wix,
+        rows=rows,
+        cells=work.cells,
+        equal=work.equal,
+        explained={rule.name: work.explained[rule.name] for rule in rules if work.explained[rule.name]},
+        unexplained_cells=work.unexplained_cells,
+        unexplained=tuple(work.unexplained),
+        missing_rows=len(missing),
+        missing=tuple(missing[:LISTED]),
+        extra_rows=len(work.extra),
+        extra=tuple(work.extra[:LISTED]),
+        records_without_id=len(work.without_id),
+        without_id=tuple(work.without_id[:LISTED]),
+        duplicates={id_: tuple(ids) for id_, ids in held.items() if len(ids) > 1},
+        late=late,
+        says={rule.name: rule.says for rule in rules},
+    )
+
+
+class _Work:
+    """The counts so far, and the rows that differ until their originals are at hand."""
+
+    def __init__(
+        self,
+        collection: Collection,
+        mapping: CatalogMapping,
+        rules: Sequence[Rule],
+        name_of: Callable[[str], str | None] | None,
+    ) -> None:
+        self._mapping, self._rules, self._name_of = mapping, rules, name_of or (lambda record: None)
+        self._columns: dict[str, Field | None] = {c.name: c for c in collection.columns}
+        self._columns[ORIGINAL] = None
+        self._copies = {c.name for c in collection.copies}
+        self._links = [link.name for link in collection.links]
+        self.created = collection.by_key["_createdDate"].name if "_createdDate" in collection.by_key else ""
+        self._differ: list[tuple[StagedRow, Fields, list[str], Mapping[str, LinkCell], list[str]]] = []
+        self.cells = self.equal = self.unexplained_cells = 0
+        self.explained: Counter[str] = Counter()
+        self.unexplained: list[Difference] = []
+        self.extra: list[str] = []
+        self.without_id: list[str] = []
+
+    def row(self, row: StagedRow, actual: Fields, links: Mapping[str, LinkCell]) -> None:
+        expected = row.fields
+        columns = []
+        for name in self._columns:
+            a, b = expected.get(name), actual.get(name)
+            # Classes first: to Python True is 1.
+            if a is b or (a.__class__ is b.__class__ and a.__class__ in _PLAIN and a == b) or same(a, b):
+                continue
+            columns.append(name)
+        off = [
+            n for n in self._links if not _holds(actual.get(n), links[n]) or links[n].state in ("dangling", "ambiguous")
+        ]
+        self.cells += len(self._columns) + len(self._links)
+        self.equal += len(self._columns) + len(self._links) - len(columns) - len(off)
+        if columns:
+            self._differ.append((row, actual, columns, links, off))
+        else:
+            self._judge_links(row.id, actual, links, off)
+
+    def settle(self, originals: Callable[[set[str]], Mapping[str, Item]]) -> None:
+        """Judge what was put off, with the items that Wix held."""
+        if not self._differ:
+            return
+        items = originals({row.id for row, *_ in self._differ})
+        for row, actual, columns, links, off in self._differ:
+            wrong = self._wrong_keys(actual, items.get(row.id))
+            for name in columns:
+                column = self._columns[name]
+                a, b = row.fields.get(name), actual.get(name)
+                self._judge(row.id, Cell(name, column, a, b, self._reads_back(name, a, b, wrong), actual))
+            self._judge_links(row.id, actual, links, off)
+
+    def _wrong_keys(self, actual: Fields, item: Item | None) -> set[str] | None:
+        """Keys whose value, decoded, is not the snapshot's; None where it cannot be told."""
+        if item is None:
+            return None
+        try:
+            decoded = self._mapping.to_wix(actual)
+        except (Refused, ValueError, TypeError, KeyError, AttributeError):
+            return None
+        keys = decoded.keys() | item.keys()
+        return {k for k in keys if k not in decoded or k not in item or not same(decoded[k], item[k])}
+
+    def _reads_back(self, name: str, expected: Json, actual: Json, wrong: set[str] | None) -> bool:
+        column = self._columns[name]
+        if wrong is None:
+            return False
+        if column is None:  # Wix Original: what it says, not how it is spelt
+            try:
+                return same(json.loads(expected), json.loads(actual))
+            except (TypeError, ValueError):
+                return False
+        if name in self._copies:
+            try:
+                return same(codec(column).decode(expected), codec(column).decode(actual))
+            except (Refused, ValueError, TypeError, KeyError, AttributeError):
+                return False
+        return column.wix not in wrong
+
+    def _judge_links(self, id_: str, actual: Fields, links: Mapping[str, LinkCell], off: list[str]) -> None:
+        for name in off:
+            link = links[name]
+            held = actual.get(name)
+            self._judge(id_, Cell(name, None, list(link.ids), held, False, actual, link))
+
+    def _judge(self, id_: str, cell: Cell) -> None:
+        for rule in self._rules:
+            if rule.applies(cell):
+                self.explained[rule.name] += 1
+                return
+        self.unexplained_cells += 1
+        if len(self.unexplained) < LISTED:
+            why = self._link_why(cell) if cell.link is not None else _why(cell)
+            self.unexplained.append(Difference(id_, cell.name, why))
+
+    def _link_why(self, cell: Cell) -> str:
+        assert cell.link is not None
+        held = cell.actual if isinstance(cell.actual, list) else []
+        there = ", ".join(self._name_of(r) or "a row that is not known" for r in held) or "nothing"
+        match cell.link.state:
+            case "resolved":
+                meant = self._name_of(cell.link.ids[0]) or "another row"
+                return f"holds {there}; its key means {meant}"
+            case None:
+                return f"holds {there}, though the row has no key for it"
+            case state:
+                return f"holds {there}, though its key is {state}"
+
+
+_PLAIN = {str, int, float, bool}
+
+
+def _holds(held: Json, link: LinkCell) -> bool:
+    if not held:
+        return not link.ids
+    return isinstance(held, list) and sorted(held) == sorted(link.ids)
+
+
+def _dangling(cell: Cell) -> bool:
+    return cell.link is not None and cell.link.state == "dangling" and _holds(cell.actual, cell.link)
+
+
+def _ambiguous(cell: Cell) -> bool:
+    return cell.link is not None and cell.link.state == "ambiguous" and _holds(cell.actual, cell.link)
+
+
+def _line_feed(cell: Cell) -> bool:
+    a, b = cell.expected, cell.actual
+    if cell.column is None or cell.column.type != "richText" or not isinstance(a, str) or not isinstance(b, str):
+        return False
+    return a.rstrip("\n") == b.rstrip("\n")
+
+
+def _lossy(cell: Cell) -> bool:
+    return cell.column is not None and cell.column.lossy is not None
+
+
+def _since(turned: str) -> Callable[[Cell], bool]:
+    return lambda cell: _later(cell.record.get("Wix Updated"), turned)
+
+
+def _later(moment: Json, than: str) -> bool:
+    from datetime import datetime
+
+    try:
+        return datetime.fromisoformat(moment) > datetime.fromisoformat(than)
+    except (TypeError, ValueError):
+        return False
+
+
+def _why(cell: Cell) -> str:
+    a, b, column = cell.expected, cell.actual, cell.column
+    if b is None:
+        return f"is empty; {_shown(a, column)} was staged"
+    if a is None:
+        return f"holds {_shown(b, column)}; it was staged empty"
+    if isinstance(a, str) and isinstance(b, str) and (column is None or column.personal or column.type in _TEXTS):
+        at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+        return f"{mask(b)}, {mask(a)} was staged; they part at character {at + 1}"
+    return f"holds {_shown(b, column)}; {_shown(a, column)} was staged"
+
+
+def _shown(value: Json, column: Field | None) -> str:
+    """Numbers, dates, ticks and choices of fields that are not personal; text may hold anything."""
+    if column is None or column.personal or column.type in _TEXTS:
+        return mask(value)
+    return json.dumps(value, ensure_ascii=False)[:80]
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"
+
+
+def _some(listed: Sequence[str], count: int | None = None) -> str:
+    count = len(listed) if count is None else count
+    shown = "; ".join(listed[:3])
+    return f"{shown}; and {count - 3:,} more" if count > 3 else shown

@@ -1,0 +1,260 @@
+"""Reads a loaded table back, and proves that it holds what Wix held: suites on both sides, every cell compared.
+
+done = validate(snapshot, transformed, collection, catalog=…, airtable=…, base=…, tables=…, state=…, quarantine=…,
+                suites=Path("expectations"))
+done.green          # every critical check passed, nothing unexplained, nothing that could not be run
+done.write(run / "evidence" / "03_core_business")
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runbook.catalog import LEGACY_ID, ORIGINAL
+from runbook.checks.gx import read_suite, run_suite
+from runbook.checks.links import Targets, expected_cells
+from runbook.checks.report import ORDER, SuiteReport, Verdict, worst
+from runbook.checks.suites import EXPECTED_ROWS, suite_path
+from runbook.display import Shown, Table
+from runbook.errors import CheckFailed
+from runbook.mapping import Mapping
+from runbook.steps.compare import Comparison, compare, declared_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from runbook.airtable.client import Airtable
+    from runbook.airtable.schema import Tables
+    from runbook.catalog import Catalog, Collection
+    from runbook.json_types import Item, Json
+    from runbook.quarantine import Quarantine
+    from runbook.snapshot import Snapshot
+    from runbook.state import State
+    from runbook.steps.transform import Transformed
+
+
+@dataclass(frozen=True, repr=False)
+class Validated(Shown):
+    """What validating a collection came to. `loaded`: rows of the snapshot that are in Airtable, each once.
+
+    `state_differs`: how many of those the id map knows under another record, or not at all.
+    """
+
+    collection: str
+    exported: int
+    loaded: int
+    quarantined: int
+    source: SuiteReport
+    target: SuiteReport
+    comparison: Comparison
+    state_differs: int = 0
+
+    @property
+    def green(self) -> bool:
+        """Every critical check passed, all rows and cells accounted for, nothing that could not be run."""
+        return not self.reasons
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is not green, in words; empty where it is."""
+        found = []
+        if self.exported != self.loaded + self.quarantined:
+            found.append(
+                f"{self.exported:,} rows were exported, but {self.loaded:,} are loaded and "
+                f"{self.quarantined:,} in quarantine"
+            )
+        if self.state_differs:
+            found.append(f"{self.state_differs:,} rows stand under another record than state says; load again")
+        found += self.comparison.reasons()
+        for report in (self.source, self.target):
+            if not report.outcomes:
+                found.append(f"suite {report.suite} checked nothing")
+            found += [
+                f"suite {report.suite}: {'could not be run' if o.verdict == 'error' else 'failed'}: {o.sentence}"
+                + (f" ({o.why})" if o.why else f" ({o.rows:,} rows)" if o.rows is not None else "")
+                for o in report.outcomes
+                if o.verdict in ("fail", "error")
+            ]
+        return tuple(found)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reviewer should know though it does not stop the gate."""
+        return tuple(
+            f"suite {report.suite}: {o.sentence}" + (f" ({o.rows:,} rows)" if o.rows is not None else "")
+            for report in (self.source, self.target)
+            for o in report.outcomes
+            if o.verdict == "warn"
+        )
+
+    def counts(self) -> dict[str, int]:
+        """Checks by outcome, of both suites: pass, warn, fail, error."""
+        source, target = self.source.counts(), self.target.counts()
+        return {verdict: source[verdict] + target[verdict] for verdict in ORDER}
+
+    def outcomes(self) -> dict[str, Verdict]:
+        """The worst outcome for each kind of check, that of the comparison as `cells`: what a picture is drawn from."""
+        source, target = self.source.of_kind(), self.target.of_kind()
+        kinds = [*target, *(kind for kind in source if kind not in target)]
+        found = {kind: worst(report[kind] for report in (source, target) if kind in report) for kind in kinds}
+        return {**found, "cells": "pass" if self.comparison.clean else "fail"}
+
+    def table(self) -> Table:
+        """The figures, then what is wrong; warnings counted."""
+        c, checks = self.comparison, self.counts()
+        columns = ("Collection", "Exported", "Loaded", "Quarantined", "Cells", "Explained", "Unexplained")
+        row = (self.collection, self.exported, self.loaded, self.quarantined, c.cells, sum(c.explained.values()))
+        said = (
+            f"{'green' if self.green else 'RED'}: {checks['pass']} checks passed, {checks['warn']} warned, "
+            f"{checks['fail']} failed, {checks['error']} could not be run"
+        )
+        return Table(f"Validated {self.collection}", columns, [(*row, c.unexplained_cells)], (said, *self.reasons))
+
+    def facts(self) -> dict[str, Any]:
+        """The figures, for evidence."""
+        c, checks = self.comparison, self.counts()
+        return {
+            "collection": self.collection,
+            "green": self.green,
+            "exported": self.exported,
+            "loaded": self.loaded,
+            "quarantined": self.quarantined,
+            "verified_rows": c.rows,
+            "cells_compared": c.cells,
+            "explained": dict(c.explained),
+            "unexplained": c.unexplained_cells,
+            "checks": {
+                "passed": checks["pass"],
+                "warned": checks["warn"],
+                "failed": checks["fail"],
+                "errors": checks["error"],
+            },
+            "outcomes": dict(self.outcomes()),
+            "reasons": list(self.reasons),
+            "warnings": len(self.warnings),
+        }
+
+    def require(self) -> Validated:
+        """Itself. Raises CheckFailed where it is not green."""
+        if not self.green:
+            raise CheckFailed(f"{self.collection} is not validated:\n  " + "\n  ".join(self.reasons))
+        return self
+
+    def write(self, folder: Path) -> Path:
+        """Leave everything as JSON, no value of a personal field in it: `<Collection>.validation.json`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.collection.replace('/', '%2F')}.validation.json"
+        told = {
+            **self.facts(),
+            "comparison": self.comparison.facts(),
+            "suites": {"wix": self.source.facts(), "airtable": self.target.facts()},
+        }
+        part = path.with_name(f"{path.name}.part")
+        part.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        part.replace(path)
+        return path
+
+
+def validate(
+    snapshot: Snapshot,
+    transformed: Transformed,
+    collection: Collection,
+    *,
+    catalog: Catalog,
+    airtable: Airtable,
+    base: str,
+    tables: Tables,
+    state: State,
+    quarantine: Quarantine,
+    suites: Path,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Validated:
+    """Read the whole table once and judge it. Reads only.
+
+    Where the collection's flag stands at Airtable, rows that changed after its turn are explained by that. Raises
+    CheckNotRun where a suite cannot be run as it is written, TargetError where the table cannot be read.
+    """
+    from runbook.checks.frames import AirtableFrame, WixFrame  # pandas: 0.3 s
+
+    wix_suite = read_suite(suite_path(catalog, collection, "wix", suites))
+    airtable_suite = read_suite(suite_path(catalog, collection, "airtable", suites))
+    mapping = Mapping(collection)
+    # What load put aside was staged all the same.
+    aside = {e.id for e in quarantine.entries(collection.wix) if e.step == "load"}
+    staged = [row for row in transformed.rows() if row.id not in aside]
+    wanted = {row.id for row in staged}
+
+    frame = WixFrame(collection)
+    for item in _first_of_each(snapshot.items(), wanted):
+        frame.add(item)
+    source = run_suite(wix_suite, frame.frame(), key="_id", parameters={EXPECTED_ROWS: len(wanted)})
+    del frame
+
+    present = tables.columns(collection)
+    names = [*(c.name for c in collection.columns), *(link.name for link in collection.links), ORIGINAL]
+    targets = Targets(state, base)
+    read_back = AirtableFrame(collection, present)
+    known = state.ids(base, collection.wix)
+    elsewhere: set[str] = set()
+
+    def records() -> Iterator[dict[str, Json]]:
+        asked = [name for name in names if name in present]
+        for n, record in enumerate(airtable.records(base, tables.id(collection), fields=asked), 1):
+            id_ = record["fields"].get(LEGACY_ID)
+            if id_ in wanted and (id_ not in known or known[id_].record_id != record["id"]):
+                elsewhere.add(id_)
+            if on_progress is not None and n % 100 == 0:
+                on_progress(min(n, len(wanted)), len(wanted))
+            yield record
+
+    turned = _turned(state, collection)
+    comparison = compare(
+        collection,
+        mapping,
+        staged,
+        records(),
+        lambda row: expected_cells(collection.links, row.links, targets.find),
+        declared_rules(turned=turned),
+        originals=lambda ids: {item["_id"]: item for item in _first_of_each(snapshot.items(), ids)},
+        turned=turned,
+        seen=read_back.add,
+        name_of=targets.name_of,
+    )
+    del staged
+    target = run_suite(
+        airtable_suite,
+        read_back.frame(),
+        key=LEGACY_ID,
+        parameters={EXPECTED_ROWS: len(wanted) + comparison.late},
+    )
+    if on_progress is not None:
+        on_progress(len(wanted), len(wanted))
+    return Validated(
+        collection=collection.wix,
+        exported=snapshot.count,
+        loaded=comparison.rows,
+        quarantined=quarantine.count(collection.wix),
+        source=source,
+        target=target,
+        comparison=comparison,
+        state_differs=len(elsewhere),
+    )
+
+
+def _first_of_each(items: Iterator[Item], ids: set[str]) -> Iterator[Item]:
+    """The items of some ids. Transform puts a second item of one id into quarantine, so the first is the one loaded."""
+    left = set(ids)
+    for item in items:
+        id_ = item.get("_id")
+        if isinstance(id_, str) and id_ in left:
+            left.discard(id_)
+            yield item
+
+
+def _turned(state: State, collection: Collection) -> str | None:
+    """When the collection's flag went to Airtable; None while it stands at Wix."""
+    turns = state.flags.history(collection.flag)
+    return str(turns[-1].at) if turns and turns[-1].value == "airtable" else None
