@@ -64,7 +64,8 @@ class IntegrityCheck:
 
     def compare(self) -> Table:
         """Read back and compare each collection with its snapshot; what came after the turn is explained by that."""
-        rows, facts, known = [], {}, self._known()
+        rows: list[tuple[Any, ...]] = []
+        facts, known = {}, self._known()
         tables = Tables(self.connections.airtable.tables(self.base), self.connections.catalog) if known else None
         for name in self.collections:
             done = known.get(name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runbook.airtable.schema import Tables
-from runbook.catalog import LEGACY_ID
+from runbook.catalog import LEGACY_ID, ORIGINAL
 from runbook.connections import connect
 from runbook.display import Progress, Table
 from runbook.errors import CheckFailed, RunbookError, SettingError
@@ -169,12 +169,13 @@ class Rollback:
     def _losses(self, c: Collection, base: str, tables: Tables) -> Losses:
         """Both sides as they are, by `_id`. An item is compared in Airtable's terms: what it would be written as."""
         mapping, lost = Mapping(c), Losses()
+        names = {column.name for column in c.columns} | {ORIGINAL}  # links are made from keys, and say no more
         source = WixSource(self.connections.wix, self.connections.catalog)
         in_wix: dict[str, Item] = {}
         source.export(c, lambda item: in_wix.__setitem__(item["_id"], item))
         seen = set()
         for record in self.connections.airtable.records(base, tables.id(c)):
-            own = {name: cell for name, cell in record["fields"].items() if name in mapping.names}
+            own = {name: cell for name, cell in record["fields"].items() if name in names}
             legacy = own.get(LEGACY_ID)
             if legacy is None:
                 lost.why = f"record {record['id']} has no {LEGACY_ID}: it cannot be told apart"

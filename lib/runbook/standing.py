@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runbook.connections import base_key
 from runbook.display import Table
@@ -20,7 +20,7 @@ def standing(platform: Platform, environment: str, source: str = "wix") -> Table
     base = known["id"] if known else None
     done = state.progress.all(base) if base else {}
     flags = state.flags.all()
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for phase in platform.catalog.phases:
         for c in phase.collections:
             found = done.get(c.wix)

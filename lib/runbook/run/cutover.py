@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runbook.airtable.counts import keep_record_counts
 from runbook.airtable.links import verify_links
@@ -74,7 +74,8 @@ def recheck(run: PhaseRun) -> Table:
     if run.dry_run:
         return run.dry("recheck", "nothing was loaded")
     known = run.connections.state.progress.all(run.base())
-    rows, whole = [], True
+    rows: list[tuple[Any, ...]] = []
+    whole = True
     for c in run.catalog.collections.values():
         done = known.get(c.wix)
         if done is None:

@@ -15,7 +15,7 @@ from runbook.evidence.manifest import write_manifest
 from runbook.quarantine import Quarantine
 from runbook.run import archive, cutover, figures, infrastructure, turning
 from runbook.run import tables as shown
-from runbook.run.gate import Gate, judge
+from runbook.run.gate import SCHEMA_CHECK, Gate, gate_key, judge
 from runbook.run.planning import Plan, plan_lines
 from runbook.state import Progressed
 from runbook.steps.export import export
@@ -195,7 +195,7 @@ class PhaseRun:
         applied = apply_schema(self._schema_plan(self.base()), connections.airtable, self.base())
         self._tables = None
         self.results.by_hand = tuple(applied.by_hand)
-        self.results.checks["the schema is as planned"] = True
+        self.results.checks[SCHEMA_CHECK] = True
         self.save_requests()
         self.evidence("provision", applied.facts())
         return applied
@@ -400,6 +400,10 @@ class PhaseRun:
         """The verdict. Shows itself and leaves its evidence before it raises CheckFailed."""
         gate = judge(self)
         self.evidence("gate", gate.facts())
+        base = self.connections.base(self.source.label)
+        if base is not None and not self.dry_run:
+            told = {"passed": gate.passed, "run_id": self.run_id}
+            self.connections.state.facts.put(gate_key(base, self.phase.number), told)
         self.save_requests()
         write_manifest(self.folder)
         if gate.reasons:

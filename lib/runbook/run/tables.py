@@ -47,7 +47,7 @@ def transformed(run: PhaseRun) -> Page | Table:
     """A line a collection; under it, those with something to look at."""
     done = run.results.transformed
     rows = [(t.collection, t.exported, t.staged, t.quarantined) for t in done.values()]
-    total = ("all", *(sum(row[i] for row in rows) for i in (1, 2, 3)))
+    total = ("all", *(sum(getattr(t, part) for t in done.values()) for part in ("exported", "staged", "quarantined")))
     table = Table("Transformed", ("collection", "exported", "can be loaded", "in quarantine"), [*rows, total])
     return Page(table, *(t for t in done.values() if t.reasons or t.loose or t.lost or t.new_choices or t.warnings))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from runbook.display import Table
 from runbook.errors import FlagRefused
+from runbook.run.gate import gate_key, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,11 +17,14 @@ if TYPE_CHECKING:
     from runbook.wix.source import Source
 
 
-def reasons_against(flag: str, catalog: Catalog, state: State, base: str, source: Source) -> list[str]:
+def reasons_against(
+    flag: str, catalog: Catalog, state: State, base: str, source: Source, *, gates: bool = True
+) -> list[str]:
     """Why a flag may not turn to 'airtable' now; empty: it may.
 
-    Complete: every collection of the flag has evidence. Green: it was verified with nothing unexplained. Current: the
-    source has neither more or fewer rows nor a later change than when it was exported.
+    Complete: every collection of the flag has evidence. Green: it was verified with nothing unexplained, and the last
+    gate of its phase passed (`gates` False: the caller is that phase, and has judged). Current: the source has neither
+    more or fewer rows nor a later change than when it was exported.
     """
     if source.label != "wix":
         return [
@@ -28,6 +32,11 @@ def reasons_against(flag: str, catalog: Catalog, state: State, base: str, source
         ]
     known = state.progress.all(base)
     reasons = []
+    for phase in dict.fromkeys(c.phase for c in catalog.of_flag(flag)) if gates else ():
+        gate = state.facts.get(gate_key(base, phase))
+        if gate is None or not gate["passed"]:
+            words = f"is red (run {gate['run_id']})" if gate else "has not been passed yet"
+            reasons.append(f"the gate of phase {phase} {words}")
     for c in catalog.of_flag(flag):
         done = known.get(c.wix)
         if done is None or done.verified_at is None:
@@ -51,7 +60,11 @@ def turn_on(
     """Turn each flag that may turn; returns by flag why it did not (empty: it stands at 'airtable')."""
     refused = {}
     for flag in flags:
-        reasons = [] if state.flags.get(flag) == "airtable" else reasons_against(flag, catalog, state, base, source)
+        reasons = (
+            []
+            if state.flags.get(flag) == "airtable"
+            else reasons_against(flag, catalog, state, base, source, gates=False)
+        )
         if not reasons and state.flags.get(flag) != "airtable":
             state.flags.set(flag, "airtable", who=who, why="evidence complete, green and current", run_id=run_id)
         refused[flag] = reasons
@@ -74,8 +87,9 @@ def turn_phase(run: PhaseRun) -> Table:
     asked = run.parameters["turn_flags"]
     refused: dict[str, list[str]] = {flag: [] for flag in flags}
     if asked:
-        if run.results.stopped:
-            refused = {flag: ["a collection of this phase stopped"] for flag in flags}
+        red = judge(run).reasons
+        if red:
+            refused = {flag: [f"the gate of this phase is red: {red[0]}"] for flag in flags}
         else:
             refused = turn_on(flags, run.catalog, state, run.base(), run.source, who="turn_flags", run_id=run.run_id)
         run.results.checks["the flags that were asked for turned"] = not any(refused.values())
