@@ -1,0 +1,111 @@
+"""Every request to Airtable, one line each: when, how long, what came of it. No values, no credentials."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from runbook.display import Shown, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class Request(NamedTuple):
+    """One request. `at`: seconds since 1970 when it left; `ms`: until its answer; `status` 0: no answer came."""
+
+    at: float
+    ms: float
+    status: int
+    method: str
+    what: str
+
+
+@dataclass(frozen=True, repr=False)
+class Summary(Shown):
+    """What a log comes to. `per_second`: requests that left in each second from the first on."""
+
+    count: int
+    too_many: int
+    unanswered: int
+    p50: float
+    p95: float
+    p99: float
+    per_second: tuple[int, ...]
+
+    @property
+    def busiest(self) -> int:
+        """Most requests in one second of the clock."""
+        return max(self.per_second, default=0)
+
+    def table(self) -> Table:
+        """One line."""
+        columns = ("requests", "429", "no answer", "p50 ms", "p95 ms", "p99 ms", "most in a second")
+        row = (self.count, self.too_many, self.unanswered, self.p50, self.p95, self.p99, self.busiest)
+        return Table("Requests to Airtable", columns, [row])
+
+    def facts(self) -> dict[str, Any]:
+        """For the evidence."""
+        return {
+            "count": self.count,
+            "429": self.too_many,
+            "unanswered": self.unanswered,
+            "p50_ms": self.p50,
+            "p95_ms": self.p95,
+            "p99_ms": self.p99,
+            "busiest_second": self.busiest,
+        }
+
+
+class RequestLog:
+    """The requests of a process, in the order of their answers. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rows: list[Request] = []
+        self._written = 0
+
+    def add(self, began: float, status: int, method: str, what: str) -> None:
+        """Note a request that left at `began` (`time.time()`) and is done now."""
+        row = Request(round(began, 3), round((time.time() - began) * 1000, 1), status, method, what)
+        with self._lock:
+            self._rows.append(row)
+
+    def rows(self) -> Sequence[Request]:
+        """All there are so far."""
+        with self._lock:
+            return self._rows.copy()
+
+    def write(self, path: Path) -> None:
+        """Append to a file of JSON lines what no call has written yet."""
+        with self._lock:
+            rows, self._written = self._rows[self._written :], len(self._rows)
+        if rows:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as file:
+                file.writelines(json.dumps(row._asdict(), ensure_ascii=False) + "\n" for row in rows)
+
+    def summary(self) -> Summary:
+        """What they come to."""
+        rows = self.rows()
+        times = sorted(row.ms for row in rows)
+        first = min((int(row.at) for row in rows), default=0)
+        seconds = Counter(int(row.at) - first for row in rows)
+        return Summary(
+            count=len(rows),
+            too_many=sum(row.status == 429 for row in rows),
+            unanswered=sum(row.status == 0 for row in rows),
+            p50=_percentile(times, 50),
+            p95=_percentile(times, 95),
+            p99=_percentile(times, 99),
+            per_second=tuple(seconds[second] for second in range(max(seconds) + 1)) if seconds else (),
+        )
+
+
+def _percentile(ordered: Sequence[float], percent: int) -> float:
+    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] if ordered else 0.0
