@@ -101,9 +101,9 @@ class Comparison(Shown):
         """Why it is not clean, in words; empty where it is."""
         found = []
         if self.missing_rows:
-            found.append(f"{_rows(self.missing_rows)} that were staged are not in Airtable: {_some(self.missing)}")
+            found.append(f"{_rows(self.missing_rows)} staged, but not in Airtable: {_some(self.missing)}")
         if self.extra_rows:
-            found.append(f"{_rows(self.extra_rows)} in Airtable were not staged: {_some(self.extra)}")
+            found.append(f"{_rows(self.extra_rows)} in Airtable, but not staged: {_some(self.extra)}")
         if self.records_without_id:
             found.append(
                 f"records in Airtable without a {LEGACY_ID}: {_some(self.without_id, self.records_without_id)}"
