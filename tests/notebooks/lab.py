@@ -92,15 +92,32 @@ def wait_for(read, seconds: float = 60):
 
 
 def run_all(notebook: Path, pictures: Path | None, seconds: float) -> list[dict]:
-    root = notebook.parent
     with tempfile.TemporaryDirectory() as scratch:
-        environment = {**os.environ, "JUPYTER_RUNTIME_DIR": f"{scratch}/runtime", "JUPYTER_CONFIG_DIR": f"{scratch}/config"}
+        root = Path(scratch, "notebooks")  # a copy: JupyterLab saves what it runs
+        root.mkdir()
+        shutil.copy(notebook, root)
+        environment = {
+            **os.environ,
+            "JUPYTER_RUNTIME_DIR": f"{scratch}/runtime",
+            "JUPYTER_CONFIG_DIR": f"{scratch}/config",
+        }
         lab = subprocess.Popen(
             [
-                *(sys.executable, "-m", "jupyterlab", "--no-browser", "--port=0", "--allow-root", f"--notebook-dir={root}"),
+                *(
+                    sys.executable,
+                    "-m",
+                    "jupyterlab",
+                    "--no-browser",
+                    "--port=0",
+                    "--allow-root",
+                    f"--notebook-dir={root}",
+                ),
                 *(f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True"),
                 "--LabApp.news_url=None",
-                *("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", f"--LabApp.workspaces_dir={scratch}/w"),
+                *(
+                    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+                    f"--LabApp.workspaces_dir={scratch}/w",
+                ),
                 f"--LabApp.user_settings_dir={scratch}/s",
             ],
             env=environment,
@@ -112,11 +129,15 @@ def run_all(notebook: Path, pictures: Path | None, seconds: float) -> list[dict]
             env={**os.environ, "HOME": scratch},
         )
         try:
-            served = wait_for(lambda: [json.loads(p.read_text()) for p in Path(scratch, "runtime").glob("jpserver-*.json")])
+            served = wait_for(
+                lambda: [json.loads(p.read_text()) for p in Path(scratch, "runtime").glob("jpserver-*.json")]
+            )
             port = wait_for(lambda: Path(scratch, "chromium/DevToolsActivePort").read_text().split()[0])
             tabs = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/json"))
             page = Page(next(tab for tab in tabs if tab["type"] == "page")["webSocketDebuggerUrl"])
-            page.call("Page.navigate", url=f"http://127.0.0.1:{served[0]['port']}/lab/tree/{notebook.name}?token={TOKEN}")
+            page.call(
+                "Page.navigate", url=f"http://127.0.0.1:{served[0]['port']}/lab/tree/{notebook.name}?token={TOKEN}"
+            )
             try:
                 page.wait(READY, 90)
             except TimeoutError:

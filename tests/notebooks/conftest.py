@@ -1,0 +1,52 @@
+"""A home of its own for the notebooks: a small sample site, its sandbox, its runs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lmdr.platform import PLATFORM
+from runbook.local import stop_local_servers
+from runbook.settings import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SCALE = "0.01"
+
+
+@dataclass(frozen=True)
+class Home:
+    """`env` makes every command of the project work in `path`."""
+
+    path: Path
+    env: dict[str, str]
+
+    @property
+    def runs(self) -> Path:
+        return self.path / "runs"
+
+    def newest_run(self) -> Path:
+        return max(self.runs.iterdir())
+
+
+def make_home(path: Path, **more: str) -> Home:
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRTABLE_", "WIX_", "RUNBOOK_"))}
+    own = {
+        "RUNBOOK_HOME": str(path / "home"),
+        "RUNBOOK_RUNS": str(path / "runs"),
+        "RUNBOOK_SANDBOX_SCALE": SCALE,
+        **more,
+    }
+    return Home(path, {**env, **own})
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    home = make_home(tmp_path_factory.mktemp("home"))
+    yield home
+    stop_local_servers(read_settings("sandbox", PLATFORM, home.env))
