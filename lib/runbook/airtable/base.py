@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from runbook.airtable.schema_apply import REFUSED, outcome_unknown
 from runbook.airtable.schema_compare import wanted_of
 from runbook.airtable.schema_steps import MakeTable
 from runbook.airtable.tables import marked
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from runbook.airtable.client import Airtable
     from runbook.catalog import Catalog, Collection
     from runbook.json_types import Json
-
-_REFUSED = {"UNSUPPORTED_FIELD_TYPE_FOR_CREATE", "INVALID_FIELD_TYPE_OPTIONS_FOR_CREATE"}
 
 
 class _Facts(Protocol):
@@ -122,10 +121,10 @@ def _create(
     try:
         return _id(airtable.create_base(name, workspace_id, tables))
     except AirtableError as error:
-        if error.kind in _REFUSED:  # a column that Airtable does not make; provisioning reports it by name
+        if error.kind in REFUSED:  # a column that Airtable does not make; provisioning reports it by name
             slim = [{**table, "fields": table["fields"][:1]} for table in tables]
             return _id(airtable.create_base(name, workspace_id, slim))
-        if error.status is not None and error.status < 500:
+        if not outcome_unknown(error):
             raise
         made = _adopt(airtable, airtable.bases(), name, catalog)
         if made is not None:

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from runbook.airtable.answers import MALFORMED, UNKNOWN_OUTCOME
 from runbook.airtable.schema_steps import Describe, MakeColumn, MakeLink, MakeTable
 from runbook.airtable.tables import LINK
 from runbook.display import Shown, Table
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 _MOST_ROUNDS_FOR_NOTHING = 4
 _TAKEN = {"DUPLICATE_TABLE_NAME", "DUPLICATE_OR_EMPTY_FIELD_NAME"}  # so it is there: a lost request, or someone else
-_REFUSED = {"UNSUPPORTED_FIELD_TYPE_FOR_CREATE", "INVALID_FIELD_TYPE_OPTIONS_FOR_CREATE"}
+REFUSED = {"UNSUPPORTED_FIELD_TYPE_FOR_CREATE", "INVALID_FIELD_TYPE_OPTIONS_FOR_CREATE"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -125,7 +126,7 @@ class _Work:
                     if self.on_progress is not None:
                         self.on_progress(len(self.made), max(len(self.plan.steps), len(self.made)))
             except AirtableError as error:
-                if not _unknown(error):
+                if not outcome_unknown(error) and error.kind not in _TAKEN:
                     raise AirtableError(
                         f"{' '.join(step.row)}: {error}. {len(self.made)} of {len(self.plan.steps)} steps stand; "
                         "run this again, and it goes on from there",
@@ -173,8 +174,8 @@ class _Work:
             try:
                 answer = self._ask(self.airtable.create_table, {**step.spec, "fields": columns})
             except AirtableError as error:
-                blamed = _blamed(step.table, columns[1:], str(error)) if error.kind in _REFUSED else None
-                if blamed is None and (error.kind not in _REFUSED or len(columns) == 1):
+                blamed = _blamed(step.table, columns[1:], str(error)) if error.kind in REFUSED else None
+                if blamed is None and (error.kind not in REFUSED or len(columns) == 1):
                     raise
                 if blamed is None:  # the answer does not say which: the rest one by one
                     self.ids[step.table] = self._ask(self.airtable.create_table, {**step.spec, "fields": columns[:1]})[
@@ -193,7 +194,7 @@ class _Work:
         try:
             self._ask(self.airtable.create_field, self.ids[table], spec)
         except AirtableError as error:
-            if error.kind not in _REFUSED:
+            if error.kind not in REFUSED:
                 raise
             self.refused[table, str(spec["name"])] = str(error)
 
@@ -223,9 +224,9 @@ class _Work:
         )
 
 
-def _unknown(error: AirtableError) -> bool:
-    """Whether what Airtable did must be looked up: no answer, a server's failure, a name that is taken meanwhile."""
-    return error.status is None or error.status >= 500 or error.kind in _TAKEN
+def outcome_unknown(error: AirtableError) -> bool:
+    """Whether what Airtable did must be looked up: no answer, half of one, or a server's failure."""
+    return error.status is None or error.status >= 500 or error.kind in (UNKNOWN_OUTCOME, MALFORMED)
 
 
 def _blamed(table: str, columns: list[dict[str, Json]], message: str) -> dict[str, Json] | None:
