@@ -66,17 +66,18 @@ class IntegrityCheck:
         """Read back and compare each collection with its snapshot; what came after the turn is explained by that."""
         rows: list[tuple[Any, ...]] = []
         facts, known = {}, self._known()
-        tables = Tables(self.connections.airtable.tables(self.base), self.connections.catalog) if known else None
+        base, catalog = self.base, self.connections.catalog
+        tables = Tables(self.connections.airtable.tables(base), catalog) if base and known else None
         for name in self.collections:
             done = known.get(name)
-            if done is None or tables is None or self.base is None:
+            if done is None or tables is None or base is None:
                 self.alerts.append(f"{name}: its flag is on, but it has never been migrated into this base")
                 rows.append((name, None, None, None, "failed", "never migrated"))
                 continue
             try:
                 with Progress(f"Compare {name}") as report:
-                    c = self.connections.catalog.collection(name)
-                    found = validate_again(self.connections, self.base, tables, c, done.run_id, report)
+                    c = catalog.collection(name)
+                    found = validate_again(self.connections, base, tables, c, done.run_id, report)
             except RunbookError as error:
                 self.alerts.append(f"{name}: {error}")
                 rows.append((name, None, None, None, "error", str(error)))
@@ -120,7 +121,7 @@ class IntegrityCheck:
         """Airtable's answers during this check: all, 429s, failures."""
         answers = self.connections.log.rows()
         limited = sum(1 for answer in answers if answer.status == 429)
-        failed = sum(1 for answer in answers if answer.status is None or answer.status >= 500)
+        failed = sum(1 for answer in answers if answer.status == 0 or answer.status >= 500)
         rate = failed / len(answers) if answers else 0.0
         if limited:
             self.alerts.append(f"{limited} answers were 429: something else uses the base's quota")
@@ -133,7 +134,7 @@ class IntegrityCheck:
 
     def show_latency(self) -> Any:
         """How long Airtable took to answer."""
-        return pictures.latency(self.connections.log.rows())
+        return pictures.latency(row._asdict() for row in self.connections.log.rows())
 
     def verdict(self) -> Table:
         """Green or the alerts. Goes on record either way: the 30 days are counted from it. Raises CheckFailed."""

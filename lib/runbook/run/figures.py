@@ -19,7 +19,7 @@ def counts(run: PhaseRun) -> Any:
 
 def requests_over_time(run: PhaseRun) -> Any:
     """Requests a second against the limit; 429s marked."""
-    return pictures.requests_over_time(run.connections.log.rows(), run.connections.settings.rate)
+    return pictures.requests_over_time(_requests(run), run.connections.settings.rate)
 
 
 def outcomes(run: PhaseRun) -> Any:
@@ -38,7 +38,7 @@ def quarantine(run: PhaseRun) -> Any:
 
 def latency(run: PhaseRun) -> Any:
     """Answer times of Airtable."""
-    return pictures.latency(run.connections.log.rows())
+    return pictures.latency(_requests(run))
 
 
 def record_limit(run: PhaseRun) -> Any:
@@ -46,3 +46,7 @@ def record_limit(run: PhaseRun) -> Any:
     known = run.connections.state.progress.all(run.base())
     rows = {run.catalog.collection(name).table: done.loaded for name, done in known.items()}
     return pictures.record_limit(rows, run.connections.settings.records_limit)
+
+
+def _requests(run: PhaseRun) -> list[dict[str, Any]]:
+    return [row._asdict() for row in run.connections.log.rows()]

@@ -152,7 +152,9 @@ class PhaseRun:
     def save_requests(self) -> None:
         """Leave the requests so far, and their summary, in the run folder."""
         self.connections.log.write(self.folder.path / "requests" / f"{self.phase.slug}.jsonl")
-        self.evidence("requests", self.connections.log.summary())
+        told = self.connections.log.summary()
+        figures = {"count": told.count, "limited": told.too_many, "unanswered": told.unanswered}
+        self.evidence("requests", {**figures, "p50": told.p50, "p95": told.p95, "p99": told.p99})
 
     # The steps, in their order
 

@@ -79,7 +79,7 @@ def loaded(run: PhaseRun) -> Table:
         *("verdict", "notes"),
     )
     summary = run.connections.log.summary()
-    words = f"{summary['count']:,} requests so far, {summary['limited']} answered 429."
+    words = f"{summary.count:,} requests so far, {summary.too_many} answered 429."
     return Table("Loaded", columns, rows, (words,))
 
 
