@@ -5,7 +5,7 @@
     encoded.fields                                  # {"Legacy Wix ID": "…", "DOT Number": 123, "Wix Original": "…"}
     mapping.to_wix(encoded.fields) == item          # unless encoded.refusals says why not
 
-What cells cannot tell stands in the column `Wix Original`: JSON text with sorted keys,
+What cells cannot tell stands in the column `Wix Original`: JSON text, its keys sorted,
 `{"absent":["clean_mvr"],"values":{"extra_key":{"a":1},"pay_min":"0.55"}}`, empty where there is nothing to say.
 `absent`: keys that the item did not have, though an empty cell says something (false, []). `values`: what does not come
 back from its cell as it went, and all keys that the catalog does not know. On the way back a cell that was edited wins:
@@ -312,9 +312,9 @@ def _keep(absent: list[str], values: dict[str, Json], fields: Fields, refusals: 
     if absent:
         told["absent"] = sorted(absent)
     if values:
-        told["values"] = values
+        told["values"] = {key: values[key] for key in sorted(values)}  # inside a value the order is the value's own
     try:
-        text = to_json(told, sort_keys=True)
+        text = to_json(told)
     except Refused as refused:
         refusals.append(Refusal(ORIGINAL, str(refused), refused.why))
         return

@@ -45,16 +45,15 @@ def same(a: Any, b: Any) -> bool:
 
 
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-_SORTED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, sort_keys=True).encode
 
 
-def to_json(value: Json, *, sort_keys: bool = False) -> str:
+def to_json(value: Json) -> str:
     r"""Compact JSON text in the order of the keys: `{"a":[1,"é"]}`. Half a surrogate pair is escaped: `"\ud800"`.
 
     Raises Refused for what JSON cannot say: NaN, infinities, nesting without end.
     """
     try:
-        text = _SORTED(value) if sort_keys else _COMPACT(value)
+        text = _COMPACT(value)
     except (ValueError, RecursionError):
         raise Refused("holds what JSON cannot say: no finite number, or nested too deep") from None
     if not text.isascii() and _SURROGATE.search(text):
@@ -113,7 +112,7 @@ def number_text(value: float) -> str:
             raise Refused("a number beyond all bounds") from None
     if not math.isfinite(value):
         raise Refused("no finite number")
-    if value.is_integer() and abs(value) < 1e21:
+    if value.is_integer() and abs(value) < _EXACT:
         return str(int(value))
     if 1e-6 <= abs(value) < 1e21:
         return format(Decimal(repr(value)), "f")
@@ -146,11 +145,15 @@ def exact_number(text: str) -> float | None:
 
 
 def exact_int(value: int) -> int:
-    """A whole number that a double holds. Raises Refused for others: 2**53 + 1."""
+    """A whole number that a double holds, or that stands for one as JavaScript writes it: 123456789012345680000.
+
+    Raises Refused for others: 2**53 + 1.
+    """
     if -_EXACT <= value <= _EXACT:
         return value
     try:
-        if int(float(value)) == value:
+        nearest = float(value)
+        if int(nearest) == value or Decimal(repr(nearest)) == value:
             return value
     except OverflowError:
         pass
