@@ -228,7 +228,9 @@ def display_now(result: Any) -> None:
 
 
 def html_of(part: Any) -> str:
-    """A part of a page as HTML: by itself if it can, else its text."""
+    """A part of a page as HTML: by itself if it can (a picture by `html()`), else its text."""
+    if hasattr(part, "html"):
+        return str(part.html())
     if hasattr(part, "_repr_html_"):
         return str(part._repr_html_())
     return f'<div style="{_WHOLE};white-space:pre-wrap">{escape(str(part))}</div>'

@@ -179,18 +179,33 @@ def _execute(
             super().execute_managed_notebook(manager, kernel_name, **options)
 
     papermill_engines.register("runbook", Engine)
-    papermill.execute_notebook(
-        str(notebook),
-        str(running),
-        parameters=parameters,
-        engine_name="runbook",
-        progress_bar=False,
-        execution_timeout=timeout,
-        coalesce_streams=True,  # a progress bar is one output, not one for each flush
-        resources={"metadata": {"path": str(notebook.parent)}},
-        kernel_manager_class=Kernels,
-        config=Config({"KernelManager": {"transport_encryption": "auto"}}),  # and no warning about TCP without it
-    )
+    with _closing_loop():
+        papermill.execute_notebook(
+            str(notebook),
+            str(running),
+            parameters=parameters,
+            engine_name="runbook",
+            progress_bar=False,
+            execution_timeout=timeout,
+            coalesce_streams=True,  # a progress bar is one output, not one for each flush
+            resources={"metadata": {"path": str(notebook.parent)}},
+            kernel_manager_class=Kernels,
+            config=Config({"KernelManager": {"transport_encryption": "auto"}}),  # and no warning about TCP without it
+        )
+
+
+@contextlib.contextmanager
+def _closing_loop() -> Iterator[None]:
+    """nbclient leaves its event loop open, for the next notebook or for ever; here each has its own."""
+    from jupyter_core.utils import ensure_event_loop
+
+    loop = ensure_event_loop()
+    try:
+        yield
+    finally:
+        if not loop.is_running():
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
 
 
 def _finish(
