@@ -34,7 +34,7 @@ Candidate = tuple[str, str, str]  # target collection, key there, normalised val
 
 
 class Refusal(NamedTuple):
-    """Why a row cannot be carried over. `why` is the reason without the value that was got, to count by."""
+    """Why a row cannot be carried over. `field` "" is the whole row; `why`, to count by, has not the value that was got."""
 
     field: str
     reason: str
@@ -90,6 +90,16 @@ class Mapping:
 
     def to_airtable(self, item: Item) -> Encoded:
         """The cells of a Wix item, proved field by field to come back as they went. Never raises."""
+        try:
+            return self._to_airtable(item)
+        except RecursionError:
+            legacy = item.get("_id")
+            why = "nested deeper than the 50 levels that Wix takes"
+            return Encoded(
+                legacy if legacy.__class__ is str else "", {}, {}, (Refusal("", why, why),), (), {}, (), (), (), ()
+            )
+
+    def _to_airtable(self, item: Item) -> Encoded:
         fields: Fields = {}
         absent: list[str] = []
         values: dict[str, Json] = {}

@@ -288,6 +288,16 @@ def test_all_reasons_of_a_row_are_told():
     assert [refusal.field for refusal in encoded.refusals] == ["number", "day", "closed"]
 
 
+def test_a_row_nested_without_end_is_refused():
+    deep: list = []
+    for _ in range(900):
+        deep = [deep]
+
+    (refusal,) = MAPPING.to_airtable({"_id": "a", "list": deep, "csv": [deep], "extra": deep}).refusals
+
+    assert "nested" in refusal.reason
+
+
 def test_more_originals_than_a_cell_holds_refuse_the_row():
     encoded = MAPPING.to_airtable({"_id": "a", "extra": "x" * 60_000, "more": "y" * 60_000})
 

@@ -127,7 +127,8 @@ def transform(
 
     What is there already of the same snapshot, catalog and code is taken as it is. Into quarantine go rows without an
     `_id`, with one that an earlier row has, without a required value, and with a value that its column cannot hold.
-    Raises SourceError where the snapshot cannot be read; then all stands as it was.
+    Raises SourceError where the snapshot cannot be read, StepError where it has not the rows that it was made of; then
+    all stands as it was.
     """
     inputs = {"snapshot": snapshot.sha256, "catalog": _hash(collection.model_dump_json().encode()), "code": _code()}
     path, about = snapshot_paths(folder, collection)
@@ -148,6 +149,11 @@ def transform(
             io.BufferedWriter(packed, _BUFFER) as lines,
         ):
             _write(snapshot, Mapping(collection), lines.write, tally, on_progress)
+            if tally.exported != snapshot.count:
+                raise StepError(
+                    f"{collection.wix}: the snapshot holds {tally.exported:,} rows and was made of {snapshot.count:,}; "
+                    "nothing was staged; export again"
+                )
         with part.open("rb") as written:
             os.fsync(written.fileno())
     except BaseException:
@@ -194,7 +200,6 @@ class _Tally:
         self.exported = self.staged = 0
         self.entries: list[Entry] = []
         self._seen: set[str] = set()
-        self._lossy = [field.wix for field in collection.fields if field.lossy is not None]
         self._unique = {f.wix: (f.name, set[Any](), [0]) for f in collection.fields if f.unique and f.wix != "_id"}
         self._counts: dict[str, defaultdict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
         self._rounded: Counter[str] = Counter()
@@ -228,12 +233,15 @@ class _Tally:
         return True
 
     def _comes_back(self, item: Item, encoded: Encoded, mapping: Mapping) -> bool:
-        back = mapping.to_wix(encoded.fields)
-        if self._lossy and encoded.lost:
-            lost = [key for key, _ in encoded.lost]
-            item = {key: value for key, value in item.items() if key not in lost}
-            back = {key: value for key, value in back.items() if key not in lost}
-        return same(back, item)
+        try:
+            back = mapping.to_wix(encoded.fields)
+            if encoded.lost:
+                lost = [key for key, _ in encoded.lost]
+                item = {key: value for key, value in item.items() if key not in lost}
+                back = {key: value for key, value in back.items() if key not in lost}
+            return same(back, item)
+        except RecursionError:
+            return False
 
     def _refuse(self, legacy: str | None, refusals: tuple[Refusal, ...]) -> None:
         self._quarantined += 1

@@ -261,6 +261,18 @@ def test_a_snapshot_that_cannot_be_read_leaves_what_was_staged(stage, tmp_path, 
     assert len(list(first.rows())) == 3
 
 
+def test_a_snapshot_of_other_rows_than_it_was_made_of_is_not_staged(stage, tmp_path, quarantine):
+    first = stage(GOOD)
+    found = Snapshot.read(tmp_path / "snapshots", "Carriers")
+    assert found is not None
+    wrong = Snapshot(**{**vars(found), "sha256": "another", "count": 4})
+
+    with pytest.raises(StepError, match="Carriers: the snapshot holds 3 rows and was made of 4"):
+        transform(wrong, CARRIERS, tmp_path / "staged", quarantine)
+
+    assert len(list(first.rows())) == 3
+
+
 def test_a_staged_file_that_was_touched_is_not_loaded(stage):
     transformed = stage(GOOD)
     with gzip.GzipFile(transformed.path, "wb") as file:
