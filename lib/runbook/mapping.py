@@ -34,7 +34,7 @@ Candidate = tuple[str, str, str]  # target collection, key there, normalised val
 
 
 class Refusal(NamedTuple):
-    """Why a row cannot be carried over. `field` "" is the whole row; `why`, to count by, has not the value that was got."""
+    """Why a row cannot be carried over. `field` "" is the whole row; `why`, to count by, is without the value got."""
 
     field: str
     reason: str
