@@ -19,7 +19,7 @@ def gate_key(base: str, phase: int) -> str:
     return f"gate:{base}:{phase}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Gate(Shown):
     """The verdict on a phase. `reasons`: why it is red. `warnings`: what a reviewer should know though it is green."""
 

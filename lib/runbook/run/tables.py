@@ -68,14 +68,14 @@ def loaded(run: PhaseRun) -> Table:
                 done.unchanged,
                 done.removed,
                 done.quarantined,
-                done.dangling,
+                sum(len(ids) for links in (done.dangling, done.not_there, done.ambiguous) for ids in links.values()),
                 done.requests,
                 "passed",
-                "; ".join(done.notes),
+                "; ".join((*done.words(), *done.notes)),
             )
         )
     columns = (
-        *("collection", "created", "updated", "unchanged", "removed", "in quarantine", "dangling links", "requests"),
+        *("collection", "created", "updated", "unchanged", "removed", "in quarantine", "links to nowhere", "requests"),
         *("verdict", "notes"),
     )
     summary = run.connections.log.summary()
