@@ -76,10 +76,13 @@ class RequestLog:
         with self._lock:
             self._rows.append(row)
 
-    def rows(self) -> Sequence[Request]:
-        """All there are so far."""
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def rows(self, start: int = 0) -> Sequence[Request]:
+        """All there are so far, from the one at `start` on."""
         with self._lock:
-            return self._rows.copy()
+            return self._rows[start:]
 
     def write(self, path: Path) -> None:
         """Append to a file of JSON lines what no call has written yet."""

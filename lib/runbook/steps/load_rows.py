@@ -1,0 +1,170 @@
+"""Staged rows as Airtable is to hold them: links as record ids, a hash of all cells, what to send."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from runbook.airtable.writer import Row
+from runbook.catalog import LEGACY_ID, ORIGINAL
+from runbook.mapping import link_key
+from runbook.state import AMBIGUOUS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from runbook.airtable.tables import Tables
+    from runbook.catalog import Catalog, Collection, Field
+    from runbook.json_types import Fields, Json
+    from runbook.state import Ambiguous, Known, State
+    from runbook.steps.transform import StagedRow
+
+RESOLVED, DANGLING, SEVERAL, NOT_THERE = "resolved", "dangling", "ambiguous", "not there"
+
+
+class Cell(NamedTuple):
+    """A link's cell: record ids, each once, and what became of its keys."""
+
+    records: list[str]
+    state: str
+
+
+class Resolver:
+    """Where links lead, by what state knows when it is made. A key of several rows leads nowhere: none is guessed."""
+
+    def __init__(self, state: State, base: str) -> None:
+        self._state, self._base = state, base
+        self._maps: dict[tuple[str, str], dict[str, str | Ambiguous]] = {}
+
+    def resolve(self, candidates: Sequence[Sequence[str]]) -> Cell:
+        """The cell for (target collection, key there, value) triples.
+
+        The first key there under which a value leads to one row counts; of a list of references, all that lead to one
+        are linked, in their order.
+        """
+        by_key: dict[tuple[str, str], list[str]] = {}
+        for target, key, value in candidates:
+            by_key.setdefault((target, key), []).append(value)
+        state = DANGLING
+        for (target, key), values in by_key.items():
+            found = [self.map(target, key).get(value) for value in values]
+            records = list(dict.fromkeys(one for one in found if isinstance(one, str)))
+            if AMBIGUOUS in found:
+                state = SEVERAL
+            elif not self.map(target, "_id") and state == DANGLING:
+                state = NOT_THERE
+            if records:
+                whole = all(isinstance(one, str) for one in found)
+                return Cell(records, RESOLVED if whole else SEVERAL if AMBIGUOUS in found else DANGLING)
+        return Cell([], state)
+
+    def map(self, collection: str, key: str) -> dict[str, str | Ambiguous]:
+        """`State.key_map`, read once."""
+        if (collection, key) not in self._maps:
+            self._maps[collection, key] = self._state.key_map(self._base, collection, key)
+        return self._maps[collection, key]
+
+
+class Builder:
+    """Makes rows of one collection ready to be written."""
+
+    def __init__(self, collection: Collection, catalog: Catalog, tables: Tables) -> None:
+        self.collection = collection
+        columns = [*dict.fromkeys(column.name for column in collection.columns), ORIGINAL]
+        there = tables.links(collection)
+        self.links = [name for name, link in there.items() if link.ok]
+        self.without_column = [name for name, link in there.items() if not link.ok]
+        self._names = [*dict.fromkeys([*columns, *self.links])]
+        self._layout = f"{zlib.crc32(chr(0).join(self._names).encode()):08x}"
+        order = [c.wix for c in catalog.load_order(c.wix for c in catalog.phase(collection.phase).collections)]
+        before = set(order[: order.index(collection.wix)])
+        before |= {c.wix for c in catalog.collections.values() if c.phase < collection.phase}
+        self.deferred = {link.name for link in collection.links if link.to not in before}
+        self._selects = [c for c in collection.columns if c.type in ("singleSelect", "multipleSelects")]
+        self.choices = {c.name: set(tables.choices(collection, c.name)) for c in self._selects}
+
+    def cells(self, row: StagedRow, links: dict[str, Cell]) -> Fields:
+        """All non-empty cells of a row."""
+        cells = {**row.fields, LEGACY_ID: row.id}
+        for name in self.links:
+            if name in links and links[name].records:
+                cells[name] = links[name].records
+        return cells
+
+    def row(self, row: StagedRow, links: dict[str, Cell], known: Known | None) -> Row | None:
+        """What to send; None where Airtable holds just that.
+
+        Of a row that is there, every column is sent: an upsert leaves alone what it does not name, and a cell that has
+        become empty must be emptied.
+        """
+        cells = self.cells(row, links)
+        text = json.dumps(cells, sort_keys=True, separators=(",", ":"))
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if known is not None and known.hash == digest:
+            return None
+        mask = sum(1 << n for n, name in enumerate(self._names) if name in cells)
+        filled = f"{self._layout}:{mask:x}"
+        if known is None:
+            return Row(row.id, cells, digest, filled, new=True, typecast=self._new_choice(cells))
+        whole = {name: cells.get(name) for name in self._names}
+        cleared = self._cleared(known.filled, mask)
+        return Row(row.id, whole, digest, filled, new=False, cleared=cleared, typecast=self._new_choice(cells))
+
+    def _cleared(self, before: str | None, mask: int) -> bool:
+        layout, _, old = (before or "").partition(":")
+        return layout == self._layout and bool(int(old, 16) & ~mask)
+
+    def _new_choice(self, cells: Fields) -> bool:
+        return any(True for _ in self.new_choices(cells))
+
+    def new_choices(self, cells: Fields) -> Iterable[tuple[str, str]]:
+        """(column, choice) for each choice that the table does not have and that may be added: typecast does it."""
+        for column in self._selects:
+            cell = cells.get(column.name)
+            if cell is None:
+                continue
+            known = self.choices[column.name]
+            for choice in cell if isinstance(cell, list) else (cell,):
+                if choice not in known and (column.open or choice in column.choices):
+                    yield column.name, choice
+
+
+class Scan(NamedTuple):
+    """What one reading of the staged rows tells. `keys`: by key that links elsewhere use, legacy id -> normal form.
+
+    `first`: for each new choice a row that has it.
+    """
+
+    ids: set[str]
+    keys: dict[str, dict[str, str]]
+    first: dict[str, StagedRow]
+
+
+def scan(rows: Iterable[StagedRow], builder: Builder, keys: Sequence[str]) -> Scan:
+    """Read the staged rows once, before anything is written."""
+    fields = [builder.collection.field(key) for key in keys]
+    found = Scan(set(), {key: {} for key in keys}, {})
+    wanted: set[tuple[str, str]] = set()
+    for row in rows:
+        found.ids.add(row.id)
+        for field in fields:
+            value = link_key(_value(row.fields, field))
+            if value is not None:
+                found.keys[field.wix][row.id] = value
+        new = set(builder.new_choices(row.fields)) - wanted
+        if new:
+            wanted |= new
+            found.first[row.id] = row
+    return found
+
+
+def _value(cells: Fields, field: Field) -> Json:
+    """The Wix value of a key, as far as finding rows by it goes; what its cell could not hold is in the originals."""
+    original = cells.get(ORIGINAL)
+    if original:
+        values = json.loads(original).get("values", {})
+        if field.wix in values:
+            return values[field.wix]
+    return cells.get(field.name)
