@@ -50,11 +50,16 @@ def literal(value: str | float) -> str:
 
 
 def eq(name: str, value: str | float | bool | None) -> str:
-    """Rows whose cell is this: a text (case matters), a number, a checkbox, or (None) empty."""
-    if value is None:
-        return f"{field(name)}=BLANK()"
+    """Rows whose cell is this: a text (case matters), a number, a checkbox, or (None) empty.
+
+    To a formula an empty cell equals 0, so 0 is told from it by its text.
+    """
+    if value is None or value == "":
+        return f"{field(name)}&''=''"
     if isinstance(value, bool):
         return f"{field(name)}=TRUE()" if value else f"NOT({field(name)})"
+    if value == 0:
+        return f"AND({field(name)}=0,{field(name)}&''!='')"
     return f"{field(name)}={literal(value)}"
 
 

@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any
 from runbook.airtable.client import Airtable
 from runbook.airtable.pacing import Pacer
 from runbook.catalog import Catalog, load_catalog
+from runbook.quarantine import Quarantine
+from runbook.snapshot import SnapshotWriter
 from runbook.state import State
+from runbook.steps.transform import transform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from runbook.catalog import Collection
+    from runbook.steps.transform import Transformed
     from sandbox import Sandbox
 
 BASE = "appFleet000000001"
@@ -133,3 +138,23 @@ def shape(tables: list[dict[str, Any]]) -> dict[str, Any]:
 def seed_field(spec: dict[str, Any]) -> dict[str, Any]:
     """A column of a plan as a seed takes it."""
     return {key: value for key, value in spec.items() if key in ("name", "type", "options", "description")}
+
+
+def staged(folder: Path, collection: Collection, items: list[dict[str, Any]]) -> Transformed:
+    """Rows as a run has them after transform."""
+    with SnapshotWriter(folder / "snapshots", collection, source="test") as writer:
+        for item in items:
+            writer.write(item)
+        snapshot = writer.finish()
+    return transform(snapshot, collection, folder / "staged", Quarantine(folder / "quarantine"))
+
+
+def put_rows(airtable: Airtable, collection: Collection, rows: Transformed) -> dict[str, str]:
+    """Write staged rows without their links; record ids by legacy id."""
+    found: dict[str, str] = {}
+    every = list(rows.rows())
+    for start in range(0, len(every), 10):
+        fields = [row.fields for row in every[start : start + 10]]
+        for record in airtable.upsert(BASE, collection.table, fields, typecast=True):
+            found[record["fields"]["Legacy Wix ID"]] = record["id"]
+    return found
