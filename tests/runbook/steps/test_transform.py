@@ -163,6 +163,7 @@ def test_the_staged_file_is_private_and_the_same_for_the_same_rows(stage, tmp_pa
 
     assert again == first
     assert again.path.read_bytes() == content
+    assert content[4:8] == bytes(4)  # gzip's time of writing
     assert stat.S_IMODE(first.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(first.path.parent.stat().st_mode) == 0o700
     with gzip.open(first.path, "rt", encoding="utf-8") as lines:
