@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from runbook.catalog import Catalog
     from runbook.json_types import Json
 
 _TYPES = {
@@ -116,17 +115,3 @@ def relink(table: str, name: str, target: str) -> str:
         f"In table '{table}', double-click the header '{name}' and give it another name (or delete it, if its links "
         f"are not needed), and plan again: a link '{name}' to '{target}' is then made"
     )
-
-
-def tab_groups(catalog: Catalog, tables: Iterable[str]) -> list[str]:
-    """A line a tab group: which of these tables belong in it. The API has no tab groups at all."""
-    there = set(tables)
-    groups: dict[str, list[str]] = {}
-    for collection in catalog.collections.values():
-        if collection.table in there:
-            groups.setdefault(collection.tab_group, []).append(collection.table)
-    return [
-        f"Tab group '{group}': drag {quoted(groups[group])} into it (list of all tables, then 'Add section')"
-        for group in catalog.tab_groups
-        if group in groups
-    ]

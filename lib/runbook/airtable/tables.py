@@ -164,15 +164,6 @@ class Tables:
         wanted = [column.name for column in c.columns] + [ORIGINAL]
         return [name for name in wanted if name not in there] + [name for name, link in links.items() if not link.ok]
 
-    def of_mark(self, collection: Collection | str) -> list[dict[str, Json]]:
-        """Tables whose description says that they hold the collection, whatever their name."""
-        name = self._collection(collection).wix
-        return [t for t in self.all if marked(t) == name]
-
-    def field_of_id(self, field_id: str) -> dict[str, Json] | None:
-        """Any column of the base by id."""
-        return self._fields.get(field_id)
-
     def _collection(self, collection: Collection | str) -> Collection:
         return collection if isinstance(collection, Collection) else self.catalog.collection(collection)
 
