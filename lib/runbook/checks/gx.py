@@ -145,7 +145,19 @@ def _validate(
     suite: Suite, asked: list[tuple[int, dict[str, Any]]], frame: pd.DataFrame, key: str, parameters: Mapping[str, Any]
 ) -> tuple[dict[int, Any], str | None]:
     """Great Expectations' result for each expectation by its number in the suite."""
-    batch = _batch_definition().get_batch({"dataframe": frame})
+    definition = _batch_definition()
+    batch = definition.get_batch({"dataframe": frame})
+    try:
+        return _results(suite, asked, batch, key, parameters)
+    finally:  # it would hold the frame until the next one
+        kept = definition.data_asset.datasource.get_execution_engine().batch_manager
+        kept.reset_batch_cache()
+        kept.batch_data_cache.clear()
+
+
+def _results(
+    suite: Suite, asked: list[tuple[int, dict[str, Any]]], batch: Any, key: str, parameters: Mapping[str, Any]
+) -> tuple[dict[int, Any], str | None]:
     results, fingerprint = _pass(suite, asked, batch, parameters, {"result_format": "BOOLEAN_ONLY"})
     # Twice as fast as counting at once: only what did not pass is looked at again, for its rows.
     again = [(n, e) for n, e in asked if not results[n].success]

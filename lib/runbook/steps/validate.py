@@ -181,17 +181,14 @@ def validate(
 
     wix_suite = read_suite(suite_path(catalog, collection, "wix", suites))
     airtable_suite = read_suite(suite_path(catalog, collection, "airtable", suites))
-    mapping = Mapping(collection)
     # What load put aside was staged all the same.
     aside = {e.id for e in quarantine.entries(collection.wix) if e.step == "load"}
-    staged = [row for row in transformed.rows() if row.id not in aside]
-    wanted = {row.id for row in staged}
+    wanted = {row.id for row in transformed.rows()} - aside
 
-    frame = WixFrame(collection)
+    exported = WixFrame(collection)
     for item in _first_of_each(snapshot.items(), wanted):
-        frame.add(item)
-    source = run_suite(wix_suite, frame.frame(), key="_id", parameters={EXPECTED_ROWS: len(wanted)})
-    del frame
+        exported.add(item)
+    source = run_suite(wix_suite, exported.frame(), key="_id", parameters={EXPECTED_ROWS: len(wanted)})
 
     present = tables.columns(collection)
     names = [*(c.name for c in collection.columns), *(link.name for link in collection.links), ORIGINAL]
@@ -213,8 +210,8 @@ def validate(
     turned = _turned(state, collection)
     comparison = compare(
         collection,
-        mapping,
-        staged,
+        Mapping(collection),
+        (row for row in transformed.rows() if row.id in wanted),
         records(),
         lambda row: expected_cells(collection.links, row.links, targets.find),
         declared_rules(turned=turned),
@@ -223,7 +220,6 @@ def validate(
         seen=read_back.add,
         name_of=targets.name_of,
     )
-    del staged
     target = run_suite(
         airtable_suite,
         read_back.frame(),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
+import weakref
 from typing import Any
 
 import pandas as pd
@@ -310,6 +312,15 @@ def test_threads_do_not_mix_their_frames() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_no_frame_is_held_afterwards() -> None:
+    data = frame(a=["x", "y"])
+    gone = weakref.ref(data)
+    run(suite(check("column_values_to_be_unique", column="a")), data)
+    del data
+    gc.collect()
+    assert gone() is None
 
 
 # Sentences
