@@ -100,7 +100,11 @@ class Table:
 
 
 class Shown(ABC):
-    """A result that shows itself as its table."""
+    """A result that shows itself as its table, also where it is a dataclass."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.__repr__ = cls.__repr__  # type: ignore[method-assign]  # in the class itself, so @dataclass keeps it
 
     @abstractmethod
     def table(self) -> Table:

@@ -118,7 +118,7 @@ def counts(rows: Iterable[tuple[str, int, int, int]]) -> Picture | NoPicture:
         _categories(axes, names)
         _axes(axes, "rows (logarithmic scale)" if log else "rows")
         _legend(figure, axes)
-        exported, loaded, quarantined = (sum(line[k] for line in lines) for k in (1, 2, 3))
+        exported, loaded, quarantined = (sum(int(line[k]) for line in lines) for k in (1, 2, 3))
         words = f"{exported:,} rows exported = {loaded:,} loaded + {quarantined:,} in quarantine"
         if exported != loaded + quarantined:
             words = f"✗ {exported:,} rows exported, but {loaded:,} loaded and {quarantined:,} in quarantine"

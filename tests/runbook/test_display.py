@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from xml.etree import ElementTree
 
 import pytest
@@ -68,6 +69,23 @@ def test_long_tables_fold_and_say_how_much(rows, more):
     assert html.count("<td ") == min(rows, FOLD + FOLDED)
     assert len(text.splitlines()) == 3 + min(rows, FOLD) + bool(more)
     parsed(html)
+
+
+def test_a_dataclass_shows_its_table_not_its_fields():
+    @dataclass(frozen=True)
+    class Result(Shown):
+        secret: str
+
+        def table(self) -> Table:
+            return Table("Shown", ("a",), [(1,)])
+
+    @dataclass(frozen=True)
+    class Narrower(Result):
+        other: str = "kept in"
+
+    for result in (Result("kept in"), Narrower("kept in")):
+        assert repr(result).startswith("Shown\n")
+        assert "kept in" not in repr(result)
 
 
 def test_a_page_shows_its_parts_in_order():

@@ -1,0 +1,318 @@
+"""The manifest of a run: what it was, what it came to, and the sha256 of every file that it left.
+
+`write_manifest` is called again after each phase of a run and replaces the file whole. `verify` reads nothing but the
+folder and its neighbours. Each manifest names the run before it by its manifest's own hash, so runs form a chain.
+
+What it does not show: someone who may write the folder may write a new manifest as well. Against that stand the chain,
+the sign-off, which holds the manifest's hash, and the history of whatever repository the runs are kept in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from runbook.display import Shown, Table
+from runbook.errors import TamperedRun
+from runbook.evidence.folder import EXECUTED, HELD_BACK, RunFolder, read_json, write_json
+from runbook.evidence.origin import commit_of, versions
+
+MANIFEST, SIGN_OFF = "manifest.json", "sign-off.json"
+FORMAT = 1
+_NUMBERS = ("exported", "loaded", "quarantined", "verified", "unexplained")
+
+
+@dataclass(frozen=True)
+class Verified(Shown):
+    """What a run folder is against its manifest. `problems`: (file, what is wrong); `notes`: what is as it may be."""
+
+    run_id: str
+    manifest_sha256: str
+    files: int
+    absent: int
+    signed_by: tuple[str, ...]
+    problems: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything is as the manifest says."""
+        return not self.problems
+
+    def table(self) -> Table:
+        """One line for each problem, else one that it is whole."""
+        rows = [("failed", file, what) for file, what in self.problems]
+        said = f"{self.files - self.absent:,} files are what the manifest says"
+        notes = (f"manifest sha256 {self.manifest_sha256}", *self.notes)
+        return Table(
+            f"Run {self.run_id}", ("verdict", "what", "why"), rows or [("passed", "the whole run", said)], notes
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """For evidence."""
+        return {
+            "run_id": self.run_id,
+            "manifest_sha256": self.manifest_sha256,
+            "problems": [list(problem) for problem in self.problems],
+            "signed_by": list(self.signed_by),
+            "notes": list(self.notes),
+        }
+
+    def require(self) -> Verified:
+        """Itself. Raises TamperedRun, naming every file, where something is not as it was."""
+        if self.problems:
+            said = "\n  ".join(f"{file}: {what}" for file, what in self.problems)
+            raise TamperedRun(f"run {self.run_id} is not what its manifest says:\n  {said}")
+        return self
+
+
+def write_manifest(folder: RunFolder) -> Path:
+    """Write manifest.json from what lies in the folder. A sign-off of an earlier state is set aside, with a number."""
+    path = folder.path / MANIFEST
+    before = read_json(path) if path.exists() else None
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    manifest = _content(folder, before, now)
+    if before is not None and {**manifest, "written": None} == {**_plain_json(before), "written": None}:
+        return path
+    if before is not None:
+        manifest["former"] = [*before.get("former", ()), sha256(path)]
+        _set_sign_off_aside(folder)
+        manifest["files"] = _files(folder)
+    write_json(path, manifest)
+    return path
+
+
+def _content(folder: RunFolder, before: dict[str, Any] | None, now: str) -> dict[str, Any]:
+    run = folder.read_evidence("run", "run") or {}
+    phases = {slug: _phase(folder, slug) for slug in folder.phases()}
+    return {
+        "format": FORMAT,
+        "run_id": folder.run_id,
+        "begun": before["begun"] if before else now,
+        "written": now,
+        "environment": run.get("environment"),
+        "source": run.get("source"),
+        "dry_run": run.get("dry_run"),
+        "versions": versions(),
+        # The code that wrote it: a notebook's own stamp says which code executed it.
+        **({k: before.get(k) for k in ("commit", "dirty")} if before else commit_of(Path(__file__).parent)),
+        "phases": phases,
+        "previous": before["previous"] if before else _previous(folder.path, now),
+        "former": list(before.get("former", ())) if before else [],
+        "files": _files(folder),
+    }
+
+
+def _phase(folder: RunFolder, slug: str) -> dict[str, Any]:
+    """One phase as its notebook and its evidence have it. `status`: passed, failed, or "not executed" headless."""
+    executed = None
+    for status in ("passed", "failed"):
+        if (folder.path / f"{slug}.{status}.ipynb").exists():
+            executed = folder.path / f"{slug}.{status}.ipynb"
+    metadata = read_json(executed).get("metadata", {}) if executed else {}
+    stamp = metadata.get("runbook", {})
+    gate = folder.read_evidence(slug, "gate") or {}
+    requests = folder.read_evidence(slug, "requests") or {}
+    collections = folder.read_evidence(slug, "collections") or {}
+    status = executed.name.split(".")[-2] if executed else "not executed"
+    if status == "passed" and (stamp.get("status") != "passed" or gate.get("reasons")):
+        status = "failed"  # a name says nothing that its content does not
+    return {
+        "status": status,
+        "notebook": executed.name if executed else None,
+        "error": stamp.get("error"),
+        "started": stamp.get("started"),
+        "finished": stamp.get("finished"),
+        "commit": stamp.get("commit"),
+        "dirty": stamp.get("dirty"),
+        "parameters": metadata.get("papermill", {}).get("parameters"),
+        "gate": {"passed": gate.get("passed"), "reasons": gate.get("reasons", [])} if gate else None,
+        "requests": requests.get("count"),
+        "limited": requests.get("limited"),
+        "collections": {
+            name: {**{key: facts.get(key) for key in _NUMBERS}, "green": facts.get("green")}
+            for name, facts in collections.items()
+            if isinstance(facts, dict)
+        },
+    }
+
+
+def _files(folder: RunFolder) -> dict[str, dict[str, Any]]:
+    files = {}
+    for name, path in _present(folder.path).items():
+        if (match := EXECUTED.fullmatch(name)) and match["status"] == "running":
+            continue  # it changes with every cell; its last name is another one
+        files[name] = {"sha256": sha256(path), "size": path.stat().st_size}
+        if name.split("/")[0] in HELD_BACK:
+            files[name]["held_back"] = True
+    return files
+
+
+def _present(folder: Path) -> dict[str, Path]:
+    """All files of a run but the manifest, the sign-off, and what is being written (its name begins with a dot)."""
+    found = {}
+    for at, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(at) / name
+            relative = path.relative_to(folder).as_posix()
+            writing = name.startswith(".") and name.endswith((".partial", ".lock", ".tmp"))
+            if relative not in (MANIFEST, SIGN_OFF) and not writing:
+                found[relative] = path
+        for name in folders:
+            if (Path(at) / name).is_symlink():
+                found[(Path(at) / name).relative_to(folder).as_posix()] = Path(at) / name
+    return found
+
+
+def _previous(folder: Path, now: str) -> dict[str, str] | None:
+    """The run begun last before this one, in the same runs folder, and the hash of its manifest."""
+    last: tuple[str, Path] | None = None
+    for path in folder.parent.glob(f"*/{MANIFEST}"):
+        if path.parent == folder:
+            continue
+        try:
+            begun = str(read_json(path).get("begun"))
+        except TamperedRun:
+            continue
+        if begun < now and (last is None or (begun, path.parent.name) > (last[0], last[1].parent.name)):
+            last = (begun, path)
+    return {"run_id": last[1].parent.name, "manifest_sha256": sha256(last[1])} if last else None
+
+
+def _set_sign_off_aside(folder: RunFolder) -> None:
+    """A signature is of one state of a run; when the run goes on, it is kept as the signature of the earlier state."""
+    signed = folder.path / SIGN_OFF
+    if signed.exists():
+        number = 1 + len(list(folder.path.glob("sign-off.earlier-*.json")))
+        signed.rename(folder.path / f"sign-off.earlier-{number}.json")
+
+
+def verify(folder: Path | RunFolder) -> Verified:
+    """Compare a run folder with its manifest, its sign-offs and its neighbours; reads only, and only files.
+
+    Held-back files may be absent, which is said; those that are there must match. Raises TamperedRun where there is no
+    manifest that can be read.
+    """
+    root = folder.path if isinstance(folder, RunFolder) else Path(folder).absolute()
+    path = root / MANIFEST
+    if not path.is_file():
+        raise TamperedRun(f"run {root.name} has no {MANIFEST}; a run gets one at its first gate")
+    digest = sha256(path)
+    manifest = read_json(path)
+    problems: list[tuple[str, str]] = []
+    if manifest.get("format") != FORMAT or not isinstance(manifest.get("files"), dict):
+        raise TamperedRun(f"run {root.name}: {MANIFEST} is not one that this version reads (format {FORMAT})")
+    if manifest.get("run_id") != root.name:
+        problems.append((MANIFEST, f"is of run {manifest.get('run_id')!r}, the folder is {root.name!r}"))
+    listed, present = manifest["files"], _present(root)
+    absent = []
+    for name, said in listed.items():
+        file = present.pop(name, None)
+        if file is None:
+            if said.get("held_back"):
+                absent.append(name)
+            else:
+                problems.append((name, "is missing"))
+        elif file.is_symlink():
+            problems.append((name, "is a symbolic link now"))
+        elif (size := file.stat().st_size) != said.get("size"):
+            problems.append((name, f"was changed: {size:,} bytes, {said.get('size'):,} in the manifest"))
+        elif sha256(file) != said.get("sha256"):
+            problems.append((name, "was changed: its sha256 is another"))
+    for name in present:
+        running = (match := EXECUTED.fullmatch(name)) is not None and match["status"] == "running"
+        problems.append(
+            (name, "is being executed, or was killed" if running else "is extra: the manifest does not list it")
+        )
+    if not problems:
+        problems += _differences(root, manifest)
+    notes = [f"{len(absent):,} held-back files are not here (snapshots, staged)"] if absent else []
+    signed_by = _check_sign_offs(root, digest, problems)
+    notes.append(f"signed by {', '.join(signed_by)}" if signed_by else "not signed")
+    _check_chain(root, manifest, digest, problems, notes)
+    return Verified(root.name, digest, len(listed), len(absent), signed_by, tuple(problems), tuple(notes))
+
+
+def _differences(root: Path, manifest: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the manifest says of a phase against the notebook and the evidence that it was taken from."""
+    folder = RunFolder.__new__(RunFolder)  # to read only: making one would make its parts
+    folder.path = root
+    try:
+        now = {slug: _phase(folder, slug) for slug in folder.phases()}
+    except (TamperedRun, OSError) as error:
+        return [(MANIFEST, f"its phases cannot be told again: {error}")]
+    now = _plain_json(now)
+    said = manifest.get("phases", {})
+    return [
+        (MANIFEST, f"says of {slug} what its notebook and evidence do not")
+        for slug in sorted({*now, *said})
+        if now.get(slug) != said.get(slug)
+    ]
+
+
+def _check_sign_offs(root: Path, digest: str, problems: list[tuple[str, str]]) -> tuple[str, ...]:
+    path = root / SIGN_OFF
+    if not path.exists():
+        return ()
+    try:
+        entries = read_json(path)["signatures"]
+        signed = [(str(entry["who"]), str(entry["manifest_sha256"])) for entry in entries]
+    except (TamperedRun, KeyError, TypeError) as error:
+        problems.append((SIGN_OFF, f"cannot be read: {error}"))
+        return ()
+    for who, of in signed:
+        if of != digest:
+            problems.append((SIGN_OFF, f"{who} signed the manifest {of[:12]}…; it is {digest[:12]}… now"))
+    return tuple(who for who, of in signed if of == digest)
+
+
+def _check_chain(
+    root: Path, manifest: dict[str, Any], digest: str, problems: list[tuple[str, str]], notes: list[str]
+) -> None:
+    """The run before this one as it was, and this one as the runs after it knew it, where they are there."""
+    previous = manifest.get("previous")
+    if previous:
+        before = root.parent / str(previous["run_id"]).replace("/", "_") / MANIFEST
+        if not before.is_file():
+            notes.append(f"the run before it, {previous['run_id']}, is not here: the chain was not checked")
+        else:
+            known = _states(before)
+            if previous["manifest_sha256"] not in known:
+                problems.append((f"../{before.parent.name}/{MANIFEST}", "is not the one that this run followed"))
+            elif known[0] != previous["manifest_sha256"]:
+                notes.append(f"the run before it, {previous['run_id']}, went on since")
+    mine = [digest, *manifest.get("former", ())]
+    for path in sorted(root.parent.glob(f"*/{MANIFEST}")):
+        if path.parent == root:
+            continue
+        try:
+            after = read_json(path).get("previous") or {}
+        except TamperedRun:
+            continue
+        if after.get("run_id") == root.name and after.get("manifest_sha256") not in mine:
+            problems.append((MANIFEST, f"is not the one that run {path.parent.name} followed"))
+
+
+def _states(path: Path) -> list[str]:
+    try:
+        return [sha256(path), *map(str, read_json(path).get("former", ()))]
+    except TamperedRun:
+        return [sha256(path)]
+
+
+def sha256(path: Path) -> str:
+    """The hash of a file's bytes; of a symbolic link's target as text, since what it points to is not of the run."""
+    if path.is_symlink():
+        return hashlib.sha256(str(path.readlink()).encode()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _plain_json(value: Any) -> Any:
+    return json.loads(json.dumps(value))

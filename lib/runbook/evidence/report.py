@@ -1,0 +1,201 @@
+"""The report of a run: one page that leads a reviewer through it, made from the manifest and the evidence alone."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from runbook.evidence.folder import HELD_BACK, RunFolder, read_json, write_bytes
+from runbook.evidence.manifest import MANIFEST, write_manifest
+from runbook.evidence.page import POLICY
+from runbook.evidence.signing import reasons_against
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+REPORT = "index.html"
+
+
+def write_report(folder: RunFolder) -> Path:
+    """Write index.html, and the manifest again so that it lists the report. Returns the report's path."""
+    if not (folder.path / MANIFEST).exists():
+        write_manifest(folder)
+    path = folder.path / REPORT
+    write_bytes(path, render(folder).encode())
+    write_manifest(folder)
+    return path
+
+
+def render(folder: RunFolder) -> str:
+    """The report as HTML: self-contained, nothing loaded from elsewhere, everything escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # comes with nbconvert
+
+    environment = Environment(
+        loader=PackageLoader("runbook.evidence", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(count=_count, size=_size, when=_when)
+    manifest = read_json(folder.path / MANIFEST)
+    return environment.get_template("report.html.j2").render(policy=POLICY, **_view(folder, manifest))
+
+
+def _view(folder: RunFolder, manifest: dict[str, Any]) -> dict[str, Any]:
+    phases = [_phase(folder, slug, phase) for slug, phase in manifest["phases"].items()]
+    collections = [
+        {"phase": slug, "name": name, "balanced": _balanced(facts), **facts}
+        for slug, phase in manifest["phases"].items()
+        for name, facts in phase["collections"].items()
+    ]
+    gates = {slug: folder.read_evidence(slug, "gate") or {} for slug in manifest["phases"]}
+    against = reasons_against(manifest)
+    states = {phase["state"] for phase in phases}
+    if manifest.get("dry_run"):
+        verdict = ("note", "Dry run", "Nothing was written to Airtable, so nothing is proved.")
+    elif "failed" in states:
+        red = ", ".join(phase["slug"] for phase in phases if phase["state"] == "failed")
+        verdict = ("failed", "Not passed", f"Red: {red}. What stands is kept; the same command goes on from there.")
+    elif against:
+        verdict = ("warning", "Not complete", "Nothing is red, but it cannot be signed off yet.")
+    else:
+        verdict = (
+            "passed",
+            "Passed",
+            "Every gate is green. It can be signed off once you have looked at what is below.",
+        )
+    files = [
+        {"name": name, **said, "held_back": bool(said.get("held_back"))}
+        for name, said in manifest["files"].items()
+        if name != REPORT
+    ]
+    return {
+        "m": manifest,
+        "verdict": dict(zip(("kind", "word", "why"), verdict, strict=True)),
+        "against": against,
+        "phases": phases,
+        "collections": collections,
+        "totals": {
+            k: sum(c[k] or 0 for c in collections)
+            for k in ("exported", "loaded", "quarantined", "verified", "unexplained")
+        },
+        "quarantine": _quarantine(folder),
+        "warnings": [(slug, words) for slug, gate in gates.items() for words in gate.get("warnings", ())],
+        "by_hand": _by_hand(folder, manifest["phases"], gates),
+        "requests": _requests(folder, manifest["phases"]),
+        "files": files,
+        "held_back": " and ".join(HELD_BACK),
+    }
+
+
+def _phase(folder: RunFolder, slug: str, phase: dict[str, Any]) -> dict[str, Any]:
+    page = phase["notebook"].removesuffix(".ipynb") + ".html" if phase["notebook"] else None
+    earlier = sorted(
+        p.name for status in ("passed", "failed") for p in folder.path.glob(f"{slug}.{status}.*.ipynb")
+    )  # fmt: skip
+    state = phase["status"] if phase["status"] in ("passed", "failed") else "warning"
+    if phase["gate"] and phase["gate"]["reasons"]:
+        state = "failed"
+    return {
+        **phase,
+        "slug": slug,
+        "state": state,
+        "page": page if page and (folder.path / page).exists() else None,
+        "seconds": _seconds(phase["started"], phase["finished"]),
+        "reasons": (phase["gate"] or {}).get("reasons", []),
+        "earlier": earlier,
+        "asked": json.dumps(phase["parameters"], ensure_ascii=False, sort_keys=True) if phase["parameters"] else None,
+    }
+
+
+def _balanced(facts: dict[str, Any]) -> bool | None:
+    """Whether exported = loaded + quarantined; None where a number is not there."""
+    exported, loaded, quarantined = (facts.get(key) for key in ("exported", "loaded", "quarantined"))
+    if exported is None or loaded is None or quarantined is None:
+        return None
+    return bool(exported == loaded + quarantined)
+
+
+def _quarantine(folder: RunFolder) -> list[dict[str, Any]]:
+    """By collection, field and reason: how many, and some ids to look up. The entries hold no personal values."""
+    found: list[dict[str, Any]] = []
+    for path in sorted((folder.path / "quarantine").glob("*.jsonl")):
+        tally: Counter[tuple[str, str]] = Counter()
+        ids: dict[tuple[str, str], list[str]] = {}
+        for entry in _lines(path):
+            key = (str(entry.get("field") or "–"), str(entry.get("reason")))
+            tally[key] += 1
+            ids.setdefault(key, [])
+            if len(ids[key]) < 3 and entry.get("id") is not None:
+                ids[key].append(str(entry["id"]))
+        found += [
+            {
+                "collection": path.stem,
+                "field": f,
+                "reason": r,
+                "count": n,
+                "ids": ids[f, r],
+                "file": f"quarantine/{path.name}",
+            }
+            for (f, r), n in tally.items()
+        ]
+    return sorted(found, key=lambda line: (-line["count"], line["collection"], line["field"], line["reason"]))
+
+
+def _by_hand(folder: RunFolder, phases: Iterable[str], gates: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
+    items: dict[tuple[str, str], None] = {}
+    for slug in phases:
+        said = [*(folder.read_evidence(slug, "provision") or {}).get("by_hand", ()), *gates[slug].get("by_hand", ())]
+        items.update(
+            {(slug, item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)): None for item in said}
+        )
+    return list(items)
+
+
+def _requests(folder: RunFolder, phases: Iterable[str]) -> list[dict[str, Any]]:
+    keys = ("count", "limited", "p50", "p95", "p99")
+    said = {slug: folder.read_evidence(slug, "requests") for slug in phases}
+    return [{"slug": slug, **{key: facts.get(key) for key in keys}} for slug, facts in said.items() if facts]
+
+
+def _lines(path: Path) -> Iterable[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if line.strip():
+                entry = json.loads(line)
+                if isinstance(entry, dict):
+                    yield entry
+
+
+def _count(value: Any) -> str:
+    match value:
+        case None:
+            return "–"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.0f}"
+        case _:
+            return str(value)
+
+
+def _size(value: int) -> str:
+    return f"{value:,} B" if value < 10_000 else f"{value / 1000:,.0f} kB"
+
+
+def _when(value: str | None) -> str:
+    try:
+        return f"{datetime.fromisoformat(str(value)):%Y-%m-%d %H:%M:%S} UTC"
+    except ValueError:
+        return "–"
+
+
+def _seconds(started: str | None, finished: str | None) -> float | None:
+    try:
+        return (datetime.fromisoformat(str(finished)) - datetime.fromisoformat(str(started))).total_seconds()
+    except ValueError:
+        return None

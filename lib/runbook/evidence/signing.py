@@ -1,0 +1,78 @@
+"""Signing a run off: who looked at which state of it, and when. A second reviewer signs beside the first."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from runbook.display import Shown, Table
+from runbook.errors import CheckFailed, SettingError
+from runbook.evidence.folder import RunFolder, read_json, write_json
+from runbook.evidence.manifest import MANIFEST, SIGN_OFF, verify
+
+
+@dataclass(frozen=True)
+class Signature(Shown):
+    """One signature: of the manifest with this hash, and so of every file that it lists."""
+
+    who: str
+    at: str
+    note: str
+    manifest_sha256: str
+    phases: dict[str, str]
+
+    def table(self) -> Table:
+        """What was signed."""
+        rows: list[tuple[Any, ...]] = [(slug, status) for slug, status in self.phases.items()]
+        notes = (*((self.note,) if self.note else ()), f"manifest sha256 {self.manifest_sha256}")
+        return Table(f"Signed by {self.who} at {self.at}", ("phase", "verdict"), rows, notes)
+
+
+def sign_off(folder: Path | RunFolder, who: str, note: str = "") -> Signature:
+    """Sign a run. Raises TamperedRun where it does not verify, CheckFailed where a phase has not passed or is signed.
+
+    Every phase must have been executed headless: what was stepped through in JupyterLab left no notebook to sign.
+    """
+    root = folder.path if isinstance(folder, RunFolder) else Path(folder).absolute()
+    who, note = " ".join(who.split()), note.strip()
+    if not who:
+        raise SettingError("a sign-off needs a name: --who 'Your Name'")
+    checked = verify(root).require()
+    manifest = read_json(root / MANIFEST)
+    phases = {slug: phase["status"] for slug, phase in manifest["phases"].items()}
+    against = reasons_against(manifest)
+    if who.casefold() in (name.casefold() for name in checked.signed_by):
+        against.append(f"{who} has signed it already; a second signature is another person's")
+    if against:
+        raise CheckFailed(f"run {root.name} cannot be signed off; nothing was written:\n  " + "\n  ".join(against))
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    signature = Signature(who, at, note, checked.manifest_sha256, phases)
+    path = root / SIGN_OFF
+    signed = read_json(path)["signatures"] if path.exists() else []
+    write_json(path, {"signatures": [*signed, asdict(signature)]})
+    return signature
+
+
+def reasons_against(manifest: dict[str, Any]) -> list[str]:
+    """Why a run with this manifest cannot be signed off; empty: it can."""
+    reasons = []
+    if not manifest["phases"]:
+        reasons.append("it has no phase")
+    if manifest.get("dry_run"):
+        reasons.append("it is a dry run: nothing was written, so nothing is proved")
+    for slug, phase in manifest["phases"].items():
+        match phase["status"]:
+            case "passed" if phase["gate"] is None:
+                reasons.append(f"{slug} left no verdict of its gate")
+            case "passed" if not phase["gate"]["passed"]:
+                reasons.append(f"{slug}: its gate is not green")
+            case "passed":
+                bad = [name for name, facts in phase["collections"].items() if facts["green"] is not True]
+                reasons += [f"{slug}: {name} is not green" for name in bad]
+            case "failed":
+                reasons.append(f"{slug} failed: {phase['error'] or 'its gate is red'}")
+            case _:
+                reasons.append(f"{slug} has no executed notebook: run it with `runbook run`, what stands is not redone")
+    return reasons
