@@ -114,10 +114,10 @@ def _parsed(url: str) -> URL:
     if backend not in ("sqlite", "postgresql"):
         raise SettingError(f"RUNBOOK_STATE_URL names {backend}, which state cannot lie in; {RIGHT}")
     if backend == "sqlite":
-        if parsed.database in (None, "", ":memory:"):
-            raise SettingError(f"RUNBOOK_STATE_URL names no file, and state must outlive its process; {RIGHT}")
         if parsed.host:
             raise SettingError(f"RUNBOOK_STATE_URL has two slashes before a path; a file's has three or four; {RIGHT}")
+        if parsed.database in (None, "", ":memory:"):
+            raise SettingError(f"RUNBOOK_STATE_URL names no file, and state must outlive its process; {RIGHT}")
     elif not parsed.database:
         raise SettingError(f"RUNBOOK_STATE_URL names no database on the server; {RIGHT}")
     return parsed

@@ -41,8 +41,9 @@ class Facts:
         """Put `new` if `old` is what is known now (None: nothing), as one step; whether it was done."""
         with self._db.writing() as connection:
             if old is None:
-                query = self._db.insert(fact).on_conflict_do_nothing()
-                return bool(connection.execute(query, {"key": key, "value": _text(new)}).rowcount == 1)
+                # RETURNING, because not every driver counts the rows of an INSERT.
+                query = self._db.insert(fact).on_conflict_do_nothing().returning(fact.c.key)
+                return connection.execute(query, {"key": key, "value": _text(new)}).first() is not None
             change = fact.delete() if new is None else fact.update().values(value=_text(new))
             return bool(connection.execute(change.where(fact.c.key == key, fact.c.value == _text(old))).rowcount == 1)
 
