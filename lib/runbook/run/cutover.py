@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from runbook.airtable.counts import keep_record_counts
 from runbook.airtable.links import verify_links
 from runbook.airtable.lookups import benchmark_lookups, check_lookup
-from runbook.display import Page, Progress, Table
+from runbook.display import Page, Table
 from runbook.errors import RunbookError
 from runbook.run.again import validate_again
+from runbook.run.steps import Steps
 
 if TYPE_CHECKING:
     from runbook.airtable.counts import RecordCounts
@@ -76,41 +77,38 @@ def recheck(run: PhaseRun) -> Table:
     known = run.connections.state.progress.all(run.base())
     rows: list[tuple[Any, ...]] = []
     whole = True
-    for c in run.catalog.collections.values():
-        done = known.get(c.wix)
-        if done is None:
-            if c.wix not in run.results.absent:
-                run.results.warnings.append(f"{c.wix} has not been migrated yet")
-            rows.append((c.phase, c.wix, None, None, None, None, None, "not migrated"))
-            continue
-        try:
-            with Progress(f"Compare {c.wix}") as report:
-                # What this very run validated a moment ago is not read again.
-                again = run.results.validated.get(c.wix) or validate_again(
-                    run.connections, run.base(), run.tables(), c, done.run_id, report
+    with Steps("Compare again", {name: done.loaded for name, done in known.items()}) as progress:
+        for c in run.catalog.collections.values():
+            done = known.get(c.wix)
+            if done is None:
+                if c.wix not in run.results.absent:
+                    run.results.warnings.append(f"{c.wix} has not been migrated yet")
+                rows.append((c.phase, c.wix, None, None, None, None, None, "not migrated"))
+                continue
+            try:
+                again = validate_again(run.connections, run.base(), run.tables(), c, done.run_id, progress.of(c.wix))
+            except RunbookError as error:
+                whole = False
+                run.results.stopped[c.wix] = str(error)
+                rows.append((c.phase, c.wix, None, None, None, None, None, "error"))
+                continue
+            whole = whole and again.green
+            run.results.rechecked[c.wix] = again
+            comparison = again.comparison
+            rows.append(
+                (
+                    c.phase,
+                    c.wix,
+                    again.exported,
+                    again.loaded,
+                    again.quarantined,
+                    comparison.cells,
+                    comparison.unexplained_cells,
+                    "passed" if again.green else "failed",
                 )
-        except RunbookError as error:
-            whole = False
-            run.results.stopped[c.wix] = str(error)
-            rows.append((c.phase, c.wix, None, None, None, None, None, "error"))
-            continue
-        whole = whole and again.green
-        run.results.rechecked[c.wix] = again
-        comparison = again.comparison
-        rows.append(
-            (
-                c.phase,
-                c.wix,
-                again.exported,
-                again.loaded,
-                again.quarantined,
-                comparison.cells,
-                comparison.unexplained_cells,
-                "passed" if again.green else "failed",
             )
-        )
-        if not again.green:
-            run.results.stopped[c.wix] = "; ".join(again.reasons)
+            if not again.green:
+                run.results.stopped[c.wix] = "; ".join(again.reasons)
     run.results.checks["every collection of every phase compared again, with nothing unexplained"] = whole
     run.save_requests()
     run.evidence("recheck", {"collections": {name: v.facts() for name, v in run.results.rechecked.items()}})

@@ -30,9 +30,11 @@ def outcomes(run: PhaseRun) -> Any:
 def quarantine(run: PhaseRun) -> Any:
     """Rows in quarantine by reason, the collection before it."""
     reasons: Counter[str] = Counter()
-    for c in run.collections:
-        for entry in run.quarantine.entries(c.wix):
-            reasons[f"{c.wix}.{entry.field}: {entry.reason}"] += 1
+    for name, done in run.results.transformed.items():
+        for field, whys in done.reasons.items():
+            reasons.update({f"{name}.{field}: {why}": rows for why, rows in whys.items()})
+        reasons[f"{name}: refused by Airtable"] += run.quarantine.count(name, "load")
+    reasons = +reasons
     return pictures.quarantine(dict(reasons))
 
 

@@ -43,9 +43,8 @@ class Gate(Shown):
         rows += [("by hand", words) for words in self.by_hand]
         rows += [("warning", words) for words in self.warnings]
         if self.passed:
-            rows.insert(
-                0, ("passed", f"{self.collections} collections, {self.rows:,} rows: nothing lost, nothing unexplained")
-            )
+            moved = f"{self.collections} collections, {self.rows:,} rows: nothing lost, nothing unexplained"
+            rows.insert(0, ("passed", moved if self.collections else "everything checked above is as it must be"))
         elif self.dry_run and not self.reasons:
             rows.insert(0, ("dry run", "nothing was written, so nothing is proved"))
         return Table(f"Gate of {self.phase}: {self.verdict}", ("verdict", "what"), rows)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from runbook.airtable.base import find_or_create_base
 from runbook.airtable.schema import Tables, apply_schema, plan_schema
 from runbook.connections import base_key
-from runbook.display import Page, Progress, Table, display_now
+from runbook.display import Page, Table, display_now
 from runbook.errors import RunbookError, StepError
 from runbook.evidence.manifest import write_manifest
 from runbook.quarantine import Quarantine
@@ -17,6 +17,7 @@ from runbook.run import archive, cutover, figures, infrastructure, turning
 from runbook.run import tables as shown
 from runbook.run.gate import SCHEMA_CHECK, Gate, gate_key, judge
 from runbook.run.planning import Plan, plan_lines
+from runbook.run.steps import Steps
 from runbook.state import Progressed
 from runbook.steps.export import export
 from runbook.steps.load import load, load_links
@@ -206,7 +207,7 @@ class PhaseRun:
         """Every row of the source into a snapshot a collection."""
         offers = self.offers()
         there = [c for c in self.collections if c.wix in offers]
-        with _Step("Export", {c.wix: offers[c.wix].count or 0 for c in there}) as step:
+        with Steps("Export", {c.wix: offers[c.wix].count or 0 for c in there}) as step:
             for c in there:
                 self.results.snapshots[c.wix] = export(
                     self.source, c, self.folder.path / "snapshots", on_progress=step.of(c.wix)
@@ -217,7 +218,7 @@ class PhaseRun:
     def transform(self) -> Page | Table:
         """Every row into Airtable cells and back; what cannot be held goes into quarantine."""
         snapshots = self._need(self.results.snapshots, "export")
-        with _Step("Transform", {name: snapshot.count for name, snapshot in snapshots.items()}) as step:
+        with Steps("Transform", {name: snapshot.count for name, snapshot in snapshots.items()}) as step:
             for name, snapshot in snapshots.items():
                 self.results.transformed[name] = transform(
                     snapshot,
@@ -236,7 +237,7 @@ class PhaseRun:
             return self.dry("load", f"{sum(t.staged for t in staged.values()):,} rows could be loaded")
         if "the base" in self.results.stopped:
             return self.dry("load", self.results.stopped["the base"])
-        with _Step("Load", {name: done.staged for name, done in staged.items()}) as step:
+        with Steps("Load", {name: done.staged for name, done in staged.items()}) as step:
             for name in staged:
                 self._load_one(self.catalog.collection(name), step.of(name))
         for name, done in self.results.loaded.items():
@@ -277,7 +278,7 @@ class PhaseRun:
         if self.dry_run or "the base" in self.results.stopped:
             return self.dry("validate", "nothing was loaded, so nothing can be read back")
         loaded = self._need(self.results.loaded, "load", but=self.results.stopped)
-        with _Step("Validate", {name: self.results.transformed[name].staged for name in loaded}) as step:
+        with Steps("Validate", {name: self.results.transformed[name].staged for name in loaded}) as step:
             for name in loaded:
                 c = self.catalog.collection(name)
                 done = validate(
@@ -437,28 +438,3 @@ class PhaseRun:
     def show_record_limit(self) -> Any:
         """The share of the plan's record limit, by table."""
         return figures.record_limit(self)
-
-
-class _Step:
-    """One progress for all collections of a step: one line in the saved notebook."""
-
-    def __init__(self, label: str, rows: Mapping[str, int]) -> None:
-        self._progress = Progress(label)
-        self._rows = dict(rows)
-        self._done = dict.fromkeys(rows, 0)
-
-    def __enter__(self) -> _Step:
-        self._progress.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._progress.__exit__(*error)
-
-    def of(self, name: str) -> Callable[[int, int], None]:
-        """The progress of one collection."""
-
-        def report(done: int, total: int) -> None:
-            self._done[name], self._rows[name] = done, total
-            self._progress(sum(self._done.values()), sum(self._rows.values()))
-
-        return report

@@ -97,7 +97,7 @@ class Plan:
             [(x.collection, x.table, x.rows, x.loaded, x.requests, x.note) for x in self.lines],
             tuple(self._words()),
         )
-        return Page(lines, self.schema)
+        return Page(lines, self.schema) if self.lines else Page(self.schema)
 
     def __repr__(self) -> str:
         return repr(self.page())

@@ -1,0 +1,35 @@
+"""How far a step over several collections is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runbook.display import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class Steps:
+    """One progress for all collections of a step: one line in the saved notebook."""
+
+    def __init__(self, label: str, rows: Mapping[str, int]) -> None:
+        self._progress = Progress(label)
+        self._rows = dict(rows)
+        self._done = dict.fromkeys(rows, 0)
+
+    def __enter__(self) -> Steps:
+        self._progress.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._progress.__exit__(*error)
+
+    def of(self, name: str) -> Callable[[int, int], None]:
+        """The progress of one collection."""
+
+        def report(done: int, total: int) -> None:
+            self._done[name], self._rows[name] = done, total
+            self._progress(sum(self._done.values()), sum(self._rows.values()))
+
+        return report
