@@ -19,10 +19,12 @@ import contextlib
 import json
 import os
 import signal
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,10 +92,10 @@ def run_notebook(
         except Exception as raised:  # noqa: BLE001 - whatever it is, the notebook is kept, as failed
             error = _words(raised, timeout)
         seconds = time.monotonic() - began
-        path, html, error = _finish(running, notebook, folder, slug, started, seconds, error, guard)
+        path, page, error = _finish(running, notebook, folder, slug, started, seconds, error, guard)
     if passed_on is not None:
         raise passed_on
-    return Executed("failed" if error else "passed", path, html, seconds, error)
+    return Executed("failed" if error else "passed", path, page, seconds, error)
 
 
 def _check(notebook: Path, parameters: Mapping[str, Any], guard: Guard) -> None:
@@ -158,6 +160,7 @@ def _execute(
     class Kernels(AsyncKernelManager):
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
             options["env"] = {**os.environ, **(env or {})}
+            options["stderr"] = own_words
             await super().start_kernel(**options)
 
     class Engine(NBClientEngine):  # type: ignore[misc]
@@ -179,7 +182,8 @@ def _execute(
             super().execute_managed_notebook(manager, kernel_name, **options)
 
     papermill_engines.register("runbook", Engine)
-    with _closing_loop():
+    # What the kernel itself has to say (of its own end, mostly) is not for the reader's terminal.
+    with tempfile.TemporaryFile() as own_words, _closing_loop():
         papermill.execute_notebook(
             str(notebook),
             str(running),
@@ -278,14 +282,12 @@ def _stamp(executed: Any, notebook: Path, stamp: dict[str, Any]) -> None:
         state = cell.metadata.get("papermill", {})
         if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None and state:
             state["status"] = "pending"
-    marked = any("papermill-error-cell-tag" in cell.metadata.get("tags", ()) for cell in executed.cells)
-    if not marked:
-        import nbformat
+    import nbformat
 
-        words = "> **This notebook did not pass.** " + " ".join(stamp["error"].split())
-        cell = nbformat.v4.new_markdown_cell(words)  # type: ignore[no-untyped-call]
-        cell.metadata["tags"] = ["papermill-error-cell-tag"]  # papermill takes it out when the notebook is run again
-        executed.cells.insert(0, cell)
+    words = "> **This notebook did not pass.** " + escape(" ".join(stamp["error"].split()), quote=False)
+    cell = nbformat.v4.new_markdown_cell(words)  # type: ignore[no-untyped-call]
+    cell.metadata["tags"] = ["papermill-error-cell-tag"]  # papermill takes it out when the notebook is run again
+    executed.cells.insert(0, cell)
 
 
 def _leaks_in_evidence(folder: RunFolder, slug: str, guard: Guard) -> list[str]:
