@@ -259,6 +259,7 @@ def quarantine(by_reason: Mapping[str, int]) -> Picture | NoPicture:
         axes.set_yticks([])
         axes.set_ylim(len(bars) - 0.5, -0.5)
         axes.set_xlim(0, most * 1.08)
+        axes.locator_params(axis="x", integer=True)
         _axes(axes, "entries")
         words = f"{_n(total, 'entry', 'entries')}; most often {_clip(ranked[0][1], 90)} ({ranked[0][0]:,})"
         return _picture(figure, title, words)

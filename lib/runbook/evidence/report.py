@@ -46,7 +46,8 @@ def render(folder: RunFolder) -> str:
 
 
 def _view(folder: RunFolder, manifest: dict[str, Any]) -> dict[str, Any]:
-    phases = [_phase(folder, slug, phase) for slug, phase in manifest["phases"].items()]
+    common = _common(manifest["phases"].values())
+    phases = [_phase(folder, slug, phase, common) for slug, phase in manifest["phases"].items()]
     collections = [
         {"phase": slug, "name": name, "balanced": _balanced(facts), **facts}
         for slug, phase in manifest["phases"].items()
@@ -77,6 +78,7 @@ def _view(folder: RunFolder, manifest: dict[str, Any]) -> dict[str, Any]:
         "m": manifest,
         "verdict": dict(zip(("kind", "word", "why"), verdict, strict=True)),
         "against": against,
+        "asked": _asked(common),
         "phases": phases,
         "collections": collections,
         "totals": {
@@ -92,7 +94,18 @@ def _view(folder: RunFolder, manifest: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _phase(folder: RunFolder, slug: str, phase: dict[str, Any]) -> dict[str, Any]:
+def _common(phases: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The parameters that every executed notebook was given alike; the run's id stands above anyway."""
+    given = [phase["parameters"] for phase in phases if phase["parameters"]]
+    first = given[0] if given else {}
+    return {k: v for k, v in first.items() if k != "run_id" and all(k in g and g[k] == v for g in given)}
+
+
+def _asked(parameters: dict[str, Any]) -> list[str]:
+    return [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in sorted(parameters.items())]
+
+
+def _phase(folder: RunFolder, slug: str, phase: dict[str, Any], common: dict[str, Any]) -> dict[str, Any]:
     page = phase["notebook"].removesuffix(".ipynb") + ".html" if phase["notebook"] else None
     earlier = sorted(
         p.name for status in ("passed", "failed") for p in folder.path.glob(f"{slug}.{status}.*.ipynb")
@@ -108,7 +121,7 @@ def _phase(folder: RunFolder, slug: str, phase: dict[str, Any]) -> dict[str, Any
         "seconds": _seconds(phase["started"], phase["finished"]),
         "reasons": (phase["gate"] or {}).get("reasons", []),
         "earlier": earlier,
-        "asked": json.dumps(phase["parameters"], ensure_ascii=False, sort_keys=True) if phase["parameters"] else None,
+        "own": _asked({k: v for k, v in (phase["parameters"] or {}).items() if k not in common and k != "run_id"}),
     }
 
 

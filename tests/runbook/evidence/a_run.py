@@ -28,7 +28,15 @@ def made(
     return folder
 
 
-def phase(folder: RunFolder, slug: str, *, status: str = "passed", green: bool = True, name: str = "Carriers") -> None:
+def phase(
+    folder: RunFolder,
+    slug: str,
+    *,
+    status: str = "passed",
+    green: bool = True,
+    name: str = "Carriers",
+    **parameters: Any,
+) -> None:
     numbers = {"exported": 12, "loaded": 10, "quarantined": 2, "verified": 10, "unexplained": 0, "green": green}
     folder.write_evidence(slug, "collections", {name: numbers})
     gate: dict[str, Any] = {
@@ -39,7 +47,7 @@ def phase(folder: RunFolder, slug: str, *, status: str = "passed", green: bool =
     folder.write_evidence(slug, "provision", {"by_hand": [f"Make the table {name} by hand"]})
     folder.write_evidence(slug, "requests", {"count": 1234, "limited": 1, "p50": 120.4, "p95": 300, "p99": 410})
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("run.gate()", id="gate")])
-    notebook.metadata["papermill"] = {"parameters": {"environment": "sandbox"}}
+    notebook.metadata["papermill"] = {"parameters": {"environment": "sandbox", **parameters}}
     notebook.metadata["runbook"] = {
         "status": status,
         "error": None if status == "passed" else "run.gate(): CheckFailed: red",

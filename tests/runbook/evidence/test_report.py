@@ -30,6 +30,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
+        self.text += " " if tag in ("td", "dt", "dd") else ""
         self.targets += [value for key, value in attrs if key in ("href", "src")]
         self.ids |= {value for key, value in attrs if key == "id"}
         assert not [key for key, _ in attrs if key.startswith("on")]
@@ -67,7 +68,7 @@ def test_leads_a_reviewer_through(tmp_path):
         "no number",
         "id-0, id-1",
         'runbook sign-off a-run --who "Your Name"',
-        '{"environment": "sandbox"}',
+        'environment = "sandbox"',
     ):
         assert words in page.words
     assert f"{SLUG}.passed.html" in page.targets
@@ -118,6 +119,15 @@ def test_what_does_not_add_up_is_said(tmp_path):
     numbers = {"exported": 12, "loaded": 9, "quarantined": 2, "verified": 9, "unexplained": 1, "green": True}
     folder.write_evidence(SLUG, "collections", {"Carriers": numbers})
     assert "✗ does not add up" in shown(folder).words
+
+
+def test_parameters_that_differ_are_told_with_their_phase(tmp_path):
+    folder = made(tmp_path / "a-run")
+    phase(folder, "06_cutover", freeze=True)
+    words = shown(folder).words
+    assert 'Parameters environment = "sandbox" Code' in words
+    assert "65 freeze = true" in words
+    assert "65 as above" in words
 
 
 def test_absent_evidence(tmp_path):
