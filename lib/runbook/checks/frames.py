@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from runbook.codecs import Codec
     from runbook.json_types import Item, Json
 
-_DAY = len("2025-01-01")
 _EXACT = 2**53  # beyond it a float64 skips whole numbers
 _INSTANTS = "datetime64[us, UTC]"
 
@@ -158,7 +157,7 @@ def _is_whole(value: Any) -> bool:
 def _instant(value: Any) -> Any:
     """A time in UTC from an ISO text or a Wix date; what is none stays as it is."""
     text = value.get("$date") if value.__class__ is dict else value
-    if text.__class__ is not str or len(text) <= _DAY:
+    if text.__class__ is not str:
         return value
     try:
         found = datetime.fromisoformat(text)
@@ -168,12 +167,13 @@ def _instant(value: Any) -> Any:
 
 
 def _day(value: Any) -> Any:
-    if value.__class__ is not str or len(value) != _DAY:
+    if value.__class__ is not str:
         return value
     try:
-        return date.fromisoformat(value)
+        found = date.fromisoformat(value)
     except ValueError:
         return value
+    return found if found.isoformat() == value else value  # not 19900131, nor 1990-W01-1
 
 
 def _as_numbers(field: Field, values: list[Any]) -> pd.Series[Any]:

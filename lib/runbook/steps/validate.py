@@ -181,9 +181,8 @@ def validate(
 
     wix_suite = read_suite(suite_path(catalog, collection, "wix", suites))
     airtable_suite = read_suite(suite_path(catalog, collection, "airtable", suites))
-    # What load put aside was staged all the same.
-    aside = {e.id for e in quarantine.entries(collection.wix) if e.step == "load"}
-    wanted = {row.id for row in transformed.rows()} - aside
+    # What load put into quarantine was staged all the same.
+    wanted = {row.id for row in transformed.rows()} - quarantine.ids(collection.wix)
 
     exported = WixFrame(collection)
     for item in _first_of_each(snapshot.items(), wanted):

@@ -95,6 +95,7 @@ def test_dtypes(people: Collection) -> None:
     [
         ("Name", 5), ("Name", ["Ann"]), ("Age", "30"), ("Age", 30.5), ("Age", True), ("Pay", "1.5"), ("Pay", True),
         ("Active", "true"), ("Active", 1), ("Born", "1990-01-01T00:00:00.000Z"), ("Born", "soon"), ("Born", 19900101),
+        ("Born", "19900101"), ("Born", "1990-W01-1"),
         ("Wix Updated", "2025-06-01"), ("Wix Updated", "soon"), ("Wix Updated", 5), ("Wix Updated", "2025-13-01T00:00:00Z"),
         ("Status", ["new"]),
     ],
@@ -133,6 +134,13 @@ def test_a_key_that_the_catalog_does_not_know_is_a_warning(catalog: Catalog, tmp
     assert [(o.kind, o.verdict, o.why) for o in report.outcomes if o.verdict != "pass"] == [
         ("columns", "warn", "unexpected: shoe")
     ]
+
+
+def test_a_key_that_comes_late_stands_in_its_own_row(people: Collection) -> None:
+    made = WixFrame(people)
+    for item in (ITEM, {"_id": "id-1", "shoe": 44}, {"_id": "id-2"}):
+        made.add(item)
+    assert made.frame()["shoe"].tolist() == [None, 44, None]
 
 
 def test_choices(catalog: Catalog, tmp_path: Path) -> None:

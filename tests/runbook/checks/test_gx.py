@@ -110,6 +110,7 @@ def test_an_empty_collection_without_its_columns_fails() -> None:
     report = run(suite(columns), frame(size=[]))
     assert not report.passed
     assert "missing: colour" in (report.outcomes[1].why or "")
+    assert report.outcomes[1].observed is None
 
 
 def test_a_column_without_any_value_passes_on_nothing_and_says_so() -> None:

@@ -181,6 +181,13 @@ def test_a_number_is_the_same_with_and_without_its_point() -> None:
     assert found.explained == {}
 
 
+@pytest.mark.parametrize(("staged", "cell"), [(1, True), (0, False), (1, "1"), (0, None)])
+def test_to_python_these_are_alike_and_in_a_cell_they_are_not(staged: int, cell: Any) -> None:
+    world = World(item(0, age=staged))
+    world.records[0]["fields"]["Age"] = cell
+    assert [d.column for d in world.compare().unexplained] == ["Age"]
+
+
 def test_no_personal_value_and_no_text_is_shown() -> None:
     world = World(item(0))
     world.records[0]["fields"] |= {

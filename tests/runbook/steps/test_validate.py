@@ -305,6 +305,7 @@ def test_changes_after_the_turn_of_the_flag_are_explained(world: World) -> None:
     assert done.comparison.explained["changed since cutover"] == 2
     assert [d.id for d in done.comparison.unexplained] == ["id-5"]
     assert (done.comparison.extra, done.comparison.late) == ((), 1)
+    assert done.target.of_kind()["rows"] == "pass"
     world.state.flags.set("people", "wix", who="test", why="test")
     assert {d.id for d in world.validate().comparison.unexplained} == {"id-4", "id-5"}
 
