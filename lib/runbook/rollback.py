@@ -20,11 +20,12 @@ from runbook.wix.writing import reverse_sync_remove, reverse_sync_save
 if TYPE_CHECKING:
     from runbook.catalog import Collection
     from runbook.connections import Connections
-    from runbook.json_types import Item
+    from runbook.json_types import Fields, Item
     from runbook.platform import Platform
 
 SLUG = "rollback"
 SOURCE = "wix"
+_STAMPS = ("_createdDate", "_updatedDate", "_owner")
 
 
 @dataclass
@@ -170,6 +171,8 @@ class Rollback:
         """Both sides as they are, by `_id`. An item is compared in Airtable's terms: what it would be written as."""
         mapping, lost = Mapping(c), Losses()
         names = {column.name for column in c.columns} | {ORIGINAL}  # links are made from keys, and say no more
+        # Wix stamps what is written to it: a row that differs in nothing else has lost nothing.
+        stamps = {c.field(key).name for key in _STAMPS}
         source = WixSource(self.connections.wix, self.connections.catalog)
         in_wix: dict[str, Item] = {}
         source.export(c, lambda item: in_wix.__setitem__(item["_id"], item))
@@ -184,11 +187,15 @@ class Rollback:
             item = in_wix.get(legacy)
             if item is None:
                 lost.added.append(mapping.to_wix(own))
-            elif mapping.to_airtable(item).fields != own:
+            elif _but(stamps, mapping.to_airtable(item).fields) != _but(stamps, own):
                 lost.changed.append(mapping.to_wix(own))
         known = self.connections.state.ids(base, c.wix)
         lost.removed = [id_ for id_ in in_wix if id_ in known and id_ not in seen]
         return lost
+
+
+def _but(names: set[str], fields: Fields) -> Fields:
+    return {name: cell for name, cell in fields.items() if name not in names}
 
 
 def open_rollback(

@@ -123,6 +123,15 @@ class SampleSite(Shown):
         return sum(count for link, count in self.dangling.items() if link.startswith(f"{collection}."))
 
 
+# As the site's pages need them: members write, and change what is their own.
+_PERMISSIONS = {
+    "insert": "SITE_MEMBER",
+    "update": "SITE_MEMBER_AUTHOR",
+    "remove": "SITE_MEMBER_AUTHOR",
+    "read": "ANYONE",
+}
+
+
 def write_site(folder: Path, *, seed: int = 7, scale: float = 1.0) -> SampleSite:
     """Write a site into `folder`: the same bytes for the same seed and scale, whatever the day.
 
@@ -249,7 +258,12 @@ def _described(collection: Collection) -> Item:
             target = _REFERENCES[collection.wix, field.wix]
             shown["typeMetadata"] = {"reference": {"referencedCollectionId": target}}
         fields.append(shown)
-    described: Item = {"id": collection.wix, "displayName": collection.table, "fields": fields}
+    described: Item = {
+        "id": collection.wix,
+        "displayName": collection.table,
+        "permissions": _PERMISSIONS,
+        "fields": fields,
+    }
     if collection.wix == "BlogPosts":
         described["plugins"] = [{"type": "PUBLISH", "publishOptions": {"defaultStatus": "PUBLISHED"}}]
     return described
