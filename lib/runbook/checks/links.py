@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -44,8 +43,10 @@ def expected_cells(
 
 def _cell(keys: Sequence[Sequence[str]], find: Callable[[str, str, str], Sequence[str]]) -> LinkCell:
     state: LinkState | None = None
-    for _, group in groupby(keys, key=lambda candidate: (candidate[0], candidate[1])):
-        found = [find(*candidate) for candidate in group]
+    groups: dict[tuple[str, str], list[Sequence[str]]] = {}
+    for collection, key, value in keys:
+        groups.setdefault((collection, key), []).append(find(collection, key, value))
+    for found in groups.values():
         ids = tuple(dict.fromkeys(rows[0] for rows in found if len(rows) == 1))
         several, nowhere = any(len(rows) > 1 for rows in found), any(not rows for rows in found)
         now: LinkState = "ambiguous" if several else "dangling" if nowhere else "resolved"
