@@ -128,19 +128,25 @@ def derive(collection: Collection, side: Side) -> list[dict[str, Any]]:
     return found
 
 
-def _expectation(name: str, severity: str = "critical", kind: str | None = None, /, **kwargs: Any) -> dict[str, Any]:
-    meta = {**_DERIVED, "kind": kind} if kind else dict(_DERIVED)
-    return {"type": name, "kwargs": kwargs, "severity": severity, "meta": meta}
+def _expectation(name: str, severity: str = "critical", /, **kwargs: Any) -> dict[str, Any]:
+    return {"type": name, "kwargs": kwargs, "severity": severity, "meta": dict(_DERIVED)}
+
+
+def _said(expectation: dict[str, Any], words: str, **meta: str) -> dict[str, Any]:
+    """The same, with a sentence of its own: Great Expectations' would be about a helper column."""
+    return {**expectation, "description": words, "meta": {**expectation["meta"], **meta}}
 
 
 def _columns_in_wix(collection: Collection) -> dict[str, Any]:
     keys = [f.wix for f in collection.fields] + [helper for f in collection.fields for helper in helpers(f, "wix")]
-    return _expectation("expect_table_columns_to_match_set", "warning", column_set=keys, exact_match=True)
+    found = _expectation("expect_table_columns_to_match_set", "warning", column_set=keys, exact_match=True)
+    return _said(found, "No item has a key that the catalog does not know.")
 
 
 def _columns_in_airtable(collection: Collection) -> dict[str, Any]:
     names = [*(f.name for f in collection.columns), *(link.name for link in collection.links), ORIGINAL]
-    return _expectation("expect_table_columns_to_match_set", column_set=names, exact_match=False)
+    found = _expectation("expect_table_columns_to_match_set", column_set=names, exact_match=False)
+    return _said(found, "The table has every column and link of the catalog.")
 
 
 def helpers(field: Field, side: Side) -> list[str]:
@@ -211,7 +217,8 @@ def _of_values(field: Field, column: str, *, source: bool) -> Iterator[dict[str,
     severity = "warning" if field.open or (source and field.loose) else "critical"
     in_set = "expect_column_values_to_be_in_set"
     if allowed(column) in helpers(field, "wix" if source else "airtable"):
-        yield _expectation(in_set, severity, column=allowed(column), value_set=[True])
+        found = _expectation(in_set, severity, column=allowed(column), value_set=[True])
+        yield _said(found, f"{column} holds choices of the catalog alone.")
     elif field.type == "singleSelect" and not field.open:
         yield _expectation(in_set, severity, column=column, value_set=list(field.choices))
     elif field.values and field.type not in ("singleSelect", "multipleSelects", "checkbox"):
@@ -227,9 +234,11 @@ def _of_originals() -> Iterator[dict[str, Any]]:
 
 def _of_link(link: Link) -> Iterator[dict[str, Any]]:
     in_set = "expect_column_values_to_be_in_set"
-    yield _expectation(in_set, "critical", "links", column=link_holds(link), value_set=[True])
+    holds = _expectation(in_set, column=link_holds(link), value_set=[True])
+    yield _said(holds, f"{link.name} links exactly the rows that its keys lead to.", kind="links")
     # That a key leads nowhere is the data's own matter.
-    yield _expectation(in_set, "warning", "links", column=link_state(link), value_set=["resolved"])
+    leads = _expectation(in_set, "warning", column=link_state(link), value_set=["resolved"])
+    yield _said(leads, f"Every key of {link.name} leads to one row of {link.to}.", kind="links")
 
 
 def type_in_airtable(field: Field) -> str:

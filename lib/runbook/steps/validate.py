@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from runbook.catalog import LEGACY_ID, ORIGINAL
 from runbook.checks.gx import read_suite, run_suite
 from runbook.checks.links import Targets, expected_cells
-from runbook.checks.report import ORDER, SuiteReport, Verdict, worst
+from runbook.checks.report import ORDER, Outcome, SuiteReport, Verdict, worst
 from runbook.checks.suites import EXPECTED_ROWS, suite_path
 from runbook.display import Shown, Table
 from runbook.errors import CheckFailed
@@ -72,19 +72,17 @@ class Validated(Shown):
         for report in (self.source, self.target):
             if not report.outcomes:
                 found.append(f"suite {report.suite} checked nothing")
-            found += [
-                f"suite {report.suite}: {'could not be run' if o.verdict == 'error' else 'failed'}: {o.sentence}"
-                + (f" ({o.why})" if o.why else f" ({o.rows:,} rows)" if o.rows is not None else "")
-                for o in report.outcomes
-                if o.verdict in ("fail", "error")
-            ]
+            for o in report.outcomes:
+                if o.verdict in ("fail", "error"):
+                    what = "could not be run" if o.verdict == "error" else "failed"
+                    found.append(f"suite {report.suite}: {what}: {o.sentence}{_aside(o)}")
         return tuple(found)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reviewer should know though it does not stop the gate."""
         return tuple(
-            f"suite {report.suite}: {o.sentence}" + (f" ({o.rows:,} rows)" if o.rows is not None else "")
+            f"suite {report.suite}: {o.sentence}{_aside(o)}"
             for report in (self.source, self.target)
             for o in report.outcomes
             if o.verdict == "warn"
@@ -237,6 +235,12 @@ def validate(
         comparison=comparison,
         state_differs=len(elsewhere),
     )
+
+
+def _aside(outcome: Outcome) -> str:
+    if outcome.why:
+        return f" ({outcome.why})"
+    return f" ({outcome.rows:,} rows)" if outcome.rows is not None else ""
 
 
 def _first_of_each(items: Iterator[Item], ids: set[str]) -> Iterator[Item]:
