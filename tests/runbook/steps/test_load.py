@@ -1,0 +1,397 @@
+"""Loading: what is new or changed is written, once; what cannot be is told; nothing is there twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from load_kit import BASE, SEED, World, trucks, world
+
+from runbook.airtable import writer as writer_module
+from runbook.catalog import LEGACY_ID
+from runbook.errors import AirtableError, AmbiguousKey, BudgetSpent, SchemaDrift, StepError
+from runbook.steps.load import load
+from sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PATCH = {"service": "airtable", "method": "PATCH", "path": f"/v0/{BASE}/*"}
+
+
+@pytest.fixture
+def box() -> Iterator[Sandbox]:
+    with Sandbox(seed=SEED, requests_per_second="off", plan="business") as running:
+        yield running
+
+
+@pytest.fixture
+def w(box: Sandbox, tmp_path: Path) -> Iterator[World]:
+    with world(box, tmp_path) as made:
+        yield made
+
+
+def writes(w: World, start: int = 0) -> int:
+    return sum(row.method in ("PATCH", "POST", "DELETE") for row in w.airtable.log.rows(start))
+
+
+# What is written
+
+
+def test_rows_are_created_once_and_a_second_load_writes_nothing(w: World) -> None:
+    done = w.load("Trucks", trucks(25))
+    assert (done.staged, done.created, done.updated, done.unchanged) == (25, 25, 0, 0)
+    assert done.requests == writes(w, len(w.airtable.log) - done.requests) + 1  # and the look for what was there
+    there = w.records("Trucks")
+    assert there.keys() == {f"t{n}" for n in range(25)}
+    assert there["t7"]["Plate"] == "P-7"
+
+    before = len(w.airtable.log)
+    again = w.load("Trucks", trucks(25))
+    assert (again.created, again.updated, again.unchanged, again.requests) == (0, 0, 25, 0)
+    assert writes(w, before) == 0
+
+
+def test_only_what_changed_is_written_and_emptied_cells_are_cleared(w: World) -> None:
+    w.load("Trucks", trucks(20, sold=True, kind="box", tags=["new"]))
+    items = trucks(20, sold=True, kind="box", tags=["new"])
+    items[3] = {"_id": "t3", "dot": "5"}
+    items[4]["plate"] = "Q"
+    done = w.load("Trucks", [*items, *trucks(1, 90)])
+    assert (done.created, done.updated, done.unchanged, done.cleared) == (1, 2, 18, 1)
+    there = w.records("Trucks")
+    assert {key: there["t3"].get(key) for key in ("Plate", "DOT", "Sold", "Kind", "Tags")} == {
+        "Plate": None,
+        "DOT": 5,
+        "Sold": None,
+        "Kind": None,
+        "Tags": None,
+    }
+    assert there["t4"]["Plate"] == "Q"
+    assert there["t5"]["Plate"] == "P-5"
+
+
+def test_a_dry_run_counts_and_writes_nothing(w: World) -> None:
+    before = len(w.airtable.log)
+    done = w.load("Trucks", trucks(12), dry_run=True)
+    assert (done.created, done.dry_run, done.requests) == (12, True, 0)
+    assert writes(w, before) == 0
+    assert w.state.ids(BASE, "Trucks") == {}
+    assert "Would be loaded" in repr(done)
+
+
+def test_where_airtable_is_the_truth_nothing_is_written(w: World) -> None:
+    w.load("Trucks", trucks(3))
+    before = len(w.airtable.log)
+    done = w.load("Trucks", trucks(3, plate="other"), source_of_truth="airtable", remove_gone=True)
+    assert (done.created, done.updated, done.removed) == (0, 0, 0)
+    assert "Airtable holds the truth" in repr(done)
+    assert writes(w, before) == 0
+
+
+def test_a_row_that_is_distrusted_or_lost_by_hand_is_written_again(w: World) -> None:
+    w.load("Trucks", trucks(5))
+    w.airtable.delete(BASE, "Trucks", [w.record_id("Trucks", "t2")])
+    w.state.distrust(BASE, "Trucks", ["t2", "t3"])
+    done = w.load("Trucks", trucks(5))
+    assert (done.updated, done.unchanged) == (2, 3)
+    assert w.records("Trucks").keys() == {f"t{n}" for n in range(5)}
+
+
+def test_figures_add_up_and_show_themselves(w: World) -> None:
+    done = w.load("Trucks", trucks(7))
+    facts = done.facts()
+    assert facts["staged"] == facts["loaded"] + facts["quarantined"] == 7
+    assert "Trucks" in done._repr_html_()
+    seen: list[tuple[int, int]] = []
+    w.load("Trucks", trucks(7, plate="x"), on_progress=lambda *told: seen.append(told))
+    assert seen[-1] == (7, 7)
+
+
+# Links
+
+
+def test_links_lead_by_natural_key_then_by_id(w: World) -> None:
+    w.load("Trucks", trucks(3))
+    trips = [
+        {"_id": "r1", "truck_dot": " 1001 "},
+        {"_id": "r2", "truck_dot": "999", "truck_id": "t2"},
+        {"_id": "r3", "truck_dot": "999"},
+        {"_id": "r4"},
+    ]
+    done = w.links(w.load("Trips", trips))
+    there = w.records("Trips")
+    assert there["r1"]["Truck"] == [w.record_id("Trucks", "t1")]
+    assert there["r2"]["Truck"] == [w.record_id("Trucks", "t2")]
+    assert "Truck" not in there["r3"]
+    assert done.dangling == {"Truck": ("r3",)}
+    assert w.records("Trucks")["t1"]["Tours"] == [w.record_id("Trips", "r1")]
+
+
+def test_a_key_of_two_rows_is_ambiguous_and_not_guessed(w: World) -> None:
+    w.load("Trucks", [{"_id": "t1", "dot": "5"}, {"_id": "t2", "dot": " 05"}])
+    done = w.load("Trips", [{"_id": "r1", "truck_dot": "5"}, {"_id": "r2", "truck_dot": "5", "truck_id": "t2"}])
+    there = w.records("Trips")
+    assert "Truck" not in there["r1"]
+    assert there["r2"]["Truck"] == [w.record_id("Trucks", "t2")]
+    assert done.ambiguous == {"Truck": ("r1",)}
+    assert done.dangling == {}
+    assert done.quarantined == 0
+
+
+def test_links_to_itself_and_to_what_comes_later_are_written_in_a_second_pass(w: World) -> None:
+    items = trucks(30)
+    for n, item in enumerate(items[1:], 1):
+        item["boss"] = f"t{n - 1}"
+    items[5]["last_trip"] = "r1"
+    items[6]["boss"] = "nobody"
+    loaded = w.load("Trucks", items)
+    assert loaded.waiting == 29
+    w.load("Trips", [{"_id": "r1", "truck_dot": "1005"}])
+    before = len(w.airtable.log)
+    done = w.links(loaded)
+    assert done.waiting == 0
+    assert done.linked == 28
+    assert done.dangling == {"Boss": ("t6",)}
+    assert writes(w, before) == 3
+    there = w.records("Trucks")
+    assert there["t9"]["Boss"] == [w.record_id("Trucks", "t8")]
+    assert there["t5"]["Last Trip"] == [w.record_id("Trips", "r1")]
+
+    before = len(w.airtable.log)
+    again = w.load("Trucks", items)
+    again = w.links(again)
+    assert (again.updated, again.unchanged, again.linked) == (0, 30, 0)
+    assert writes(w, before) == 0
+
+
+def test_a_target_that_is_not_loaded_is_told_from_a_row_that_is_not_there(w: World) -> None:
+    trips = [{"_id": "r1", "owner_id": "o1"}, {"_id": "r2", "owner_id": "nobody"}]
+    first = w.links(w.load("Trips", trips))
+    assert first.not_there == {"Owner": ("r1", "r2")}
+    assert first.dangling == {}
+    w.load("Owners", [{"_id": "o1", "name": "Ann"}])
+    second = w.links(w.load("Trips", trips))
+    assert second.not_there == {}
+    assert second.dangling == {"Owner": ("r2",)}
+    assert w.records("Trips")["r1"]["Owner"] == [w.record_id("Owners", "o1")]
+
+
+def test_a_link_that_was_taken_away_is_cleared(w: World) -> None:
+    w.load("Trucks", trucks(2))
+    w.load("Trips", [{"_id": "r1", "truck_dot": "1001"}])
+    done = w.load("Trips", [{"_id": "r1"}])
+    assert (done.updated, done.cleared) == (1, 1)
+    assert "Truck" not in w.records("Trips")["r1"]
+
+
+def test_a_target_deleted_by_hand_costs_the_link_not_the_row(w: World) -> None:
+    w.load("Trucks", trucks(3))
+    w.airtable.delete(BASE, "Trucks", [w.record_id("Trucks", "t1")])
+    trips = [{"_id": f"r{n}", "truck_dot": str(1000 + n)} for n in range(3)]
+    done = w.load("Trips", trips)
+    assert done.lost == ("r1",)
+    assert (done.created, done.quarantined) == (3, 0)
+    assert "Truck" not in w.records("Trips")["r1"]
+    w.state.distrust(BASE, "Trucks", ["t1"])
+    w.load("Trucks", trucks(3))
+    w.load("Trips", trips)
+    assert w.records("Trips")["r1"]["Truck"] == [w.record_id("Trucks", "t1")]
+
+
+# What Airtable refuses
+
+
+def test_the_guilty_row_of_a_batch_is_found_and_the_others_go_on(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    staged = w.stage("Trucks", trucks(30, driver="Ann Example"))
+    w.airtable.create(BASE, "Trucks", [{"Plate": "kept"}])
+    real = staged.rows
+
+    def rows(self: Any) -> Any:
+        for row in real():
+            yield row._replace(fields={**row.fields, "DOT": "Ann Example"}) if row.id in ("t3", "t17") else row
+
+    monkeypatch.setattr(type(staged), "rows", rows)
+    done = load(staged, w.catalog.collection("Trucks"), **w.into)
+    assert (done.created, done.quarantined) == (28, 2)
+    entries = w.quarantine.entries("Trucks")
+    assert {(entry.step, entry.id, entry.field) for entry in entries} == {("load", "t3", "dot"), ("load", "t17", "dot")}
+    assert "cannot accept the provided value" in entries[0].reason
+    assert "Ann" not in entries[0].reason
+    assert len(w.records("Trucks")) == 29
+
+    monkeypatch.undo()
+    assert w.load("Trucks", trucks(30, driver="Ann Example")).created == 2
+    assert w.quarantine.entries("Trucks") == []
+
+
+def test_new_choices_of_an_open_select_are_added_once(w: World) -> None:
+    items = trucks(60, kind="box")
+    for n, item in enumerate(items):
+        item["kind"] = ["box", "tank", "flatbed"][n % 3]
+        item["tags"] = ["new", f"tag {n % 4}"]
+    done = w.load("Trucks", items)
+    assert done.quarantined == 0
+    kinds = next(t for t in w.airtable.tables(BASE) if t["name"] == "Trucks")["fields"]
+    choices = {
+        f["name"]: [c["name"] for c in f["options"]["choices"]] for f in kinds if "choices" in (f.get("options") or {})
+    }
+    assert sorted(choices["Kind"]) == ["box", "flatbed", "tank"]
+    assert sorted(choices["Tags"]) == ["new", "tag 0", "tag 1", "tag 2", "tag 3"]
+    assert w.records("Trucks")["t4"]["Kind"] == "tank"
+
+
+def test_several_records_of_one_row_stop_the_collection_and_no_other(w: World, box: Sandbox) -> None:
+    w.load("Trucks", trucks(15))
+    double = w.airtable.create(BASE, "Trucks", [{LEGACY_ID: "t3"}])[0]["id"]
+    with pytest.raises(AmbiguousKey) as caught:
+        w.load("Trucks", trucks(15, plate="other"))
+    assert "t3" in str(caught.value)
+    assert double in str(caught.value)
+    assert w.record_id("Trucks", "t3") in str(caught.value)
+    assert w.load("Owners", [{"_id": "o1"}]).created == 1
+    w.airtable.delete(BASE, "Trucks", [double])
+    assert w.load("Trucks", trucks(15, plate="other")).quarantined == 0
+    assert {cells["Plate"] for cells in w.records("Trucks").values()} == {"other"}
+
+
+def test_a_full_base_is_told_and_nothing_is_put_into_quarantine(tmp_path: Path) -> None:
+    with Sandbox(seed=SEED, requests_per_second="off", plan="free") as box, world(box, tmp_path) as w:
+        with pytest.raises(StepError, match="RUNBOOK_PLAN"):
+            w.load("Trucks", trucks(1100))
+        assert w.quarantine.entries("Trucks") == []
+        assert 900 <= len(w.state.ids(BASE, "Trucks")) <= 1000
+
+
+def test_a_missing_column_is_told_before_anything_is_written(box: Sandbox, w: World) -> None:
+    field = next(
+        f for t in w.airtable.tables(BASE) if t["name"] == "Trucks" for f in t["fields"] if f["name"] == "Plate"
+    )
+    table = next(t["id"] for t in w.airtable.tables(BASE) if t["name"] == "Trucks")
+    w.airtable.update_field(BASE, table, field["id"], {"name": "Number Plate"})
+    with pytest.raises(SchemaDrift, match="lacks Plate"):
+        w.load("Trucks", trucks(3))
+    assert w.records("Trucks") == {}
+
+
+def test_a_spent_month_leaves_what_was_written_and_goes_on_later(box: Sandbox, w: World) -> None:
+    body = {"errors": [{"error": "PUBLIC_API_BILLING_LIMIT_EXCEEDED"}]}
+    box.faults({"kind": "status", "status": 429, "body": body, "times": None, "match": {**PATCH, "nth": 6}})
+    with pytest.raises(BudgetSpent):
+        w.load("Trucks", trucks(100))
+    there = len(w.records("Trucks"))
+    assert 0 < there < 100
+    assert len(w.state.ids(BASE, "Trucks")) == there
+    box.faults(clear=True)
+    done = w.load("Trucks", trucks(100))
+    assert done.unchanged == there
+    assert done.created == 100 - there
+    assert len(w.records("Trucks")) == 100
+
+
+# Lost answers and lost state
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after_commit", "truncate"])
+def test_lost_answers_make_no_doubles(box: Sandbox, w: World, kind: str) -> None:
+    box.faults(*({"kind": kind, "match": {**PATCH, "nth": n}} for n in (1, 4, 5, 9)))
+    done = w.load("Trucks", trucks(100))
+    assert (done.created, done.quarantined) == (100, 0)
+    assert len(w.records("Trucks")) == 100
+
+
+def test_what_was_under_way_is_looked_up_and_adopted(box: Sandbox, w: World) -> None:
+    box.faults({"kind": "drop_after_commit", "times": None, "match": PATCH})
+    with pytest.raises(AirtableError, match="is not known"):
+        w.load("Trucks", trucks(40))
+    box.faults(clear=True)
+    there = len(w.records("Trucks"))
+    assert there > 0
+    assert w.state.ids(BASE, "Trucks") == {}
+    done = w.load("Trucks", trucks(40))
+    assert done.adopted == there
+    assert (done.created, done.updated) == (40 - there, there)
+    assert len(w.records("Trucks")) == 40
+
+
+def test_a_base_that_state_knows_nothing_of_is_adopted(box: Sandbox, w: World, tmp_path: Path) -> None:
+    items = trucks(25, sold=True)
+    w.load("Trucks", items)
+    with world(box, tmp_path / "elsewhere") as other:
+        items[4] = {"_id": "t4", "plate": "new"}
+        done = other.load("Trucks", items)
+        assert (done.adopted, done.created, done.updated) == (25, 0, 25)
+        there = other.records("Trucks")
+        assert len(there) == 25
+        assert "Sold" not in there["t4"]
+        assert other.load("Trucks", items).unchanged == 25
+
+
+def test_doubles_in_a_base_that_state_knows_nothing_of_are_told(w: World) -> None:
+    w.airtable.create(BASE, "Trucks", [{LEGACY_ID: "t1"}, {LEGACY_ID: "t1"}, {"Plate": "no id"}])
+    with pytest.raises(AmbiguousKey, match="t1"):
+        w.load("Trucks", trucks(3))
+    assert len(list(w.airtable.records(BASE, "Trucks"))) == 3
+
+
+# Rows that are gone from the source
+
+
+def test_rows_that_are_gone_are_told_and_removed_where_that_was_planned(w: World) -> None:
+    w.load("Trucks", trucks(30))
+    done = w.load("Trucks", trucks(28))
+    assert (done.gone, done.removed) == (2, 0)
+    assert "2 rows are gone from the source" in repr(done)
+    done = w.load("Trucks", trucks(28), remove_gone=True)
+    assert (done.gone, done.removed) == (2, 2)
+    assert w.records("Trucks").keys() == w.state.ids(BASE, "Trucks").keys() == {f"t{n}" for n in range(28)}
+
+
+def test_many_rows_gone_at_once_need_a_word(w: World) -> None:
+    w.load("Trucks", trucks(60))
+    before = len(w.airtable.log)
+    with pytest.raises(StepError, match="21 of 60 rows"):
+        w.load("Trucks", trucks(39, plate="x"), remove_gone=True)
+    assert writes(w, before) == 0
+    assert w.load("Trucks", trucks(39), remove_gone=True, remove_many=True).removed == 21
+    assert len(w.records("Trucks")) == 39
+
+
+def test_a_row_in_quarantine_is_not_gone(w: World) -> None:
+    w.load("Trucks", trucks(5))
+    items = trucks(5)
+    items[2]["dot"] = "not a number"
+    done = w.load("Trucks", items, remove_gone=True)
+    assert (done.gone, done.staged) == (0, 4)
+    assert len(w.records("Trucks")) == 5
+
+
+def test_a_removal_whose_answer_was_lost_is_finished(box: Sandbox, w: World) -> None:
+    w.load("Trucks", trucks(30))
+    w.airtable.delete(BASE, "Trucks", [w.record_id("Trucks", "t28")])
+    box.faults({"kind": "drop_after_commit", "match": {**PATCH, "method": "DELETE"}})
+    assert w.load("Trucks", trucks(28), remove_gone=True).removed == 2
+    assert w.records("Trucks").keys() == {f"t{n}" for n in range(28)}
+
+
+# How it is written
+
+
+def test_requests_go_out_side_by_side_and_the_journal_by_groups(box: Sandbox, tmp_path: Path) -> None:
+    with world(box, tmp_path, rate=400) as w:
+        commits: list[int] = []
+        sending = w.state.sending
+        w.state.sending = lambda base, name, batches: commits.append(len(batches)) or sending(base, name, batches)  # type: ignore[method-assign]
+        assert w.load("Trucks", trucks(700)).created == 700
+    assert sum(commits) == 70
+    assert len(commits) == 3
+    assert max(commits) == writer_module._GROUP
+
+
+def test_what_transform_put_into_quarantine_stays(w: World) -> None:
+    items = trucks(3)
+    items[1]["dot"] = "not a number"
+    done = w.load("Trucks", items)
+    assert (done.staged, done.created) == (2, 2)
+    assert [(entry.step, entry.id) for entry in w.quarantine.entries("Trucks")] == [("transform", "t1")]
