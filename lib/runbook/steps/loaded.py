@@ -54,8 +54,10 @@ class Loaded(Shown):
 
     def table(self) -> Table:
         """A line of figures; links that lead nowhere and what else there is to say under it."""
-        columns = ("Collection", "Staged", "Created", "Updated", "Unchanged", "Cleared", "Quarantined", "Removed")
-        columns += ("Dangling", "Ambiguous", "Requests", "429", "Seconds")
+        columns = (
+            *("Collection", "Staged", "Created", "Updated", "Unchanged", "Cleared", "Quarantined", "Removed"),
+            *("Dangling", "Ambiguous", "Requests", "429", "Seconds"),
+        )
         row = (
             self.collection,
             self.staged,
