@@ -32,7 +32,8 @@ types: .venv/ready  ## mypy --strict on lib
 	$(BIN)/mypy
 
 bench: .venv/ready  ## the benchmarks, as a table of ratios
-	$(BIN)/python bench/sandbox.py
+	$(BIN)/python bench/servers.py
+	$(BIN)/python bench/load.py
 
 # uv is much faster than pip, but it will not go everywhere pip goes (other certificate stores, other platforms).
 # JupyterLab has an environment of its own: with it installed, every headless kernel starts a second later.

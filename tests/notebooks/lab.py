@@ -113,7 +113,6 @@ def run_all(notebook: Path, pictures: Path | None, seconds: float) -> list[dict]
                     f"--notebook-dir={root}",
                 ),
                 *(f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True"),
-                "--LabApp.news_url=None",
                 *(
                     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
                     f"--LabApp.workspaces_dir={scratch}/w",

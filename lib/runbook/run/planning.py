@@ -7,6 +7,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from runbook.display import Page, Table
+from runbook.settings import AIRTABLE_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,16 +69,11 @@ class Plan:
     def _words(self) -> list[str]:
         limit, calls = self.settings.records_limit, self.settings.calls_limit
         total = self.rows + self.elsewhere
-        minutes = self.requests / self.settings.rate / 60
+        rate = self.settings.rate
+        raised = f" ({_took(self.requests, AIRTABLE_RATE)} at Airtable's own {AIRTABLE_RATE:g})"
         words = [
-            f"{self.rows:,} rows in {self.requests:,} requests at the most: {minutes:,.1f} minutes at "
-            f"{self.settings.rate:g} requests a second"
-            + (
-                f" ({self.requests / 5 / 60:,.1f} at Airtable's own 5: the sandbox's limit is raised)"
-                if self.settings.rate > 5
-                else ""
-            )
-            + ".",
+            f"{self.rows:,} rows in {self.requests:,} requests at the most: {_took(self.requests, rate)} at {rate:g} "
+            f"requests a second{raised if rate > AIRTABLE_RATE else ''}.",
             f"{total:,} records in the base then: {total / limit:.0%} of the {limit:,} of plan {self.settings.plan!r}"
             + (" – MORE THAN IT HOLDS" if total > limit else " – close to it" if total > WARN_SHARE * limit else "")
             + "."
@@ -116,6 +112,11 @@ class Plan:
             "schema": self.schema.facts(),
             "words": self._words(),
         }
+
+
+def _took(requests: int, rate: float) -> str:
+    seconds = requests / rate
+    return f"{seconds:,.0f} s" if seconds < 100 else f"{seconds / 60:,.1f} minutes"
 
 
 def plan_lines(
