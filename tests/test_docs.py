@@ -130,3 +130,19 @@ def test_every_environment_variable_is_in_the_readme_and_read() -> None:
     assert [name for name in told if f"`{name}`" not in PROJECT] == []
     source = Path(settings.__file__).read_text().split('"""', 2)[2]
     assert [name for name in told if f'"{name}"' not in source] == []
+
+
+def test_conda_and_pip_name_the_same_environment() -> None:
+    import tomllib
+
+    import yaml
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = [entry for group in project["dependency-groups"].values() for entry in group if isinstance(entry, str)]
+    pinned = {re.split(r"[<>=\[;]", entry)[0].lower() for entry in [*project["project"]["dependencies"], *groups]}
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    named = {re.split(r"[<>=]", entry)[0] for entry in conda if isinstance(entry, str)} - {"python", "pip"}
+    asked = {"jupyterlab", "papermill", "pandas", "pyairtable", "matplotlib", "great-expectations", "nbval", "pytest"}
+    assert named == asked
+    assert asked - pinned == set()
+    assert {"pip": ["-e ."]} in conda

@@ -49,11 +49,36 @@ def test_runbook_run_all_then_verify_then_sign(home: Home) -> None:
     assert "40 of 40" in status
 
 
+def test_nothing_a_reviewer_sees_holds_a_personal_value(home: Home) -> None:
+    site = home.path / "home/sandbox/site"
+    personal = set()
+    for collection in PLATFORM.catalog.collections.values():
+        keys = [field.wix for field in collection.fields if field.personal]
+        for line in (site / f"{collection.wix}.jsonl").read_bytes().splitlines():
+            item = json.loads(line)
+            values = [item[key] for key in keys if isinstance(item.get(key), str)]
+            personal.update(value for value in values if len(value) > 9 and "\n" not in value)
+    public = set()
+    for collection in PLATFORM.catalog.collections.values():
+        for line in (site / f"{collection.wix}.jsonl").read_bytes().splitlines():
+            for key, value in json.loads(line).items():
+                known = collection.by_key.get(key)
+                if isinstance(value, str) and known is not None and not known.personal:
+                    public.add(value)
+    personal -= public
+    assert len(personal) > 100
+    shown = [path for path in home.newest_run().rglob("*") if path.is_file()]
+    shown = [path for path in shown if not {"snapshots", "staged"} & set(path.parts)]
+    assert len(shown) > 50
+    told = "\n".join(path.read_text(errors="replace") for path in shown)
+    assert [value for value in personal if value in told] == []
+
+
 def test_a_second_run_writes_nothing(home: Home) -> None:
     call(home, str(BIN / "runbook"), "run", "2", "3")
     run = home.newest_run()
     for slug in ("02_content", "03_core_business"):
-        rows = [json.loads(line) for line in (run / f"requests/{slug}.jsonl").read_text().splitlines()]
+        rows = [json.loads(line) for line in (run / f"requests/{slug}.jsonl").read_bytes().splitlines()]
         assert rows
         assert {row["method"] for row in rows} == {"GET"}
 
