@@ -11,6 +11,7 @@ or dark, in the exported page and on paper.
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
@@ -65,7 +66,7 @@ class Table:
         out += [set_out(line) for line in lines] or ["(no rows)"]
         if len(self.rows) > FOLD:
             out.append(f"… and {len(self.rows) - FOLD:,} more")
-        return "\n".join([*out, *self.notes])
+        return "\n".join([*out, *map(printable, self.notes)])
 
     def _repr_html_(self) -> str:
         right = [self._is_right(i) for i in range(len(self.columns))]
@@ -91,7 +92,7 @@ class Table:
                 f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>'
                 f"{''.join(_row(row, right) for row in unfold)}</tbody></table></details>"
             )
-        out += [f'<div style="margin:.35em 0 0;opacity:.85">{escape(note)}</div>' for note in self.notes]
+        out += [f'<div style="margin:.35em 0 0;opacity:.85">{escape(printable(note))}</div>' for note in self.notes]
         return "".join([*out, "</div>"])
 
     def _is_right(self, column: int) -> bool:
@@ -240,6 +241,17 @@ def html_of(part: Any) -> str:
     return f'<div style="{_WHOLE};white-space:pre-wrap">{escape(str(part))}</div>'
 
 
+_UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    r"""Text with escapes for what would steer a terminal, turn the reading direction, or be no character: `\\ud800`.
+
+    Names that a reader sees (keys, file names) are other people's: none may make a report look other than it is.
+    """
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) if not text.isprintable() else text
+
+
 def mask(value: Any) -> str:
     """What may be shown of a personal value: its kind and size, never itself (`text of 12 characters`)."""
     match value:
@@ -292,7 +304,7 @@ def _text(cell: Any) -> str:
         case float():
             return f"{cell:,.2f}" if cell == 0 or abs(cell) >= 0.01 else f"{cell:.2g}"
         case _:
-            text = " ".join(str(cell).splitlines())
+            text = " ".join(printable(str(cell)).splitlines())
             verdict = _verdict(cell)
             return text if verdict is None else f"{verdict[0]} {text}"
 

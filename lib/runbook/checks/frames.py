@@ -23,6 +23,7 @@ from runbook.checks.suites import (
     type_in_wix,
 )
 from runbook.codecs import Refused, codec
+from runbook.codecs.values import exact_int
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -46,6 +47,7 @@ class WixFrame:
 
     def add(self, item: Item) -> None:
         """One item as Wix gives it."""
+        item = {_whole(key): _whole(value) if value.__class__ is str else value for key, value in item.items()}
         for key in item.keys() - self._columns.keys():
             self._columns[key] = [None] * self._rows
         for key, column in self._columns.items():
@@ -112,6 +114,11 @@ class AirtableFrame:
         return pd.DataFrame(made)
 
 
+def _whole(text: str) -> str:
+    """A text that can be UTF-8: pandas cannot take the fingerprint of half a surrogate pair."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 def _objects(values: list[Any]) -> pd.Series[Any]:
     return pd.Series(values, dtype=object)
 
@@ -137,7 +144,9 @@ def _typed(values: list[Any], kind: str | None, *, source: bool) -> pd.Series[An
 
 def _column(values: list[Any], fits: Callable[[Any], bool], make: Callable[[Any], Any], dtype: str) -> pd.Series[Any]:
     """A column of `dtype` where every value fits, else of objects: those that fit made so, the odd ones as they are."""
-    if all(v is None or fits(v) for v in values):
+    if dtype == "Int64" and any(v is not None and _is_number(v) and abs(v) > _EXACT for v in values):
+        dtype = "object"  # beyond what it holds, and a whole number all the same
+    if dtype != "object" and all(v is None or fits(v) for v in values):
         if dtype == "float64":
             return pd.Series([np.nan if v is None else v for v in values], dtype=dtype)
         return pd.Series(values, dtype=dtype)
@@ -147,11 +156,17 @@ def _column(values: list[Any], fits: Callable[[Any], bool], make: Callable[[Any]
 
 
 def _is_number(value: Any) -> bool:
-    return value.__class__ is float or (value.__class__ is int and abs(value) <= _EXACT)
+    if value.__class__ is not int or abs(value) <= _EXACT:
+        return value.__class__ in (int, float)
+    try:
+        exact_int(value)
+    except Refused:
+        return False
+    return True
 
 
 def _is_whole(value: Any) -> bool:
-    return _is_number(value) and abs(value) <= _EXACT and value == int(value)
+    return _is_number(value) and value == int(value)
 
 
 def _instant(value: Any) -> Any:

@@ -185,9 +185,10 @@ def _of_field(field: Field, *, source: bool) -> Iterator[dict[str, Any]]:
     column = field.wix if source else field.name
     kind = type_in_wix(field) if source else type_in_airtable(field)
     if kind is not None:
-        yield _expectation(
-            "expect_column_values_to_be_of_type", "warning" if source else "critical", column=column, type_=kind
-        )
+        # A column of no decimals holds 2.5 all the same, as Wix did; a number made from text is whole, or refused.
+        sure = not source and (kind != "int" or field.kind == "text_int")
+        severity = "critical" if sure else "warning"
+        yield _expectation("expect_column_values_to_be_of_type", severity, column=column, type_=kind)
     if field.name != LEGACY_ID:
         if field.required and (source or field.type != "checkbox"):  # an unticked box is no lack
             # Transform lets no row without it through; but an empty list, or blanks, make an empty cell all the same.

@@ -94,7 +94,8 @@ EXECUTED = re.compile(r"(?P<slug>[A-Za-z0-9_-]+)\.(?P<status>passed|failed|runni
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file, whole or not at all."""
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=_plain)
-    write_bytes(path, text.encode() + b"\n")
+    # Keys of other people's items may hold half a surrogate pair, which only an escape can carry.
+    write_bytes(path, text.encode("utf-8", "backslashreplace") + b"\n")
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -151,7 +151,8 @@ class Validated(Shown):
             "suites": {"wix": self.source.facts(), "airtable": self.target.facts()},
         }
         part = path.with_name(f"{path.name}.part")
-        part.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(told, ensure_ascii=False, indent=1) + "\n"
+        part.write_bytes(text.encode("utf-8", "backslashreplace"))
         part.replace(path)
         return path
 
