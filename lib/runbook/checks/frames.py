@@ -133,13 +133,30 @@ def _typed(values: list[Any], kind: str | None, *, source: bool) -> pd.Series[An
             if not source:  # Airtable leaves an unticked box out
                 values = [False if v is None else v for v in values]
                 return _column(values, lambda v: v.__class__ is bool, bool, "bool")
-            return _objects(values)
+            return _objects([_plain(v, kind) for v in values])
         case "Timestamp":
             return _column([_instant(v) for v in values], lambda v: isinstance(v, datetime), pd.Timestamp, _INSTANTS)
         case "datetime64":
             return _column([_day(v) for v in values], lambda v: isinstance(v, date), np.datetime64, "datetime64[us]")
         case _:
-            return _objects(values)
+            return _objects([_plain(v, kind) for v in values] if kind is not None else values)
+
+
+class _Other:
+    """A list or an object where the column should have something else.
+
+    Great Expectations falls over an object among odd values of several kinds, so it gets something of no kind at all.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self._kind = type(value).__name__
+
+    def __repr__(self) -> str:
+        return f"a {self._kind}"
+
+
+def _plain(value: Any, kind: str) -> Any:
+    return _Other(value) if value.__class__ in (list, dict) and value.__class__.__name__ != kind else value
 
 
 def _column(values: list[Any], fits: Callable[[Any], bool], make: Callable[[Any], Any], dtype: str) -> pd.Series[Any]:
@@ -152,7 +169,7 @@ def _column(values: list[Any], fits: Callable[[Any], bool], make: Callable[[Any]
         return pd.Series(values, dtype=dtype)
     # To Python a bool is an int, and would pass for one.
     odd = [np.bool_(v) if v.__class__ is bool else v for v in values]
-    return _objects([v if v is None or not fits(v) else make(v) for v in odd])
+    return _objects([_plain(v, dtype) if v is None or not fits(v) else make(v) for v in odd])
 
 
 def _is_number(value: Any) -> bool:

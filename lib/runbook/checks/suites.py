@@ -185,14 +185,13 @@ def _of_field(field: Field, *, source: bool) -> Iterator[dict[str, Any]]:
     column = field.wix if source else field.name
     kind = type_in_wix(field) if source else type_in_airtable(field)
     if kind is not None:
-        # A column of no decimals holds 2.5 all the same, as Wix did; a number made from text is whole, or refused.
-        sure = not source and (kind != "int" or field.kind == "text_int")
-        severity = "critical" if sure else "warning"
-        yield _expectation("expect_column_values_to_be_of_type", severity, column=column, type_=kind)
+        yield _expectation(
+            "expect_column_values_to_be_of_type", "warning" if source else "critical", column=column, type_=kind
+        )
     if field.name != LEGACY_ID:
         if field.required and (source or field.type != "checkbox"):  # an unticked box is no lack
             # Transform lets no row without it through; but an empty list, or blanks, make an empty cell all the same.
-            sure = source or not (field.loose or field.type in ("singleSelect", "multipleSelects", *_LONG))
+            sure = source or (field.kind == "text" and not field.loose)
             severity = "critical" if sure else "warning"
             yield _expectation("expect_column_values_to_not_be_null", severity, column=column)
         if field.unique:
@@ -245,7 +244,8 @@ def _of_link(link: Link) -> Iterator[dict[str, Any]]:
 def type_in_airtable(field: Field) -> str:
     """The type of a column of `frames.airtable_frame`, in the only spelling that holds on pandas."""
     if field.type in ("number", "currency", "percent"):
-        return "int" if field.precision == 0 else "float"
+        # A column that shows no decimals holds 2.5 all the same, as Wix did; made from text, a number is whole or refused.
+        return "int" if field.kind == "text_int" else "float"
     return _TYPE_IN_AIRTABLE.get(field.type, "str")
 
 
