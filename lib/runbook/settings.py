@@ -12,6 +12,8 @@ RUNBOOK_PLAN            the Airtable plan, which no API tells: free, team (live)
 RUNBOOK_HOME            where state lies, `.runbook` in the project by default
 RUNBOOK_RUNS            where runs are kept, `runs` in the project by default
 RUNBOOK_STATE_URL       sqlite:///… (a file per environment in RUNBOOK_HOME by default) or postgresql://…
+RUNBOOK_REMOVE_MANY     collections (Wix names, commas between) of which many rows at once are meant to be gone from the
+                        source: without it, more than 20 and a tenth stop the load
 RUNBOOK_ALERT_URL       where `runbook monitor` posts alerts
 RUNBOOK_SANDBOX_RATE    sandbox: requests a second it allows per base, 500 by default (Airtable's own limit is 5)
 RUNBOOK_SANDBOX_SCALE   sandbox: size of the sample site, 1 by default
@@ -69,6 +71,7 @@ class Settings:
     penalty: float = 30.0
     alert_url: str | None = field(default=None, repr=False)
     sample_scale: float = 1.0
+    remove_many: frozenset[str] = frozenset()
 
     @property
     def folder(self) -> Path:
@@ -113,6 +116,7 @@ def read_settings(environment: str, platform: Platform, env: Mapping[str, str] |
         "state_url": state_url,
         "plan": plan,
         "alert_url": env.get("RUNBOOK_ALERT_URL") or None,
+        "remove_many": _collections(env, "RUNBOOK_REMOVE_MANY", platform, problems),
     }
     if environment == "sandbox":
         rate = _number(env, "RUNBOOK_SANDBOX_RATE", 500, 1, problems)
@@ -170,6 +174,16 @@ def _number(env: Mapping[str, str], name: str, default: float, least: float, pro
     if not least <= value < float("inf"):
         problems.append(f"{name} is {text!r}; it must be a number from {least:g}")
     return value
+
+
+def _collections(env: Mapping[str, str], name: str, platform: Platform, problems: list[str]) -> frozenset[str]:
+    named = [part.strip() for part in (env.get(name) or "").split(",") if part.strip()]
+    wrong = [one for one in named if one not in platform.catalog.collections]
+    if wrong:
+        problems.append(
+            f"{name} names {', '.join(wrong)}; it must name collections of the catalog, with commas between"
+        )
+    return frozenset(named)
 
 
 def _raise(problems: list[str]) -> None:

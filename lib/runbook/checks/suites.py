@@ -244,7 +244,7 @@ def _of_link(link: Link) -> Iterator[dict[str, Any]]:
 def type_in_airtable(field: Field) -> str:
     """The type of a column of `frames.airtable_frame`, in the only spelling that holds on pandas."""
     if field.type in ("number", "currency", "percent"):
-        # A column that shows no decimals holds 2.5 all the same, as Wix did; made from text, a number is whole or refused.
+        # A column that shows no decimals holds 2.5 all the same, as Wix did; made from text it is whole or refused.
         return "int" if field.kind == "text_int" else "float"
     return _TYPE_IN_AIRTABLE.get(field.type, "str")
 

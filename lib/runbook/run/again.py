@@ -1,4 +1,4 @@
-"""A collection that an earlier run has loaded, read back and compared once more with that run's snapshot."""
+"""A collection that was loaded: compared once more with its run's snapshot, and what is off in it written again."""
 
 from __future__ import annotations
 
@@ -49,3 +49,18 @@ def validate_again(
         suites=connections.platform.expectations,
         on_progress=on_progress,
     )
+
+
+def distrust(connections: Connections, base: str, collection: Collection, done: Validated) -> list[str]:
+    """Let the next load write again what is not in Airtable as it was loaded; returns what a reader should know of it.
+
+    Only while services read Wix: once the flag is on, Airtable holds the truth, and nothing there is overwritten.
+    """
+    if not done.off or connections.state.flags.get(collection.flag) == "airtable":
+        return []
+    connections.state.distrust(base, collection.wix, done.off)
+    some = f"{len(done.off):,} rows are" if len(done.off) > 1 else "1 row is"
+    return [
+        f"{collection.wix}: {some} not in Airtable as loaded; phase {collection.phase}, run again, writes what Wix "
+        "has. What was changed in Airtable by hand and is to stay must be changed in Wix first"
+    ]

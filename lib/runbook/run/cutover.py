@@ -9,7 +9,7 @@ from runbook.airtable.links import verify_links
 from runbook.airtable.lookups import benchmark_lookups, check_lookup
 from runbook.display import Page, Table
 from runbook.errors import RunbookError
-from runbook.run.again import validate_again
+from runbook.run.again import distrust, validate_again
 from runbook.run.steps import Steps
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def recheck(run: PhaseRun) -> Table:
                 rows.append((c.phase, c.wix, None, None, None, None, None, "error"))
                 continue
             whole = whole and again.green
+            run.results.warnings += distrust(run.connections, run.base(), c, again)
             run.results.rechecked[c.wix] = again
             comparison = again.comparison
             rows.append(

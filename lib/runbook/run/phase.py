@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +16,7 @@ from runbook.evidence.manifest import write_manifest
 from runbook.quarantine import Quarantine
 from runbook.run import archive, cutover, figures, infrastructure, turning
 from runbook.run import tables as shown
+from runbook.run.again import distrust
 from runbook.run.gate import SCHEMA_CHECK, Gate, gate_key, judge
 from runbook.run.planning import Plan, plan_lines
 from runbook.run.steps import Steps
@@ -26,7 +28,7 @@ from runbook.steps.validate import validate
 from runbook.wix.names import similar_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from runbook.airtable.schema import SchemaPlan
     from runbook.catalog import Catalog, Collection, Phase
@@ -209,59 +211,68 @@ class PhaseRun:
         there = [c for c in self.collections if c.wix in offers]
         with Steps("Export", {c.wix: offers[c.wix].count or 0 for c in there}) as step:
             for c in there:
-                self.results.snapshots[c.wix] = export(
-                    self.source, c, self.folder.path / "snapshots", on_progress=step.of(c.wix)
-                )
+                with self._alone(c.wix, self.results.snapshots):
+                    self.results.snapshots[c.wix] = export(
+                        self.source, c, self.folder.path / "snapshots", on_progress=step.of(c.wix)
+                    )
         self.evidence("export", {name: snapshot.facts() for name, snapshot in self.results.snapshots.items()})
         return shown.exported(self)
 
     def transform(self) -> Page | Table:
         """Every row into Airtable cells and back; what cannot be held goes into quarantine."""
-        snapshots = self._need(self.results.snapshots, "export")
+        snapshots = self._need(self.results.snapshots, "export", but=self.results.stopped)
         with Steps("Transform", {name: snapshot.count for name, snapshot in snapshots.items()}) as step:
             for name, snapshot in snapshots.items():
-                self.results.transformed[name] = transform(
-                    snapshot,
-                    self.catalog.collection(name),
-                    self.folder.path / "staged",
-                    self.quarantine,
-                    on_progress=step.of(name),
-                )
+                with self._alone(name, self.results.transformed):
+                    self.results.transformed[name] = transform(
+                        snapshot,
+                        self.catalog.collection(name),
+                        self.folder.path / "staged",
+                        self.quarantine,
+                        on_progress=step.of(name),
+                    )
         self.evidence("transform", {name: done.facts() for name, done in self.results.transformed.items()})
         return shown.transformed(self)
 
     def load(self) -> Table:
         """Upsert what is new or changed; then the links that had to wait for their targets."""
-        staged = self._need(self.results.transformed, "transform")
+        staged = self._need(self.results.transformed, "transform", but=self.results.stopped)
         if self.dry_run:
             return self.dry("load", f"{sum(t.staged for t in staged.values()):,} rows could be loaded")
         if "the base" in self.results.stopped:
             return self.dry("load", self.results.stopped["the base"])
         with Steps("Load", {name: done.staged for name, done in staged.items()}) as step:
             for name in staged:
-                self._load_one(self.catalog.collection(name), step.of(name))
-        for name, done in self.results.loaded.items():
+                with self._alone(name, self.results.loaded):
+                    self._load_one(self.catalog.collection(name), step.of(name))
+        for name, done in list(self.results.loaded.items()):
             if done.waiting:
-                self.results.loaded[name] = load_links(done, **self._into(self.catalog.collection(name)))
+                with self._alone(name, self.results.loaded):
+                    self.results.loaded[name] = load_links(done, **self._into(self.catalog.collection(name)))
         self.save_requests()
         self.evidence("load", {name: done.facts() for name, done in self.results.loaded.items()})
         return shown.loaded(self)
 
     def _load_one(self, c: Collection, report: Callable[[int, int], None]) -> None:
-        self.results.stopped.pop(c.wix, None)
+        self.results.loaded[c.wix] = load(
+            self.results.transformed[c.wix],
+            c,
+            remove_gone=True,
+            remove_many=c.wix in self.connections.settings.remove_many,
+            source_of_truth=self.connections.state.flags.get(c.flag),
+            on_progress=report,
+            **self._into(c),
+        )
+
+    @contextmanager
+    def _alone(self, name: str, results: dict[str, Any]) -> Iterator[None]:
+        """What stops one collection stops no other: the gate is red, and says why."""
+        self.results.stopped.pop(name, None)
         try:
-            self.results.loaded[c.wix] = load(
-                self.results.transformed[c.wix],
-                c,
-                remove_gone=True,
-                source_of_truth=self.connections.state.flags.get(c.flag),
-                on_progress=report,
-                **self._into(c),
-            )
+            yield
         except RunbookError as error:
-            # The others go on; the gate is red and says why.
-            self.results.loaded.pop(c.wix, None)
-            self.results.stopped[c.wix] = str(error)
+            results.pop(name, None)
+            self.results.stopped[name] = str(error)
 
     def _into(self, c: Collection) -> dict[str, Any]:
         return {
@@ -280,22 +291,26 @@ class PhaseRun:
         loaded = self._need(self.results.loaded, "load", but=self.results.stopped)
         with Steps("Validate", {name: self.results.transformed[name].staged for name in loaded}) as step:
             for name in loaded:
-                c = self.catalog.collection(name)
-                done = validate(
-                    self.results.snapshots[name],
-                    self.results.transformed[name],
-                    c,
-                    suites=self.connections.platform.expectations,
-                    on_progress=step.of(name),
-                    **self._into(c),
-                )
-                done.write(self.folder.path / "evidence" / self.phase.slug)
-                self.results.validated[name] = done
-                self._record(c, done)
+                with self._alone(name, self.results.validated):
+                    self._validate_one(self.catalog.collection(name), step.of(name))
         self.save_requests()
         self.evidence("validate", {name: done.facts() for name, done in self.results.validated.items()})
         self.evidence("collections", shown.collections_facts(self))
         return shown.validated(self)
+
+    def _validate_one(self, c: Collection, report: Callable[[int, int], None]) -> None:
+        done = validate(
+            self.results.snapshots[c.wix],
+            self.results.transformed[c.wix],
+            c,
+            suites=self.connections.platform.expectations,
+            on_progress=report,
+            **self._into(c),
+        )
+        done.write(self.folder.path / "evidence" / self.phase.slug)
+        self.results.validated[c.wix] = done
+        self._record(c, done)
+        self.results.warnings += distrust(self.connections, self.base(), c, done)
 
     def _record(self, c: Collection, done: Validated) -> None:
         snapshot = self.results.snapshots[c.wix]

@@ -72,7 +72,8 @@ class Comparison(Shown):
 
     `rows`: staged rows that a record stands for. `missing`: those that none does; `extra`: legacy ids that were not
     staged; `without_id`: records without one; `duplicates`: legacy id -> its records. `late`: rows that were made after
-    the cutover. Lists are cut at 100; the counts beside them are not.
+    the cutover. `off`: all rows that are missing or have a cell that nothing explains; what writing them again mends.
+    Other lists are cut at 100; the counts beside them are not.
     """
 
     collection: str
@@ -90,6 +91,7 @@ class Comparison(Shown):
     without_id: tuple[str, ...]
     duplicates: dict[str, tuple[str, ...]]
     late: int = 0
+    off: frozenset[str] = frozenset()
     says: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -221,6 +223,7 @@ def compare(
         without_id=tuple(work.without_id[:LISTED]),
         duplicates={id_: tuple(ids) for id_, ids in held.items() if len(ids) > 1},
         late=late,
+        off=frozenset({*missing, *work.off}),
         says={rule.name: rule.says for rule in rules},
     )
 
@@ -245,6 +248,7 @@ class _Work:
         self.cells = self.equal = self.unexplained_cells = 0
         self.explained: Counter[str] = Counter()
         self.unexplained: list[Difference] = []
+        self.off: set[str] = set()
         self.extra: list[str] = []
         self.without_id: list[str] = []
 
@@ -319,6 +323,7 @@ class _Work:
                 self.explained[rule.name] += 1
                 return
         self.unexplained_cells += 1
+        self.off.add(id_)
         if len(self.unexplained) < LISTED:
             why = self._link_why(cell) if cell.link is not None else _why(cell)
             self.unexplained.append(Difference(id_, cell.name, why))

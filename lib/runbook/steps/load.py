@@ -58,8 +58,9 @@ def load(
 ) -> Loaded:
     """Make the table hold what was staged.
 
-    `remove_gone`: rows that are no longer at the source are deleted in Airtable; more than 20 and a tenth of all only
-    with `remove_many`. `source_of_truth`: where the collection's flag stands; at 'airtable' nothing is written.
+    `remove_gone`: rows that are no longer at the source, or that transform has put into quarantine since, are deleted
+    in Airtable; more than 20 and a tenth of all only with `remove_many`.
+    `source_of_truth`: where the collection's flag stands; at 'airtable' nothing is written.
     `workers`: requests under way at the most.
 
     Rows that Airtable refuses go into quarantine (step "load"), the others go on. Raises AmbiguousKey where several
@@ -136,7 +137,11 @@ class _Work:
         known = self.state.ids(self.base, name)
         adopted = 0 if dry_run else self._adopt(known)
         found = scan(transformed.rows(), self.builder, self.catalog.link_keys.get(name, ()))
-        gone = sorted(known.keys() - found.ids - self.quarantine.ids(name))
+        # A row that transform has put into quarantine since is gone too, as if it had been there from the first: what
+        # Airtable holds depends on the source alone. Of one that Airtable refuses, the former state stays.
+        refused = {entry.id for entry in self.quarantine.entries(name) if entry.step == STEP}
+        gone = sorted(known.keys() - found.ids - refused)
+        aside = len(self.quarantine.ids(name).intersection(gone))
         if remove_gone and not dry_run:
             self._check_gone(len(gone), len(known), remove_many)
             self._remove(gone, known)
@@ -168,7 +173,7 @@ class _Work:
                 ambiguous=passing.ids(SEVERAL),
                 not_there=passing.ids(NOT_THERE),
                 lost=tuple(written.lost),
-                notes=self._notes(),
+                notes=self._notes(aside if remove_gone else 0),
                 dry_run=dry_run,
                 transformed=transformed,
             )
@@ -228,9 +233,10 @@ class _Work:
     def _check_gone(self, gone: int, known: int, remove_many: bool) -> None:
         if gone > MANY_ROWS and gone > MANY_SHARE * known and not remove_many:
             raise StepError(
-                f"{self.collection.wix}: {gone:,} of {known:,} rows in Airtable are no longer at the source; nothing "
-                "was written or deleted. If the source is whole and they are meant to go, load with remove_many=True; "
-                "else export again from the right source"
+                f"{self.collection.wix}: {gone:,} of {known:,} rows in Airtable are no longer at the source, or can no "
+                "longer be carried over; nothing was written or deleted. If the source is whole and they are meant to "
+                f"go, set RUNBOOK_REMOVE_MANY={self.collection.wix} and run it again (in Python: remove_many=True); "
+                "else run it again from the right source"
             )
 
     def _remove(self, gone: list[str], known: dict[str, Known]) -> None:
@@ -276,9 +282,12 @@ class _Work:
             done=count.add,
         )
 
-    def _notes(self) -> tuple[str, ...]:
+    def _notes(self, aside: int = 0) -> tuple[str, ...]:
         names = ", ".join(self.builder.without_column)
-        return (f"no links were written to {names}: there is no such column yet",) if names else ()
+        said = [f"no links were written to {names}: there is no such column yet"] if names else []
+        if aside:
+            said.append(f"{aside:,} rows that were loaded before are in quarantine now, and no longer in Airtable")
+        return tuple(said)
 
     def _measured(self, loaded: Loaded) -> Loaded:
         rows = self.airtable.log.rows(self.before)

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 class Validated(Shown):
     """What validating a collection came to. `loaded`: rows of the snapshot that are in Airtable, each once.
 
-    `state_differs`: how many of those the id map knows under another record, or not at all.
+    `state_differs`: how many of those the id map knows under another record, or not at all. `off`: the legacy ids of
+    all rows that writing them again would mend.
     """
 
     collection: str
@@ -51,6 +52,7 @@ class Validated(Shown):
     target: SuiteReport
     comparison: Comparison
     state_differs: int = 0
+    off: frozenset[str] = frozenset()
 
     @property
     def green(self) -> bool:
@@ -235,6 +237,7 @@ def validate(
         target=target,
         comparison=comparison,
         state_differs=len(elsewhere),
+        off=comparison.off | elsewhere,
     )
 
 

@@ -10,6 +10,7 @@ from load_kit import BASE, SEED, World, trucks, world
 from runbook.airtable import writer as writer_module
 from runbook.catalog import LEGACY_ID
 from runbook.errors import AirtableError, AmbiguousKey, BudgetSpent, SchemaDrift, StepError
+from runbook.quarantine import Entry
 from runbook.steps.load import load
 from sandbox import Sandbox
 
@@ -358,12 +359,22 @@ def test_many_rows_gone_at_once_need_a_word(w: World) -> None:
     assert len(w.records("Trucks")) == 39
 
 
-def test_a_row_in_quarantine_is_not_gone(w: World) -> None:
+def test_a_row_that_became_bad_leaves_as_one_that_was_bad_from_the_first_and_comes_back(w: World) -> None:
     w.load("Trucks", trucks(5))
     items = trucks(5)
     items[2]["dot"] = "not a number"
     done = w.load("Trucks", items, remove_gone=True)
-    assert (done.gone, done.staged) == (0, 4)
+    assert (done.removed, done.staged, done.unchanged) == (1, 4, 4)
+    assert "1 rows that were loaded before are in quarantine now" in repr(done)
+    assert w.records("Trucks").keys() == {"t0", "t1", "t3", "t4"}
+    assert w.load("Trucks", trucks(5), remove_gone=True).created == 1
+    assert len(w.records("Trucks")) == 5
+
+
+def test_what_airtable_refuses_is_not_gone(w: World) -> None:
+    w.load("Trucks", trucks(5))
+    w.quarantine.replace("Trucks", "load", [Entry("load", "t2", "dot", "refused")])
+    assert w.load("Trucks", [t for t in trucks(5) if t["_id"] != "t2"], remove_gone=True).gone == 0
     assert len(w.records("Trucks")) == 5
 
 
