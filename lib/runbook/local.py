@@ -81,6 +81,9 @@ def stop_local_servers(settings: Settings) -> bool:
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline and _running(settings.folder) is not None:
             time.sleep(0.05)
+        for process in [own for own in _started if own.pid == pid]:
+            process.wait(timeout=10)
+            _started.remove(process)
         path.unlink(missing_ok=True)
     return True
 
