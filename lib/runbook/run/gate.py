@@ -89,12 +89,18 @@ def judge(run: PhaseRun) -> Gate:
         if SCHEMA_CHECK not in results.checks:
             reasons.append(f"{SCHEMA_CHECK}: not checked; run the cells above")
     done = results.validated.values()
+    aside = [
+        f"{v.collection}: {'all' if v.quarantined == v.exported else f'{v.quarantined:,} of'} {v.exported:,} rows "
+        "are in quarantine, not in Airtable"
+        for v in done
+        if v.quarantined
+    ]
     return Gate(
         phase=f"phase {run.phase.number}, {run.phase.title}",
         passed=not reasons and not run.dry_run,
         dry_run=run.dry_run,
         reasons=tuple(reasons),
-        warnings=tuple(dict.fromkeys(results.warnings)),
+        warnings=tuple(dict.fromkeys([*results.warnings, *aside])),
         by_hand=results.by_hand,
         collections=len(done),
         rows=sum(v.loaded for v in done),

@@ -66,7 +66,7 @@ class CsvExport:
         records = self._records()
         line, header = next(records, (1, []))
         if not any(cell.text for cell in header):
-            raise SourceError(f"{path}: is empty; the CMS writes a line of column names first")
+            raise SourceError(f"{path.name}: is empty; the CMS writes a line of column names first")
         _, first = next(records, (line, []))
         records.close()
         self.notes = [CSV_NOTE]
@@ -91,7 +91,7 @@ class CsvExport:
         for line, cells in records:
             if len(cells) != len(keys):
                 raise SourceError(
-                    f"{self.path}:{line}: has {len(cells)} cells where the header has {len(keys)}; "
+                    f"{self.path.name}:{line}: has {len(cells)} cells where the header has {len(keys)}; "
                     "export it anew, or mend that row"
                 )
             yield {key: value(key, cell) for key, cell in zip(keys, cells, strict=True) if cell.text}
@@ -115,14 +115,14 @@ class CsvExport:
             if key in keys[:number]:
                 former = header[keys.index(key)]
                 raise SourceError(
-                    f"{self.path}: two columns are the field {key}: {former!r} and {header[number]!r}; "
+                    f"{self.path.name}: two columns are the field {key}: {former!r} and {header[number]!r}; "
                     "rename or hide one of them in the CMS and export again, or take the rows through the API"
                 )
         if "_id" not in keys:
             apart = next((sign for sign in (";", "\t") if len(header) == 1 and sign in header[0]), None)
             hint = f"its cells are separated by {apart!r}, Wix writes commas; " if apart else ""
             raise SourceError(
-                f"{self.path}: has no column ID; {hint}a CSV without the rows' ids cannot be migrated: "
+                f"{self.path.name}: has no column ID; {hint}a CSV without the rows' ids cannot be migrated: "
                 "show the system column ID in the CMS and export again"
             )
         if unknown and collection is not None:
@@ -173,13 +173,14 @@ class CsvExport:
                         held.clear()
                         quotes = 0
                 if held:
-                    raise SourceError(f"{self.path}:{begun}: a quote that is opened in this row is never closed")
+                    raise SourceError(f"{self.path.name}:{begun}: a quote that is opened in this row is never closed")
         except UnicodeDecodeError as error:
             raise SourceError(
-                f"{self.path}: is not UTF-8 (byte {error.object[error.start]:#04x}); Wix writes UTF-8: export it anew"
+                f"{self.path.name}: is not UTF-8 (byte {error.object[error.start]:#04x}); Wix writes UTF-8: "
+                "export it anew, or save it as CSV UTF-8, which keeps every sign"
             ) from None
         except (OSError, EOFError, zlib.error) as error:
-            raise SourceError(f"{self.path}: cannot be read to its end: {error}") from None
+            raise SourceError(f"{self.path.name}: cannot be read to its end: {error}") from None
 
     def _cells(self, record: str, line: int) -> list[Cell]:
         cells: list[Cell] = []
@@ -192,7 +193,7 @@ class CsvExport:
                     if '"' in record
                     else "a carriage return in its middle; Wix ends lines with a line feed"
                 )
-                raise SourceError(f"{self.path}:{line}: cell {len(cells) + 1} has {wrong}")
+                raise SourceError(f"{self.path.name}:{line}: cell {len(cells) + 1} has {wrong}")
             quoted, bare, end = found.groups()
             cells.append(Cell(bare, False) if quoted is None else Cell(quoted.replace('""', '"'), True))
             at = found.end()

@@ -3,7 +3,8 @@
     FolderSource(Path("export"), catalog).offers()
 
 A file is a collection's where its name is the Wix name, the display name (`Labor+History.csv`) or the table's name,
-whatever the case and punctuation. JSON lines are items, or whole envelopes `{"id", "data": {…}}`. Either may be `.gz`.
+whatever the case and punctuation. JSON lines are items, or whole envelopes `{"id", "data": {…}}`; also as an array,
+whole or an item a line, or the API's own answers `{"dataItems": […]}`. Either may be `.gz`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 FORMS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz")
 _RIGHT = "a folder with files named <Collection>.jsonl, or .csv as the CMS dashboard exports them, is right"
+_ARRAY = "its items stand in an array, not one a line"
 _ENVELOPE = {"id", "data", "dataCollectionId"}
 _KINDS = {bool: "boolean", int: "number", float: "number", str: "text", list: "array", dict: "object"}
 
@@ -76,8 +78,9 @@ class FolderSource:
 
     @property
     def label(self) -> str:
-        """The folder's name."""
-        return self._path.resolve().name
+        """The folder's name; "wix" is the site's."""
+        name = self._path.resolve().name
+        return "folder wix" if name == "wix" else name
 
     def offers(self) -> dict[str, Offer]:
         """A collection a file, counted; one that cannot be read is not counted, and its notes say why."""
@@ -188,21 +191,47 @@ class JsonLines:
             with gzip.open(self.path, "rb") if self.path.suffix.lower() == ".gz" else self.path.open("rb") as lines:
                 for number, line in enumerate(lines, 1):
                     text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-                    if text.strip():
-                        yield self._item(text, number)
+                    text = text.strip()
+                    if text:
+                        yield from self._items(text, number)
         except (OSError, EOFError, zlib.error) as error:
-            raise SourceError(f"{self.path}: cannot be read after line {number}: {error}") from None
+            raise SourceError(f"{self.path.name}: cannot be read after line {number}: {error}") from None
 
-    def _item(self, line: bytes, number: int) -> Item:
+    def _items(self, line: bytes, number: int) -> Iterator[Item]:
+        # No object ends with a comma or a bracket, and none begins with one: they are an array's around it.
+        text = line.removesuffix(b",").rstrip()
+        if text[:1] == b"[" and text[-1:] != b"]":
+            text = text[1:]
+        elif text[:1] in (b"{", b"]") and text[-1:] == b"]":
+            text = text[:-1]
+        text = text.strip()
+        if not text:
+            return
+        told = self._read(text, number)
+        if isinstance(told, dict) and "_id" not in told and isinstance(told.get("dataItems"), list):
+            told = told["dataItems"]
+        if text == line and not isinstance(told, list):
+            yield self._item(told, number)
+            return
+        if _ARRAY not in self.notes:
+            self.notes.append(_ARRAY)
+        for one in told if isinstance(told, list) else [told]:
+            yield self._item(one, number)
+
+    def _read(self, line: bytes, number: int) -> Any:
         try:
-            told: Any = _DECODER.decode(line.decode())
+            return _DECODER.decode(line.decode())
         except UnicodeDecodeError:
-            raise SourceError(f"{self.path}:{number}: is not UTF-8; JSON lines are") from None
+            raise SourceError(f"{self.path.name}:{number}: is not UTF-8; JSON lines are") from None
         except (ValueError, RecursionError) as error:
             said = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-            raise SourceError(f"{self.path}:{number}: is not JSON: {said}; one whole item a line is right") from None
+            raise SourceError(
+                f"{self.path.name}:{number}: is not JSON: {said}; one whole item a line is right"
+            ) from None
+
+    def _item(self, told: Any, number: int) -> Item:
         if not isinstance(told, dict):
-            raise SourceError(f"{self.path}:{number}: is no object; one item a line is right")
+            raise SourceError(f"{self.path.name}:{number}: is no object; one item a line is right")
         data = told.get("data")
         if "_id" in told or not isinstance(data, dict) or not set(told) <= _ENVELOPE:
             return told
@@ -210,7 +239,7 @@ class JsonLines:
         if told.get("id") is None or item.get("_id") == told["id"]:
             return item
         if "_id" in item:
-            raise SourceError(f"{self.path}:{number}: the envelope's id is not the item's _id, as it is in Wix")
+            raise SourceError(f"{self.path.name}:{number}: the envelope's id is not the item's _id, as it is in Wix")
         return {"_id": told["id"], **item}
 
 

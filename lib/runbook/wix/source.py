@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runbook.errors import SourceError, WixError
@@ -88,6 +88,7 @@ class WixSource:
 
     def __init__(self, client: WixClient, catalog: Catalog | None = None, *, page_size: int = 1000) -> None:
         self._client, self._catalog, self._page_size = client, catalog, page_size
+        self._refer: dict[str, bool] = {}  # whether a collection has multi-references, as its schema said last
 
     @property
     def label(self) -> str:
@@ -95,14 +96,17 @@ class WixSource:
         return "wix"
 
     def offers(self) -> dict[str, Offer]:
-        """Every collection of the site, counted: a request each. One that cannot be counted says why in its notes."""
+        """Every collection of the site; those that the catalog moves counted, a request each.
+
+        One that cannot be counted says why in its notes.
+        """
         listed = {entry["id"]: entry for entry in self._client.collections()}
         return {name: self._offer(name, entry, listed) for name, entry in listed.items()}
 
     def missing(self, collection: Collection) -> str | None:
         """Why the site lacks it; None where it has it."""
         try:
-            self._client.collection(collection.wix)
+            self._schema(collection.wix)
         except WixError as error:
             if error.status != 404:
                 raise
@@ -113,8 +117,12 @@ class WixSource:
         return None
 
     def mark(self, collection_id: str) -> Mark:
-        """Two requests: a count, and the newest `_updatedDate`."""
-        return site_mark(self._client, collection_id)
+        """Two requests: a count, and the newest `_updatedDate`.
+
+        Not certain where the site has multi-references, known to the catalog or not: linking items updates neither.
+        """
+        mark = site_mark(self._client, collection_id)
+        return replace(mark, certain=False) if self._refer.get(collection_id) else mark
 
     def export(
         self,
@@ -123,16 +131,23 @@ class WixSource:
         on_progress: Callable[[int, int], None] | None = None,
     ) -> tuple[str, ...]:
         """Every item in the order of `_id`, as it stood when the export ended. See `reading.export_collection`."""
-        schema = self._client.collection(collection.wix)
+        schema = self._schema(collection.wix)
         notes = [*differences(collection, _offer_of(schema, None))]
         notes += export_collection(self._client, schema, write, page_size=self._page_size, on_progress=on_progress)
         return tuple(notes)
+
+    def _schema(self, name: str) -> dict[str, Any]:
+        schema = self._client.collection(name)
+        fields = [field for field in schema.get("fields") or [] if isinstance(field, dict)]
+        self._refer[name] = any(field.get("type") == "MULTI_REFERENCE" for field in fields)
+        return schema
 
     def _offer(self, name: str, entry: dict[str, Any], listed: dict[str, Any]) -> Offer:
         notes = []
         count = None
         try:
-            count = self._client.count(name)
+            if self._catalog is None or name in self._catalog.collections:
+                count = self._client.count(name)
         except WixError as error:
             if error.status not in (400, 403, 404):
                 raise
