@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,32 +15,42 @@ from runbook.codecs import same
 from runbook.connections import connect
 from runbook.errors import CheckFailed
 from runbook.local import stop_local_servers
-from runbook.mapping import Mapping
+from runbook.mapping import Mapping as CatalogMapping
 from runbook.run import PhaseRun, open_run
 from runbook.snapshot import dump_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from runbook.airtable.client import Airtable
     from runbook.json_types import Item
+    from runbook.platform import Platform
     from runbook.steps.load import Loaded
 
 LEGACY = "Legacy Wix ID"
 SCALE = "0.003"  # the sample site is there, and hardly read
 
 
-@contextmanager
-def folder_of(path: Path) -> Iterator[Path]:
+STEPS = ("plan", "provision", "export", "transform", "load", "validate", "check_lookups", "check_links")
+
+
+def folder_of(path: Path) -> AbstractContextManager[Path]:
     """A sandbox of one's own while it lasts."""
+    return sandbox_of(path, PLATFORM)
+
+
+@contextmanager
+def sandbox_of(path: Path, platform: Platform) -> Iterator[Path]:
+    """The same, with the platform's sample site."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (("HOME", path / "home"), ("RUNS", path / "runs"), ("SANDBOX_SCALE", SCALE)):
             patch.setenv(f"RUNBOOK_{name}", str(value))
         try:
             yield path
         finally:
-            stop_local_servers(connect(PLATFORM, "sandbox").settings)
+            stop_local_servers(connect(platform, "sandbox").settings)
 
 
 class Folder:
@@ -109,7 +120,7 @@ class Done:
 
     def same_as_the_source(self, folder: Folder, name: str) -> None:
         """Every record read back gives its item; those that are not there are in quarantine."""
-        mapping = Mapping(PLATFORM.catalog.collection(name))
+        mapping = CatalogMapping(PLATFORM.catalog.collection(name))
         records = self.records(name)
         first: dict[Any, Item] = {}
         for item in folder.items(name):
@@ -121,15 +132,28 @@ class Done:
 
 def run(number: int, folder: Folder, **parameters: Any) -> Done:
     """A phase on a folder, as its notebook runs it."""
-    opened = open_run(PLATFORM, number, source=str(folder.path), **parameters)
-    for step in ("plan", "provision", "export", "transform", "load", "validate", "check_lookups", "check_links"):
+    return run_on(PLATFORM, number, source=str(folder.path), **parameters)
+
+
+def run_on(
+    platform: Platform,
+    number: int,
+    *,
+    steps: Sequence[str] = STEPS,
+    after: Mapping[str, Callable[[], None]] = MappingProxyType({}),
+    **parameters: Any,
+) -> Done:
+    """A phase of a platform. `after`: by step, what happens once it is done."""
+    opened = open_run(platform, number, **parameters)
+    for step in steps:
         shown = getattr(opened, step)()
         assert repr(shown)
         assert shown._repr_html_()
+        after.get(step, lambda: None)()
     try:
-        gate = opened.gate()
+        gate = opened.gate() if steps else None
     except CheckFailed:
         told = opened.folder.read_evidence(opened.phase.slug, "gate")
         assert told is not None
         return Done(opened, False, tuple(told["reasons"]), tuple(told["warnings"]))
-    return Done(opened, True, gate.reasons, gate.warnings)
+    return Done(opened, True, (), gate.warnings if gate else ())

@@ -132,6 +132,8 @@ class PhaseRun:
         """What the source has, asked once; notes what of this phase it lacks."""
         if self.results.offers is None:
             self.results.offers = self.source.offers()
+            base = self.connections.base(self.source.label)
+            known = self.connections.state.progress.all(base) if base else {}
             for c in self.collections:
                 if c.wix not in self.results.offers:
                     like = similar_name(c.wix, set(self.results.offers) - set(self.catalog.collections))
@@ -140,7 +142,9 @@ class PhaseRun:
                     if like:
                         self.results.stopped[c.wix] = f"{why}; rename it there, or in the catalog"
                     else:
-                        self.results.warnings.append(f"{c.wix} is {why}")
+                        there = known[c.wix].loaded if c.wix in known else 0
+                        rows = f"; its {there:,} row{'s' * (there > 1)} in Airtable stay, unchecked" if there else ""
+                        self.results.warnings.append(f"{c.wix} is {why}{rows}")
         return self.results.offers
 
     def evidence(self, name: str, facts: dict[str, Any]) -> None:
