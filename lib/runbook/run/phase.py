@@ -189,6 +189,10 @@ class PhaseRun:
         """Make or adopt the base, then make what the plan lists; read it back and compare."""
         if self.dry_run:
             return self.dry("provision", "no base, table, column or link was made")
+        with self._turn():
+            return self._provision()
+
+    def _provision(self) -> Shown:
         connections, label = self.connections, self.source.label
         if connections.state.facts.get(base_key(label)) is None:
             name = self.catalog.base if label == "wix" else f"{self.catalog.base} ({label})"
@@ -245,6 +249,23 @@ class PhaseRun:
             return self.dry("load", f"{sum(t.staged for t in staged.values()):,} rows could be loaded")
         if "the base" in self.results.stopped:
             return self.dry("load", self.results.stopped["the base"])
+        with self._turn():
+            self._load(staged)
+        self.save_requests()
+        self.evidence("load", {name: done.facts() for name, done in self.results.loaded.items()})
+        return shown.loaded(self)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Two processes never write to one base at once: Airtable itself keeps no two rows of one id apart."""
+        name = self.connections.settings.base_id or self.source.label
+        words = "another process is writing to this base; this one goes on when it is done"
+        with self.connections.state.turns.take(
+            f"write:{name}", on_wait=lambda: display_now(Table("Waiting", ("verdict", "what"), [("waiting", words)]))
+        ):
+            yield
+
+    def _load(self, staged: dict[str, Transformed]) -> None:
         with Steps("Load", {name: done.staged for name, done in staged.items()}) as step:
             for name in staged:
                 with self._alone(name, self.results.loaded):
@@ -253,9 +274,6 @@ class PhaseRun:
             if done.waiting:
                 with self._alone(name, self.results.loaded):
                     self.results.loaded[name] = load_links(done, **self._into(self.catalog.collection(name)))
-        self.save_requests()
-        self.evidence("load", {name: done.facts() for name, done in self.results.loaded.items()})
-        return shown.loaded(self)
 
     def _load_one(self, c: Collection, report: Callable[[int, int], None]) -> None:
         self.results.loaded[c.wix] = load(

@@ -66,12 +66,23 @@ class Database:
         with self._engine.begin() as connection:
             yield connection
 
+    @contextmanager
+    def session(self) -> Iterator[Connection]:
+        """A connection of its own outside of any transaction, however long it is held."""
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            yield connection
+
+    @property
+    def path(self) -> Path:
+        """SQLite's file."""
+        return Path(str(self._url.database)).absolute()
+
     def insert(self, table: Table) -> Any:
         """An INSERT that knows `on_conflict_do_update` and `on_conflict_do_nothing`."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     def _sqlite(self) -> Engine:
-        path = Path(str(self._url.database)).absolute()
+        path = self.path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # its -wal and -shm take the mode from it

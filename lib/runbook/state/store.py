@@ -12,6 +12,7 @@ from runbook.state.journal import Journal
 from runbook.state.keys import LinkKeys
 from runbook.state.pace import Slots
 from runbook.state.progress import Progress
+from runbook.state.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,6 +35,7 @@ class State:
         self.progress = Progress(self.database)
         self.facts = Facts(self.database)
         self.slots = Slots(self.database)
+        self.turns = Turns(self.database)
 
     def __repr__(self) -> str:
         return f"State({self.database!r})"
