@@ -19,6 +19,7 @@ import contextlib
 import json
 import os
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -37,6 +38,8 @@ from runbook.evidence.origin import commit_of, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+_LAST_WORDS = 500  # characters of what a kernel that died had said
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def run_notebook(
     began = time.monotonic()
     error: str | None = None
     passed_on: BaseException | None = None
-    with _alone(running, folder, slug), _sigterm_raises():
+    with _alone(running, folder, slug), sigterm_raises():
         try:
             _execute(notebook, running, dict(parameters), timeout, on_cell, env, guard)
         except (KeyboardInterrupt, SystemExit) as stop:
@@ -154,14 +157,28 @@ def _execute(
 ) -> None:
     import papermill
     from jupyter_client.manager import AsyncKernelManager
+    from nbclient.exceptions import DeadKernelError
     from papermill.engines import NBClientEngine, papermill_engines  # type: ignore[import-untyped]
     from traitlets.config import Config
+
+    busy = False
 
     class Kernels(AsyncKernelManager):
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
             options["env"] = {**os.environ, **(env or {})}
             options["stderr"] = own_words
             await super().start_kernel(**options)
+
+        async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:  # type: ignore[override]
+            # jupyter_client interrupts first, so that a busy kernel listens. One that is not logs that as an error.
+            if busy or now or restart:
+                await super().shutdown_kernel(now=now, restart=restart)
+                return
+            self.shutting_down = True
+            self.stop_restarter()
+            await self.request_shutdown()
+            await self.finish_shutdown()
+            await self.cleanup_resources()
 
     class Engine(NBClientEngine):  # type: ignore[misc]
         @classmethod
@@ -174,6 +191,8 @@ def _execute(
                 save(**kwargs)
 
             def told_complete(cell: Any, cell_index: int | None = None, **kwargs: Any) -> None:
+                nonlocal busy
+                busy = sys.exc_info()[0] is not None  # a time-out or Ctrl-C is on its way up: the cell still runs
                 complete(cell, cell_index=cell_index, **kwargs)
                 if on_cell is not None:
                     on_cell((cell_index or 0) + 1, len(manager.nb.cells))
@@ -182,20 +201,26 @@ def _execute(
             super().execute_managed_notebook(manager, kernel_name, **options)
 
     papermill_engines.register("runbook", Engine)
-    # What the kernel itself has to say (of its own end, mostly) is not for the reader's terminal.
+    # What the kernel says past its notebook is not for the reader's terminal, but for whoever asks why it died.
     with tempfile.TemporaryFile() as own_words, _closing_loop():
-        papermill.execute_notebook(
-            str(notebook),
-            str(running),
-            parameters=parameters,
-            engine_name="runbook",
-            progress_bar=False,
-            execution_timeout=timeout,
-            coalesce_streams=True,  # a progress bar is one output, not one for each flush
-            resources={"metadata": {"path": str(notebook.parent)}},
-            kernel_manager_class=Kernels,
-            config=Config({"KernelManager": {"transport_encryption": "auto"}}),  # and no warning about TCP without it
-        )
+        try:
+            papermill.execute_notebook(
+                str(notebook),
+                str(running),
+                parameters=parameters,
+                engine_name="runbook",
+                progress_bar=False,
+                execution_timeout=timeout,
+                coalesce_streams=True,  # a progress bar is one output, not one for each flush
+                resources={"metadata": {"path": str(notebook.parent)}},
+                kernel_manager_class=Kernels,
+                config=Config({"KernelManager": {"transport_encryption": "auto"}}),  # and no warning about TCP
+            )
+        except (DeadKernelError, RuntimeError) as died:
+            own_words.seek(0)
+            if said := own_words.read().decode(errors="replace").strip():
+                died.add_note(f"; it said: {' '.join(said[-_LAST_WORDS:].split())}")
+            raise
 
 
 @contextlib.contextmanager
@@ -317,6 +342,7 @@ def _words(raised: Exception, timeout: float | None) -> str:
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError  # type: ignore[import-untyped]
 
+    said = "".join(getattr(raised, "__notes__", ()))
     match raised:
         case PapermillExecutionError():
             source = raised.source.strip().splitlines()
@@ -324,9 +350,9 @@ def _words(raised: Exception, timeout: float | None) -> str:
         case CellTimeoutError():
             return f"a cell took longer than the {timeout:g} s it may take"
         case DeadKernelError():
-            return "the kernel died; it may have been killed, or have run out of memory"
+            return f"the kernel died; it may have been killed, or have run out of memory{said}"
         case _:
-            return f"{type(raised).__name__}: {' '.join(str(raised).split())}"
+            return f"{type(raised).__name__}: {' '.join(str(raised).split())}{said}"
 
 
 @contextlib.contextmanager
@@ -362,7 +388,7 @@ def _alone(running: Path, folder: RunFolder, slug: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _sigterm_raises() -> Iterator[None]:
+def sigterm_raises() -> Iterator[None]:
     """SIGTERM as SystemExit, so that a scheduler's stop leaves a failed notebook and no kernel behind."""
     if threading.current_thread() is not threading.main_thread():
         yield
