@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import getpass
+import os
+import signal
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from runbook.errors import CheckFailed, RunbookError, SettingError
+from runbook.errors import CatalogError, CheckFailed, RunbookError, SettingError
 from runbook.platform import find_platform
 from runbook.settings import ENVIRONMENTS, read_settings
 
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
 
     from runbook.platform import Platform
 
-# Exit codes, for schedulers: 0 all green; 1 a gate or check is red; 2 something is wrong with how it was called.
+# Exit codes, for schedulers: 0 all green; 1 a gate or check is red; 2 something is wrong with how it was called;
+# 128 and a signal's number: stopped by it.
 RED, WRONG = 1, 2
 
 
@@ -31,10 +35,20 @@ def _told(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **kwargs)
         except RunbookError as error:
-            click.echo(f"{click.style('✗', fg='red')} {error}", err=True)
-            sys.exit(WRONG if isinstance(error, SettingError) else RED)
+            _say(str(error))
+            sys.exit(WRONG if isinstance(error, SettingError | CatalogError) else RED)
+        except OSError as error:  # no room left, no permission: of this machine, not of the program
+            _say(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+            sys.exit(WRONG)
+        except KeyboardInterrupt:
+            _say("stopped; what was written stands, and the same command goes on from there")
+            sys.exit(128 + signal.SIGINT)
 
     return wrapped
+
+
+def _say(words: str) -> None:
+    click.echo(f"{click.style('✗', fg='red')} {words}", err=True)
 
 
 environment_option = click.option(
@@ -71,13 +85,13 @@ class _Phases(click.ParamType):  # type: ignore[type-arg]
 def _numbers(platform: Platform, phases: tuple[Any, ...]) -> list[int]:
     if not phases or "all" in phases:
         return [phase.number for phase in platform.catalog.phases]
-    for number in phases:
-        platform.catalog.phase(number)
-    return sorted(dict.fromkeys(phases))
+    from runbook.run.opening import known_phase
+
+    return sorted({known_phase(platform, number).number for number in phases})
 
 
 def _names(text: str | None) -> list[str] | None:
-    return [name.strip() for name in text.split(",") if name.strip()] if text else None
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 @main.command()
@@ -88,11 +102,17 @@ def _names(text: str | None) -> list[str] | None:
 def plan(phases: tuple[Any, ...], environment: str, source: str) -> None:
     """Show what phases would make and write; nothing is written."""
     from runbook.run import open_run
+    from runbook.run.opening import check_before
 
     platform = find_platform()
-    for number in _numbers(platform, phases):
-        opened = open_run(platform, number, environment=environment, source=source, dry_run=True)
-        click.echo(f"{opened.plan()!r}\n")
+    numbers = _numbers(platform, phases)
+    source = source_parameter(platform, source)
+    check_before(platform, numbers, environment=environment, source=source)
+    with tempfile.TemporaryDirectory() as runs:  # a plan is no run
+        for number in numbers:
+            env = {**os.environ, "RUNBOOK_RUNS": runs}
+            opened = open_run(platform, number, environment=environment, source=source, dry_run=True, env=env)
+            click.echo(f"{opened.plan()!r}\n")
 
 
 @main.command()
@@ -119,12 +139,24 @@ def run(
 ) -> None:
     """Run phases headless: `runbook run all`, `runbook run 2 3`. Stops at the first red gate."""
     from runbook.headless import Headless
+    from runbook.run.opening import check_before
 
     platform = find_platform()
     numbers = _numbers(platform, phases)
     chosen = _names(collections)
     if freeze and 6 not in numbers:
         raise SettingError("--freeze belongs to phase 6, which is not among the phases to run")
+    source = source_parameter(platform, source)
+    check_before(
+        platform,
+        numbers,
+        environment=environment,
+        run_id=run_id,
+        collections=chosen,
+        source=source,
+        dry_run=dry_run,
+        turn_flags=turn_flags,
+    )
     with Headless(platform, environment, run_id, suffix="-dry" if dry_run else "", timeout=timeout) as headless:
         for number in numbers:
             phase = platform.catalog.phase(number)
@@ -136,7 +168,7 @@ def run(
             parameters = {
                 "environment": environment,
                 "collections": own if chosen is not None and own else None,
-                "source": source_parameter(platform, source),
+                "source": source,
                 "dry_run": dry_run,
                 "turn_flags": turn_flags,
                 **({"freeze": True} if freeze and number == 6 else {}),
@@ -251,8 +283,10 @@ def _run_folder(name: str) -> Path:
 def rollback(phase: int | None, flag: str | None, environment: str, reverse_sync: bool, dry_run: bool) -> None:
     """Turn services back to Wix: all flags, one phase's or one; says first what would be lost."""
     from runbook.headless import Headless
+    from runbook.rollback import flags_of
 
     platform = find_platform()
+    flags_of(platform, phase, flag)
     parameters = {
         "environment": environment,
         "phase": phase,
@@ -260,7 +294,7 @@ def rollback(phase: int | None, flag: str | None, environment: str, reverse_sync
         "reverse_sync": reverse_sync,
         "dry_run": dry_run,
     }
-    with Headless(platform, environment, None, suffix="-rollback") as headless:
+    with Headless(platform, environment, None, suffix="-rollback", goes_on=False) as headless:
         headless.run(platform.notebooks / "rollback.ipynb", parameters)
         headless.close()
     sys.exit(0 if headless.passed else RED)
@@ -272,15 +306,17 @@ def rollback(phase: int | None, flag: str | None, environment: str, reverse_sync
 @_told
 def monitor(environment: str, alert_url: str | None) -> None:
     """The weekly integrity check, headless; exit code 1 says alert."""
-    from runbook.headless import Headless, post_alert
+    from runbook.headless import Headless, check_alert_url, post_alert
 
     platform = find_platform()
     url = alert_url or read_settings(environment, platform).alert_url
-    with Headless(platform, environment, None, suffix="-check") as headless:
+    if url:
+        check_alert_url(url)
+    with Headless(platform, environment, None, suffix="-check", goes_on=False) as headless:
         headless.run(platform.notebooks / "integrity_check.ipynb", {"environment": environment})
         headless.close()
-    if not headless.passed and url:
-        post_alert(url, headless.folder)
+    if not headless.passed and url and (why := post_alert(url, headless.folder)):
+        _say(why)  # and the exit code says alert all the same
     sys.exit(0 if headless.passed else RED)
 
 

@@ -26,18 +26,20 @@ def _state(platform: Platform, environment: str) -> State:
     return state
 
 
-def _known(platform: Platform, flag: str) -> None:
+def known_flag(platform: Platform, flag: str) -> str:
+    """The flag itself. Raises SettingError, with the nearest, where there is none of this name."""
     if flag not in platform.catalog.flags:
         near = difflib.get_close_matches(flag, platform.catalog.flags, n=1)
         raise SettingError(
             f"there is no flag {flag!r}{f'; did you mean {near[0]!r}?' if near else ''}; "
             f"the flags are {', '.join(platform.catalog.flags)}"
         )
+    return flag
 
 
 def set_flag(platform: Platform, environment: str, flag: str, value: str, *, who: str, why: str) -> str:
     """Set one flag; returns what was done in words. Raises FlagRefused where 'airtable' is not allowed."""
-    _known(platform, flag)
+    known_flag(platform, flag)
     state = _state(platform, environment)
     before = state.flags.get(flag)
     if before == value:
@@ -56,7 +58,7 @@ def set_flag(platform: Platform, environment: str, flag: str, value: str, *, who
 def shown(platform: Platform, environment: str, flag: str | None, form: str) -> str:
     """The flags as a table, JSON or a Velo module."""
     if flag is not None:
-        _known(platform, flag)
+        known_flag(platform, flag)
     state = _state(platform, environment)
     values = {name: state.flags.get(name) for name in platform.catalog.flags if flag in (None, name)}
     if form == "json":
@@ -75,7 +77,7 @@ def shown(platform: Platform, environment: str, flag: str | None, form: str) -> 
 def history(platform: Platform, environment: str, flag: str | None) -> Table:
     """Every turn, oldest first."""
     if flag is not None:
-        _known(platform, flag)
+        known_flag(platform, flag)
     turns = _state(platform, environment).flags.history(flag)
     rows = [(t.at, t.flag, t.value, t.who, t.why, t.run_id) for t in turns]
     return Table("Turns of the flags", ("at", "flag", "to", "who", "why", "on the evidence of run"), rows)

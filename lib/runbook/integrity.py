@@ -11,7 +11,7 @@ from runbook.airtable.schema import Tables
 from runbook.connections import connect
 from runbook.display import Progress, Table
 from runbook.errors import CheckFailed, RunbookError
-from runbook.evidence.folder import RunFolder, new_run_id
+from runbook.evidence.folder import RunFolder, check_name, new_run_id
 from runbook.evidence.manifest import write_manifest
 from runbook.run.again import validate_again
 from runbook.run.archive import CHECKS
@@ -166,6 +166,8 @@ def open_check(
 ) -> IntegrityCheck:
     """Open a check of the named collections, or of every one whose flag is on. Raises SettingError."""
     check_types({"environment": (environment, str)}, {"run_id": (run_id, str), "collections": (collections, list)})
+    if run_id is not None:
+        check_name(run_id)
     connections = connect(platform, environment)
     connections.state.flags.create(platform.catalog.flags)
     chosen = (

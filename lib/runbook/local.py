@@ -16,7 +16,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import requests
 
@@ -33,9 +33,12 @@ SEED = 7
 IDLE_SECONDS = 900
 _START_SECONDS = 60
 _SITE_MADE = "sample.json"
+_TO_STOP = "server.to-stop"  # there while the servers are to end with their last user
+_ABOUT = ("airtableUrl", "token", "wixUrl", "wixKey", "siteId", "workspaceId")
 
 # Kept, so that a server which outlives its starter is not taken for one that was forgotten.
 _started: list[subprocess.Popen[bytes]] = []
+_shares: dict[Path, IO[str]] = {}
 
 
 def local_servers(settings: Settings, platform: Platform) -> Settings:
@@ -44,12 +47,12 @@ def local_servers(settings: Settings, platform: Platform) -> Settings:
     Raises SettingError where they do not start; its message ends with what they said.
     """
     folder = settings.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / "server.lock"):
+    with _locked(folder):
         about = _running(folder)
         if about is None:
             _write_site(settings, platform)
             about = _start(settings)
+        _use(folder)
     return replace(
         settings,
         airtable_url=about["airtableUrl"],
@@ -62,51 +65,91 @@ def local_servers(settings: Settings, platform: Platform) -> Settings:
     )
 
 
-def servers_run(settings: Settings) -> bool:
-    """Whether the servers answer."""
-    return _running(settings.folder) is not None
+@contextmanager
+def servers_for(settings: Settings) -> Iterator[None]:
+    """Servers that are started within end with it, unless another process uses them still: then with that one's."""
+    folder = settings.folder
+    with _locked(folder):
+        if _running(folder) is None:
+            (folder / _TO_STOP).touch()
+        _use(folder)
+    try:
+        yield
+    finally:
+        with _locked(folder):
+            if (folder / _TO_STOP).exists() and _only_user(folder):
+                _stop(folder)
+
+
+def _use(folder: Path) -> None:
+    """Hold a share in the servers until this process ends, however it ends."""
+    if folder not in _shares:
+        _shares[folder] = (folder / "server.users").open("a")
+    fcntl.flock(_shares[folder], fcntl.LOCK_SH)
+
+
+def _only_user(folder: Path) -> bool:
+    try:
+        fcntl.flock(_shares[folder], fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        _shares.pop(folder).close()
+    return True
 
 
 def stop_local_servers(settings: Settings) -> bool:
-    """End the servers; their state stays on disk. False where none ran."""
-    path = settings.folder / "server.json"
+    """End the servers, whoever uses them; their state stays on disk. False where none ran."""
     if not settings.folder.exists():
         return False
-    with _locked(settings.folder / "server.lock"):
-        about = _running(settings.folder)
-        if about is None:
-            return False
-        pid = json.loads(path.read_text())["pid"]
-        os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline and _running(settings.folder) is not None:
-            time.sleep(0.05)
-        for process in [own for own in _started if own.pid == pid]:
-            process.wait(timeout=10)
-            _started.remove(process)
-        path.unlink(missing_ok=True)
+    with _locked(settings.folder):
+        return _stop(settings.folder)
+
+
+def _stop(folder: Path) -> bool:
+    path = folder / "server.json"
+    (folder / _TO_STOP).unlink(missing_ok=True)
+    if _running(folder) is None:
+        return False
+    pid = json.loads(path.read_text())["pid"]
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and _running(folder) is not None:
+        time.sleep(0.05)
+    for process in [own for own in _started if own.pid == pid]:
+        process.wait(timeout=10)
+        _started.remove(process)
+    path.unlink(missing_ok=True)
     return True
 
 
 def _running(folder: Path) -> dict[str, Any] | None:
     try:
         known = json.loads((folder / "server.json").read_text())
+        if type(known["pid"]) is not int or known["pid"] <= 1:
+            return None  # 0 and below are whole groups of processes
         os.kill(known["pid"], 0)  # another sandbox may have taken the port since
-        answer = requests.get(f"{known['url']}/_sandbox", timeout=5)
-        about: dict[str, Any] = answer.json()
-    except (OSError, ValueError, KeyError, requests.RequestException):
+        about = requests.get(f"{known['url']}/_sandbox", timeout=5).json()
+        return {key: about[key] for key in _ABOUT}
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, requests.RequestException):
         return None
-    return about
 
 
 def _write_site(settings: Settings, platform: Platform) -> None:
     site, done = settings.folder / "site", settings.folder / _SITE_MADE
     wanted = {"seed": SEED, "scale": settings.sample_scale}
     if done.exists():
-        made = json.loads(done.read_text())
+        try:
+            made = json.loads(done.read_text())
+            former = float(made["scale"])
+        except (ValueError, KeyError, TypeError):
+            raise SettingError(
+                f"{done} does not say how the sample site was made; `make clean` removes it, and the next run makes "
+                "the site anew"
+            ) from None
         if made != wanted:
             raise SettingError(
-                f"the sample site was made at scale {made['scale']:g} and RUNBOOK_SANDBOX_SCALE asks for "
+                f"the sample site was made at scale {former:g} and RUNBOOK_SANDBOX_SCALE asks for "
                 f"{settings.sample_scale:g}; `make clean` removes it, and the next run makes it anew"
             )
         return
@@ -146,7 +189,12 @@ def _start(settings: Settings) -> dict[str, Any]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("a") as lock:
+def _locked(folder: Path) -> Iterator[None]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / "server.lock").open("a")
+    except OSError as error:
+        raise SettingError(f"RUNBOOK_HOME: {folder} cannot be written: {error.strerror}") from None
+    with file as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -10,10 +10,11 @@ from runbook.catalog import LEGACY_ID, ORIGINAL
 from runbook.connections import connect
 from runbook.display import Progress, Table
 from runbook.errors import CheckFailed, RunbookError, SettingError
-from runbook.evidence.folder import RunFolder, new_run_id
+from runbook.evidence.folder import RunFolder, check_name, new_run_id
 from runbook.evidence.manifest import write_manifest
+from runbook.flag_commands import known_flag
 from runbook.mapping import Mapping
-from runbook.run.opening import check_types
+from runbook.run.opening import check_types, known_phase
 from runbook.wix.source import WixSource
 from runbook.wix.writing import reverse_sync_remove, reverse_sync_save
 
@@ -198,6 +199,20 @@ def _but(names: set[str], fields: Fields) -> Fields:
     return {name: cell for name, cell in fields.items() if name not in names}
 
 
+def flags_of(platform: Platform, phase: int | None, flag: str | None) -> list[str]:
+    """The flags that a rollback is about: one, one phase's, or all. Raises SettingError."""
+    if phase is not None and flag is not None:
+        raise SettingError("phase and flag are both set; give one of them, or neither for all flags")
+    if flag is not None:
+        return [known_flag(platform, flag)]
+    if phase is None:
+        return list(platform.catalog.flags)
+    found = list(known_phase(platform, phase).flags)
+    if not found:
+        raise SettingError(f"phase {phase} has no flag, so there is nothing to roll back in it")
+    return found
+
+
 def open_rollback(
     platform: Platform,
     *,
@@ -213,12 +228,10 @@ def open_rollback(
         {"environment": (environment, str), "reverse_sync": (reverse_sync, bool), "dry_run": (dry_run, bool)},
         {"run_id": (run_id, str), "phase": (phase, int), "flag": (flag, str)},
     )
+    flags = flags_of(platform, phase, flag)
     catalog = platform.catalog
-    if phase is not None and flag is not None:
-        raise SettingError("phase and flag are both set; give one of them, or neither for all flags")
-    if flag is not None and flag not in catalog.flags:
-        raise SettingError(f"there is no flag {flag!r}; the flags are {', '.join(catalog.flags)}")
-    flags = [flag] if flag else list(catalog.phase(phase).flags if phase is not None else catalog.flags)
+    if run_id is not None:
+        check_name(run_id)
     connections = connect(platform, environment)
     connections.state.flags.create(catalog.flags)
     folder = RunFolder(connections.settings.runs / (run_id or f"{new_run_id()}-rollback"))

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.connections import connect
 from runbook.errors import SettingError
-from runbook.evidence.folder import RunFolder, new_run_id
+from runbook.evidence.folder import RunFolder, check_name, new_run_id, read_json
 from runbook.run.phase import PhaseRun
+from runbook.settings import read_settings
 from runbook.wix.folder import FolderSource
 from runbook.wix.source import WixSource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from runbook.catalog import Collection, Phase
     from runbook.connections import Connections
@@ -47,9 +48,11 @@ def open_run(
     if type(phase) is not int:
         raise SettingError(f"phase is {phase!r}; it must be one of 1 to {len(platform.catalog.phases)}")
     if dry_run and turn_flags:
-        raise SettingError("dry_run and turn_flags are both set: a dry run proves nothing that a flag could turn on")
-    plan = platform.catalog.phase(phase)
+        raise SettingError(_DRY_TURN)
+    plan = known_phase(platform, phase)
     chosen = _chosen(platform, plan, collections)
+    if run_id is not None:
+        check_name(run_id)
     folder_of_source = None if source == "wix" else source_folder(platform, source)
     connections = connect(platform, environment, env)
     opened: Source = (
@@ -81,6 +84,81 @@ def check_types(needed: Mapping[str, tuple[Any, type]], optional: Mapping[str, t
             raise SettingError(f"{name} is {value!r}, a {type(value).__name__}; it must be a {wanted.__name__}{hint}")
 
 
+def known_phase(platform: Platform, number: int) -> Phase:
+    """A phase by number. Raises SettingError."""
+    for phase in platform.catalog.phases:
+        if phase.number == number:
+            return phase
+    there = ", ".join(str(phase.number) for phase in platform.catalog.phases)
+    raise SettingError(f"there is no phase {number}; there are {there}")
+
+
+def check_before(
+    platform: Platform,
+    phases: Sequence[int],
+    *,
+    environment: str,
+    run_id: str | None = None,
+    collections: list[str] | None = None,
+    source: str = "wix",
+    dry_run: bool = False,
+    turn_flags: bool = False,
+) -> None:
+    """What `open_run` would refuse in any of several phases, and what none of them holds. Writes and asks nothing.
+
+    Raises SettingError, or SourceError for a folder that cannot be read.
+    """
+    catalog = platform.catalog
+    own = [c.wix for number in phases for c in catalog.phase(number).collections]
+    if collections is not None and not collections:
+        raise SettingError(f"collections is empty; leave it out for all, or name some of {', '.join(own)}")
+    for name in collections or ():
+        if name not in own:
+            raise SettingError(f"collections: {name!r} is none of {_of(phases)}{_hint(platform, name, own)}")
+    if dry_run and turn_flags:
+        raise SettingError(_DRY_TURN)
+    if source != "wix":
+        folder = FolderSource(source_folder(platform, source), catalog)
+        label, wanted = folder.label, collections or own
+        if wanted and all(folder.missing(catalog.collection(name)) for name in wanted):
+            raise SettingError(
+                f"source {source}: holds none of the {len(wanted)} collections that were asked for; "
+                f"a file {wanted[0]}.jsonl or {wanted[0]}.csv would be one"
+            )
+    else:
+        label = source
+    if run_id is not None:
+        runs = read_settings(environment, platform).runs
+        stamp = {"environment": environment, "source": label, "dry_run": dry_run}
+        _check_stamp(run_id, runs / check_name(run_id) / "evidence/run/run.json", stamp)
+
+
+_DRY_TURN = "dry_run and turn_flags are both set: a dry run proves nothing that a flag could turn on"
+
+
+def _of(phases: Sequence[int]) -> str:
+    return f"phase {phases[0]}" if len(phases) == 1 else f"phases {', '.join(map(str, phases))}"
+
+
+def _hint(platform: Platform, name: str, own: Sequence[str]) -> str:
+    known = platform.catalog.collections.get(name)
+    near = difflib.get_close_matches(name, own, n=1)
+    words = f"it is of phase {known.phase}" if known else f"did you mean {near[0]!r}?" if near else ""
+    has = f"{_of(sorted({platform.catalog.collection(n).phase for n in own}))} has {', '.join(own)}" if own else ""
+    return "".join(f"; {part}" for part in (words, has or "there are no collections there") if part)
+
+
+def _check_stamp(run_id: str, path: Path, stamp: Mapping[str, Any]) -> None:
+    """A run goes on as what it was opened. Raises SettingError."""
+    if not path.exists():
+        return
+    known = read_json(path)
+    if {key: known.get(key) for key in stamp} != stamp:
+        raise SettingError(
+            f"run {run_id} was opened with {_words(known)}; this asks for {_words(stamp)}. Give another run_id, or none"
+        )
+
+
 def source_folder(platform: Platform, source: str) -> Path:
     """The folder that `source` names. Raises SettingError."""
     folder = (platform.root / Path(source).expanduser()).resolve()
@@ -101,13 +179,7 @@ def _chosen(platform: Platform, phase: Phase, names: list[str] | None) -> list[C
         if not isinstance(name, str):
             raise SettingError(f"collections holds {name!r}; it must hold Wix names such as {own[0] if own else '…'!r}")
         if name not in own:
-            known = platform.catalog.collections.get(name)
-            near = difflib.get_close_matches(name, own, n=1)
-            words = f"it is of phase {known.phase}" if known else f"did you mean {near[0]!r}?" if near else ""
-            raise SettingError(
-                f"collections: {name!r} is none of phase {phase.number}{'; ' + words if words else ''}; "
-                f"the phase has {', '.join(own) or 'no collections'}"
-            )
+            raise SettingError(f"collections: {name!r} is none of {_of([phase.number])}{_hint(platform, name, own)}")
     return platform.catalog.load_order(dict.fromkeys(names))
 
 
@@ -118,13 +190,8 @@ def find_folder(
     runs = connections.settings.runs
     stamp = {"environment": connections.settings.environment, "source": source, "dry_run": dry_run}
     if run_id is not None:
+        _check_stamp(run_id, runs / check_name(run_id) / "evidence/run/run.json", stamp)
         folder = RunFolder(runs / run_id)
-        known = folder.read_evidence("run", "run")
-        if known is not None and {key: known.get(key) for key in stamp} != stamp:
-            raise SettingError(
-                f"run {run_id} was opened with {_words(known)}; this notebook asks for {_words(stamp)}. "
-                "Give another run_id, or None"
-            )
     else:
         found = _open_run(runs, slug, stamp)
         folder = found or RunFolder(runs / (new_run_id() + ("-dry" if dry_run else "")))
