@@ -48,6 +48,8 @@ def _inverses(catalog: Catalog, last: Phase) -> Iterator[Problem]:
     taken: dict[tuple[str, str], str] = {}
     for collection in catalog.collections.values():
         for link in collection.links:
+            if link.to == collection.wix:
+                continue  # a link to its own table has no other side
             name = catalog.inverse_name(collection, link)
             target = catalog.collections[link.to]
             own = {column.casefold() for column in (*target.by_name, *(other.name for other in target.links), ORIGINAL)}

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runbook.airtable.writer import Row
 from runbook.catalog import LEGACY_ID, ORIGINAL
+from runbook.codecs import codec
+from runbook.json_types import MISSING
 from runbook.mapping import link_key
 from runbook.state import AMBIGUOUS
 
@@ -167,4 +169,5 @@ def _value(cells: Fields, field: Field) -> Json:
         values = json.loads(original).get("values", {})
         if field.wix in values:
             return values[field.wix]
-    return cells.get(field.name)
+    value = codec(field).decode(cells.get(field.name))  # of a key kept as JSON text the cell is no key: '"A1"'
+    return None if value is MISSING else value

@@ -43,6 +43,7 @@ STEP = "transform"
 FORMAT = 1
 _SECONDS = 0.1  # between two words of progress
 _BUFFER = 1 << 17
+_SHOWN_ID = 300  # characters of an id in a reason
 
 Counts = dict[str, dict[str, int]]  # field -> why -> rows
 
@@ -213,7 +214,8 @@ class _Tally:
         if legacy is not None:
             if legacy in self._seen:
                 why = "an earlier row has this _id"
-                refusals = (Refusal("_id", f"{why}: {legacy}", why), *refusals)
+                shown = legacy if len(legacy) <= _SHOWN_ID else f"{legacy[:_SHOWN_ID]}…"
+                refusals = (Refusal("_id", f"{why}: {shown}", why), *refusals)
                 legacy = None
             else:
                 self._seen.add(legacy)
