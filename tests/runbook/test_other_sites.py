@@ -229,6 +229,34 @@ def test_json_lines_as_people_save_them(folder: Folder, text: str) -> None:
     assert {key: cells["Question"] for key, cells in done.records("FAQs").items()} == {"f1": "Q1", "f2": "Q2"}
 
 
+EXCEL = (
+    "\ufeffID,Display Order,Question,Unheard Of,Category,Updated Date\r\n"
+    'f1,"1,200",What?,x,General,2024-03-01T10:11:12Z\r\n'
+    'f2,7,"a, b",,General,2024-03-01T10:11:12Z\r\n'
+    "f3,8,late,,General,3/1/2024 10:11\r\n"
+)
+
+
+def test_a_csv_that_excel_saved_is_typed_or_put_aside_never_guessed(folder: Folder) -> None:
+    (folder.path / "FAQs.csv").write_bytes(EXCEL.encode())
+    done = run(2, folder)
+    assert done.green, done.reasons
+    assert done.counts("FAQs") == (3, 1, 2)
+    reasons = {entry.id: entry.reason for entry in done.run.quarantine.entries("FAQs")}
+    assert reasons == {"f1": 'no number; got "1,200"', "f3": 'no ISO date; got "3/1/2024 10:11"'}
+    assert "FAQs: 2 of 3 rows are in quarantine, not in Airtable" in done.warnings
+    cells, order = done.records("FAQs")["f2"], PLATFORM.catalog.collection("FAQs").field("display_order").name
+    assert (cells["Question"], cells[order]) == ("a, b", 7)
+
+
+def test_a_csv_in_another_encoding_is_refused_with_the_way_on(folder: Folder) -> None:
+    (folder.path / "FAQs.csv").write_bytes("ID,Question\r\nf1,Señor\r\n".encode("cp1252"))
+    done = run(2, folder)
+    assert len(done.reasons) == 1
+    assert "save it as CSV UTF-8" in done.reasons[0]
+    assert str(folder.path) not in done.reasons[0]
+
+
 def test_a_folder_that_is_called_wix_is_not_the_site(folder: Folder) -> None:
     inner = Folder(folder.path / "wix")
     inner.write("FAQs", [{"_id": "f1", "question": "Q"}])
