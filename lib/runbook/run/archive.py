@@ -12,7 +12,7 @@ from runbook.wix import freeze as closing
 
 if TYPE_CHECKING:
     from runbook.platform import Platform
-    from runbook.run.phase import PhaseRun
+    from runbook.run.opened import Opened
     from runbook.state import State
 
 STABLE_DAYS = 30  # the users' plan: Wix stays a fallback for 30 days
@@ -20,7 +20,7 @@ CHECKS = "integrity checks"  # the state's fact that holds [{"at", "passed", "ru
 FROZEN = "frozen collections"  # the state's fact that holds former permissions by collection
 
 
-def archive(run: PhaseRun, *, freeze: bool) -> Table:
+def archive(run: Opened, *, freeze: bool) -> Table:
     """Close to writes every collection whose flag is on. Refused, with reasons, where a gate is red."""
     flags = run.connections.state.flags
     moved = [c for c in run.catalog.collections.values() if flags.get(c.flag) == "airtable"]
@@ -52,14 +52,14 @@ def archive(run: PhaseRun, *, freeze: bool) -> Table:
     return _told(run, [(name, *words[ok]) for name, ok in closed.items()], notes)
 
 
-def _red(run: PhaseRun) -> list[str]:
+def _red(run: Opened) -> list[str]:
     known = run.connections.state.progress.all(run.base())
     missing = [name for name in run.catalog.collections if name not in known]
     red = [name for name, done in known.items() if not done.green]
     return [f"not migrated yet: {', '.join(missing)}"] * bool(missing) + [f"red: {', '.join(red)}"] * bool(red)
 
 
-def _told(run: PhaseRun, rows: list[tuple[Any, ...]], notes: tuple[str, ...]) -> Table:
+def _told(run: Opened, rows: list[tuple[Any, ...]], notes: tuple[str, ...]) -> Table:
     run.evidence("archive", {"closed": [row[0] for row in rows], "notes": list(notes)})
     return Table("Archive", ("collection", "writes", "verdict"), rows, notes)
 
@@ -101,7 +101,7 @@ def stable_days(state: State, now: datetime | None = None) -> tuple[int, str]:
     return (now - start).days, f"green since {start:%Y-%m-%d}, last checked on {last:%Y-%m-%d}"
 
 
-def checklist(run: PhaseRun) -> Table:
+def checklist(run: Opened) -> Table:
     """What is left before the Wix side may go, each line from the evidence on record."""
     state = run.connections.state
     flags = state.flags

@@ -15,14 +15,14 @@ from runbook.run.steps import Steps
 if TYPE_CHECKING:
     from runbook.airtable.counts import RecordCounts
     from runbook.airtable.lookups import Benchmark
-    from runbook.run.phase import PhaseRun
+    from runbook.run.opened import Opened
 
 SAMPLES = 25  # values asked for each look-up
 ALERTS = "alerts"  # the state's fact that holds the thresholds
 WARN_SHARE, CRITICAL_SHARE, ERROR_RATE = 0.80, 0.95, 0.001  # of the record limit; of answers (the users' plan: 0.1 %)
 
 
-def check_lookups(run: PhaseRun) -> Page | Table:
+def check_lookups(run: Opened) -> Page | Table:
     """Ask Airtable what services ask, and compare with the snapshot."""
     if run.dry_run:
         return run.dry("lookups", "nothing was loaded")
@@ -46,7 +46,7 @@ def check_lookups(run: PhaseRun) -> Page | Table:
     return Page(*found) if found else Table("Look-ups", ("verdict",), [], ("None of these collections is looked up.",))
 
 
-def check_links(run: PhaseRun) -> Page | Table:
+def check_links(run: Opened) -> Page | Table:
     """Every link of the phase's collections, from both tables."""
     if run.dry_run:
         return run.dry("links", "nothing was loaded")
@@ -70,7 +70,7 @@ def check_links(run: PhaseRun) -> Page | Table:
     return Page(*found) if found else Table("Links", ("verdict",), [], ("These collections have no links.",))
 
 
-def recheck(run: PhaseRun) -> Table:
+def recheck(run: Opened) -> Table:
     """Validate again every collection that any phase has loaded into this base."""
     if run.dry_run:
         return run.dry("recheck", "nothing was loaded")
@@ -117,7 +117,7 @@ def recheck(run: PhaseRun) -> Table:
     return Table("The whole, compared again", columns, rows)
 
 
-def benchmark(run: PhaseRun) -> Benchmark | Table:
+def benchmark(run: Opened) -> Benchmark | Table:
     """Time the platform's look-ups on Airtable."""
     if run.dry_run:
         return run.dry("benchmark", "nothing was loaded")
@@ -132,7 +132,7 @@ def benchmark(run: PhaseRun) -> Benchmark | Table:
     return done
 
 
-def record_counts(run: PhaseRun) -> RecordCounts | Table:
+def record_counts(run: Opened) -> RecordCounts | Table:
     """Write each table's rows and share of the limit into the table Record Counts."""
     if run.dry_run:
         return run.dry("record counts", "no table was made")
@@ -153,7 +153,7 @@ def record_counts(run: PhaseRun) -> RecordCounts | Table:
     return kept
 
 
-def set_alerts(run: PhaseRun) -> Table:
+def set_alerts(run: Opened) -> Table:
     """Set what the integrity check watches."""
     levels = {
         "cells that differ without a reason": 0,

@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Any
 from runbook import pictures
 
 if TYPE_CHECKING:
-    from runbook.run.phase import PhaseRun
+    from runbook.run.opened import Opened
 
 
-def counts(run: PhaseRun) -> Any:
+def counts(run: Opened) -> Any:
     """Rows at the source, in Airtable and in quarantine, by collection."""
     done = run.results.validated
     return pictures.counts([(name, v.exported, v.loaded, v.quarantined) for name, v in done.items()])
 
 
-def requests_over_time(run: PhaseRun) -> Any:
+def requests_over_time(run: Opened) -> Any:
     """Requests a second against the limit; 429s marked."""
     return pictures.requests_over_time(_requests(run), run.connections.settings.rate)
 
 
-def outcomes(run: PhaseRun) -> Any:
+def outcomes(run: Opened) -> Any:
     """The checks by collection and kind."""
     return pictures.outcomes({name: v.outcomes() for name, v in run.results.validated.items()})
 
 
-def quarantine(run: PhaseRun) -> Any:
+def quarantine(run: Opened) -> Any:
     """Rows in quarantine by reason, the collection before it."""
     reasons: Counter[str] = Counter()
     for name, done in run.results.transformed.items():
@@ -38,17 +38,17 @@ def quarantine(run: PhaseRun) -> Any:
     return pictures.quarantine(dict(reasons))
 
 
-def latency(run: PhaseRun) -> Any:
+def latency(run: Opened) -> Any:
     """Answer times of Airtable."""
     return pictures.latency(_requests(run))
 
 
-def record_limit(run: PhaseRun) -> Any:
+def record_limit(run: Opened) -> Any:
     """Rows by table against the plan's limit."""
     known = run.connections.state.progress.all(run.base())
     rows = {run.catalog.collection(name).table: done.loaded for name, done in known.items()}
     return pictures.record_limit(rows, run.connections.settings.records_limit)
 
 
-def _requests(run: PhaseRun) -> list[dict[str, Any]]:
+def _requests(run: Opened) -> list[dict[str, Any]]:
     return [row._asdict() for row in run.connections.log.rows()]

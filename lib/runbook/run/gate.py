@@ -9,7 +9,7 @@ from runbook.display import Shown, Table
 from runbook.errors import CheckFailed
 
 if TYPE_CHECKING:
-    from runbook.run.phase import PhaseRun
+    from runbook.run.opened import Opened
 
 SCHEMA_CHECK = "the schema is as planned"
 
@@ -66,7 +66,7 @@ class Gate(Shown):
         return self
 
 
-def judge(run: PhaseRun) -> Gate:
+def judge(run: Opened) -> Gate:
     """The gate of a phase, from what its steps came to. What was not done is a reason, never a pass."""
     results, reasons = run.results, []
     for name, why in results.stopped.items():

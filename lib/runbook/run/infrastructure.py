@@ -12,12 +12,12 @@ from runbook.wix.secrets import put_secret, secret_names
 if TYPE_CHECKING:
     from runbook.airtable.access import Access
     from runbook.airtable.pacing_shown import PacingShown
-    from runbook.run.phase import PhaseRun
+    from runbook.run.opened import Opened
 
 KEY_SECRET, BASE_SECRET = "AIRTABLE_API_KEY", "AIRTABLE_BASE_ID"
 
 
-def check_access(run: PhaseRun) -> Access:
+def check_access(run: Opened) -> Access:
     """Ask both accounts what they allow, and compare the whole site with the plan's limits."""
     settings = run.connections.settings
     rows = {name: offer.count for name, offer in run.offers().items() if name in run.catalog.collections}
@@ -34,7 +34,7 @@ def check_access(run: PhaseRun) -> Access:
     return found
 
 
-def check_schema_links(run: PhaseRun) -> Table:
+def check_schema_links(run: Opened) -> Table:
     """Every link column of the base's tables, and its inverse."""
     if run.dry_run:
         return run.dry("links", "no link was made")
@@ -60,7 +60,7 @@ def check_schema_links(run: PhaseRun) -> Table:
     )
 
 
-def tab_groups(run: PhaseRun) -> Table:
+def tab_groups(run: Opened) -> Table:
     """Which table to put into which group of tabs."""
     groups = run.catalog.tab_groups
     rows = [
@@ -75,7 +75,7 @@ def tab_groups(run: PhaseRun) -> Table:
     )
 
 
-def store_secrets(run: PhaseRun) -> Table:
+def store_secrets(run: Opened) -> Table:
     """Put the key and the base's id where the site's own code looks for them; shows names only."""
     if run.dry_run:
         return run.dry("secrets", "no secret was written")
@@ -89,7 +89,7 @@ def store_secrets(run: PhaseRun) -> Table:
     return Table("Secrets Manager of the site", ("name", "done", "verdict"), rows, ("Values are never shown.",))
 
 
-def create_flags(run: PhaseRun) -> Table:
+def create_flags(run: Opened) -> Table:
     """Create what is missing, at 'wix'; what stands, stands."""
     flags = run.connections.state.flags
     if not run.dry_run:
@@ -101,7 +101,7 @@ def create_flags(run: PhaseRun) -> Table:
     return Table("DATA_SOURCE", ("flag", "source", "collections"), rows)
 
 
-def show_pacing(run: PhaseRun) -> PacingShown | Table:
+def show_pacing(run: Opened) -> PacingShown | Table:
     """Some seconds of requests from several threads at once."""
     if run.dry_run:
         return run.dry("pacing", "no table to read yet")

@@ -8,10 +8,10 @@ from runbook.display import Page, Table
 from runbook.settings import AIRTABLE_RATE
 
 if TYPE_CHECKING:
-    from runbook.run.phase import PhaseRun
+    from runbook.run.opened import Opened
 
 
-def header(run: PhaseRun) -> Table:
+def header(run: Opened) -> Table:
     """What was opened: environment, addresses, base, source, run folder."""
     settings = run.connections.settings
     base = run.connections.base(run.source.label)
@@ -32,7 +32,7 @@ def header(run: PhaseRun) -> Table:
     return Table(f"Phase {run.phase.number}: {run.phase.title}", ("what", "is"), rows)
 
 
-def exported(run: PhaseRun) -> Table:
+def exported(run: Opened) -> Table:
     """A line a snapshot."""
     rows = [
         (s.collection, s.count, s.drafts, _counted(s.unknown_keys), s.newest_update, s.sha256[:12], "; ".join(s.notes))
@@ -43,7 +43,7 @@ def exported(run: PhaseRun) -> Table:
     return Table(f"Exported from {run.source.label}", columns, rows, absent)
 
 
-def transformed(run: PhaseRun) -> Page | Table:
+def transformed(run: Opened) -> Page | Table:
     """A line a collection; under it, those with something to look at."""
     done = run.results.transformed
     rows = [(t.collection, t.exported, t.staged, t.quarantined) for t in done.values()]
@@ -52,7 +52,7 @@ def transformed(run: PhaseRun) -> Page | Table:
     return Page(table, *(t for t in done.values() if t.reasons or t.loose or t.lost or t.new_choices or t.warnings))
 
 
-def loaded(run: PhaseRun) -> Table:
+def loaded(run: Opened) -> Table:
     """A line a collection: what was written, what stood already."""
     rows: list[tuple[Any, ...]] = []
     for name in run.results.transformed:
@@ -83,7 +83,7 @@ def loaded(run: PhaseRun) -> Table:
     return Table("Loaded", columns, rows, (words,))
 
 
-def validated(run: PhaseRun) -> Page | Table:
+def validated(run: Opened) -> Page | Table:
     """A line a collection; under it, each reason why one is red, and what warned."""
     rows = []
     for name, done in run.results.validated.items():
@@ -115,7 +115,7 @@ def validated(run: PhaseRun) -> Page | Table:
     return Page(table, Table("To look at", ("collection", "verdict", "why"), reasons)) if reasons else table
 
 
-def collections_facts(run: PhaseRun) -> dict[str, Any]:
+def collections_facts(run: Opened) -> dict[str, Any]:
     """The figures that the manifest and the report stand on, by collection."""
     return {
         name: {

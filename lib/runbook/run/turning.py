@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from runbook.catalog import Catalog
-    from runbook.run.phase import PhaseRun
+    from runbook.run.opened import Opened
     from runbook.state import State
     from runbook.wix.source import Source
 
@@ -81,7 +81,7 @@ def require_turn(flag: str, catalog: Catalog, state: State, base: str | None, so
         )
 
 
-def turn_phase(run: PhaseRun) -> Table:
+def turn_phase(run: Opened) -> Table:
     """The flags of a phase: where they stand, and why they do not turn."""
     state, flags = run.connections.state, run.phase.flags
     asked = run.parameters["turn_flags"]
