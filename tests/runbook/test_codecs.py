@@ -10,7 +10,7 @@ from every_kind import FIELDS, field, is_text, takes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runbook.catalog_words import COLUMNS_OF
+from runbook.catalog.words import COLUMNS_OF
 from runbook.codecs import CODECS, Refused, codec, same, utf16_length
 from runbook.codecs.values import exact_number, number_text
 from runbook.json_types import MISSING

@@ -21,7 +21,7 @@ from runbook.codecs.values import TEXT_LIMIT, Refused, same, to_json, utf16_leng
 
 if TYPE_CHECKING:
     from runbook.catalog import Field
-    from runbook.catalog_words import CodecName
+    from runbook.catalog.words import CodecName
 
 CODECS: dict[CodecName, type[Codec]] = {
     "text": Text,

@@ -15,8 +15,10 @@ process-wide chdir, which two threads would fight over; a process for each noteb
 from __future__ import annotations
 
 import ast
+import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
@@ -29,7 +31,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runbook.catalog_words import nearest
+from runbook.catalog.words import nearest
 from runbook.display import Shown, Table
 from runbook.errors import SettingError, StepError
 from runbook.evidence.folder import EXECUTED, RunFolder, check_name
@@ -229,10 +231,19 @@ def _closing_loop() -> Iterator[None]:
     from jupyter_core.utils import ensure_event_loop
 
     loop = ensure_event_loop()
+    # What nbclient logs is raised as well, and told in the reader's words; it would only stand there twice.
+    logging.getLogger("papermill").addHandler(logging.NullHandler())
     try:
         yield
+    except (KeyboardInterrupt, SystemExit):
+        loop.set_exception_handler(lambda *_: None)  # what was broken off has no one left to tell
+        raise
     finally:
         if not loop.is_running():
+            left = asyncio.all_tasks(loop)
+            for task in left:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
 

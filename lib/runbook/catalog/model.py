@@ -1,45 +1,31 @@
-"""What moves: collections, fields and links, typed and checked, loaded from a folder of YAML files, one a phase.
-
-    catalog = load_catalog(Path("lib/lmdr/catalog"))
-    carriers = catalog.collection("Carriers")
-    carriers.field("dot_number").name        # "DOT Number"
-    [c.wix for c in catalog.phase(2).collections]
-
-What every collection has (the legacy id, the owner, both timestamps, the column of originals) is said once, as
-`system_fields`, and stands at the end of `Collection.fields`. What all of it must obey stands in `catalog_checks`.
-"""
+"""The parts of a catalog: fields, links, collections, phases."""
 
 from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic import Field as Setting
 
-from runbook.catalog_checks import problems
-from runbook.catalog_words import COLUMNS_OF, AirtableType, CodecName, WixType, default_codec, nearest
-from runbook.catalog_words import LEGACY_ID as LEGACY_ID
-from runbook.catalog_words import ORIGINAL as ORIGINAL
-from runbook.catalog_words import PRIMARY_TYPES as PRIMARY_TYPES
+from runbook.catalog.words import COLUMNS_OF, AirtableType, CodecName, WixType, default_codec, nearest
 from runbook.errors import CatalogError
-from runbook.yaml_files import read_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """What every part of a catalog is: frozen, with no key that it does not know."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-P = TypeVar("P", bound=_Part)
 Text = Annotated[str, Setting(min_length=1, pattern=r"^\S(.*\S)?$")]
 
 
-class Field(_Part):
+class Field(Part):
     """One Wix key and the Airtable column it becomes.
 
     `open`: a select that takes choices the catalog does not list (they are added while loading, and counted).
@@ -137,7 +123,7 @@ class Copy(Field):
     """A second column with the value of a key, in a type that formulas can filter on. Written, never read back."""
 
 
-class Link(_Part):
+class Link(Part):
     """A linked-record column, made from keys that hold the other row's `_id` or natural key.
 
     `on` maps a key here to a key there, tried in order until one resolves. The text itself stays in its own column, so
@@ -151,7 +137,7 @@ class Link(_Part):
     note: str | None = None
 
 
-class Collection(_Part):
+class Collection(Part):
     """One Wix collection and its Airtable table. `fields` ends with the system fields."""
 
     wix: Text
@@ -195,14 +181,14 @@ class Collection(_Part):
         return self.wix
 
 
-class Kept(_Part):
+class Kept(Part):
     """A collection that stays in Wix, and why."""
 
     wix: Text
     reason: Text
 
 
-class Phase(_Part):
+class Phase(Part):
     """One phase of the plan: its number, its short name (in notebook names), its title, its collections in load order.
 
     `tables`: the collections whose tables this phase makes, beside its own.
@@ -225,7 +211,7 @@ class Phase(_Part):
         return tuple(dict.fromkeys(c.flag for c in self.collections))
 
 
-class Catalog(_Part):
+class Catalog(Part):
     """All phases of a platform, checked as a whole."""
 
     base: Text
@@ -293,97 +279,3 @@ class Catalog(_Part):
     def inverse_name(self, collection: Collection, link: Link) -> str:
         """What the column on the other side of a link is called: the catalog's word, else the linking table's name."""
         return link.inverse or collection.table
-
-
-_FIRST_FILE_SAYS = "`base`, `tab_groups` and `system_fields`"
-
-
-def load_catalog(folder: Path) -> Catalog:
-    """Read and check every `*.yaml` of a folder. Raises CatalogError: file, collection, field, what would be right."""
-    files = sorted(folder.glob("*.yaml"))
-    if not files:
-        raise CatalogError(f"{folder}: no *.yaml file there; a catalog is a folder with one YAML file a phase")
-    raw = {path.name: read_mapping(path, CatalogError, "phase, name, title and collections") for path in files}
-    heads = [file for file, content in raw.items() if "base" in content]
-    if len(heads) != 1:
-        said = f"{len(heads)} do ({', '.join(heads)})" if heads else "none does"
-        raise CatalogError(f"{folder}: exactly one file must say {_FIRST_FILE_SAYS}; {said}")
-    head = heads[0]
-    common = raw[head]
-    system = [
-        _build(Field, entry, head, f"system_fields.{_label(entry)}") for entry in _list(common, "system_fields", head)
-    ]
-    kept = [_build(Kept, entry, head, f"kept.{_label(entry)}") for entry in _list(common, "kept", head)]
-    parts = {"base": common.pop("base"), "tab_groups": _list(common, "tab_groups", head), "kept": kept}
-    phases = sorted((_phase(content, file, system) for file, content in raw.items()), key=lambda phase: phase.number)
-    parts["flags"] = tuple(dict.fromkeys(flag for phase in phases for flag in phase.flags))
-    catalog = _build(Catalog, {**parts, "phases": tuple(phases)}, head, "catalog")
-    file_of = {
-        phase.number: file for phase in phases for file, content in raw.items() if content["phase"] == phase.number
-    }
-    for number, where, problem in problems(catalog):
-        raise CatalogError(f"{head if number is None else file_of[number]}: {where}: {problem}")
-    return catalog
-
-
-def _phase(content: dict[str, Any], file: str, system: list[Field]) -> Phase:
-    settings = dict(content)
-    entries = _list(settings, "collections", file)
-    if "phase" not in settings:
-        raise CatalogError(f"{file}: phase: a file must say its number, such as `phase: 2`")
-    number = settings["number"] = settings.pop("phase")
-    settings["tables"] = _list(settings, "tables", file)
-    bare = _build(Phase, settings, file, f"phase {number}")
-    return bare.model_copy(update={"collections": tuple(_collection(entry, file, number, system) for entry in entries)})
-
-
-def _collection(entry: Any, file: str, phase: int, system: list[Field]) -> Collection:
-    if not isinstance(entry, dict) or "wix" not in entry:
-        raise CatalogError(f"{file}: collections: each needs `wix`, its name in Wix; got {entry!r:.80}")
-    name, settings = entry["wix"], dict(entry)
-    for kind, model in (("fields", Field), ("copies", Copy), ("links", Link)):
-        parts = _list(settings, kind, f"{file}: {name}")
-        settings[kind] = tuple(_build(model, part, file, f"{name}.{_label(part)}") for part in parts)
-    own = {field.wix for field in settings["fields"]}
-    settings["fields"] = (*settings["fields"], *(field for field in system if field.wix not in own))
-    return _build(Collection, {**settings, "phase": phase}, file, str(name))
-
-
-def _list(settings: dict[str, Any], key: str, where: str) -> list[Any]:
-    """Take a list out of a mapping; what is left out is empty."""
-    value = settings.pop(key, None)
-    if value is not None and not isinstance(value, list):
-        raise CatalogError(f"{where}: {key}: must be a list; got {value!r:.60}")
-    return value or []
-
-
-def _label(part: Any) -> str:
-    return str(part.get("wix") or part.get("name") or "?") if isinstance(part, dict) else "?"
-
-
-def _build(model: type[P], entry: Any, file: str, where: str) -> P:
-    if not isinstance(entry, dict):
-        raise CatalogError(f"{file}: {where}: must be a mapping; got {entry!r:.80}")
-    try:
-        return model.model_validate(entry)
-    except ValidationError as error:
-        first = error.errors()[0]
-    at = ".".join(str(part) for part in first["loc"])
-    said = first["msg"].removeprefix("Value error, ")
-    match first["type"]:
-        case "extra_forbidden":
-            said = f"is no key of a {model.__name__.lower()}{nearest(at, model.model_fields)}"
-        case "missing":
-            said = "is missing"
-        case "literal_error":
-            said = f"{first['input']!r:.60} is none of {first['ctx']['expected']}"
-            said += nearest(str(first["input"]), re.findall(r"'(\w+)'", first["ctx"]["expected"]))
-        case "string_pattern_mismatch" | "string_too_short":
-            said = f"{first['input']!r:.60} must have characters, and no blanks around them"
-            if at == "name" and model is Phase:
-                said = f"{first['input']!r:.60} must be lower-case letters, digits and _; it names a notebook"
-        case "value_error":
-            pass
-        case _:
-            said = f"{said}; got {first['input']!r:.60}"
-    raise CatalogError(f"{file}: {where}: {f'{at}: ' if at else ''}{said}")

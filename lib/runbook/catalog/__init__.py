@@ -1,0 +1,28 @@
+"""What moves: collections, fields and links, typed and checked, loaded from a folder of YAML files, one a phase.
+
+    catalog = load_catalog(Path("lib/lmdr/catalog"))
+    carriers = catalog.collection("Carriers")
+    carriers.field("dot_number").name        # "DOT Number"
+    [c.wix for c in catalog.phase(2).collections]
+
+What every collection has (the legacy id, the owner, both timestamps, the column of originals) is said once, as
+`system_fields`, and stands at the end of `Collection.fields`. What all of it must obey stands in `checks`.
+"""
+
+from runbook.catalog.loading import load_catalog
+from runbook.catalog.model import Catalog, Collection, Copy, Field, Kept, Link, Phase
+from runbook.catalog.words import LEGACY_ID, ORIGINAL, PRIMARY_TYPES
+
+__all__ = [
+    "LEGACY_ID",
+    "ORIGINAL",
+    "PRIMARY_TYPES",
+    "Catalog",
+    "Collection",
+    "Copy",
+    "Field",
+    "Kept",
+    "Link",
+    "Phase",
+    "load_catalog",
+]
