@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from other_sites import LEGACY, Folder, folder_of, run
 
+from lmdr.platform import PLATFORM
 from runbook.errors import SettingError
 
 if TYPE_CHECKING:
