@@ -6,7 +6,7 @@ A base holds so many records over all of its tables; this table's own rows count
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from runbook.airtable.schema_apply import apply_schema
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from runbook.airtable.client import Airtable
     from runbook.catalog import Catalog
+    from runbook.json_types import Fields, Json
 
 WARN_SHARE, CRITICAL_SHARE = 0.80, 0.95  # of the plan's record limit
 EVERY = "(all tables)"
@@ -96,15 +97,17 @@ def keep_record_counts(
 ) -> RecordCounts:
     """Bring the table up to date, making it where it is not there. `rows`: by Wix name; `limit`: what the plan holds.
 
-    Rows are matched by table name, so writing them again changes them and adds none. Raises SchemaDrift where a person
-    has made a table of this name with other columns, AirtableError.
+    Rows are matched by table name, so writing them again changes them and adds none. A row that says the same and was
+    checked within a day is left alone, so that a second run writes nothing. Raises SchemaDrift where a person has made
+    a table of this name with other columns, AirtableError.
     """
     apply_schema(plan_tables(catalog, (_WANTED,), airtable.tables(base)), airtable, base)
-    at = (now or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    now = (now or datetime.now(UTC)).astimezone(UTC)
+    at = _iso(now)
     counted = [(catalog.collection(name).table, name, count) for name, count in rows.items()]
     counted.sort(key=lambda entry: -entry[2])
     total = sum(count for _, _, count in counted) + len(counted) + 1  # this table's own rows
-    entries = [
+    entries: list[dict[str, Json]] = [
         {
             "Table": table,
             "Collection": name,
@@ -115,10 +118,23 @@ def keep_record_counts(
         }
         for table, name, count in [*counted, (EVERY, "", total)]
     ]
+    there = {record["fields"].get("Table"): record["fields"] for record in airtable.records(base, COUNTS_TABLE)}
+    since = _iso(now - timedelta(days=1))
+    entries = [entry for entry in entries if not _says(there.get(entry["Table"], {}), entry, since)]
     for start in range(0, len(entries), _PER_WRITE):
         airtable.upsert(base, COUNTS_TABLE, entries[start : start + _PER_WRITE], merge_on=("Table",))
     shown = tuple((table, name, count, count / limit) for table, name, count in counted)
     return RecordCounts(shown, total, limit, at, _alerts(total, limit))
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _says(fields: Fields, entry: dict[str, Json], since: str) -> bool:
+    """Whether a record says what an entry would, and was checked since then."""
+    same = all(fields.get(name) == entry[name] for name in ("Rows", "Share of limit"))
+    return same and (fields.get("Collection") or "") == entry["Collection"] and fields.get("Checked at", "") > since
 
 
 def _alerts(total: int, limit: int) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -83,3 +84,19 @@ def test_a_table_of_that_name_that_is_not_ours(catalog: Catalog, airtable: Airta
     airtable.create_table(BASE, {"name": "Record Counts", "fields": fields})
     with pytest.raises(SchemaDrift, match=r"Record Counts\.Rows: is a singleLineText"):
         keep_record_counts(airtable, BASE, catalog, {"hubs": 1}, limit=1000, run_id="r")
+
+
+def test_what_says_the_same_within_a_day_is_not_written_again(catalog: Catalog, airtable: Airtable) -> None:
+    rows = dict.fromkeys(list(catalog.collections)[:2], 7)
+    at = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    keep = partial(keep_record_counts, airtable, BASE, catalog, limit=1000, run_id="r")
+    keep(rows, now=at)
+    before = len(airtable.log.rows())
+    keep(rows, now=at + timedelta(hours=23))
+    assert {row.method for row in airtable.log.rows()[before:]} == {"GET"}
+    before = len(airtable.log.rows())
+    keep(rows, now=at + timedelta(hours=25))
+    assert "PATCH" in {row.method for row in airtable.log.rows()[before:]}
+    before = len(airtable.log.rows())
+    keep({**rows, next(iter(rows)): 8}, now=at + timedelta(hours=26))
+    assert "PATCH" in {row.method for row in airtable.log.rows()[before:]}
