@@ -130,6 +130,9 @@ def read_settings(environment: str, platform: Platform, env: Mapping[str, str] |
         for name, (what, pattern) in _LIVE.items()
         if asked[name] and not re.fullmatch(pattern, asked[name])
     ]
+    for name in ("AIRTABLE_ENDPOINT_URL", "WIX_ENDPOINT_URL"):
+        if env.get(name) and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", env[name]):
+            problems.append(f"{name} is no address; https://host is right, or leave it out for the service's own")
     if not asked["AIRTABLE_BASE_ID"] and not asked["AIRTABLE_WORKSPACE_ID"]:
         problems.append(
             "AIRTABLE_BASE_ID is not set: the base to fill (app…), or set AIRTABLE_WORKSPACE_ID (wsp…) to create one"

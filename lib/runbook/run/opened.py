@@ -101,6 +101,11 @@ class Opened:
         """What the source has, asked once; notes what of this phase it lacks."""
         if self.results.offers is None:
             self.results.offers = self.source.offers()
+            if self.source.label == "wix" and not set(self.results.offers) & set(self.catalog.collections):
+                self.results.stopped["the site"] = (
+                    "it has none of the catalog's collections: WIX_SITE_ID may be of another site, or WIX_API_KEY of "
+                    "one that may not list them"
+                )
             base = self.connections.base(self.source.label)
             known = self.connections.state.progress.all(base) if base else {}
             for c in self.collections:

@@ -10,7 +10,7 @@ from runbook.airtable.base import find_or_create_base
 from runbook.airtable.schema import apply_schema, plan_schema
 from runbook.connections import base_key
 from runbook.display import Page, Table, display_now
-from runbook.errors import RunbookError, StepError
+from runbook.errors import AirtableError, RunbookError, StepError, TargetError
 from runbook.evidence.manifest import write_manifest
 from runbook.run import archive, cutover, figures, infrastructure, turning
 from runbook.run import tables as shown
@@ -78,12 +78,13 @@ class PhaseRun(Opened):
 
     def _provision(self) -> Shown:
         connections, label = self.connections, self.source.label
-        if connections.state.facts.get(base_key(label)) is None:
+        known, asked = connections.state.facts.get(base_key(label)), connections.settings.base_id
+        if known is None or asked not in (None, known["id"]):
             name = self.catalog.base if label == "wix" else f"{self.catalog.base} ({label})"
             found = find_or_create_base(
                 connections.airtable,
                 connections.state,
-                base_id=connections.settings.base_id,
+                base_id=asked,
                 workspace_id=connections.settings.workspace_id,
                 name=name,
                 catalog=self.catalog,
@@ -241,7 +242,13 @@ class PhaseRun(Opened):
         )
 
     def _schema_plan(self, base: str | None) -> SchemaPlan:
-        there = self.connections.airtable.tables(base) if base else []
+        try:
+            there = self.connections.airtable.tables(base) if base else []
+        except AirtableError as error:
+            if error.status not in (403, 404):
+                raise
+            whose = "AIRTABLE_BASE_ID is" if self.connections.settings.base_id else "a former run filled"
+            raise TargetError(f"{whose} {base}, and it cannot be read; nothing was written. {error}") from None
         return plan_schema(self.catalog, self.provisioned, there)
 
     def _need(self, results: Mapping[str, T], step: str, but: Mapping[str, str] | None = None) -> dict[str, T]:
