@@ -10,7 +10,7 @@ from runbook.airtable.base import find_or_create_base
 from runbook.airtable.schema import apply_schema, plan_schema
 from runbook.connections import base_key
 from runbook.display import Page, Table, display_now
-from runbook.errors import AirtableError, RunbookError, StepError, TargetError
+from runbook.errors import AirtableError, RunbookError, StepError, TargetError, WixError
 from runbook.evidence.manifest import write_manifest
 from runbook.run import archive, cutover, figures, infrastructure, turning
 from runbook.run import tables as shown
@@ -173,11 +173,16 @@ class PhaseRun(Opened):
 
     @contextmanager
     def _alone(self, name: str, results: dict[str, Any]) -> Iterator[None]:
-        """What stops one collection stops no other: the gate is red, and says why."""
+        """What stops one collection stops no other: the gate is red, and says why.
+
+        A service that no longer answers stops them all: asking it anew for each would take half a minute a time.
+        """
         self.results.stopped.pop(name, None)
         try:
             yield
         except RunbookError as error:
+            if isinstance(error, WixError | AirtableError) and error.status is None:
+                raise
             results.pop(name, None)
             self.results.stopped[name] = str(error)
 

@@ -245,7 +245,8 @@ class _Reading:
         else:
             raise WixError(
                 f"{self._name}: the site counts {count:,} rows, but only {rows:,} can be read; no snapshot was made. "
-                "See that the key in WIX_API_KEY may read every item of the collection"
+                "See that the key in WIX_API_KEY may read every item of the collection",
+                status=200,
             )
 
     # ------------------------------------------------------------------ references
