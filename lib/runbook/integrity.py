@@ -15,8 +15,9 @@ from runbook.evidence.folder import RunFolder, check_name, new_run_id
 from runbook.evidence.manifest import write_manifest
 from runbook.run.again import validate_again
 from runbook.run.archive import CHECKS
-from runbook.run.cutover import CRITICAL_SHARE, ERROR_RATE
+from runbook.run.cutover import ERROR_RATE
 from runbook.run.opening import check_types
+from runbook.settings import CRITICAL_SHARE
 
 if TYPE_CHECKING:
     from runbook.airtable.counts import RecordCounts

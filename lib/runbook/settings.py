@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 ENVIRONMENTS = ("sandbox", "live")
 AIRTABLE_URL = "https://api.airtable.com"
 WIX_URL = "https://www.wixapis.com"
+WARN_SHARE, CRITICAL_SHARE = 0.80, 0.95  # of a limit: from there on it is said, from there on it is an alert
 AIRTABLE_RATE = 5.0  # requests a second and base, on every plan
 
 PLANS: dict[str, tuple[int, int | None]] = {

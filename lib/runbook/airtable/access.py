@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from runbook.display import Shown, Table
 from runbook.errors import AirtableError, RunbookError, SettingError
-from runbook.settings import PLANS
+from runbook.settings import PLANS, WARN_SHARE
 from runbook.wix.secrets import secret_names
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from runbook.airtable.client import Airtable
 
 Verdict = Literal["ok", "failed", "not known"]
-WARN_SHARE = 0.80
 _NO_COLUMN = "no column has this name"  # so that Airtable refuses the record, after it has looked at the rights
 _TOKENS = "airtable.com/create/tokens"
 _SCOPES = "data.records:read, data.records:write, schema.bases:read, schema.bases:write"

@@ -14,6 +14,7 @@ from runbook.airtable.schema_compare import Wanted
 from runbook.airtable.schema_plan import plan_tables
 from runbook.airtable.tables import COUNTS_TABLE
 from runbook.display import Shown, Table
+from runbook.settings import CRITICAL_SHARE, WARN_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from runbook.catalog import Catalog
     from runbook.json_types import Fields, Json
 
-WARN_SHARE, CRITICAL_SHARE = 0.80, 0.95  # of the plan's record limit
 EVERY = "(all tables)"
 _PER_WRITE = 10
 

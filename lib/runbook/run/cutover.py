@@ -11,6 +11,7 @@ from runbook.display import Page, Table
 from runbook.errors import RunbookError
 from runbook.run.again import distrust, validate_again
 from runbook.run.steps import Steps
+from runbook.settings import CRITICAL_SHARE, WARN_SHARE
 
 if TYPE_CHECKING:
     from runbook.airtable.counts import RecordCounts
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 SAMPLES = 25  # values asked for each look-up
 ALERTS = "alerts"  # the state's fact that holds the thresholds
-WARN_SHARE, CRITICAL_SHARE, ERROR_RATE = 0.80, 0.95, 0.001  # of the record limit; of answers (the users' plan: 0.1 %)
+ERROR_RATE = 0.001  # of answers; the users' plan: 0.1 %
 
 
 def check_lookups(run: Opened) -> Page | Table:

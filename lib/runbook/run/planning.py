@@ -7,7 +7,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from runbook.display import Page, Table
-from runbook.settings import AIRTABLE_RATE
+from runbook.settings import AIRTABLE_RATE, WARN_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 RECORDS_PER_WRITE = 10
 RECORDS_PER_PAGE = 100
-WARN_SHARE, FULL_SHARE = 0.80, 1.0  # of the plan's record limit
 
 
 @dataclass(frozen=True)
