@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from runbook.settings import CRITICAL_SHARE, WARN_SHARE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -305,7 +307,11 @@ def record_limit(rows: Mapping[str, int], limit: int) -> Picture | NoPicture:
         return NoPicture(title, f"the base holds no records of the {limit:,} it may")
     share = total / limit
     verdict, color = (
-        ("✗ full", BAD) if share >= 0.95 else ("! close to it", WARN) if share >= 0.80 else ("✓ room left", GOOD)
+        ("✗ full", BAD)
+        if share >= CRITICAL_SHARE
+        else ("! close to it", WARN)
+        if share >= WARN_SHARE
+        else ("✓ room left", GOOD)
     )
     with _drawing:
         from matplotlib.gridspec import GridSpec
@@ -314,13 +320,19 @@ def record_limit(rows: Mapping[str, int], limit: int) -> Picture | NoPicture:
         figure, _ = _figure(height, axes=False)
         grid = GridSpec(2, 1, figure=figure, height_ratios=[0.75, max(0.6, height - 1.7)])
         whole, parts = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
-        for at, words, style in ((0.80, "80 %", "--"), (0.95, "95 %", "-"), (1.0, "", "-")):
+        for at, words, style in ((WARN_SHARE, "80 %", "--"), (CRITICAL_SHARE, "95 %", "-"), (1.0, "", "-")):
             whole.axvline(at * 100, color=INK, linestyle=style, linewidth=1.3 if words else 2, zorder=3)
             if words:
                 whole.annotate(words, (at * 100, 1), xycoords=("data", "axes fraction"), xytext=(0, 2),
                                textcoords="offset points", ha="center", fontsize=8.5)  # fmt: skip
         whole.barh(
-            [0], [share * 100], 0.6, color=color, hatch="//" if share >= 0.8 else None, edgecolor="white", zorder=2
+            [0],
+            [share * 100],
+            0.6,
+            color=color,
+            hatch="//" if share >= WARN_SHARE else None,
+            edgecolor="white",
+            zorder=2,
         )
         said = f"{total:,} of {limit:,} records: {share:.1%}, {verdict}"
         whole.annotate(
