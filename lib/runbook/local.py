@@ -109,6 +109,8 @@ def stop_local_servers(settings: Settings) -> bool:
 def _stop(folder: Path) -> bool:
     path = folder / "server.json"
     (folder / _TO_STOP).unlink(missing_ok=True)
+    if (share := _shares.pop(folder, None)) is not None:
+        share.close()
     if _running(folder) is None:
         return False
     pid = json.loads(path.read_text())["pid"]

@@ -235,7 +235,7 @@ class SnapshotWriter:
 
 def snapshot_paths(folder: Path, collection: str | Collection) -> tuple[Path, Path]:
     """The file of items and its metadata; a `/` in a collection's name (`Stores/Products`) is `%2F` in theirs."""
-    name = (collection if isinstance(collection, str) else collection.file).replace("/", "%2F")
+    name = (collection if isinstance(collection, str) else collection.wix).replace("/", "%2F")
     return folder / f"{name}.jsonl.gz", folder / f"{name}.json"
 
 

@@ -175,11 +175,6 @@ class Collection(Part):
         every = (*self.fields, *self.copies)
         return tuple(sorted(every, key=lambda column: column.name != self.primary))
 
-    @cached_property
-    def file(self) -> str:
-        """The collection's name as files have it."""
-        return self.wix
-
 
 class Kept(Part):
     """A collection that stays in Wix, and why."""
