@@ -1,7 +1,7 @@
 """Writes of items to Wix, for reverse sync alone: what the name of each function says.
 
 Everything is by the item's own `_id`, so doing it again changes nothing more, and a request without an answer is sent
-again. `_createdDate`, `_updatedDate` and `_owner` are the site's: what is sent of them is not kept.
+again. `_createdDate` and `_updatedDate` are the site's: what is sent of them is not kept. An `_owner` is.
 """
 
 from __future__ import annotations

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from sandbox.world import World
 
 MAX_ITEM_BYTES = 500 * 1024
-STAMPS = ("_owner", "_createdDate", "_updatedDate")
+STAMPS = ("_createdDate", "_updatedDate")
 """What the service alone sets; what a client sends under these keys is ignored."""
+OWNER = "_owner"
+"""Who made an item; "can be modified with site owner permissions" (Wix's documentation of the data item object)."""
 
 
 class Items:
@@ -92,7 +94,7 @@ class Items:
         stamps = {"_owner": item.get("_owner") or self.owner}
         for name in ("_createdDate", "_updatedDate"):
             stamps[name] = item.get(name) or now
-        rest = {key: value for key, value in item.items() if key not in STAMPS}
+        rest = {key: value for key, value in item.items() if key not in (OWNER, *STAMPS)}
         self._add(collection, {"_id": item_id, **stamps, **rest})
 
     def put(self, collection: Collection, item: dict[str, Any]) -> dict[str, Any]:
@@ -133,8 +135,14 @@ class Items:
         return removed
 
     def _stamped(self, item_id: str, kept: dict[str, Any], now: dict[str, str], data: dict[str, Any]) -> dict[str, Any]:
-        item = {"_id": item_id, "_owner": kept["_owner"], "_createdDate": kept["_createdDate"], "_updatedDate": now}
-        item.update((key, value) for key, value in data.items() if key != "_id" and key not in STAMPS)
+        owner = data.get(OWNER) if self._world.wix_data_rights else None
+        item = {
+            "_id": item_id,
+            OWNER: owner if isinstance(owner, str) and owner else kept[OWNER],
+            "_createdDate": kept["_createdDate"],
+            "_updatedDate": now,
+        }
+        item.update((key, value) for key, value in data.items() if key not in ("_id", OWNER, *STAMPS))
         return item
 
     def _add(self, collection: Collection, item: dict[str, Any]) -> dict[str, Any]:

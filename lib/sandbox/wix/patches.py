@@ -24,7 +24,7 @@ _OPTIONS = {
 def read_modifications(asked: Asked) -> list[tuple[str, str, Any]]:
     """`fieldModifications` as (action, path, value). Raises Violation, WDE0080 for none or for `_id`.
 
-    A change of `_owner` or a date that the service keeps is ignored, as in every other write.
+    A change of a date that the service keeps is ignored, as in every other write.
     """
     modifications = []
     entries = asked.each("fieldModifications")

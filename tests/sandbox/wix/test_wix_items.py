@@ -38,16 +38,30 @@ def test_both_prefixes(cars):
 
 
 def test_stamps_are_the_services_own(cars):
-    forged = {"_createdDate": {"$date": "2001-01-01T00:00:00Z"}, "_updatedDate": "x", "_owner": "me", "_id": "a"}
+    forged = {"_createdDate": {"$date": "2001-01-01T00:00:00Z"}, "_updatedDate": "x", "_id": "a"}
     first = cars.ok("POST", "/items", {**C, "dataItem": {"data": forged}})["dataItem"]["data"]
     assert first["_createdDate"]["$date"] > "2024"
-    assert first["_owner"] != "me"
     cars.world.clock.advance(60)
     second = cars.ok("POST", "/items/update", {**C, "dataItem": {"id": "a", "data": forged | {"n": 1}}})
     second = second["dataItem"]["data"]
     assert second["_createdDate"] == first["_createdDate"]
     assert second["_owner"] == first["_owner"]
     assert second["_updatedDate"]["$date"] > first["_updatedDate"]["$date"]
+
+
+def test_an_owner_is_set_with_the_sites_rights_alone(cars):
+    def write(path, owner, **data):
+        told = {**C, "dataItem": {"id": "a", "data": {"_id": "a", "_owner": owner, **data}}}
+        return cars.ok("POST", path, told)["dataItem"]["data"]["_owner"]
+
+    assert write("/items", "me") == "me"
+    assert write("/items/update", None) == "me"
+    assert write("/items/update", 5) == "me"
+    assert write("/items/update", "you") == "you"
+    cars.make("Open", permissions={"read": "ANYONE", "insert": "ANYONE", "update": "ANYONE", "remove": "ANYONE"})
+    cars.world.wix_data_rights = False
+    told = {"dataCollectionId": "Open", "dataItem": {"data": {"_id": "b", "_owner": "me"}}}
+    assert cars.ok("POST", "/items", told)["dataItem"]["data"]["_owner"] != "me"
 
 
 def test_update_replaces_the_whole_item(cars):
@@ -77,6 +91,7 @@ def test_patch(cars):
         {"action": "SET_FIELD", "fieldPath": "_owner", "setFieldOptions": {"value": "me"}},
     ]
     answer = cars.ok("POST", "/items/patch", {**C, "patch": {"dataItemId": "a", "fieldModifications": changes}})
+    assert answer["dataItem"]["data"]["_owner"] == "me"
     data = {key: value for key, value in answer["dataItem"]["data"].items() if not key.startswith("_")}
     assert data == {"n": 1, "tags": ["x", "q"], "keep": True, "o": {"p": {"q": 1}}}
     assert cars.ids("Cars", {"filter": {"n": 1}}) == ["a"]
