@@ -14,6 +14,12 @@
     ├── CheckFailed          a gate is red                                                              (AssertionError)
     │   └── CheckNotRun      a check could not be run, which is never a pass
     ├── FlagRefused          a flag may not turn: the evidence is not complete, green and current
+    ├── RecordsError         a read or write of the data layer cannot be done; `collection`, `field`, `id` say where
+    │   ├── WrongType        a value is not of the kind that a field, an operator or JSON takes        (TypeError)
+    │   ├── UnknownField     the collection has no such field                                          (LookupError)
+    │   ├── NoSuchItem       there is no item of that `_id`, or none was given                         (LookupError)
+    │   ├── ItemExists       there is an item of that `_id` already
+    │   └── SourceDown       the side that the data lies on cannot be reached; says whether a write was done
     └── TamperedRun          a run folder is not what its manifest says
 
 A message names what was being done, the collection, the legacy id and the field, the state things are left in and
@@ -91,3 +97,47 @@ class FlagRefused(RunbookError):
 
 class TamperedRun(RunbookError):
     """A run folder is not what its manifest says."""
+
+
+class RecordsError(RunbookError):
+    """A read or write of the data layer cannot be done."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        collection: str | None = None,
+        field: str | None = None,
+        id: str | None = None,  # noqa: A002
+    ) -> None:
+        super().__init__(message)
+        self.collection = collection
+        self.field = field
+        self.id = id
+
+
+class WrongType(RecordsError, TypeError):
+    """A value is not of the kind that a field, an operator or JSON takes."""
+
+
+class UnknownField(RecordsError, LookupError):
+    """The collection has no such field."""
+
+
+class NoSuchItem(RecordsError, LookupError):
+    """There is no item of that `_id`, or none was given."""
+
+
+class ItemExists(RecordsError):
+    """There is an item of that `_id` already."""
+
+
+class SourceDown(RecordsError):
+    """The side that the data lies on cannot be reached.
+
+    `done`: of a write, False where it was surely not done, None where that is not known.
+    """
+
+    def __init__(self, message: str, *, collection: str | None = None, done: bool | None = False) -> None:
+        super().__init__(message, collection=collection)
+        self.done = done

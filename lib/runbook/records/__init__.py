@@ -1,0 +1,15 @@
+"""The data layer: one record API over Wix Data, over Airtable, or routed between them by `DATA_SOURCE`.
+
+    from runbook.records import Query
+    records.query("Carriers", Query().eq("dot_number", 1234567))
+
+`contract` says what holds for every side, `query` what can be asked.
+"""
+
+from __future__ import annotations
+
+from runbook.records.contract import Page, Records
+from runbook.records.query import Query
+from runbook.records.wix import WixRecords
+
+__all__ = ["Page", "Query", "Records", "WixRecords"]
