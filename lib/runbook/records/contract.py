@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import uuid
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -103,6 +104,11 @@ class Records(ABC):
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self._mappings: dict[str, Mapping] = {}
+
+    @contextmanager
+    def pinned(self) -> Iterator[Records]:
+        """These records, with every flag as it stands now: what reads several times sees one side throughout."""
+        yield self
 
     # Reading
 
