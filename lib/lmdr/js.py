@@ -30,7 +30,7 @@ Number: TypeAlias = int | float
 NAN: Final = math.nan
 MAX_SAFE_INTEGER: Final = 2**53 - 1
 
-_BLANKS = (
+BLANKS: Final = (
     "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )  # not what str.strip() takes: that knows \x1c to \x1f and \x85, and lacks \ufeff
@@ -116,7 +116,7 @@ def parse_int(value: Any) -> Number:
         return int(value)
     if value.__class__ is float and 1e-6 <= abs(value) <= MAX_SAFE_INTEGER:
         return int(value)
-    found = _INTEGER.match(to_string(value).lstrip(_BLANKS))
+    found = _INTEGER.match(to_string(value).lstrip(BLANKS))
     if found is None or found[2] == "":
         return NAN
     size = _from_digits(found[2], 16) if found[2] else _from_digits(found[3], 10)
@@ -127,7 +127,7 @@ def parse_float(value: Any) -> Number:
     """`parseFloat(value)`: the number that the value's text begins with, NaN where there is none."""
     if value.__class__ is float or value.__class__ is int:
         return integral(value)
-    found = _DECIMAL.match(to_string(value).lstrip(_BLANKS))
+    found = _DECIMAL.match(to_string(value).lstrip(BLANKS))
     return NAN if found is None else integral(float(found[0]))
 
 
@@ -142,7 +142,7 @@ def to_number(value: Any) -> Number:
         return NAN
     if isinstance(value, datetime):
         return (value - _EPOCH) // _MILLISECOND
-    text = to_string(value).strip(_BLANKS)
+    text = to_string(value).strip(BLANKS)
     if not text:
         return 0
     if _PREFIXED.fullmatch(text):
@@ -171,6 +171,11 @@ def to_string(value: Any) -> str:
             return "undefined" if value is MISSING else "[object Object]"
 
 
+def trim(text: str) -> str:
+    """`text.trim()`: without JavaScript's blanks at both ends: a BOM is one, U+0085 and U+001C to U+001F are not."""
+    return text.strip(BLANKS)
+
+
 def date(value: Any) -> datetime | None:
     """`new Date(value)` in UTC, the platform's zone; None for an Invalid Date, and for a year that no `datetime` has.
 
@@ -181,7 +186,7 @@ def date(value: Any) -> datetime | None:
         return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
     try:
         if value.__class__ is str:
-            return _iso_date(value.strip(_BLANKS))
+            return _iso_date(value.strip(BLANKS))
         return _EPOCH + timedelta(milliseconds=math.trunc(to_number(value)))
     except (OverflowError, ValueError):
         return None
