@@ -277,6 +277,11 @@ def test_to_string(value: Any, expected: str) -> None:
     assert js.to_string(value) == expected
 
 
+def test_trim() -> None:
+    assert js.trim("\ufeff\t\u2003a b\u00a0\n") == "a b"
+    assert js.trim("\x85\x1ca\x1f") == "\x85\x1ca\x1f"
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [(2.0, 2), (-0.0, 0), (2.5, 2.5), (3, 3), (2.0**53, 2.0**53), (1e300, 1e300), (NAN, NAN), (-math.inf, -math.inf)],
