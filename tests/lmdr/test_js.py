@@ -297,6 +297,18 @@ def test_minimum_and_maximum_with_nan() -> None:
         assert math.isnan(js.maximum(*pair))
 
 
+def test_a_sum_is_made_from_left_to_right() -> None:
+    assert js.total([1e100, 1.0, -1e100]) == 0  # 1.0 to sum() of Python 3.12
+    assert js.total([0.1] * 10) == 0.9999999999999999
+    assert alike(js.total([]), 0)
+
+
+def test_division_by_nothing() -> None:
+    assert (js.divide(1, 4), js.divide(1, 0), js.divide(-0.5, 0)) == (0.25, math.inf, -math.inf)
+    assert math.isnan(js.divide(0, 0))
+    assert math.isnan(js.divide(NAN, 0))
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [

@@ -1,0 +1,98 @@
+"""How much each component of a driver's score counts, in percent.
+
+Where the carrier's search says nothing, these; `calculate_dynamic_weights` says how its preferences and filters move
+them, `explicit_weights` what becomes of weights that it sends along.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from lmdr import js
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lmdr.js import Number
+
+WEIGHTS: Mapping[str, int] = MappingProxyType(
+    {"qualifications": 30, "experience": 20, "location": 20, "availability": 15, "salaryFit": 10, "engagement": 5}
+)
+
+
+def calculate_dynamic_weights(
+    preferences: Mapping[str, Any] | None = None, filters: Mapping[str, Any] | None = None
+) -> dict[str, Number]:
+    """The weights of a search, whole percents that make 100.
+
+    First each `weight_<component>` of CarrierHiringPreferences that is a number above 0 takes the place of the default;
+    then each filter in use multiplies: cdl_types qualifications by 1.5, endorsements by 2, min_experience experience by
+    1.5, zip_code location by 1.5, radius_miles below 100 location by 1.3, availability availability by 1.5. A number
+    that is a text is no number.
+    """
+    preferences, filters = preferences or {}, filters or {}
+    weights: dict[str, Number] = {}
+    for name, default in WEIGHTS.items():
+        wished: Any = preferences.get(f"weight_{name}")
+        weights[name] = wished if js.is_number(wished) and wished > 0 else default
+    if _entries(filters.get("cdl_types")):
+        weights["qualifications"] *= 1.5
+    if _entries(filters.get("endorsements")):
+        weights["qualifications"] *= 2.0
+    if _number(filters.get("min_experience")):
+        weights["experience"] *= 1.5
+    if _text(filters.get("zip_code")):
+        weights["location"] *= 1.5
+    radius: Any = filters.get("radius_miles")
+    if _number(radius) and radius < 100:
+        weights["location"] *= 1.3
+    if _text(filters.get("availability")):
+        weights["availability"] *= 1.5
+    return normalize_weights(weights)
+
+
+def normalize_weights(weights: Mapping[str, Any] | None = None) -> dict[str, Number]:
+    """Any weights as whole percents that make 100: what rounding leaves goes to the largest, of equal ones the last.
+
+    The defaults where they make 0 or there are none.
+    """
+    if not weights or js.total(map(js.to_number, weights.values())) == 0:
+        return dict(WEIGHTS)
+    rounded = _percents(weights)
+    rest = 100 - js.total(rounded.values())
+    if rest:
+        largest, *others = rounded
+        for name in others:
+            largest = largest if rounded[largest] > rounded[name] else name
+        rounded[largest] += rest
+    return rounded
+
+
+def explicit_weights(weights: Mapping[str, Any]) -> dict[str, Number]:
+    """Weights that came with the search: as they are if they make 100, else as percents, which may make 99 or 101.
+
+    The defaults where they make 0 or less.
+    """
+    whole = js.total(map(js.to_number, weights.values()))
+    if whole == 100:
+        return dict(weights)
+    return _percents(weights) if whole > 0 else dict(WEIGHTS)
+
+
+def _percents(weights: Mapping[str, Any]) -> dict[str, Number]:
+    numbers = {name: js.to_number(weight) for name, weight in weights.items()}
+    whole = js.total(numbers.values())
+    return {name: js.round_half_up(js.divide(number, whole) * 100) for name, number in numbers.items()}
+
+
+def _entries(value: Any) -> bool:
+    return isinstance(value, list) and value != []
+
+
+def _number(value: Any) -> bool:
+    return js.is_number(value) and js.truthy(value)
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""

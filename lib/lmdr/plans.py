@@ -1,0 +1,98 @@
+"""What a carrier's plan lets it do: search for drivers, and look at so many profiles a month.
+
+    | plan       | search | profile views a month | price a month |
+    |------------|--------|-----------------------|---------------|
+    | free       | no     | 0                     |               |
+    | pro        | yes    | 25                    | $249          |
+    | enterprise | yes    | any number (-1)       | $749          |
+
+A subscription is a row of CarrierSubscriptions: `plan_type`, `is_active`, `monthly_view_quota` and
+`views_used_this_month`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from lmdr import js
+from runbook.json_types import MISSING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runbook.json_types import Item
+
+UNLIMITED: Final = -1
+"""The quota of a plan without one, and what remains of it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A row of the table above; `price` in cents a month, None where nothing is paid."""
+
+    name: str
+    can_search: bool
+    monthly_view_quota: int
+    price: int | None = None
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether any number of profiles may be looked at."""
+        return self.monthly_view_quota == UNLIMITED
+
+
+FREE = Plan("free", can_search=False, monthly_view_quota=0)
+PRO = Plan("pro", can_search=True, monthly_view_quota=25, price=24_900)
+ENTERPRISE = Plan("enterprise", can_search=True, monthly_view_quota=UNLIMITED, price=74_900)
+
+PLANS: Mapping[Any, Plan] = MappingProxyType({plan.name: plan for plan in (FREE, PRO, ENTERPRISE)})
+
+
+def default_subscription() -> Item:
+    """What a carrier has that never subscribed, or whose row is not valid."""
+    return {
+        "plan_type": FREE.name,
+        "monthly_view_quota": FREE.monthly_view_quota,
+        "views_used_this_month": 0,
+        "is_active": True,
+    }
+
+
+def is_valid_subscription(subscription: Mapping[str, Any] | None) -> bool | None:
+    """Whether a row names a plan and says with a boolean if it is active; None for no row, as on the platform."""
+    if subscription is None:
+        return None
+    return plan_of(subscription) is not None and isinstance(subscription.get("is_active"), bool)
+
+
+def can_search_drivers(subscription: Mapping[str, Any] | None) -> bool:
+    """Whether the subscription is active and its plan has the search."""
+    if subscription is None or not js.truthy(subscription.get("is_active")):
+        return False
+    plan = plan_of(subscription)
+    return plan is not None and plan.can_search
+
+
+def calculate_remaining(subscription: Mapping[str, Any] | None) -> js.Number:
+    """How many profile views are left this month: never below 0, `UNLIMITED` where the quota is. Of no row 0."""
+    if subscription is None:
+        return 0
+    quota = js.or_(subscription.get("monthly_view_quota"), 0)
+    if js.same(quota, UNLIMITED):
+        return UNLIMITED
+    used = js.or_(subscription.get("views_used_this_month"), 0)
+    return js.maximum(0, js.to_number(quota) - js.to_number(used))
+
+
+def can_view_profile(subscription: Mapping[str, Any] | None) -> bool:
+    """Whether one more profile may be looked at: an active plan with the search, and a view left."""
+    remaining = calculate_remaining(subscription)
+    return can_search_drivers(subscription) and (remaining > 0 or remaining == UNLIMITED)
+
+
+def plan_of(subscription: Mapping[str, Any]) -> Plan | None:
+    """The plan that a row names, None where it names none that there is."""
+    name = subscription.get("plan_type", MISSING)
+    return PLANS.get(name) if isinstance(name, str) else None
