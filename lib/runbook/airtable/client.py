@@ -54,6 +54,8 @@ _RESTARTS = 5  # of a list whose iterator expired
 class Airtable:
     """Airtable, for one token. Threads may share it; `pacer` gives the pace of a base.
 
+    `timeout`: seconds to connect and to answer; `backoff`: seconds before the second of `tries`, doubled at each.
+
     Goes on by itself after 429 (all wait, once), 502, 503 and refused connections; after a lost answer, 500 and 504
     only where doing it twice is doing it once: reads, changes by record id, upserts, deletions. Everything else raises
     AirtableError with Airtable's status, type and words; a spent month raises BudgetSpent.
@@ -68,6 +70,7 @@ class Airtable:
         log: RequestLog | None = None,
         timeout: tuple[float, float] = TIMEOUT,
         backoff: float = 0.5,
+        tries: int = _TRIES,
     ) -> None:
         # pyairtable's own retries send a POST whose answer was lost up to six times, and turn a 429 into an error
         # without its body: off.
@@ -76,6 +79,7 @@ class Airtable:
         self._url = url.rstrip("/")
         self._timeout = timeout
         self._backoff = backoff
+        self._tries = tries
         self._make_pacer = pacer
         self._pacers: dict[str, Pacer] = {}
         self._lock = threading.Lock()
@@ -109,7 +113,9 @@ class Airtable:
         what: str | None = None,
         idempotent: bool | None = None,
     ) -> Json:
-        """The JSON of an answer. `path` is under `/v0/`; `base`: whose pace it keeps; `what`: for logs and errors.
+        """The JSON of an answer, None of an empty one (204).
+
+        `path` is under `/v0/`; `base`: whose pace it keeps; `what`: for logs and errors.
 
         `idempotent`: whether it may go out again when its answer is lost; by default all but POST may.
         Raises AirtableError (kind `OUTCOME_UNKNOWN`: it may have been done or not) and BudgetSpent.
@@ -124,6 +130,8 @@ class Airtable:
             if pacer is not None:
                 pacer.wait()
             answer, error = self._send(method, address, body, what, pacer)
+            if answer is not None and answer.status_code == 204:
+                return None
             if answer is not None and answer.status_code < 300:
                 try:
                     return json_module.loads(answer.content)
@@ -153,7 +161,7 @@ class Airtable:
                 continue
             repeatable = again is Again.ALWAYS or (again is Again.IF_IDEMPOTENT and again_always)
             tries += 1
-            if not repeatable or tries >= _TRIES:
+            if not repeatable or tries >= self._tries:
                 raise error
             if wait is None:
                 wait = self._backoff * 2 ** (tries - 1) * random.uniform(0.75, 1.25)

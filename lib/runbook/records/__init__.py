@@ -8,8 +8,11 @@
 
 from __future__ import annotations
 
+from runbook.records.airtable import AirtableRecords
 from runbook.records.contract import Page, Records
+from runbook.records.mirror import Mirror
 from runbook.records.query import Query
+from runbook.records.routed import RoutedRecords
 from runbook.records.wix import WixRecords
 
-__all__ = ["Page", "Query", "Records", "WixRecords"]
+__all__ = ["AirtableRecords", "Mirror", "Page", "Query", "Records", "RoutedRecords", "WixRecords"]

@@ -164,11 +164,7 @@ class Records(ABC):
     def bulk_insert(self, collection: str, items: Iterable[Item], *, wait: float = 0.0) -> list[Item]:
         """Add items, all checked before the first is written; as stored, in their order. Raises as `insert`."""
         ready = [self._new(collection, item) for item in items]
-        ids = [item["_id"] for item, _ in ready]
-        if len(set(ids)) < len(ids):
-            raise ItemExists(
-                f"{collection}: one `_id` twice among what is inserted; nothing was", collection=collection
-            )
+        _check_once(collection, [item for item, _ in ready])
         if not ready:
             return []
         written = self._insert(collection, [item for item, _ in ready], [given for _, given in ready], wait)
@@ -186,6 +182,7 @@ class Records(ABC):
             told = _unstamped(item_json(collection, item))
             self._check(collection, told, lambda item_id=item_id: self._get(collection, item_id, True))  # type: ignore[misc]
             ready.append(told)
+        _check_once(collection, ready)
         if not ready:
             return []
         return [to_python(item) for item in self._update(collection, ready, wait)]
@@ -344,6 +341,11 @@ def item_exists(collection: str, item_id: str) -> ItemExists:
         field="_id",
         id=item_id,
     )
+
+
+def _check_once(collection: str, items: list[Item]) -> None:
+    if len({item["_id"] for item in items}) < len(items):
+        raise ItemExists(f"{collection}: one `_id` twice in one call; nothing was written", collection=collection)
 
 
 def _unstamped(item: Item) -> Item:

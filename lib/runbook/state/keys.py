@@ -54,6 +54,19 @@ class LinkKeys:
             if new:
                 connection.execute(self._insert, new)
 
+    def put(self, base: str, collection: str, legacy_id: str, values: Mapping[str, str]) -> None:
+        """Make `values` (key -> value) all that is known of one row's keys, in one commit."""
+        k = link_key
+        here = (k.c.base == base, k.c.collection == collection, k.c.legacy_id == legacy_id)
+        lines = [
+            {"base": base, "collection": collection, "key": key, "value": value, "legacy_id": legacy_id}
+            for key, value in values.items()
+        ]
+        with self._db.writing() as connection:
+            connection.execute(k.delete().where(*here))
+            if lines:
+                connection.execute(self._insert, lines)
+
     def resolve(self, base: str, collection: str, key: str, value: str) -> str | Ambiguous | None:
         """The one record that has a key's value; AMBIGUOUS for several, None for none."""
         column = id_map.c.legacy_id if key == "_id" else link_key.c.value

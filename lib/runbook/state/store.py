@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runbook.state.changes import Changes
 from runbook.state.database import Database
 from runbook.state.facts import Facts
 from runbook.state.flags import Flags
@@ -34,6 +35,7 @@ class State:
         self.flags = Flags(self.database)
         self.progress = Progress(self.database)
         self.facts = Facts(self.database)
+        self.changes = Changes(self.database)
         self.slots = Slots(self.database)
         self.turns = Turns(self.database)
 

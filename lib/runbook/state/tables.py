@@ -83,6 +83,18 @@ progress = Table(
 
 fact = Table("fact", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
+# Rows that the data layer made in Airtable ("born") or took out of it ("removed").
+change = Table(
+    "change",
+    metadata,
+    Column("base", Text, primary_key=True),
+    Column("collection", Text, primary_key=True),
+    Column("legacy_id", Text, primary_key=True),
+    Column("what", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # When the next request to a base may go out, and until when a 429 holds all back; seconds since 1970.
 pace = Table(
     "pace",

@@ -1,4 +1,4 @@
-"""`platform`: the services' data, once on each side."""
+"""`platform`: the services' data, once on each side; `workflow`: and once with the flags turned half-way."""
 
 from __future__ import annotations
 
@@ -14,12 +14,20 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def sides() -> Iterator[Sides]:
-    with Sandbox(requests_per_second="off") as box:
-        yield Sides(box)
+def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sides]:
+    with Sandbox(requests_per_second="off", plan="business") as box:
+        sides = Sides(box, tmp_path_factory.mktemp("services"))
+        yield sides
+        sides.close()
 
 
-@pytest.fixture(params=["wix"])
+@pytest.fixture(params=["wix", "airtable"])
 def platform(sides: Sides, request: pytest.FixtureRequest) -> Iterator[Platform]:
+    yield Platform(sides, request.param)
+    sides.empty()
+
+
+@pytest.fixture(params=["wix", "airtable", "halfway"])
+def workflow(sides: Sides, request: pytest.FixtureRequest) -> Iterator[Platform]:
     yield Platform(sides, request.param)
     sides.empty()

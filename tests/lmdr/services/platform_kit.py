@@ -7,57 +7,141 @@ from typing import TYPE_CHECKING, Any
 
 from lmdr.platform import PLATFORM
 from lmdr.services.context import Context
-from runbook.records import WixRecords
+from runbook.airtable.base import find_or_create_base
+from runbook.airtable.client import Airtable
+from runbook.airtable.pacing import Pacer
+from runbook.airtable.schema import Tables, apply_schema, plan_schema
+from runbook.quarantine import Quarantine
+from runbook.records import AirtableRecords, Mirror, RoutedRecords, WixRecords
 from runbook.records.values import stamp
+from runbook.snapshot import SnapshotWriter
+from runbook.state import State
+from runbook.steps.load import load
+from runbook.steps.transform import transform
 from runbook.wix.client import DATA, WixClient
+from runbook.wix.source import WixSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from runbook.json_types import Item
     from runbook.records import Records
     from sandbox import Sandbox
 
 NOON = datetime(2026, 1, 21, 12, tzinfo=UTC)
+CATALOG = PLATFORM.catalog
 BESIDE = ("recruiterProfiles", "RecruiterOutreachHistory", "SystemAlerts", "SystemErrors", "PromptVersions")
 """Collections that services use and the migration leaves alone, beside those that the catalog says stay."""
 
 
 class Sides:
-    """Both sides, empty, for a whole session."""
+    """Both sides, empty, for a whole session. `now` is what stamps rows in Airtable; Wix has the sandbox's clock."""
 
-    def __init__(self, box: Sandbox) -> None:
-        self.box = box
+    def __init__(self, box: Sandbox, folder: Path) -> None:
+        self.box, self.folder = box, folder
+        self.now = NOON
         self.client = WixClient(box.wix_url, box.wix_key, box.site_id)
-        self.wix = WixRecords(self.client, PLATFORM.catalog)
-        catalog = PLATFORM.catalog
-        for name in (*catalog.collections, *(kept.wix for kept in catalog.kept), *BESIDE):
+        self.wix = WixRecords(self.client, CATALOG)
+        self.names = (*CATALOG.collections, *(kept.wix for kept in CATALOG.kept), *BESIDE)
+        for name in self.names:
             body = {"collection": {"id": name, "fields": [{"key": "name", "type": "TEXT"}]}}
             self.client.ask("POST", f"{DATA}/collections", body, what=f"make {name}")
-        self.names = (*catalog.collections, *(kept.wix for kept in catalog.kept), *BESIDE)
+        self.state = State(f"sqlite:///{folder / 'state.db'}")
+        self.client_of_base = Airtable(
+            box.token, url=box.airtable_url, pacer=lambda base: Pacer(self.state, base, None), backoff=0.001, tries=2
+        )
+        every = list(CATALOG.collections.values())
+        self.base = find_or_create_base(
+            self.client_of_base,
+            self.state,
+            base_id=None,
+            workspace_id="wspSandboxDefault",
+            name="Services",
+            catalog=CATALOG,
+        )
+        apply_schema(plan_schema(CATALOG, every, self.client_of_base.tables(self.base)), self.client_of_base, self.base)
+        self.tables = Tables(self.client_of_base.tables(self.base), CATALOG)
+        self.mirror = Mirror(self.client_of_base, self.base, CATALOG, self.state, folder / "mirror.db")
+        self.mirror.load()
+        self.airtable = AirtableRecords(
+            self.client_of_base, self.base, CATALOG, self.state, mirror=self.mirror, now=lambda: self.now
+        )
+        self.records = RoutedRecords(CATALOG, self.state, self.wix, self.airtable)
+
+    def turn(self, side: str, *flags: str) -> None:
+        """Set flags, all of them where none is named."""
+        for flag in flags or CATALOG.flags:
+            self.state.flags.set(flag, side, who="a test", why="to see both sides")
+
+    def migrate(self) -> None:
+        """Move every row of Wix to Airtable, as a phase does it."""
+        source = WixSource(self.client, CATALOG)
+        for collection in CATALOG.load_order(CATALOG.collections):
+            if not self.wix.count(collection.wix):
+                continue
+            with SnapshotWriter(self.folder / "snapshots", collection, source="wix") as writer:
+                source.export(collection, writer.write)
+                snapshot = writer.finish()
+            quarantine = Quarantine(self.folder / "quarantine")
+            staged = transform(snapshot, collection, self.folder / "staged", quarantine)
+            load(
+                staged,
+                collection,
+                airtable=self.client_of_base,
+                base=self.base,
+                tables=self.tables,
+                state=self.state,
+                quarantine=quarantine,
+                catalog=CATALOG,
+                remove_gone=True,
+                remove_many=True,
+            )
+            self.mirror.load([collection.wix])
+
+    def close(self) -> None:
+        self.mirror.close()
+        self.state.close()
 
     def empty(self) -> None:
         """Take every row out again."""
         for name in self.names:
             if self.wix.count(name):
                 self.client.ask("POST", f"{DATA}/items/truncate", {"dataCollectionId": name}, what=f"empty {name}")
+            if name in CATALOG.collections:
+                for item in self.airtable.get_all(name):
+                    self.airtable.remove(name, item["_id"])
+                self.state.changes.forget(self.base, name)
 
 
 class Platform:
-    """One test's platform: `records` on the side of this test, and the clock at noon of 2026-01-21."""
+    """One test's platform: `records` on the side of this test, and the clock at noon of 2026-01-21.
+
+    `halfway`: rows are put into Wix; `turn()`, in the middle of a test, moves them and turns every flag. On the other
+    sides it does nothing, so a workflow reads the same for all three.
+    """
 
     def __init__(self, sides: Sides, side: str) -> None:
         self.sides, self.side = sides, side
-        self.records: Records = sides.wix
-        self.now = NOON
+        self.records: Records = sides.records
+        sides.turn("airtable" if side == "airtable" else "wix")
         self.mails: list[tuple[str, str, dict[str, Any]]] = []
-        self._ids = 0
         self.at(NOON)
+
+    @property
+    def now(self) -> datetime:
+        return self.sides.now
 
     def at(self, moment: datetime) -> None:
         """Let the clock of the platform and of both sides show `moment`."""
-        self.now = moment
+        self.sides.now = moment
         self.sides.box.clock(now=stamp(moment))
+
+    def turn(self) -> None:
+        """Half-way: move all rows to Airtable and turn the flags."""
+        if self.side == "halfway":
+            self.sides.migrate()
+            self.sides.turn("airtable")
 
     def context(self, **more: Any) -> Context:
         """What a service is called with; mails end in `mails`, and nothing sleeps."""
@@ -80,7 +164,7 @@ class Platform:
             self.at(before)
 
     def rows(self, collection: str) -> list[Item]:
-        """All rows of a collection, the newest first."""
+        """All rows of a collection, the newest first, as the source has them."""
         return self.records.get_all(collection, consistent=True)
 
     def row(self, collection: str, item_id: str) -> Item:
