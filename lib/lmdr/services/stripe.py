@@ -188,7 +188,9 @@ def get_subscription_details(context: Context, dot: str) -> dict[str, Any]:
 
 
 @service
-def upsert_subscription(context: Context, stripe_subscription: Mapping[str, Any], customer_id: str) -> dict[str, Any]:
+def upsert_subscription(
+    context: Context, stripe_subscription: Mapping[str, Any], customer_id: str | None
+) -> dict[str, Any]:
     """Keep what Stripe says of a subscription, in the one row of its carrier: {success, subscription}.
 
     The carrier is `metadata.carrier_dot`; without one that is a DOT number: {success: False, error}. Views that were
@@ -236,7 +238,7 @@ def reset_quota(context: Context, dot: str, start: float | None, end: float | No
 
 
 @service
-def update_subscription_status(context: Context, subscription_id: str, status: str) -> dict[str, Any]:
+def update_subscription_status(context: Context, subscription_id: str | None, status: str) -> dict[str, Any]:
     """Keep a subscription's status, in Stripe's word: {success, subscription}, or {success: False, error}."""
     if not subscription_id:
         return _refused("Subscription not found")
