@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lmdr import js
 from lmdr.services.access import NOT_LOGGED_IN, own_profile
 from lmdr.services.application_form import document_urls, profile_changes
-from lmdr.services.context import service
+from lmdr.services.context import refused, service
 from lmdr.services.dots import dot_text
 from lmdr.services.interests import history_with, interest_between
 from lmdr.services.uploads import UploadFailed
@@ -39,12 +39,12 @@ def submit_application(context: Context, caller: Caller, data: Mapping[str, Any]
     profile = own_profile(context, caller)
     dot = dot_text(data.get("carrierDOT"))
     if error := _first_fault(caller, profile, dot, data):
-        return _refused(error)
+        return refused(error)
     assert profile is not None
     try:
         documents = document_urls(context, data)
     except UploadFailed as failed:
-        return _refused(str(failed))
+        return refused(str(failed))
     profile = context.records.patch(
         "DriverProfiles", profile["_id"], profile_changes(data, documents, profile, context.now())
     )
@@ -91,7 +91,7 @@ def get_application_status(context: Context, caller: Caller, carrier_dot: Any) -
     """
     interest = _own_interest(context, caller, carrier_dot)
     if isinstance(interest, str):
-        return _refused(interest)
+        return refused(interest)
     if interest is None:
         return {"success": True, "hasApplied": False, "status": None, "applicationId": None, "application": None}
     return {
@@ -108,7 +108,7 @@ def withdraw_application(context: Context, caller: Caller, carrier_dot: Any) -> 
     """Take the caller's application at a carrier back, in whatever status it is: {success, applicationId, status}."""
     interest = _own_interest(context, caller, carrier_dot)
     if interest is None or isinstance(interest, str):
-        return _refused(interest or "Application not found")
+        return refused(interest or "Application not found")
     changes = {
         "status": "withdrawn",
         "outcome": "withdrawn",
@@ -129,7 +129,7 @@ def get_driver_applications(context: Context, caller: Caller) -> dict[str, Any]:
     """
     profile = own_profile(context, caller)
     if profile is None:
-        return _refused(NO_PROFILE if caller.logged_in else NOT_LOGGED_IN)
+        return refused(NO_PROFILE if caller.logged_in else NOT_LOGGED_IN)
     asked = Query().eq("driver_id", profile["_id"]).descending("action_timestamp").limit(100)
     return {"success": True, "applications": context.records.query("DriverCarrierInterests", asked).items}
 
@@ -174,7 +174,3 @@ def _own_interest(context: Context, caller: Caller, carrier_dot: Any) -> Item | 
     if profile is None:
         return NO_PROFILE if caller.logged_in else NOT_LOGGED_IN
     return interest_between(context, profile["_id"], carrier_dot)
-
-
-def _refused(error: str) -> dict[str, Any]:
-    return {"success": False, "error": error}

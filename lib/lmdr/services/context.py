@@ -102,3 +102,8 @@ def service(function: Callable[Concatenate[Context, P], R]) -> Callable[Concaten
             return function(replace(context, records=records), *args, **kwargs)
 
     return call  # type: ignore[return-value]  # functools.wraps gives `context` a name, Concatenate does not
+
+
+def refused(error: str, **more: Any) -> dict[str, Any]:
+    """What a service answers where it does nothing: {success: False, error}, and what else is told."""
+    return {"success": False, "error": error, **more}

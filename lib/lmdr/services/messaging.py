@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmdr.js import trim
 from lmdr.services.access import NOT_LOGGED_IN, carrier_link
-from lmdr.services.context import service
+from lmdr.services.context import refused, service
 from runbook.records import Query
 
 if TYPE_CHECKING:
@@ -35,17 +35,17 @@ def send_message(
     sanitised. Gives {success, messageId, message} or {success: False, error}.
     """
     if not (application_id and content and receiver_id and sender_type):
-        return _refused("Missing required fields")
+        return refused("Missing required fields")
     if not caller.member_id:
-        return _refused(NOT_LOGGED_IN)
+        return refused(NOT_LOGGED_IN)
     application = context.records.get("DriverCarrierInterests", application_id)
     if application is None:
-        return _refused("Application not found")
+        return refused("Application not found")
     if not _may_write(context, caller, application, sender_type):
-        return _refused("You do not have permission to send messages in this application")
+        return refused("You do not have permission to send messages in this application")
     text = sanitized(content)
     if not text:
-        return _refused("Message content is empty")
+        return refused("Message content is empty")
     message = context.records.insert(
         "Messages",
         {
@@ -82,7 +82,7 @@ def get_unread_count(context: Context, caller: Caller) -> dict[str, Any]:
 def mark_as_read(context: Context, caller: Caller, application_id: str) -> dict[str, Any]:
     """Mark what is addressed to the caller in an application as read: {success, updated}."""
     if not caller.member_id:
-        return _refused(NOT_LOGGED_IN)
+        return refused(NOT_LOGGED_IN)
     unread = context.records.get_all("Messages", unread_by(caller.member_id).eq("application_id", application_id))
     context.records.bulk_update("Messages", [{**message, "is_read": True} for message in unread])
     return {"success": True, "updated": len(unread)}
@@ -118,7 +118,3 @@ def _may_write(context: Context, caller: Caller, application: Item, sender_type:
         profile = context.records.get("DriverProfiles", application.get("driver_id") or "")
         return profile is not None and profile.get("_owner") == caller.member_id
     return sender_type == "recruiter" and carrier_link(context, caller, application.get("carrier_dot")) is not None
-
-
-def _refused(error: str) -> dict[str, Any]:
-    return {"success": False, "error": error}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmdr import js
 from lmdr.services.access import NOT_LOGGED_IN
-from lmdr.services.context import service
+from lmdr.services.context import refused, service
 from lmdr.services.messaging import unread_by
 from runbook.records import Query
 
@@ -33,7 +33,7 @@ def get_new_messages(
     if js.truthy(since):
         moment = js.date(since)
         if moment is None:
-            return {"success": False, "error": NO_MOMENT}
+            return refused(NO_MOMENT)
         asked = asked.gt("timestamp", moment)
     messages = context.records.query("Messages", asked).items
     return {
@@ -47,7 +47,7 @@ def get_new_messages(
 def get_unread_count_for_user(context: Context, caller: Caller) -> dict[str, Any]:
     """How many messages to the caller are unread, in all and by application: {success, count, byApplication}."""
     if not caller.member_id:
-        return {"success": False, "error": NOT_LOGGED_IN, "count": 0, "byApplication": {}}
+        return refused(NOT_LOGGED_IN, count=0, byApplication={})
     unread = context.records.get_all("Messages", unread_by(caller.member_id))
     return {
         "success": True,
@@ -68,6 +68,6 @@ def check_for_new_messages(
         return {"success": True, "hasNew": False, "newCount": 0}
     moment = js.date(since)
     if moment is None:
-        return {"success": False, "error": NO_MOMENT}
+        return refused(NO_MOMENT)
     found = context.records.count("Messages", Query().eq("application_id", application_id).gt("timestamp", moment))
     return {"success": True, "hasNew": found > 0, "newCount": found}

@@ -18,7 +18,7 @@ from lmdr.plans import can_view_profile as can_view_profile
 from lmdr.plans import is_valid_subscription as is_valid_subscription
 from lmdr.services import stripe
 from lmdr.services.access import NOT_LOGGED_IN
-from lmdr.services.context import service
+from lmdr.services.context import refused, service
 from lmdr.services.dots import dot_text
 from runbook.errors import ItemExists, RecordsError
 from runbook.records import Query
@@ -80,10 +80,10 @@ def record_profile_view(
     told, dot = options or {}, dot_text(carrier_dot)
     subscription = _subscription(context, dot, consistent=True)
     if subscription["plan_type"] == plans.FREE.name:
-        return {"success": False, "error": "tier_not_allowed"}
+        return refused("tier_not_allowed")
     remaining = calculate_remaining(subscription)
     if remaining != plans.UNLIMITED and remaining <= 0:
-        return {"success": False, "error": "quota_exhausted"}
+        return refused("quota_exhausted")
     now = context.now().astimezone(UTC)
     if _viewed_on(context, dot, driver_id, now):
         return _recorded(subscription, charged=False)
@@ -139,7 +139,7 @@ def get_full_subscription_status(context: Context, caller: Caller, carrier_dot: 
     """
     dot = dot_text(carrier_dot) or _own_dot(context, caller)
     if not dot:
-        return _refused(NO_CARRIER if caller.logged_in else NOT_LOGGED_IN)
+        return refused(NO_CARRIER if caller.logged_in else NOT_LOGGED_IN)
     subscription = _subscription(context, dot)
     return {
         "success": True,
@@ -177,10 +177,10 @@ def start_checkout(context: Context, caller: Caller, plan: str, period: str = "m
     """Let the caller's carrier subscribe to 'pro' or 'enterprise', 'monthly' or '6month': `stripe` says how it ends."""
     dot = _own_dot(context, caller)
     if not dot:
-        return _refused(NO_CARRIER if caller.logged_in else NOT_LOGGED_IN)
+        return refused(NO_CARRIER if caller.logged_in else NOT_LOGGED_IN)
     chosen = plans.PLANS.get(plan)
     if chosen is None or chosen.price is None:
-        return _refused("Unknown plan")
+        return refused("Unknown plan")
     return stripe.create_checkout_session(context, plan, dot, caller.email or "", period=period)
 
 
@@ -191,7 +191,7 @@ def start_placement_checkout(
     """Let the caller's carrier pay the deposit for `count` drivers. `form`: email, if another; its texts go along."""
     dot = _own_dot(context, caller)
     if not dot:
-        return _refused(NO_CARRIER if caller.logged_in else NOT_LOGGED_IN)
+        return refused(NO_CARRIER if caller.logged_in else NOT_LOGGED_IN)
     texts = {key: value for key, value in (form or {}).items() if isinstance(value, str) and value}
     email = texts.pop("email", None) or caller.email or ""
     return stripe.create_placement_deposit_checkout(context, dot, email, count, details=texts)
@@ -202,7 +202,7 @@ def open_billing_portal(context: Context, caller: Caller, return_url: str | None
     """Stripe's page for what the caller's carrier pays: {success, url} or {success: False, error}."""
     dot = _own_dot(context, caller)
     if not dot:
-        return _refused(NO_CARRIER if caller.logged_in else NOT_LOGGED_IN)
+        return refused(NO_CARRIER if caller.logged_in else NOT_LOGGED_IN)
     return stripe.create_portal_session(context, dot, return_url)
 
 
@@ -257,7 +257,3 @@ def _own_dot(context: Context, caller: Caller) -> str:
         return ""
     carrier = context.records.first("Carriers", Query().eq("_owner", caller.member_id))
     return dot_text(carrier["dot_number"]) if carrier else ""
-
-
-def _refused(error: str) -> dict[str, Any]:
-    return {"success": False, "error": error}

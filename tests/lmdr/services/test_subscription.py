@@ -24,6 +24,7 @@ from lmdr.services.subscription import (
     start_placement_checkout,
 )
 from runbook.errors import SourceDown
+from runbook.records import Records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,7 +157,7 @@ def test_a_quota_that_cannot_be_told_is_none(platform: Platform, monkeypatch: py
         raise SourceDown("gone", collection="CarrierSubscriptions")
 
     subscribe(platform)
-    monkeypatch.setattr(platform.records, "first", down)
+    monkeypatch.setattr(Records, "first", down)
     assert check_view_quota(platform.context(), "77") == {"hasQuota": False, "remaining": 0, "resetDate": None}
 
 
@@ -191,7 +192,7 @@ def test_a_view_is_recorded_and_charged_once_a_day(platform: Platform) -> None:
 def test_a_view_of_today_by_an_older_service_is_one_too(platform: Platform) -> None:
     context, row = platform.context(), subscribe(platform)
     midnight = platform.now.replace(hour=0)
-    platform.put("CarrierDriverViews", carrier_dot="77", driver_id="d", created=midnight - timedelta(milliseconds=1))
+    platform.put("CarrierDriverViews", carrier_dot="77", driver_id="d", created=midnight - timedelta(seconds=9))
     assert not record_profile_view(context, "77", "d")["alreadyViewed"]
     platform.put("CarrierDriverViews", carrier_dot="77", driver_id="e", created=midnight)
     assert record_profile_view(context, "77", "e")["alreadyViewed"]
