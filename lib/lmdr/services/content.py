@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmdr import js
 from lmdr.services import content_defaults as default
-from lmdr.services.context import service
+from lmdr.services.context import refused, service
 from runbook.records import Query
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def get_blog_post_by_slug(context: Context, slug: str) -> dict[str, Any]:
     """A published post with its text, and up to three others of its category: {post, relatedPosts}."""
     post = context.records.first("BlogPosts", _PUBLISHED.eq("slug", slug)) if slug else None
     if post is None:
-        return {"success": False, "error": "Post not found"}
+        return refused("Post not found")
     others = _PUBLISHED.eq("category", post.get("category")).ne("_id", post["_id"]).limit(_RELATED)
     related = context.records.query("BlogPosts", others)
     return {"success": True, "post": _post(post, full=True), "relatedPosts": _posts(related)}
@@ -64,7 +64,7 @@ def get_featured_blog_post(context: Context) -> dict[str, Any]:
     post = context.records.first("BlogPosts", newest.eq("is_featured", True))
     post = post or context.records.first("BlogPosts", newest)
     if post is None:
-        return {"success": False, "error": "No posts found"}
+        return refused("No posts found")
     return {"success": True, "post": _post(post)}
 
 

@@ -18,7 +18,7 @@ from lmdr.matching.completeness import calculate_completeness as calculate_compl
 from lmdr.matching.completeness import enrich_profile as enrich_profile
 from lmdr.services.access import NOT_LOGGED_IN, own_profile
 from lmdr.services.application_form import day_of, document_urls
-from lmdr.services.context import service
+from lmdr.services.context import refused, service
 from lmdr.services.dots import dot_text
 from lmdr.services.interests import interest_between
 from lmdr.services.uploads import UploadFailed
@@ -79,7 +79,7 @@ class ReadDocument(Protocol):
 def get_or_create_driver_profile(context: Context, caller: Caller) -> dict[str, Any]:
     """The caller's profile, made where there is none: {success, profile, isNew}."""
     if not caller.logged_in:
-        return _refused(NOT_LOGGED_IN)
+        return refused(NOT_LOGGED_IN)
     profile, is_new = _found_or_made(context, caller)
     return {"success": True, "profile": enrich_profile(profile), "isNew": is_new}
 
@@ -88,7 +88,7 @@ def get_or_create_driver_profile(context: Context, caller: Caller) -> dict[str, 
 def get_profile_by_id(context: Context, profile_id: str) -> dict[str, Any]:
     """Any driver's profile, by `_id`: {success, profile}."""
     profile = context.records.get("DriverProfiles", profile_id) if profile_id else None
-    return {"success": True, "profile": enrich_profile(profile)} if profile else _refused("Profile not found")
+    return {"success": True, "profile": enrich_profile(profile)} if profile else refused("Profile not found")
 
 
 @service
@@ -99,7 +99,7 @@ def update_driver_preferences(context: Context, caller: Caller, preferences: Map
     that is absent, empty or 0 leaves the profile as it was.
     """
     if not caller.logged_in:
-        return _refused(NOT_LOGGED_IN)
+        return refused(NOT_LOGGED_IN)
     profile, _ = _found_or_made(context, caller)
     changes: Item = {}
     for name, key in _PREFERRED_TEXTS.items():
@@ -123,11 +123,11 @@ def update_driver_documents(context: Context, caller: Caller, documents: Mapping
     document that it cannot read is kept all the same.
     """
     if not caller.logged_in:
-        return _refused(NOT_LOGGED_IN)
+        return refused(NOT_LOGGED_IN)
     try:
         kept = document_urls(context, documents)
     except UploadFailed as failed:
-        return _refused(str(failed))
+        return refused(str(failed))
     profile, _ = _found_or_made(context, caller)
     changes: Item = {**kept}
     for document, key in _READABLE.items():
@@ -144,7 +144,7 @@ def update_driver_qualifications(context: Context, caller: Caller, qualification
     endorsements unless empty.
     """
     if not caller.logged_in:
-        return _refused(NOT_LOGGED_IN)
+        return refused(NOT_LOGGED_IN)
     profile, _ = _found_or_made(context, caller)
     changes = _given(**{key: qualifications.get(key) for key in _KEPT_BUT_FOR_NULL})
     changes |= {key: value for key in _KEPT_BUT_FOR_FALSY if js.truthy(value := qualifications.get(key))}
@@ -155,7 +155,7 @@ def update_driver_qualifications(context: Context, caller: Caller, qualification
 def set_discoverability(context: Context, caller: Caller, is_discoverable: bool) -> dict[str, Any]:
     """Let carriers find the caller, or no more: {success, profile}. Below 50 points nobody is found all the same."""
     if not caller.logged_in:
-        return _refused(NOT_LOGGED_IN)
+        return refused(NOT_LOGGED_IN)
     profile, _ = _found_or_made(context, caller)
     return _stored(context, profile, {"is_discoverable": is_discoverable})
 
@@ -168,10 +168,10 @@ def log_carrier_interest(context: Context, caller: Caller, interest: Mapping[str
     gets the score, the action and the moment; its status is left alone, and a new one has none.
     """
     if not caller.logged_in:
-        return _refused(NOT_LOGGED_IN)
+        return refused(NOT_LOGGED_IN)
     dot = dot_text(interest.get("carrierDOT"))
     if not dot:
-        return _refused("Carrier DOT is required")
+        return refused("Carrier DOT is required")
     profile, _ = _found_or_made(context, caller)
     score = js.or_(js.parse_float(interest.get("matchScore")), 0)
     done = {"match_score": score, "action_timestamp": context.now(), **_given(action=interest.get("action"))}
@@ -196,7 +196,7 @@ def log_carrier_interest(context: Context, caller: Caller, interest: Mapping[str
 def get_driver_interests(context: Context, caller: Caller) -> dict[str, Any]:
     """What the caller did about carriers, the last first, 100 at the most: {success, interests}."""
     if not caller.logged_in:
-        return _refused(NOT_LOGGED_IN)
+        return refused(NOT_LOGGED_IN)
     profile = own_profile(context, caller)
     if profile is None:
         return {"success": True, "interests": []}
@@ -208,11 +208,11 @@ def get_driver_interests(context: Context, caller: Caller) -> dict[str, Any]:
 def remove_carrier_interest(context: Context, caller: Caller, carrier_dot: Any) -> dict[str, Any]:
     """Forget the caller's interest in a carrier, an application too: {success}."""
     if not caller.logged_in:
-        return _refused(NOT_LOGGED_IN)
+        return refused(NOT_LOGGED_IN)
     profile = own_profile(context, caller)
     row = interest_between(context, profile["_id"], carrier_dot) if profile else None
     if row is None:
-        return _refused("Interest not found")
+        return refused("Interest not found")
     context.records.remove("DriverCarrierInterests", row["_id"])
     return {"success": True}
 
@@ -321,7 +321,3 @@ def _since(context: Context, moments: Iterable[datetime], days: int) -> int:
 def _mean(rows: Sequence[Item], key: str) -> js.Number:
     """The mean of a key, rounded; a row without it counts as 0."""
     return js.round_half_up(js.total(js.or_(row.get(key), 0) for row in rows) / len(rows)) if rows else 0
-
-
-def _refused(error: str) -> dict[str, Any]:
-    return {"success": False, "error": error}
