@@ -53,10 +53,9 @@ _EXACT = Context(prec=400)  # a double has at most 309 digits before the point, 
 
 def truthy(value: Any) -> bool:
     """What `if (value)` takes: anything but false, 0, NaN, "", null and what is absent; lists and objects always."""
-    kind = value.__class__
-    if kind is list or kind is dict or kind is tuple:
-        return True
-    return bool(value) and value == value
+    if value:
+        return bool(value == value)
+    return isinstance(value, list | dict | tuple)
 
 
 def or_(value: Any, default: Any) -> Any:
@@ -151,7 +150,9 @@ def parse_float(value: Any) -> Number:
 def to_number(value: Any) -> Number:
     """`Number(value)`, which arithmetic does too: null, false, "" and blanks are 0, a Date its milliseconds."""
     kind = value.__class__
-    if kind is int or kind is float:
+    if kind is int:
+        return int(value)
+    if kind is float:
         return integral(value)
     if value is None or kind is bool:
         return int(bool(value))

@@ -212,10 +212,8 @@ def score_turnover(turnover: Any = MISSING, max_turnover: Any = MISSING) -> Numb
 
 def score_safety(accident_rate: Any = MISSING) -> Number:
     """100 without accidents, 50 fewer for each; 10 above a rate of 5, which is more than 2 to 5 get. 50 if missing."""
-    if js.same(accident_rate, 0):
-        return 100
     if not js.truthy(accident_rate):
-        return 50
+        return 100 if js.same(accident_rate, 0) else 50
     rate = js.to_number(accident_rate)
     return 10 if rate > 5 else js.integral(js.maximum(0, 100 - rate * 50))
 

@@ -44,7 +44,7 @@ def calculate_completeness(profile: Mapping[str, Any]) -> int:
         return len(value) if isinstance(value, str | list) else 0
 
     points = 0
-    points += 10 * (_text(given("display_name")).strip() != "")
+    points += 10 * (js.trim(_text(given("display_name"))) != "")
     points += 10 * ("@" in _text(given("email")))
     points += 5 * (length("phone") >= 10)
     points += 15 * (length("home_zip") >= 5)

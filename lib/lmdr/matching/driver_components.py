@@ -55,6 +55,12 @@ LONG_GONE: Final = 5
 _ZIP = re.compile(r"[0-9]{5}(?:-[0-9]{4})?")
 
 
+def listed(row: Mapping[str, Any], field: str) -> list[Any]:
+    """A row's list, empty where it has none."""
+    value = row.get(field)
+    return value if isinstance(value, list) else []
+
+
 def score_qualifications(driver: Row, preferences: Row) -> Number:
     """0 without a licence or one that is required; else the share of the endorsements required, 100 if none are.
 
@@ -62,12 +68,12 @@ def score_qualifications(driver: Row, preferences: Row) -> Number:
     """
     if driver is None or preferences is None:
         return 0
-    cdl_class, cdl_classes = driver.get("cdl_class"), _list(preferences, "required_cdl_types")
+    cdl_class, cdl_classes = driver.get("cdl_class"), listed(preferences, "required_cdl_types")
     if not js.truthy(cdl_class) or (cdl_classes and cdl_class not in cdl_classes):
         return 0
     score: Number = 100
-    if required := _list(preferences, "required_endorsements"):
-        score = js.round_half_up(_share(required, _list(driver, "endorsements")) * 100)
+    if required := listed(preferences, "required_endorsements"):
+        score = js.round_half_up(_share(required, listed(driver, "endorsements")) * 100)
         if score == 0:
             return 0
     violations = js.to_number(js.or_(driver.get("violations"), 0))
@@ -86,7 +92,7 @@ def score_experience(driver: Row, preferences: Row) -> Number:
         return 0
     years = driver.get("years_experience")
     least, most = js.or_(preferences.get("min_experience_years"), 0), preferences.get("max_experience_years")
-    required, equipment = _list(preferences, "equipment_types"), _list(driver, "equipment_experience")
+    required, equipment = listed(preferences, "equipment_types"), listed(driver, "equipment_experience")
     if not js.truthy(years) and js.less(0, least):
         return 0
     if years is None:
@@ -117,7 +123,7 @@ def score_location(driver: Row, preferences: Row) -> Number:
         return 0
     area = int(home[:3])
     state = next((name for name, first, last in STATES if first <= area <= last), None)
-    states, zips = _list(preferences, "target_states"), _list(preferences, "target_zip_codes")
+    states, zips = listed(preferences, "target_states"), listed(preferences, "target_zip_codes")
     if states and state is not None and state not in states:
         return 0
     if home in zips:
@@ -177,11 +183,6 @@ def score_engagement(driver: Row, now: datetime) -> Number:
     responsive = 70 if rate is None else js.round_half_up(js.to_number(rate) * 100)
     score = js.round_half_up(activity * 0.5 + complete * 0.3 + responsive * 0.2)
     return js.minimum(100, js.maximum(0, score))
-
-
-def _list(row: Mapping[str, Any], field: str) -> list[Any]:
-    value = row.get(field)
-    return value if isinstance(value, list) else []
 
 
 def _share(required: list[Any], had: list[Any]) -> float:

@@ -1,0 +1,158 @@
+"""Why a driver fits a carrier, or does not, in sentences for the recruiter.
+
+Amounts are dollars a mile. A component that was not scored says nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lmdr import js
+from lmdr.matching.driver_components import listed
+from lmdr.matching.drivers import is_mutual_match
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from lmdr.js import Number
+    from runbook.json_types import Item
+
+ASSESSMENTS = (
+    (85, "highly_recommended", "Excellent match: this driver meets or exceeds most of your requirements."),
+    (70, "recommended", "Strong match: this driver meets most of your requirements."),
+    (50, "consider", "Possible match: this driver meets some of your requirements."),
+    (30, "not_recommended", "Weak match: this driver meets few of your requirements."),
+)
+POOR = ("not_recommended", "Poor match: this driver does not meet your requirements.")
+MUTUAL = "Mutual match: this driver has shown interest in your company."
+
+
+def match_rationale(driver: Mapping[str, Any], preferences: Mapping[str, Any], scores: Mapping[str, Number]) -> Item:
+    """{summary, points, concerns, overallAssessment, isMutualMatch}; no `concerns` where there are none.
+
+    The assessment goes by the plain mean of the scores, whatever the search's weights: from 85 "highly_recommended",
+    from 70 "recommended", from 50 "consider", else "not_recommended".
+    """
+    mutual = is_mutual_match(driver, preferences)
+    mean = js.divide(js.total(scores.values()), len(scores))
+    assessment, summary = next((words for least, *words in ASSESSMENTS if mean >= least), POOR)
+    concerns = [
+        text for name, say in CONCERNS.items() if name in scores for text in say(driver, preferences, scores[name])
+    ]
+    points = [text for name, say in POINTS.items() if name in scores for text in say(driver, preferences, scores[name])]
+    return {
+        "summary": MUTUAL if mutual else summary,
+        "points": [MUTUAL, *points] if mutual else points,
+        **({"concerns": concerns} if concerns else {}),
+        "overallAssessment": assessment,
+        "isMutualMatch": mutual,
+    }
+
+
+def _qualified(driver: Mapping[str, Any], preferences: Mapping[str, Any], score: Number) -> Iterator[str]:
+    required = listed(preferences, "required_endorsements")
+    had = listed(driver, "endorsements")
+    matched, missing = [one for one in required if one in had], [one for one in required if one not in had]
+    if score >= 100:
+        cdl = f"Has a CDL Class {js.to_string(driver.get('cdl_class'))}"
+        yield f"{cdl} with {_and(matched)} endorsements." if matched else f"{cdl}."
+    elif score >= 50 and matched and missing:
+        yield f"Has {_and(matched)} but is missing {_and(missing)}."
+
+
+def _unqualified(driver: Mapping[str, Any], preferences: Mapping[str, Any], score: Number) -> Iterator[str]:
+    if 0 < score < 50:
+        yield "Lacks some of the qualifications that you require."
+
+
+def _near(driver: Mapping[str, Any], preferences: Mapping[str, Any], score: Number) -> Iterator[str]:
+    # The platform's sentences name Dallas, wherever the carrier looks; these name no place.
+    if score >= 100:
+        in_zip = driver.get("home_zip") in listed(preferences, "target_zip_codes")
+        yield "Lives in a ZIP code that you look in." if in_zip else "Lives within your target area."
+    elif score >= 50:
+        yield "Lives within a reasonable distance."
+    elif score > 0:
+        yield f"Lives about {js.round_half_up((100 - score) / 10) * 10} miles away."
+
+
+def _far(driver: Mapping[str, Any], preferences: Mapping[str, Any], score: Number) -> Iterator[str]:
+    if score == 0:
+        yield "Lives outside your target area."
+
+
+def _experienced(driver: Mapping[str, Any], preferences: Mapping[str, Any], score: Number) -> Iterator[str]:
+    if score < 100:
+        return
+    years, least = driver.get("years_experience"), preferences.get("min_experience_years")
+    if js.truthy(years):
+        asked = f", {js.to_string(least)} required" if js.truthy(least) else ""
+        yield f"{js.to_string(years)} years of experience{asked}."
+    required = listed(preferences, "equipment_types")
+    matched = [one for one in required if one in listed(driver, "equipment_experience")]
+    if matched:
+        yield f"Experienced with {_and(matched)}."
+        if len(matched) == len(required):
+            yield "Experienced with all your required equipment."
+
+
+def _inexperienced(driver: Mapping[str, Any], preferences: Mapping[str, Any], score: Number) -> Iterator[str]:
+    if score < 50:
+        yield "Less experience than you require."
+
+
+def _available(driver: Mapping[str, Any], preferences: Mapping[str, Any], score: Number) -> Iterator[str]:
+    if score >= 100:
+        yield "Available when you need a driver."
+
+
+def _unavailable(driver: Mapping[str, Any], preferences: Mapping[str, Any], score: Number) -> Iterator[str]:
+    if 0 < score < 70:
+        wait = {"30_day": "in 30 days", "2_week": "in 2 weeks"}.get(js.to_string(driver.get("availability")), "later")
+        yield f"Available only {wait}."
+
+
+def _paid(driver: Mapping[str, Any], preferences: Mapping[str, Any], score: Number) -> Iterator[str]:
+    expected, offered = driver.get("min_cpm_expectation"), preferences.get("offered_pay_max")
+    if score >= 100 and js.truthy(expected) and js.truthy(offered):
+        yield f"Your offer of {_dollars(offered)} a mile meets the {_dollars(expected)} expected."
+
+
+def _underpaid(driver: Mapping[str, Any], preferences: Mapping[str, Any], score: Number) -> Iterator[str]:
+    if score >= 50:
+        return
+    expected, offered = driver.get("min_cpm_expectation"), preferences.get("offered_pay_max")
+    if js.truthy(expected) and js.truthy(offered):
+        yield f"Expects {_dollars(expected)} a mile, your offer is {_dollars(offered)}."
+    else:
+        yield "Expects more than you offer."
+
+
+def _unengaged(driver: Mapping[str, Any], preferences: Mapping[str, Any], score: Number) -> Iterator[str]:
+    if score < 50:
+        yield "Has not been active lately."
+
+
+POINTS = {
+    "qualifications": _qualified,
+    "location": _near,
+    "experience": _experienced,
+    "availability": _available,
+    "salaryFit": _paid,
+}
+CONCERNS = {
+    "qualifications": _unqualified,
+    "location": _far,
+    "experience": _inexperienced,
+    "availability": _unavailable,
+    "salaryFit": _underpaid,
+    "engagement": _unengaged,
+}
+
+
+def _and(values: list[Any]) -> str:
+    return " and ".join(map(js.to_string, values))
+
+
+def _dollars(amount: Any) -> str:
+    return f"${js.to_fixed(js.to_number(amount), 2)}"
