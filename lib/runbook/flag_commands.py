@@ -9,7 +9,7 @@ from runbook import flag_code
 from runbook.connections import connect
 from runbook.display import Table
 from runbook.errors import SettingError
-from runbook.run.turning import require_turn
+from runbook.run.turning import between_calls, require_turn, turn_back
 from runbook.settings import read_home
 from runbook.state import State
 from runbook.wix.secrets import put_secret
@@ -44,14 +44,18 @@ def set_flag(platform: Platform, environment: str, flag: str, value: str, *, who
     before = state.flags.get(flag)
     if before == value:
         return f"{flag} stands at {value!r} already"
-    run_id = None
-    if value == "airtable":
-        connections = connect(platform, environment)
-        base = connections.base("wix")
-        require_turn(flag, platform.catalog, state, base, WixSource(connections.wix, platform.catalog))
-        assert base is not None
+    if value == "wix":
+        turn_back(state, flag, who=who, why=why or "set by hand")
+        return f"{flag}: {before!r} → {value!r}"
+    connections = connect(platform, environment)
+    base, source = connections.base("wix"), WixSource(connections.wix, platform.catalog)
+    require_turn(flag, platform.catalog, state, base, source)
+    assert base is not None
+    with between_calls(state, flag):
+        # Once more, now that no call is under way: one of them may have written since.
+        require_turn(flag, platform.catalog, state, base, source)
         run_id = state.progress.all(base)[platform.catalog.of_flag(flag)[0].wix].run_id
-    state.flags.set(flag, value, who=who, why=why or "set by hand", run_id=run_id)
+        state.flags.set(flag, value, who=who, why=why or "set by hand", run_id=run_id)
     return f"{flag}: {before!r} → {value!r}"
 
 

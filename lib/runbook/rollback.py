@@ -15,6 +15,7 @@ from runbook.evidence.manifest import write_manifest
 from runbook.flag_commands import known_flag
 from runbook.mapping import Mapping
 from runbook.run.opening import check_types, known_phase
+from runbook.run.turning import turn_back
 from runbook.wix.source import WixSource
 from runbook.wix.writing import reverse_sync_remove, reverse_sync_save
 
@@ -142,7 +143,7 @@ class Rollback:
         for flag in self.flags:
             before = state.get(flag)
             if before != "wix" and not self.dry_run:
-                state.set(flag, "wix", who="rollback", why="rolled back", run_id=self.folder.path.name)
+                turn_back(self.connections.state, flag, who="rollback", why="rolled back", run_id=self.folder.path.name)
             rows.append((flag, before, state.get(flag), "dry run" if self.dry_run else "passed"))
         self.folder.write_evidence(SLUG, "turned", {"flags": {row[0]: row[2] for row in rows}})
         return Table("Turned back", ("flag", "stood at", "stands at", "verdict"), rows)
@@ -191,7 +192,8 @@ class Rollback:
             elif _but(stamps, mapping.to_airtable(item).fields) != _but(stamps, own):
                 lost.changed.append(mapping.to_wix(own))
         known = self.connections.state.ids(base, c.wix)
-        lost.removed = [id_ for id_ in in_wix if id_ in known and id_ not in seen]
+        changes = self.connections.state.changes.of(base, c.wix)
+        lost.removed = [id_ for id_ in in_wix if id_ not in seen and (id_ in known or changes.get(id_) == "removed")]
         return lost
 
 

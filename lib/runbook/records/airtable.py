@@ -81,6 +81,15 @@ class AirtableRecords(Records):
 
     # Reading
 
+    def catch_up(self, collection: str, since: str) -> None:
+        """See that a read finds what was in Airtable at a moment (ISO time): when services came to read it there.
+
+        Raises SourceDown where the mirror is older and Airtable cannot be asked.
+        """
+        mirror = self._mirror
+        if mirror is not None:
+            _reading(collection, lambda: mirror.catch_up(collection, datetime.fromisoformat(since).timestamp()))
+
     def _get(self, collection: str, item_id: str, consistent: bool) -> Item | None:
         self.catalog.collection(collection)
         mirror = self._mirror

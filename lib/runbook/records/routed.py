@@ -16,40 +16,51 @@ from typing import TYPE_CHECKING, Any
 from runbook.errors import SettingError
 from runbook.records.contract import Found, Page, Records
 from runbook.records.query import EVERY
+from runbook.state import Standing
+from runbook.state.turns import CALLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from runbook.catalog import Catalog
     from runbook.json_types import Item
+    from runbook.records.airtable import AirtableRecords
     from runbook.records.query import Query
     from runbook.state import State
     from runbook.state.flags import Side
+
+_WIX = Standing("wix", None)
 
 
 class _Choosing(Records):
     """Hands each call to the side of its collection."""
 
-    def __init__(self, catalog: Catalog, wix: Records, airtable: Records | None) -> None:
+    def __init__(self, catalog: Catalog, wix: Records, airtable: AirtableRecords | None) -> None:
         super().__init__(catalog)
         self._wix, self._airtable = wix, airtable
 
     def source(self, collection: str) -> Side:
         """Which side a collection is read from and written to now; what the catalog does not move is Wix's."""
-        known = self._of(collection)
-        return "wix" if known is None else self._flag(known.flag)
+        return self._standing(collection).side
 
-    def _flag(self, flag: str) -> Side:
+    def _flags(self) -> Mapping[str, Standing]:
         raise NotImplementedError
 
+    def _standing(self, collection: str) -> Standing:
+        known = self._of(collection)
+        return _WIX if known is None else self._flags().get(known.flag, _WIX)
+
     def _side_of(self, collection: str) -> Records:
-        if self.source(collection) == "wix":
+        standing = self._standing(collection)
+        if standing.side == "wix":
             return self._wix
         if self._airtable is None:
             raise SettingError(
                 f"the flag of {collection} stands at 'airtable', but no base is known: run the migration with this "
                 "state, or set AIRTABLE_BASE_ID"
             )
+        if standing.since is not None:
+            self._airtable.catch_up(collection, standing.since)
         return self._airtable
 
     def query(self, collection: str, query: Query = EVERY, *, consistent: bool = False) -> Page:
@@ -85,18 +96,20 @@ class _Choosing(Records):
 class _Pinned(_Choosing):
     """Flags as they stood when it was made."""
 
-    def __init__(self, catalog: Catalog, wix: Records, airtable: Records | None, flags: Mapping[str, Side]) -> None:
+    def __init__(
+        self, catalog: Catalog, wix: Records, airtable: AirtableRecords | None, flags: Mapping[str, Standing]
+    ) -> None:
         super().__init__(catalog, wix, airtable)
-        self._flags = flags
+        self._pinned = flags
 
-    def _flag(self, flag: str) -> Side:
-        return self._flags.get(flag, "wix")
+    def _flags(self) -> Mapping[str, Standing]:
+        return self._pinned
 
 
 class RoutedRecords(_Choosing):
     """See the module. `airtable` None: nothing has been migrated, so every flag must stand at 'wix'."""
 
-    def __init__(self, catalog: Catalog, state: State, wix: Records, airtable: Records | None) -> None:
+    def __init__(self, catalog: Catalog, state: State, wix: Records, airtable: AirtableRecords | None) -> None:
         super().__init__(catalog, wix, airtable)
         self._state = state
 
@@ -108,10 +121,10 @@ class RoutedRecords(_Choosing):
     def pinned(self) -> Iterator[Records]:
         """Every flag as it stands now; none turns before the block ends."""
         with self._state.turns.share(CALLS):
-            yield _Pinned(self.catalog, self._wix, self._airtable, self._state.flags.all())
+            yield _Pinned(self.catalog, self._wix, self._airtable, self._state.flags.standing())
 
-    def _flag(self, flag: str) -> Side:
-        return self._state.flags.get(flag)
+    def _flags(self) -> Mapping[str, Standing]:
+        return self._state.flags.standing()
 
     # A single write is a call of its own: between looking at the flag and writing, it must not turn.
 
@@ -130,7 +143,3 @@ class RoutedRecords(_Choosing):
     def _remove(self, collection: str, item_id: str, wait: float) -> None:
         with self._state.turns.share(CALLS):
             super()._remove(collection, item_id, wait)
-
-
-CALLS = "calls"
-"""The lock that calls share, and that turning a flag takes whole."""

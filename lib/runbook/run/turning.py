@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from runbook.display import Table
 from runbook.errors import FlagRefused
 from runbook.run.gate import gate_key, judge
+from runbook.state.turns import CALLS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from runbook.catalog import Catalog
     from runbook.run.opened import Opened
@@ -54,20 +56,46 @@ def reasons_against(
     return reasons
 
 
+CALLS_SECONDS = 30.0
+"""How long a turn waits for the calls of services that are under way."""
+_BACK_SECONDS = 5.0
+
+
+@contextmanager
+def between_calls(state: State, flag: str) -> Iterator[None]:
+    """No call of a service is under way, and none begins, while the block lasts. Raises FlagRefused."""
+    with state.turns.whole(CALLS, CALLS_SECONDS) as alone:
+        if not alone:
+            raise FlagRefused(
+                f"flag {flag!r} was not turned: calls of services were under way for {CALLS_SECONDS:g} s on end. Turn "
+                "it again when they are done"
+            )
+        yield
+
+
+def turn_back(state: State, flag: str, *, who: str, why: str, run_id: str | None = None) -> None:
+    """Set a flag to 'wix': between two calls if there is a moment within a few seconds, else at once."""
+    with state.turns.whole(CALLS, _BACK_SECONDS):
+        state.flags.set(flag, "wix", who=who, why=why, run_id=run_id)
+
+
 def turn_on(
     flags: Iterable[str], catalog: Catalog, state: State, base: str, source: Source, *, who: str, run_id: str
 ) -> dict[str, list[str]]:
     """Turn each flag that may turn; returns by flag why it did not (empty: it stands at 'airtable')."""
-    refused = {}
+    refused: dict[str, list[str]] = {}
     for flag in flags:
-        reasons = (
-            []
-            if state.flags.get(flag) == "airtable"
-            else reasons_against(flag, catalog, state, base, source, gates=False)
-        )
-        if not reasons and state.flags.get(flag) != "airtable":
-            state.flags.set(flag, "airtable", who=who, why="evidence complete, green and current", run_id=run_id)
-        refused[flag] = reasons
+        if state.flags.get(flag) == "airtable":
+            refused[flag] = []
+            continue
+        try:
+            with between_calls(state, flag):
+                refused[flag] = reasons_against(flag, catalog, state, base, source, gates=False)
+                if not refused[flag]:
+                    why = "evidence complete, green and current"
+                    state.flags.set(flag, "airtable", who=who, why=why, run_id=run_id)
+        except FlagRefused as error:
+            refused[flag] = [str(error)]
     return refused
 
 

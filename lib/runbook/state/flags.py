@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast, get_args
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from runbook.errors import SettingError
 from runbook.state.ids import now
@@ -27,6 +27,13 @@ class Turn(NamedTuple):
     who: str
     why: str
     run_id: str | None
+
+
+class Standing(NamedTuple):
+    """Where a flag stands, and since when (ISO time in UTC; None: it was never turned)."""
+
+    side: Side
+    since: str | None
 
 
 class Flags:
@@ -55,6 +62,13 @@ class Flags:
         with self._db.reading() as connection:
             rows = connection.execute(select(flag.c.name, flag.c.value).order_by(flag.c.name))
             return {row[0]: cast("Side", row[1]) for row in rows}
+
+    def standing(self) -> dict[str, Standing]:
+        """Every flag that was created, by name, with the moment of its last turn."""
+        last = select(func.max(flag_turn.c.at)).where(flag_turn.c.flag == flag.c.name).scalar_subquery()
+        with self._db.reading() as connection:
+            rows = connection.execute(select(flag.c.name, flag.c.value, last))
+            return {row[0]: Standing(cast("Side", row[1]), row[2]) for row in rows}
 
     def set(self, name: str, value: str, who: str, why: str, run_id: str | None = None) -> None:
         """Turn a flag and write it down, in one commit; one that stands there already is not turned.

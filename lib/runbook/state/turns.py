@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from runbook.state.database import Database
 
 _SECONDS = 0.2  # between two looks at whether it is free
+CALLS = "calls"
+"""The turn that every call of a service shares, and that turning a flag takes whole."""
 
 
 class Turns:

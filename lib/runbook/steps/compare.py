@@ -20,6 +20,7 @@ from runbook.display import Shown, Table, mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Collection as Ids
 
     from runbook.catalog import Collection, Field
     from runbook.checks.links import LinkCell
@@ -72,8 +73,8 @@ class Comparison(Shown):
 
     `rows`: staged rows that a record stands for. `missing`: those that none does; `extra`: legacy ids that were not
     staged; `without_id`: records without one; `duplicates`: legacy id -> its records. `late`: rows that were made after
-    the cutover. `off`: all rows that are missing or have a cell that nothing explains; what writing them again mends.
-    Other lists are cut at 100; the counts beside them are not.
+    the cutover, `removed`: those that services took out since. `off`: all rows that are missing or have a cell that
+    nothing explains; what writing them again mends. Other lists are cut at 100; the counts beside them are not.
     """
 
     collection: str
@@ -91,6 +92,7 @@ class Comparison(Shown):
     without_id: tuple[str, ...]
     duplicates: dict[str, tuple[str, ...]]
     late: int = 0
+    removed: int = 0
     off: frozenset[str] = frozenset()
     says: dict[str, str] = field(default_factory=dict)
 
@@ -145,6 +147,7 @@ class Comparison(Shown):
             "without_id": {"records": self.records_without_id, "ids": list(self.without_id)},
             "duplicates": {id_: list(records) for id_, records in self.duplicates.items()},
             "late": self.late,
+            "removed": self.removed,
         }
 
 
@@ -174,6 +177,7 @@ def compare(
     *,
     originals: Callable[[set[str]], Mapping[str, Item]],
     turned: str | None = None,
+    removed: Ids[str] = (),
     seen: Callable[[Mapping[str, Any], Mapping[str, LinkCell]], None] | None = None,
     name_of: Callable[[str], str | None] | None = None,
 ) -> Comparison:
@@ -181,7 +185,8 @@ def compare(
 
     `links_of` gives what a row's link cells should hold. `originals` gives the snapshot's items of some ids; it is
     asked once, for the rows that differ. `seen` is called with every record's cells and expected links.
-    `turned`: rows made in Airtable after it are no extras. `name_of`: the legacy id of a record, for messages.
+    `turned`: rows made in Airtable after it are no extras. `removed`: rows that services took out, so they are not
+    missing. `name_of`: the legacy id of a record, for messages.
     """
     work = _Work(collection, mapping, rules, name_of)
     expected = {row.id: row for row in staged}
@@ -206,7 +211,7 @@ def compare(
         elif len(held[id_]) == 1:
             work.extra.append(id_)
     work.settle(originals)
-    missing = list(expected)
+    missing = [id_ for id_ in expected if id_ not in removed]
     return Comparison(
         collection=collection.wix,
         rows=rows,
@@ -223,6 +228,7 @@ def compare(
         without_id=tuple(work.without_id[:LISTED]),
         duplicates={id_: tuple(ids) for id_, ids in held.items() if len(ids) > 1},
         late=late,
+        removed=len(expected) - len(missing),
         off=frozenset({*missing, *work.off}),
         says={rule.name: rule.says for rule in rules},
     )

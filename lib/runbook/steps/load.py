@@ -140,7 +140,10 @@ class _Work:
         # A row that transform has put into quarantine since is gone too, as if it had been there from the first: what
         # Airtable holds depends on the source alone. Of one that Airtable refuses, the former state stays.
         refused = {entry.id for entry in self.quarantine.entries(name) if entry.step == STEP}
-        gone = sorted(known.keys() - found.ids - refused)
+        # One that the data layer made in Airtable was never there: it is carried back, or removed, by a person's word.
+        changes = self.state.changes.of(self.base, name)
+        born = {legacy for legacy, what in changes.items() if what == "born"}
+        gone = sorted(known.keys() - found.ids - refused - born)
         aside = len(self.quarantine.ids(name).intersection(gone))
         if remove_gone and not dry_run:
             self._check_gone(len(gone), len(known), remove_many)
@@ -155,6 +158,7 @@ class _Work:
             for key, values in found.keys.items():  # they lead to a row as soon as it has landed
                 self.state.remember_keys(self.base, name, key, values)
             written = self._write(passing, transformed, found, count)
+            self.state.changes.forget(self.base, name, found.ids & changes.keys())
         count.end()
         return self._measured(
             Loaded(

@@ -63,7 +63,7 @@ class Validated(Shown):
     def reasons(self) -> tuple[str, ...]:
         """Why it is not green, in words; empty where it is."""
         found = []
-        if self.exported != self.loaded + self.quarantined:
+        if self.exported != self.loaded + self.quarantined + self.comparison.removed:
             found.append(
                 f"{self.exported:,} rows were exported, but {self.loaded:,} are loaded and "
                 f"{self.quarantined:,} in quarantine"
@@ -208,6 +208,11 @@ def validate(
             yield record
 
     turned = _turned(state, collection)
+    removed = (
+        {legacy for legacy, what in state.changes.of(base, collection.wix).items() if what == "removed"}
+        if turned is not None
+        else set()
+    )
     comparison = compare(
         collection,
         Mapping(collection),
@@ -217,6 +222,7 @@ def validate(
         declared_rules(turned=turned),
         originals=lambda ids: {item["_id"]: item for item in _first_of_each(snapshot.items(), ids)},
         turned=turned,
+        removed=removed,
         seen=read_back.add,
         name_of=targets.name_of,
     )
@@ -224,7 +230,7 @@ def validate(
         airtable_suite,
         read_back.frame(),
         key=LEGACY_ID,
-        parameters={EXPECTED_ROWS: len(wanted) + comparison.late},
+        parameters={EXPECTED_ROWS: len(wanted) + comparison.late - comparison.removed},
     )
     if on_progress is not None:
         on_progress(len(wanted), len(wanted))

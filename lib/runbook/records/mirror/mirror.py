@@ -150,6 +150,17 @@ class Mirror:
                     self._watch()
                     self._read_whole([collection])
 
+    def catch_up(self, collection: str, moment: float) -> None:
+        """See that a collection is here as it was at a moment (seconds since 1970), or later. Raises AirtableError."""
+        held = self.store.held(collection)
+        if held is None:
+            self.need(collection)
+        elif held.as_of < moment:
+            self.refresh()
+            held = self.store.held(collection)
+            if held is not None and held.as_of < moment:  # not all collections are looked at, where none tells
+                self.load([collection])
+
     # Taking over
 
     def learn(self, collection: str, records: Sequence[dict[str, Json]], *, after: int | None = None) -> list[Item]:
