@@ -19,7 +19,7 @@ from lmdr.freshness import age
 from lmdr.plans import ENTERPRISE, PRO
 from lmdr.services.context import service
 from lmdr.services.dots import dot_text
-from lmdr.services.stripe_log import part, stripe_id
+from lmdr.services.outside import part, row_id
 from runbook.errors import ItemExists
 from runbook.records import Query
 
@@ -46,7 +46,7 @@ def track_abandoned_checkout(context: Context, session: Mapping[str, Any]) -> di
     row = context.records.first("CheckoutAbandonment", asked, consistent=True)
     if row is None:
         new = {
-            "_id": stripe_id("abandonment", str(session.get("id"))),
+            "_id": row_id("abandoned checkout", str(session.get("id"))),
             "email": email,
             "carrierDot": dot_text(part(session, "metadata", "carrier_dot")),
             "lastAttemptUrl": session.get("url"),

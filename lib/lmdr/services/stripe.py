@@ -14,9 +14,9 @@ from urllib.parse import quote
 from lmdr.plans import ENTERPRISE, PLANS, PRO
 from lmdr.services.context import service
 from lmdr.services.dots import dot_number, dot_text
+from lmdr.services.outside import part, row_id
 from lmdr.services.stripe_log import is_event_processed as is_event_processed
 from lmdr.services.stripe_log import log_stripe_event as log_stripe_event
-from lmdr.services.stripe_log import part, stripe_id
 from runbook.errors import ItemExists
 from runbook.records import Query
 
@@ -218,7 +218,7 @@ def upsert_subscription(
     told = {key: value for key, value in told.items() if value is not None}
     current = _newest(context, dot)
     if current is None:
-        new = {"_id": stripe_id("subscription", dot), "views_used_this_month": 0, **told}
+        new = {"_id": row_id("carrier subscription", dot), "views_used_this_month": 0, **told}
         try:
             return {"success": True, "subscription": context.records.insert("CarrierSubscriptions", new)}
         except ItemExists:  # another event of the carrier's came at the same moment
@@ -264,7 +264,7 @@ def record_billing_event(
     told = details or {}
     event_id = told.get("eventId")
     row = {
-        "_id": stripe_id("billing", event_id) if event_id else context.new_id(),
+        "_id": billing_id(event_id) if event_id else context.new_id(),
         "carrier_dot": dot_text(dot) or None,
         "event_type": event_type,
         "amount": told.get("amount") or 0,
@@ -280,6 +280,11 @@ def record_billing_event(
         if not event_id:
             raise
     return {"success": True, "recordId": row["_id"]}
+
+
+def billing_id(event_id: str) -> str:
+    """The `_id` of the row of BillingHistory that an event has."""
+    return row_id("stripe billing", event_id)
 
 
 @service

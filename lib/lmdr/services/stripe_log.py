@@ -11,11 +11,11 @@ which they happened: one waits for an older one that is being dealt with, and do
 from __future__ import annotations
 
 import json
-import uuid
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lmdr.services.context import service
+from lmdr.services.outside import row_id
 from runbook.errors import ItemExists, NoSuchItem
 from runbook.records import Query
 
@@ -49,21 +49,6 @@ _DECIDES = {
 
 class EventBusy(Exception):
     """Another delivery is at an event for longer than Stripe waits; nothing was done, and Stripe asks again."""
-
-
-def stripe_id(kind: str, of: str) -> str:
-    """The `_id` of a row that there is once for something of Stripe's, so that two who add it meet."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"stripe:{kind}:{of}"))
-
-
-def part(value: Any, *path: str | int) -> Any:
-    """What lies at a path in Stripe's JSON; None where the path ends before."""
-    for step in path:
-        try:
-            value = value[step]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
 
 
 @service
@@ -114,7 +99,7 @@ def claim(context: Context, event_id: str, event_type: str, data: Mapping[str, A
 def release(context: Context, event_id: str) -> None:
     """Give a claim back, so that the next delivery can have it at once; if that fails, it can later."""
     try:
-        context.records.remove("StripeEvents", stripe_id("event", event_id))
+        context.records.remove("StripeEvents", row_id("stripe event", event_id))
     except Exception:  # noqa: BLE001 - what made the event fail is what its caller has to hear
         return
 
@@ -162,7 +147,7 @@ def _new_row(
     context: Context, event_id: str, event_type: str, data: Mapping[str, Any], *, processed: bool
 ) -> dict[str, Any]:
     row = {
-        "_id": stripe_id("event", event_id),
+        "_id": row_id("stripe event", event_id),
         "event_id": event_id,
         "event_type": event_type,
         "processed_at": context.now(),

@@ -28,7 +28,8 @@ from lmdr.services import stripe
 from lmdr.services.abandonment_email_service import email_of, mark_checkout_recovered, track_abandoned_checkout
 from lmdr.services.context import service
 from lmdr.services.dots import dot_text
-from lmdr.services.stripe_log import QUOTA, claim, is_turn, log_stripe_event, part, release, stripe_id
+from lmdr.services.outside import part
+from lmdr.services.stripe_log import QUOTA, claim, is_turn, log_stripe_event, release
 from runbook.records import Query
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Event:
 
     def is_billed(self) -> bool:
         """Whether its row of BillingHistory is there, of a delivery that did not come to its end."""
-        return self.context.records.get("BillingHistory", stripe_id("billing", self.id), consistent=True) is not None
+        return self.context.records.get("BillingHistory", stripe.billing_id(self.id), consistent=True) is not None
 
     def bill(self, event_type: str, **details: Any) -> None:
         """Add its row to BillingHistory."""
