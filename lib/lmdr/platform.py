@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from lmdr import catalog, sample
 from runbook.platform import Lookup, Platform
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runbook.records import Records
+
+
+def _app(records: Records, env: Mapping[str, str]) -> Any:
+    from lmdr.endpoints import make_app  # 0.2 s: starlette, stripe
+
+    return make_app(records, env)
+
 
 PLATFORM = Platform(
     name="lmdr",
@@ -21,4 +34,5 @@ PLATFORM = Platform(
         Lookup(5, "CarrierSubscriptions", "carrier_dot"),
         Lookup(6, "AdminAuditLog", "action"),
     ),
+    app=_app,
 )

@@ -340,6 +340,30 @@ def suites(check: bool) -> None:
 
 @main.command()
 @environment_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen; 0.0.0.0 behind a proxy.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8788, show_default=True, help="0 takes any free one.")
+@_told
+def serve(environment: str, host: str, port: int) -> None:
+    """Serve the platform's HTTP endpoints over the routed data layer, and keep the mirror up to date."""
+    from runbook.serving import serve as serve_on
+
+    serve_on(find_platform(), environment, host, port, say=lambda words: click.echo(words, err=True))
+
+
+@main.command()
+@environment_option
+@click.option("--load", is_flag=True, help="Read every collection whole now, at the base's pace.")
+@click.option("--drop", is_flag=True, help="Delete it, and its webhook in Airtable.")
+@_told
+def mirror(environment: str, load: bool, drop: bool) -> None:
+    """Show the mirror that reads of Airtable are answered from: rows, and how old they may be."""
+    from runbook.records.showing import show_mirror
+
+    click.echo(repr(show_mirror(find_platform(), environment, load=load, drop=drop)))
+
+
+@main.command()
+@environment_option
 @who_option
 @_told
 def unfreeze(environment: str, who: str) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from runbook.errors import SettingError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from runbook.catalog import Catalog
+    from runbook.records import Records
 
 ENTRY_POINTS = "runbook.platforms"
 
@@ -32,11 +34,19 @@ class Lookup:
     key: str
 
 
+class MakeApp(Protocol):
+    """Makes the platform's HTTP endpoints; `env`: where it finds its own secrets."""
+
+    def __call__(self, records: Records, env: Mapping[str, str]) -> Any:
+        """An ASGI application over the routed data layer."""
+
+
 @dataclass(frozen=True)
 class Platform:
     """What the engine must know of a platform.
 
     `root` is the project's folder: notebooks/, expectations/ and runs/ lie in it; a relative `source` begins there.
+    `app`: its HTTP endpoints, which `runbook serve` starts; None where it has none.
     """
 
     name: str
@@ -44,6 +54,7 @@ class Platform:
     catalog: Catalog
     write_sample: WriteSample
     lookups: tuple[Lookup, ...] = ()
+    app: MakeApp | None = None
 
     @property
     def notebooks(self) -> Path:

@@ -63,10 +63,14 @@ class Summary(Shown):
 
 
 class RequestLog:
-    """The requests of a process, in the order of their answers. Threads may share it."""
+    """The requests of a process, in the order of their answers. Threads may share it.
 
-    def __init__(self) -> None:
+    `most`: how many of the last it keeps, for a process that does not end; None keeps all.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
         self._lock = threading.Lock()
+        self._most = most
         self._rows: list[Request] = []
         self._written = 0
 
@@ -75,6 +79,9 @@ class RequestLog:
         row = Request(round(began, 3), round((time.time() - began) * 1000, 1), status, method, what)
         with self._lock:
             self._rows.append(row)
+            if self._most is not None and len(self._rows) >= 2 * self._most:
+                del self._rows[: -self._most]
+                self._written = 0
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -44,7 +44,7 @@ _QUOTA_WAITS = (
     60.0,
     60.0,
 )  # Wix: 3, 6, 12 … 60 s; the quota is a minute's
-_TROUBLE_WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)
+TROUBLE_WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)
 _LONGEST_WAIT = 300.0
 _DRAFTS = {"includeDraftItems": True}
 
@@ -80,11 +80,19 @@ class _Credentials(AuthBase):
 class WixClient:
     """One site, as one API key sees it. `timeout`: seconds for an answer; `sleep` waits between tries.
 
+    `trouble_waits`: seconds between tries of what failed in a way that passes, other than by the quota.
     Raises SettingError for credentials that cannot be any.
     """
 
     def __init__(
-        self, url: str, key: str, site_id: str, *, timeout: float = 30.0, sleep: Callable[[float], None] = time.sleep
+        self,
+        url: str,
+        key: str,
+        site_id: str,
+        *,
+        timeout: float = 30.0,
+        sleep: Callable[[float], None] = time.sleep,
+        trouble_waits: tuple[float, ...] = TROUBLE_WAITS,
     ) -> None:
         for name, value in (("WIX_API_KEY", key), ("WIX_SITE_ID", site_id)):
             if not value:
@@ -95,7 +103,7 @@ class WixClient:
         self.site_id = site_id
         self.server_time: datetime | None = None
         self._key = key
-        self._timeout, self._sleep = timeout, sleep
+        self._timeout, self._sleep, self._trouble_waits = timeout, sleep, trouble_waits
         self._session = requests.Session()
         self._session.auth = _Credentials(key, site_id)
 
@@ -241,7 +249,7 @@ class WixClient:
         an answer are tried again too. `quiet`: what is sent holds values, so Wix's words stay out of the error.
         Raises WixError; WixTooMuch where fewer rows may do.
         """
-        quota, trouble = iter(_QUOTA_WAITS), iter(_TROUBLE_WAITS)
+        quota, trouble = iter(_QUOTA_WAITS), iter(self._trouble_waits)
         unresolved = iter((3.0,))
         while True:
             try:
@@ -307,7 +315,7 @@ class WixClient:
                 happened = "could not be reached, or broke the connection"
             case _:
                 happened = f"could not be asked ({type(error).__name__})"
-        tried = f", {len(_TROUBLE_WAITS) + 1} times" if repeatable else ""
+        tried = f", {len(self._trouble_waits) + 1} times" if repeatable else ""
         unsure = "" if repeatable else "; whether it was done is not known"
         advice = "see that this machine reaches it, then run it again"
         return f"{self.url} {happened} when asked to {what}{tried}{unsure}; {advice}"

@@ -1,0 +1,35 @@
+"""`runbook serve`: the platform's HTTP endpoints, over the data as the flags route it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from runbook.errors import SettingError
+from runbook.records.opening import open_records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runbook.platform import Platform
+
+
+def serve(platform: Platform, environment: str, host: str, port: int, *, say: Callable[[str], None]) -> None:
+    """Serve until Ctrl-C or SIGTERM; what is under way is answered first. Raises SettingError."""
+    import socket
+
+    import uvicorn  # 0.1 s
+
+    if platform.app is None:
+        raise SettingError(f"the platform {platform.name} has no HTTP endpoints to serve")
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        raise SettingError(f"--host {host} --port {port}: {error.strerror}; another port or address is right") from None
+    with listener, open_records(platform, environment) as opened:
+        app = platform.app(opened.records, os.environ)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
+        say(f"serving {platform.name} on http://{host}:{listener.getsockname()[1]} ({environment}); Ctrl-C stops it")
+        server.run(sockets=[listener])
