@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lmdr.services.context import refused
 from lmdr.services.dots import dot_text
 from runbook.records import Query
 
@@ -27,11 +28,13 @@ def carrier_link(context: Context, caller: Caller, carrier_dot: Any) -> Item | N
     return context.records.first("recruiterCarriers", linked)
 
 
-def refused_for(context: Context, caller: Caller, carrier_dot: Any) -> str | None:
-    """Why the caller may not act for a carrier, in words for it; None where it may."""
+def refusal(context: Context, caller: Caller, carrier_dot: Any) -> dict[str, Any] | None:
+    """What a caller is told who may not act for a carrier, `code` NOT_LOGGED_IN or ACCESS_DENIED; None if it may."""
     if not caller.logged_in:
-        return NOT_LOGGED_IN
-    return None if carrier_link(context, caller, carrier_dot) else NO_ACCESS
+        return refused(NOT_LOGGED_IN, code="NOT_LOGGED_IN")
+    if carrier_link(context, caller, carrier_dot) is None:
+        return refused(NO_ACCESS, code="ACCESS_DENIED")
+    return None
 
 
 def own_profile(context: Context, caller: Caller) -> Item | None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from lmdr import js
-from lmdr.services.access import NOT_LOGGED_IN, carrier_link, refused_for
+from lmdr.services.access import NOT_LOGGED_IN, carrier_link, refusal
 from lmdr.services.airtable_client import get_carrier_by_dot
 from lmdr.services.context import refused, service
 from lmdr.services.dots import dot_text
@@ -34,8 +34,8 @@ def get_pipeline_candidates(
     `filters`: status; includeHidden, to see rejected and withdrawn ones too. A row without a status is 'interested'.
     Gives {success, candidates, byStage, totalCount}; `byStage` has the candidates of each of the six stages.
     """
-    if error := refused_for(context, caller, carrier_dot):
-        return refused(error)
+    if no := refusal(context, caller, carrier_dot):
+        return no
     told = filters or {}
     rows = [
         row
@@ -98,8 +98,8 @@ def get_pipeline_stats(context: Context, caller: Caller, carrier_dot: Any) -> di
     the last action; avgResponseTime, hours to a tenth, None where none is known; conversionRate, percent of those that
     ended who were hired; badge.
     """
-    if error := refused_for(context, caller, carrier_dot):
-        return refused(error)
+    if no := refusal(context, caller, carrier_dot):
+        return no
     rows = _interests(context, carrier_dot)
     by_stage = dict.fromkeys((*STAGES, *sorted(HIDDEN)), 0)
     for row in rows:

@@ -112,7 +112,7 @@ def get_usage_stats(context: Context, carrier_dot: Any) -> dict[str, Any]:
 
     `daysUntilReset`: begun days count whole; None without a date. A month that is over shows until it is reset.
     """
-    return _usage(_subscription(context, carrier_dot), context.now())
+    return usage_of(_subscription(context, carrier_dot), context.now())
 
 
 @service
@@ -145,7 +145,7 @@ def get_full_subscription_status(context: Context, caller: Caller, carrier_dot: 
         "success": True,
         "carrierDot": dot,
         "subscription": subscription,
-        "usage": _usage(subscription, context.now()),
+        "usage": usage_of(subscription, context.now()),
         "canSearch": can_search_drivers(subscription),
         "canViewProfiles": can_view_profile(subscription),
     }
@@ -206,6 +206,22 @@ def open_billing_portal(context: Context, caller: Caller, return_url: str | None
     return stripe.create_portal_session(context, dot, return_url)
 
 
+def usage_of(subscription: Item, now: datetime) -> dict[str, Any]:
+    """What `get_usage_stats` gives, of a subscription that was read already."""
+    used = js.or_(subscription.get("views_used_this_month"), 0)
+    quota = js.or_(subscription.get("monthly_view_quota"), 0)
+    reset = subscription.get("quota_reset_date")
+    due = js.date(reset) if reset else None
+    return {
+        "used": used,
+        "quota": quota,
+        "remaining": calculate_remaining(subscription),
+        "isUnlimited": quota == plans.UNLIMITED,
+        "isExhausted": used >= quota and quota > 0,
+        "daysUntilReset": None if due is None else max(0, math.ceil((due - now) / timedelta(days=1))),
+    }
+
+
 def _subscription(context: Context, carrier_dot: Any, *, consistent: bool = False) -> Item:
     dot = dot_text(carrier_dot)
     active = Query().eq("carrier_dot", dot).eq("is_active", True)
@@ -227,21 +243,6 @@ def _recorded(subscription: Item, *, charged: bool) -> dict[str, Any]:
         "used": js.or_(subscription.get("views_used_this_month"), 0),
         "quota": js.or_(subscription.get("monthly_view_quota"), 0),
         "remaining": calculate_remaining(subscription),
-    }
-
-
-def _usage(subscription: Item, now: datetime) -> dict[str, Any]:
-    used = js.or_(subscription.get("views_used_this_month"), 0)
-    quota = js.or_(subscription.get("monthly_view_quota"), 0)
-    reset = subscription.get("quota_reset_date")
-    due = js.date(reset) if reset else None
-    return {
-        "used": used,
-        "quota": quota,
-        "remaining": calculate_remaining(subscription),
-        "isUnlimited": quota == plans.UNLIMITED,
-        "isExhausted": used >= quota and quota > 0,
-        "daysUntilReset": None if due is None else max(0, math.ceil((due - now) / timedelta(days=1))),
     }
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 RAY, STRANGER = Caller("member-ray"), Caller("member-stranger")
 NOBODY = {"success": False, "error": "User must be logged in"}
-NO_ACCESS = {"success": False, "error": "You do not have access to this carrier"}
+NO_ACCESS = {"success": False, "error": "You do not have access to this carrier", "code": "ACCESS_DENIED"}
 NOT_THEIRS = {"success": False, "error": "You do not have access to this candidate"}
 
 
@@ -68,7 +68,7 @@ def test_the_pipeline_hides_what_came_to_nothing_unless_asked(platform: Platform
 def test_a_pipeline_is_for_the_carriers_recruiters(platform: Platform) -> None:
     context = platform.context()
     for ask in (get_pipeline_candidates, get_pipeline_stats):
-        assert ask(context, ANYONE, "77") == NOBODY
+        assert ask(context, ANYONE, "77") == {**NOBODY, "code": "NOT_LOGGED_IN"}
         assert ask(context, STRANGER, "77") == NO_ACCESS
         assert ask(context, RAY, "78") == NO_ACCESS
     assert get_pipeline_candidates(context, RAY, "77")["candidates"] == []
