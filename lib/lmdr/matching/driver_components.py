@@ -79,7 +79,7 @@ def score_qualifications(driver: Row, preferences: Row) -> Number:
     violations = js.to_number(js.or_(driver.get("violations"), 0))
     if violations > 0:
         score -= violations * (50 if driver.get("violation_severity") == "major" else 15)
-    return js.integral(max(0, score))
+    return js.integral(js.maximum(0, score))
 
 
 def score_experience(driver: Row, preferences: Row) -> Number:
@@ -101,12 +101,12 @@ def score_experience(driver: Row, preferences: Row) -> Number:
         return js.round_half_up(_share(required, equipment) * 100) if equipment else 50
     score: Number = 100
     if js.less(years, least):
-        score = js.round_half_up(100 * js.to_number(years) / js.to_number(least))
+        score = js.round_half_up(js.divide(100 * js.to_number(years), js.to_number(least)))
     if js.truthy(most) and js.less(most, years):
-        score = max(50, score - 30)
+        score = js.maximum(50, score - 30)
     if required:
         score = js.round_half_up(score * 0.7 + _share(required, equipment) * 100 * 0.3)
-    return min(100, max(0, score))
+    return js.minimum(100, js.maximum(0, score))
 
 
 def score_location(driver: Row, preferences: Row) -> Number:
