@@ -9,7 +9,7 @@ from lmdr.services.access import NOT_LOGGED_IN, own_profile
 from lmdr.services.application_form import document_urls, profile_changes
 from lmdr.services.context import refused, service
 from lmdr.services.dots import dot_text
-from lmdr.services.interests import history_with, interest_between
+from lmdr.services.interests import add_interest, history_with, interest_between
 from lmdr.services.uploads import UploadFailed
 from runbook.records import Query
 
@@ -48,39 +48,33 @@ def submit_application(context: Context, caller: Caller, data: Mapping[str, Any]
     profile = context.records.patch(
         "DriverProfiles", profile["_id"], profile_changes(data, documents, profile, context.now())
     )
-    interest = interest_between(context, profile["_id"], dot)
-    if interest is not None and interest.get("status") in UNDER_WAY:
-        return {
-            "success": False,
-            "isDuplicate": True,
-            "existingStatus": interest["status"],
-            "applicationId": interest["_id"],
-            "error": "You have already applied to this carrier",
-        }
-    applied = _applied(context, data, profile, interest)
+    interest, is_new = interest_between(context, profile["_id"], dot), False
     if interest is None:
-        stored = context.records.insert(
-            "DriverCarrierInterests",
-            {
-                "_owner": caller.member_id,
-                "driver_id": profile["_id"],
-                "carrier_dot": dot,
-                "carrier_name": data.get("carrierName") or "",
-                "match_score": js.or_(js.parse_int(data.get("matchScore")), 0),
-                "origin": "driver_applied",
-                "outcome": None,
-                **applied,
-            },
-        )
-    else:
-        stored = context.records.patch("DriverCarrierInterests", interest["_id"], applied)
+        pair = {"_owner": caller.member_id, "driver_id": profile["_id"], "carrier_dot": dot}
+        first = {
+            "carrier_name": data.get("carrierName") or "",
+            "match_score": js.or_(js.parse_int(data.get("matchScore")), 0),
+            "origin": "driver_applied",
+            "outcome": None,
+        }
+        interest, is_new = add_interest(context, pair | first | _applied(context, data, profile, None))
+    if not is_new:
+        if interest.get("status") in UNDER_WAY:
+            return refused(
+                "You have already applied to this carrier",
+                isDuplicate=True,
+                existingStatus=interest["status"],
+                applicationId=interest["_id"],
+            )
+        again = _applied(context, data, profile, interest.get("status_history"))
+        interest = context.records.patch("DriverCarrierInterests", interest["_id"], again)
     context.mail(
         "application_submitted",
         caller.member_id,
-        carrierName=stored.get("carrier_name") or "",
-        applicationId=stored["_id"],
+        carrierName=interest.get("carrier_name") or "",
+        applicationId=interest["_id"],
     )
-    return {"success": True, "applicationId": stored["_id"], "status": "applied", "isNew": interest is None}
+    return {"success": True, "applicationId": interest["_id"], "status": "applied", "isNew": is_new}
 
 
 @service
@@ -144,7 +138,7 @@ def _first_fault(caller: Caller, profile: Item | None, dot: str, data: Mapping[s
     return None if data.get("phone") or data.get("email") else "Phone or email is required"
 
 
-def _applied(context: Context, data: Mapping[str, Any], profile: Item, interest: Item | None) -> Item:
+def _applied(context: Context, data: Mapping[str, Any], profile: Item, history: Any) -> Item:
     """What an application sets, new or again."""
     now = context.now()
     given = {
@@ -162,9 +156,7 @@ def _applied(context: Context, data: Mapping[str, Any], profile: Item, interest:
         "action_timestamp": now,
         "preferred_contact": data.get("preferredContact") or "phone",
         **{key: value for key, value in given.items() if value},
-        "status_history": history_with(
-            context, (interest or {}).get("status_history"), "applied", note="Application submitted"
-        ),
+        "status_history": history_with(context, history, "applied", note="Application submitted"),
     }
 
 

@@ -12,7 +12,7 @@ from lmdr.services.access import refusal
 from lmdr.services.airtable_client import get_carrier_by_dot
 from lmdr.services.context import refused, service
 from lmdr.services.dots import dot_text
-from lmdr.services.interests import history_with, interest_between
+from lmdr.services.interests import add_interest, history_with, interest_between
 from lmdr.services.messaging import sanitized, send_message
 from lmdr.services.subscription import can_view_profile, get_subscription, reset_quota_if_needed, usage_of
 from runbook.records import Query
@@ -40,15 +40,12 @@ def save_driver_to_pipeline(
         return refused("Driver not found", code="DRIVER_NOT_FOUND")
     there = interest_between(context, driver_id, carrier_dot)
     if there is not None:
-        return refused(
-            "Driver is already in your pipeline",
-            code="DUPLICATE_SAVE",
-            existingId=there["_id"],
-            existingStatus=there.get("status"),
-        )
+        return _saved_before(there)
     if not _viewed(context, carrier_dot, driver_id):
         return _view_required()
-    saved = _picked(context, caller, carrier_dot, driver, notes)
+    saved, is_new = _picked(context, caller, carrier_dot, driver, notes)
+    if not is_new:
+        return _saved_before(saved)
     _log(context, caller, saved, "saved_to_pipeline")
     return {"success": True, "interestId": saved["_id"], "status": saved["status"]}
 
@@ -73,7 +70,9 @@ def send_message_to_driver(
     driver = context.records.get("DriverProfiles", driver_id)
     if driver is None:
         return refused("Driver not found", code="DRIVER_NOT_FOUND")
-    interest = interest_between(context, driver_id, carrier_dot) or _picked(context, caller, carrier_dot, driver, "")
+    interest = interest_between(context, driver_id, carrier_dot)
+    if interest is None:
+        interest, _ = _picked(context, caller, carrier_dot, driver, "")
     # The platform addressed the profile, which reads no messages: the member who owns it is meant.
     sent = send_message(context, caller, interest["_id"], text, driver.get("_owner") or driver_id, "recruiter")
     if not sent["success"]:
@@ -114,6 +113,15 @@ def get_quota_status(context: Context, caller: Caller, carrier_dot: Any) -> dict
     }
 
 
+def _saved_before(interest: Item) -> dict[str, Any]:
+    return refused(
+        "Driver is already in your pipeline",
+        code="DUPLICATE_SAVE",
+        existingId=interest["_id"],
+        existingStatus=interest.get("status"),
+    )
+
+
 def _view_required() -> dict[str, Any]:
     return refused("View the driver's profile first", code="PROFILE_VIEW_REQUIRED")
 
@@ -123,11 +131,11 @@ def _viewed(context: Context, carrier_dot: Any, driver_id: str) -> bool:
     return context.records.first("CarrierDriverViews", seen) is not None
 
 
-def _picked(context: Context, caller: Caller, carrier_dot: Any, driver: Item, notes: str) -> Item:
-    """The row of a driver whom a recruiter put into the pipeline."""
+def _picked(context: Context, caller: Caller, carrier_dot: Any, driver: Item, notes: str) -> tuple[Item, bool]:
+    """The row of a driver whom a recruiter puts into the pipeline, and whether it was not there before."""
     carrier = get_carrier_by_dot(context, carrier_dot) or {}
-    return context.records.insert(
-        "DriverCarrierInterests",
+    return add_interest(
+        context,
         {
             "_owner": caller.member_id,
             "driver_id": driver["_id"],

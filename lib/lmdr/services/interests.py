@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from lmdr.services.dots import dot_text
+from runbook.errors import ItemExists
 from runbook.records import Query
 from runbook.records.values import stamp
 
@@ -23,6 +25,22 @@ def interest_between(context: Context, driver_id: str, carrier_dot: Any) -> Item
     """The row of a driver's profile and a carrier; None where there is none. There is one a pair, by look-up only."""
     pair = Query().eq("driver_id", driver_id).eq("carrier_dot", dot_text(carrier_dot))
     return context.records.first("DriverCarrierInterests", pair)
+
+
+def add_interest(context: Context, row: Item) -> tuple[Item, bool]:
+    """Add the row of a driver and a carrier, both in it: the row as it is stored, and whether it is this one.
+
+    Its `_id` follows from the two, so that of two who add it at one moment, such as a click that was made twice, the
+    second gets the first one's.
+    """
+    row_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"DriverCarrierInterests/{row['driver_id']}/{row['carrier_dot']}"))
+    try:
+        return context.records.insert("DriverCarrierInterests", {"_id": row_id, **row}), True
+    except ItemExists:
+        there = context.records.get("DriverCarrierInterests", row_id, consistent=True)
+        if there is None:
+            raise
+        return there, False
 
 
 def history_with(context: Context, text: Any, status: str, **more: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -145,6 +146,22 @@ def test_a_history_that_cannot_be_read_is_started_anew(platform: Platform, profi
     platform.put("DriverCarrierInterests", driver_id=profile, carrier_dot="77", status_history=broken)
     assert submit_application(platform.context(), ADA, FORM)["success"]
     assert len(json.loads(platform.rows("DriverCarrierInterests")[0]["status_history"])) == 1
+
+
+def test_a_click_made_twice_is_one_application(platform: Platform, profile: str) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda _: submit_application(platform.context(), ADA, FORM), range(4)))
+    assert sorted(answer["success"] for answer in answers) == [False] * 3 + [True]
+    (row,) = platform.rows("DriverCarrierInterests")
+    assert {answer["applicationId"] for answer in answers} == {row["_id"]}
+    assert len(json.loads(row["status_history"])) == 1
+
+
+def test_an_application_that_was_removed_can_be_made_again(platform: Platform, profile: str) -> None:
+    first = submit_application(platform.context(), ADA, FORM)["applicationId"]
+    platform.records.remove("DriverCarrierInterests", first)
+    assert submit_application(platform.context(), ADA, FORM)["isNew"] is True
+    assert len(platform.rows("DriverCarrierInterests")) == 1
 
 
 def test_the_status_of_an_application(platform: Platform, profile: str) -> None:
