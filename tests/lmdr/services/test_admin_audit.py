@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from runbook.json_types import Item
 
+MS = timedelta(milliseconds=1)
+
 
 def entries(platform: Platform, *rows: dict[str, Any]) -> list[Item]:
     """Entries of the log; `ago`: how long before noon."""
@@ -152,6 +154,9 @@ def test_filters_of_the_log(platform: Platform) -> None:
     # from midnight of the 19th to the last millisecond of the 20th
     assert listed(platform, filters={"dateFrom": "2026-01-19", "dateTo": "2026-01-20"}) == (["d1"], 1)
     assert listed(platform, filters={"dateFrom": "2026-01-21", "dateTo": "2026-01-21T00:00:00Z"}) == (["r1"], 1)
+    last = datetime(2026, 1, 18, 23, 59, 59, 999_000, tzinfo=UTC)
+    entries(platform, *({"action": "x", "targetId": f"l{ms}", "ago": NOON - last - ms * MS} for ms in (0, 1)))
+    assert listed(platform, filters={"action": "x", "dateTo": "2026-01-18"}) == (["l0"], 1)
     with pytest.raises(AdminError, match="Invalid date"):
         listed(platform, filters={"dateFrom": "soon"})
 
