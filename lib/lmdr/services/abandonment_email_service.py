@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmdr.freshness import age
 from lmdr.plans import ENTERPRISE, PRO
-from lmdr.services.context import service
+from lmdr.services.context import refused, service
 from lmdr.services.dots import dot_text
 from lmdr.services.outside import part, row_id
 from runbook.errors import ItemExists
@@ -39,7 +39,7 @@ def track_abandoned_checkout(context: Context, session: Mapping[str, Any]) -> di
     """Note a checkout of Stripe's that expired: {success, recordId}; {success: False, error} without an address."""
     email = email_of(session)
     if not email:
-        return {"success": False, "error": "No email for this checkout"}
+        return refused("No email for this checkout")
     now = context.now()
     told = {"stripeSessionId": session.get("id"), "planType": _plan(session), "abandonedAt": now}
     asked = _open(email).ge("_createdDate", now - SAME)

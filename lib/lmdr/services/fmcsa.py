@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from lmdr.freshness import is_safety_stale
-from lmdr.services.context import service
+from lmdr.services.context import refused, service
 from lmdr.services.dots import dot_number
 from lmdr.services.fmcsa_client import FmcsaError
 from lmdr.services.fmcsa_safety import as_read, as_stored, normalized
@@ -50,7 +50,7 @@ def get_carrier_safety_data(context: Context, dot: str | int, force_refresh: boo
     """
     number = dot_number(dot)
     if number is None:
-        return {"success": False, "error": "Invalid DOT number"}
+        return refused("Invalid DOT number")
     kept = context.records.first("CarrierSafetyData", Query().eq("dot_number", str(number)))
     if kept is not None and not force_refresh and not is_safety_stale(kept.get("fetched_date"), context.now()):
         return {"success": True, "data": as_read(kept), "fromCache": True}
@@ -90,7 +90,7 @@ def get_circuit_status(context: Context) -> dict[str, Any]:
     """Whether FMCSA is asked at all: {success, state: CLOSED | OPEN | HALF_OPEN, failures, opensIn: seconds}."""
     fmcsa: Fmcsa | None = context.providers.get("fmcsa")
     if fmcsa is None:
-        return {"success": False, "error": "FMCSA is not configured"}
+        return refused("FMCSA is not configured")
     now, circuit = context.now(), fmcsa.circuit
     return {"success": True, "state": circuit.state(now), "failures": circuit.count, "opensIn": circuit.opens_in(now)}
 
@@ -100,7 +100,7 @@ def get_rate_limit_status(context: Context) -> dict[str, Any]:
     """How many look-ups of this minute are left: {success, limit, used, remaining, resetsIn: seconds}."""
     fmcsa: Fmcsa | None = context.providers.get("fmcsa")
     if fmcsa is None:
-        return {"success": False, "error": "FMCSA is not configured"}
+        return refused("FMCSA is not configured")
     now, limit = context.now(), fmcsa.limit
     used = limit.used(now)
     return {"success": True, "limit": limit.calls, "used": used, "remaining": limit.calls - used,
@@ -112,14 +112,14 @@ def test_fmcsa_connection(context: Context) -> dict[str, Any]:
     """Whether FMCSA answers now: {success, carrier: a name} or {success: False, error}."""
     answer = get_carrier_safety_data(context, PROBE, force_refresh=True)
     if not answer["success"] or answer.get("staleData"):
-        return {"success": False, "error": answer.get("error") or answer["userMessage"]}
+        return refused(answer.get("error") or answer["userMessage"])
     return {"success": True, "carrier": answer["data"].get("legal_name")}
 
 
 def _old(kept: Item | None, why: Why, error: str) -> dict[str, Any]:
     flags = {why: True, "userMessage": _MESSAGES[why]}
     if kept is None:
-        return {"success": False, "error": error, **flags}
+        return refused(error, **flags)
     return {"success": True, "data": as_read(kept), "fromCache": True, "staleData": True, **flags}
 
 

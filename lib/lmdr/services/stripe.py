@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from lmdr.plans import ENTERPRISE, PLANS, PRO
-from lmdr.services.context import service
+from lmdr.services.context import refused, service
 from lmdr.services.dots import dot_number, dot_text
 from lmdr.services.outside import part, row_id
 from lmdr.services.stripe_log import is_event_processed as is_event_processed
@@ -67,14 +67,14 @@ def create_checkout_session(
     """
     dot = dot_text(dot)
     if not (price_or_plan and dot and email):
-        return _refused("Missing required parameters")
+        return refused("Missing required parameters")
     plan = price_or_plan if price_or_plan in _PAID else _plan_of(context, price_or_plan)
     price = _price(context, price_or_plan, period) if price_or_plan in _PAID else price_or_plan
     if price is None:
-        return _refused("No price is set for this plan")
+        return refused("No price is set for this plan")
     current = _newest(context, dot)
     if current is not None and current.get("status") == "active":
-        return _refused("Carrier already has an active subscription")
+        return refused("Carrier already has an active subscription")
     return _checkout(
         context,
         {
@@ -107,7 +107,7 @@ def create_placement_deposit_checkout(
     """
     dot = dot_text(dot)
     if not (dot and email) or isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        return _refused("Missing required parameters")
+        return refused("Missing required parameters")
     told = {**(details or {}), "carrier_dot": dot, "type": "placement_deposit", "driver_count": str(count)}
     return _checkout(
         context,
@@ -132,29 +132,29 @@ def create_portal_session(context: Context, dot: str, return_url: str | None = N
     """Stripe's page on which a carrier manages what it pays: {success, url}, or an error, `code` NO_SUBSCRIPTION."""
     current = _newest(context, dot_text(dot))
     if current is None or not current.get("stripe_customer_id"):
-        return {**_refused("No subscription found for this carrier"), "code": "NO_SUBSCRIPTION"}
+        return refused("No subscription found for this carrier", code="NO_SUBSCRIPTION")
     form = {
         "customer": current["stripe_customer_id"],
         "return_url": return_url or _page(context, "/carrier-dashboard"),
     }
     session = _ask(context, "POST", "/v1/billing_portal/sessions", form)
-    return _refused("Stripe could not be asked") if session is None else {"success": True, "url": session.get("url")}
+    return refused("Stripe could not be asked") if session is None else {"success": True, "url": session.get("url")}
 
 
 @service
 def get_checkout_session(context: Context, session_id: str) -> dict[str, Any]:
     """A checkout as Stripe has it: {success, session} or {success: False, error}."""
     if not session_id:
-        return _refused("Missing required parameters")
+        return refused("Missing required parameters")
     session = _ask(context, "GET", f"/v1/checkout/sessions/{quote(session_id, safe='')}")
-    return _refused("Stripe could not be asked") if session is None else {"success": True, "session": session}
+    return refused("Stripe could not be asked") if session is None else {"success": True, "session": session}
 
 
 @service
 def get_publishable_key(context: Context) -> dict[str, Any]:
     """The key that the browser shows Stripe: {success, publishableKey} or {success: False, error}."""
     key = context.secrets.get("STRIPE_PUBLISHABLE_KEY")
-    return {"success": True, "publishableKey": key} if key else _refused("Stripe is not configured")
+    return {"success": True, "publishableKey": key} if key else refused("Stripe is not configured")
 
 
 # ------------------------------------------------------------------ a carrier's subscription
@@ -198,7 +198,7 @@ def upsert_subscription(
     """
     dot = dot_text(part(stripe_subscription, "metadata", "carrier_dot"))
     if dot_number(dot) is None:
-        return _refused("Subscription names no carrier in its metadata")
+        return refused("Subscription names no carrier in its metadata")
     item = part(stripe_subscription, "items", "data", 0) or {}
     price, status = part(item, "price", "id"), stripe_subscription.get("status")
     plan = _plan_of(context, price)
@@ -231,7 +231,7 @@ def reset_quota(context: Context, dot: str, start: float | None, end: float | No
     """Begin a carrier's month: no views used, and its dates. `start`, `end`: seconds since 1970, as Stripe has them."""
     current = _newest(context, dot_text(dot))
     if current is None:
-        return _refused("Subscription not found")
+        return refused("Subscription not found")
     told = {"views_used_this_month": 0, **_period(start, end)}
     context.records.patch("CarrierSubscriptions", current["_id"], told)
     return {"success": True}
@@ -241,11 +241,11 @@ def reset_quota(context: Context, dot: str, start: float | None, end: float | No
 def update_subscription_status(context: Context, subscription_id: str | None, status: str) -> dict[str, Any]:
     """Keep a subscription's status, in Stripe's word: {success, subscription}, or {success: False, error}."""
     if not subscription_id:
-        return _refused("Subscription not found")
+        return refused("Subscription not found")
     asked = Query().eq("stripe_subscription_id", subscription_id)
     current = context.records.first("CarrierSubscriptions", asked, consistent=True)
     if current is None:
-        return _refused("Subscription not found")
+        return refused("Subscription not found")
     changes = {"status": status, "is_active": status == "active"}
     return {"success": True, "subscription": context.records.patch("CarrierSubscriptions", current["_id"], changes)}
 
@@ -331,7 +331,7 @@ def _page(context: Context, path: str) -> str:
 def _checkout(context: Context, form: Mapping[str, str]) -> dict[str, Any]:
     session = _ask(context, "POST", "/v1/checkout/sessions", form)
     if session is None:
-        return _refused("Failed to create checkout session")
+        return refused("Failed to create checkout session")
     return {"success": True, "sessionId": session.get("id"), "url": session.get("url")}
 
 
@@ -344,7 +344,3 @@ def _ask(context: Context, method: str, path: str, form: Mapping[str, str] | Non
         return api(method, path, form)
     except Exception:  # noqa: BLE001 - what a provider raises is its own, and may hold what it was asked
         return None
-
-
-def _refused(error: str) -> dict[str, Any]:
-    return {"success": False, "error": error}
