@@ -1,0 +1,59 @@
+"""The pages that welcome a carrier and a partner."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lmdr.services.carrier_onboarding import get_carrier_onboarding
+from lmdr.services.partner_onboarding import SHOWN, get_partner_page
+
+if TYPE_CHECKING:
+    from platform_kit import Platform
+
+
+@pytest.mark.parametrize(
+    ("fields", "percent"),
+    [
+        ({}, 0),
+        ({"profile_complete": True}, 25),
+        ({"profile_complete": True, "jobs_posted": 1}, 50),
+        ({"profile_complete": True, "jobs_posted": 9, "branding_uploaded": True}, 75),
+        ({"profile_complete": True, "jobs_posted": 2, "branding_uploaded": True, "payment_setup": True}, 100),
+        ({"jobs_posted": 0, "first_candidate_viewed": True, "payment_setup": False}, 0),
+    ],
+)
+def test_a_carrier_has_done_a_quarter_with_each_step(platform: Platform, fields: dict[str, Any], percent: int) -> None:
+    row = platform.put("CarrierOnboarding", dot_number="77", company_name="ACME", **fields)
+    platform.put("CarrierOnboarding", dot_number="7", company_name="Other", profile_complete=True, jobs_posted=1)
+    for dot in ("77", " 77 ", 77):
+        told = get_carrier_onboarding(platform.context(), dot)  # type: ignore[arg-type]
+        assert (told["percentComplete"], told["onboarding"]["_id"]) == (percent, row["_id"])
+        assert sum(told["steps"].values()) * 25 == percent
+
+
+@pytest.mark.parametrize("dot", ["78", "", "x' OR 1=1"])
+def test_a_carrier_of_which_nothing_is_known_has_done_nothing(platform: Platform, dot: str) -> None:
+    platform.put("CarrierOnboarding", dot_number="77", profile_complete=True)
+    told = get_carrier_onboarding(platform.context(), dot)
+    assert (told["success"], told["onboarding"], told["percentComplete"]) == (True, None, 0)
+    assert set(told["steps"].values()) == {False}
+
+
+def test_a_partner_sees_its_own_page_by_its_code_in_any_case(platform: Platform) -> None:
+    steps = [{"step": 1, "title": "Begin", "description": "Sí"}]
+    platform.put("PartnerOnboarding", partner_code="ACME1", partner_name="ACME", welcome_message="Hi",
+                 onboarding_steps=steps, logo_url="https://a.test/l.png", primary_color="#111111", contact_name="Ann",
+                 contact_email="a@b.test", benefits=["Pay, weekly"])  # fmt: skip
+    told = get_partner_page(platform.context(), "acme1")
+    assert (told["success"], told["partnerName"], told["steps"]) == (True, "ACME", steps)
+    assert (told["branding"]["primaryColor"], told["contact"]["email"]) == ("#111111", "a@b.test")
+    assert (told["benefits"], told["requirements"]) == (["Pay, weekly"], [])
+
+
+@pytest.mark.parametrize("code", ["nobody", "", None])
+def test_a_code_that_nobody_has_shows_three_general_steps(platform: Platform, code: str | None) -> None:
+    told = get_partner_page(platform.context(), code)
+    assert [step["step"] for step in told["steps"]] == [1, 2, 3]
+    assert set(told) == {"success", *SHOWN}
