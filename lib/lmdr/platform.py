@@ -9,8 +9,9 @@ from lmdr import catalog, sample
 from runbook.platform import Lookup, Platform
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from runbook.cutover import ParallelTest
     from runbook.records import Records
 
 
@@ -18,6 +19,12 @@ def _app(records: Records, env: Mapping[str, str]) -> Any:
     from lmdr.endpoints import make_app  # 0.2 s: starlette, stripe
 
     return make_app(records, env)
+
+
+def _parallel_tests() -> Sequence[ParallelTest]:
+    from lmdr.parallel import TESTS  # the services
+
+    return TESTS
 
 
 PLATFORM = Platform(
@@ -35,4 +42,5 @@ PLATFORM = Platform(
         Lookup(6, "AdminAuditLog", "action"),
     ),
     app=_app,
+    parallel_tests=_parallel_tests,
 )

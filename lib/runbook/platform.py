@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from runbook.errors import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from runbook.catalog import Catalog
+    from runbook.cutover import ParallelTest
     from runbook.records import Records
 
 ENTRY_POINTS = "runbook.platforms"
@@ -46,7 +47,8 @@ class Platform:
     """What the engine must know of a platform.
 
     `root` is the project's folder: notebooks/, expectations/ and runs/ lie in it; a relative `source` begins there.
-    `app`: its HTTP endpoints, which `runbook serve` starts; None where it has none.
+    `app`: its HTTP endpoints, which `runbook serve` starts; None where it has none. `parallel_tests`: what a phase asks
+    of its services on both sides.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Platform:
     write_sample: WriteSample
     lookups: tuple[Lookup, ...] = ()
     app: MakeApp | None = None
+    parallel_tests: Callable[[], Sequence[ParallelTest]] = tuple
 
     @property
     def notebooks(self) -> Path:

@@ -10,9 +10,12 @@ is asked, no payment is made.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -58,7 +61,7 @@ ANYONE = Caller()
 
 
 class SendMail(Protocol):
-    """Sends one mail. A failure is the mailer's: services never wait for one, and never fail with one."""
+    """Sends one mail; services never wait for it, and never fail with it."""
 
     def __call__(self, template: str, to: str, variables: Mapping[str, Any]) -> None:
         """`template`: the platform's name of it; `to`: a member id or an address."""
@@ -68,11 +71,29 @@ def no_mail(template: str, to: str, variables: Mapping[str, Any]) -> None:
     """Sends nothing."""
 
 
+_aside = ThreadPoolExecutor(2, thread_name_prefix="aside")
+_room = threading.BoundedSemaphore(1000)
+
+
+def do_aside(work: Callable[[], object]) -> None:
+    """Do something that no caller waits for, in a thread; of more than a thousand such that wait, the last is left."""
+
+    def do() -> None:
+        try:
+            with contextlib.suppress(Exception):
+                work()
+        finally:
+            _room.release()
+
+    if _room.acquire(blocking=False):
+        _aside.submit(do)
+
+
 @dataclass(frozen=True)
 class Context:
-    """See the module. `providers`: what a service asks outside, by name; each service says what it looks for there.
+    """See the module. `aside` does what no caller waits for, such as mails and statistics.
 
-    `secrets`: by the platform's names, read where they are needed and shown nowhere.
+    `providers`: what a service asks outside, by name; each service says what it looks for there. `secrets`: by the platform's names, read where they are needed and shown nowhere.
     """
 
     records: Records
@@ -80,17 +101,14 @@ class Context:
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
     send_mail: SendMail = no_mail
     sleep: Callable[[float], None] = time.sleep
+    aside: Callable[[Callable[[], object]], None] = do_aside
     providers: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     secrets: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
     def mail(self, template: str, to: str | None, **variables: Any) -> None:
         """Send a mail if there is someone to send it to; what goes wrong with it is not the caller's trouble."""
-        if not to:
-            return
-        try:
-            self.send_mail(template, to, variables)
-        except Exception:  # noqa: BLE001 - the platform sends mails without waiting for them
-            return
+        if to:
+            self.aside(lambda: self.send_mail(template, to, variables))
 
 
 def service(function: Callable[Concatenate[Context, P], R]) -> Callable[Concatenate[Context, P], R]:

@@ -15,7 +15,7 @@ from lmdr.services.access import refusal
 from lmdr.services.context import refused, service
 from lmdr.services.dots import dot_text
 from lmdr.services.subscription import check_view_quota, get_subscription, record_profile_view
-from runbook.errors import RunbookError, SourceDown
+from runbook.errors import SourceDown
 from runbook.records import Query
 
 if TYPE_CHECKING:
@@ -231,7 +231,4 @@ def _log_search(context: Context, caller: Caller, carrier_dot: Any, found: int) 
         "date": f"{now:%Y-%m-%d}",
         "hour": now.hour,
     }
-    try:
-        context.records.insert("FeatureAdoptionLog", use)
-    except RunbookError:
-        return
+    context.aside(lambda: context.records.insert("FeatureAdoptionLog", use))

@@ -83,6 +83,12 @@ class RequestLog:
                 del self._rows[: -self._most]
                 self._written = 0
 
+    def extend(self, other: RequestLog) -> None:
+        """Take over what another log holds."""
+        rows = other.rows()
+        with self._lock:
+            self._rows += rows
+
     def __len__(self) -> int:
         return len(self._rows)
 

@@ -12,7 +12,7 @@ from runbook.connections import base_key
 from runbook.display import Page, Table, display_now
 from runbook.errors import AirtableError, RunbookError, StepError, TargetError, WixError
 from runbook.evidence.manifest import write_manifest
-from runbook.run import archive, cutover, figures, infrastructure, turning
+from runbook.run import archive, cutover, figures, infrastructure, services, turning
 from runbook.run import tables as shown
 from runbook.run.again import distrust
 from runbook.run.gate import SCHEMA_CHECK, Gate, gate_key, judge
@@ -327,6 +327,10 @@ class PhaseRun(Opened):
     def checklist(self) -> Table:
         """What is left before the Wix side may go."""
         return archive.checklist(self)
+
+    def check_services(self) -> Shown | Table:
+        """Ask the platform's services the same on both sides, and compare the answers field by field."""
+        return services.check_services(self)
 
     def turn_flags(self) -> Table:
         """Turn the flags of this phase, where asked for and the evidence allows it."""

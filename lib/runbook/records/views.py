@@ -1,0 +1,113 @@
+"""Records seen another way: read only, without some rows, or as a run has exported them."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from runbook.errors import RecordsError
+from runbook.records.contract import Found, Page, Records
+from runbook.records.evaluate import arrange, predicate
+from runbook.records.query import EVERY, Query
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from runbook.catalog import Catalog
+    from runbook.json_types import Item
+    from runbook.state.flags import Side
+
+
+class WritesNothing(RecordsError):
+    """A write to records that are read only."""
+
+
+class ReadOnly(Records):
+    """Another's reads; every write raises WritesNothing. `without`: rows by collection that are not to be seen."""
+
+    def __init__(self, records: Records, *, without: Mapping[str, Iterable[str]] | None = None) -> None:
+        super().__init__(records.catalog)
+        self.side: Side = records.side if hasattr(records, "side") else "wix"
+        self._records = records
+        self._hidden = {name: frozenset(ids) for name, ids in (without or {}).items() if ids}
+
+    @contextmanager
+    def pinned(self) -> Iterator[Records]:
+        """These records, over the other's pinned ones."""
+        with self._records.pinned() as records:
+            yield ReadOnly(records, without=self._hidden)
+
+    def query(self, collection: str, query: Query = EVERY, *, consistent: bool = False) -> Page:
+        """See `Records.query`."""
+        return self._records.query(collection, self._seen(collection, query), consistent=consistent)
+
+    def _seen(self, collection: str, query: Query) -> Query:
+        hidden = self._hidden.get(collection)
+        return query.and_(Query().in_("_id", sorted(hidden)).not_()) if hidden else query
+
+    def _get(self, collection: str, item_id: str, consistent: bool) -> Item | None:
+        if item_id in self._hidden.get(collection, ()):
+            return None
+        return self._records._get(collection, item_id, consistent)
+
+    def _query(self, collection: str, query: Query, consistent: bool) -> Found:
+        return self._records._query(collection, self._seen(collection, query), consistent)
+
+    def _count(self, collection: str, query: Query, consistent: bool) -> int:
+        return self._records._count(collection, self._seen(collection, query), consistent)
+
+    def _insert(self, collection: str, items: list[Item], given: list[bool], wait: float) -> list[Item]:
+        raise _no_write(collection)
+
+    def _update(self, collection: str, items: list[Item], wait: float) -> list[Item]:
+        raise _no_write(collection)
+
+    def _patch(self, collection: str, item_id: str, changes: dict[str, Any], wait: float) -> Item:
+        raise _no_write(collection)
+
+    def _remove(self, collection: str, item_id: str, wait: float) -> None:
+        raise _no_write(collection)
+
+
+class ItemRecords(Records):
+    """Items that lie at hand, such as a run's snapshots, read as Wix would answer. `items` gives a collection's."""
+
+    side: Side = "wix"
+
+    def __init__(self, catalog: Catalog, items: Callable[[str], Iterable[Item]]) -> None:
+        super().__init__(catalog)
+        self._items = items
+        self._read: dict[str, dict[str, Item]] = {}
+
+    def _at_hand(self, collection: str) -> dict[str, Item]:
+        if collection not in self._read:
+            seen = (item for item in self._items(collection) if item.get("_publishStatus") != "DRAFT")
+            self._read[collection] = {item["_id"]: item for item in seen}
+        return self._read[collection]
+
+    def _get(self, collection: str, item_id: str, consistent: bool) -> Item | None:
+        return self._at_hand(collection).get(item_id)
+
+    def _query(self, collection: str, query: Query, consistent: bool) -> Found:
+        arranged = arrange(filter(predicate(query.where), self._at_hand(collection).values()), query.order)
+        end = query.offset + query.size
+        return Found(arranged[query.offset : end], len(arranged) > end)
+
+    def _count(self, collection: str, query: Query, consistent: bool) -> int:
+        return sum(map(predicate(query.where), self._at_hand(collection).values()))
+
+    def _insert(self, collection: str, items: list[Item], given: list[bool], wait: float) -> list[Item]:
+        raise _no_write(collection)
+
+    def _update(self, collection: str, items: list[Item], wait: float) -> list[Item]:
+        raise _no_write(collection)
+
+    def _patch(self, collection: str, item_id: str, changes: dict[str, Any], wait: float) -> Item:
+        raise _no_write(collection)
+
+    def _remove(self, collection: str, item_id: str, wait: float) -> None:
+        raise _no_write(collection)
+
+
+def _no_write(collection: str) -> WritesNothing:
+    return WritesNothing(f"{collection}: these records are read only; nothing was written", collection=collection)

@@ -1,0 +1,100 @@
+"""The platform's services over both sides, as a phase has left them: the source as it is, and Airtable."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from runbook.cutover import run_parallel
+from runbook.display import Progress, Table
+from runbook.quarantine import Quarantine
+from runbook.records.opening import opened_on
+from runbook.records.views import ItemRecords, ReadOnly
+from runbook.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from runbook.cutover.parallel import Parallel
+    from runbook.json_types import Item
+    from runbook.run.opened import Opened
+    from runbook.state import Progressed
+
+
+def check_services(run: Opened) -> Parallel | Table:
+    """Make the phase's parallel tests. Reads only; Airtable through the mirror, which reads what they need whole."""
+    if run.dry_run:
+        return run.dry("services", "nothing was loaded")
+    tests = [test for test in run.connections.platform.parallel_tests() if test.phase == run.phase.number]
+    there = _there(run)
+    needed = {name for test in tests if there.keys() >= set(test.needs) for name in test.needs}
+    hidden = {name: _quarantined(run, there[name]) for name in needed}
+    with ExitStack() as stack:
+        opened = opened_on(run.connections, stack, base=run.base(), keep=False)
+        assert opened.airtable is not None
+        assert opened.mirror is not None
+        source = (
+            opened.wix
+            if run.source.label == "wix"
+            else ItemRecords(run.catalog, lambda name: _exported(run, there[name]))
+        )
+        opened.mirror.load(name for name in run.catalog.collections if name in needed)
+        with Progress("Services on both sides") as report:
+            found = run_parallel(
+                tests,
+                ReadOnly(source, without=hidden),
+                ReadOnly(opened.airtable),
+                there=there,
+                left_out=sum(map(len, hidden.values())),
+                on_test=lambda done: report(done, len(tests)),
+            )
+        run.connections.log.extend(opened.log)
+    for name, tally in found.tallies.items():
+        run.results.checks[f"services answer alike on both sides: {name}"] = tally.clean
+    run.results.warnings += [f"services not compared: {name}: {why}" for name, why in found.skipped.items()]
+    if not found.passed:
+        run.results.warnings += _moved(run, there, needed)
+    run.save_requests()
+    run.evidence("services", found.facts())
+    return found
+
+
+def _there(run: Opened) -> Mapping[str, Progressed]:
+    """The collections that are in this run's base and still the source's: where the flag is on, Airtable is ahead."""
+    known = run.connections.state.progress.all(run.base())
+    flags = run.connections.state.flags.all()
+    return {
+        c.wix: known[c.wix]
+        for c in run.catalog.collections.values()
+        if c.wix in known and c.wix not in run.results.absent and flags.get(c.flag) != "airtable"
+    }
+
+
+def _quarantined(run: Opened, done: Progressed) -> set[str]:
+    return Quarantine(run.connections.settings.runs / done.run_id / "quarantine").ids(done.collection)
+
+
+def _exported(run: Opened, done: Progressed) -> Iterator[Item]:
+    """What a run exported of a collection: of several items with one id the first, which is the one that was loaded."""
+    folder = run.connections.settings.runs / done.run_id / "snapshots"
+    snapshot = Snapshot.read(folder, run.catalog.collection(done.collection))
+    seen: set[str] = set()
+    for item in snapshot.items() if snapshot is not None else ():
+        item_id = item.get("_id")
+        if isinstance(item_id, str) and item_id not in seen:
+            seen.add(item_id)
+            yield item
+
+
+def _moved(run: Opened, there: Mapping[str, Progressed], needed: set[str]) -> list[str]:
+    """What may be behind a difference: rows of the source that changed since they were exported."""
+    if run.source.label != "wix":
+        return []
+    marks = {name: run.source.mark(name) for name in sorted(needed)}
+    moved = [
+        name
+        for name, mark in marks.items()
+        if (mark.count, mark.newest_update) != (there[name].source_count, there[name].source_newest)
+    ]
+    words = f"{', '.join(moved)} changed in Wix since the export, which may be why services answer differently"
+    return [f"{words}: run the phase again"] if moved else []
