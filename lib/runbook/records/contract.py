@@ -19,7 +19,7 @@ What the sides do differently by themselves, and what holds here for both:
 | `update`              | replaces the whole item: keys that are not given are gone                                |
 | `patch`               | changes the keys given; `MISSING` takes a key out                                        |
 | `_createdDate`, `_updatedDate` | set by the side that writes; what is given of them is not kept                  |
-| `_owner`              | kept as given                                                                            |
+| `_owner`              | kept as given; null and "" leave it as it is                                             |
 | `_id`                 | the caller's, or a fresh UUID; never Airtable's record id                                |
 | a draft               | is not seen                                                                              |
 | a read after a write  | of the same `Records` sees it; `consistent=True` asks the source itself                  |
@@ -36,11 +36,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runbook.codecs import same
+from runbook.codecs.values import is_plain
 from runbook.errors import ItemExists, NoSuchItem, UnknownField, WrongType
 from runbook.json_types import MISSING
 from runbook.mapping import Mapping
 from runbook.records.query import EVERY, MOST
-from runbook.records.values import item_json, to_json, to_python
+from runbook.records.values import item_json, to_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
 
 STAMPED = ("_createdDate", "_updatedDate")
 """Keys that the side which writes sets."""
+_STAY = (*STAMPED, "_owner")
+"""Keys that no patch takes out."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,8 @@ class Records(ABC):
         """One item by `_id`; None where there is none. Raises WrongType for an id that is no text."""
         if not isinstance(item_id, str):
             raise WrongType(f"{collection}: an `_id` is a text, not a {type(item_id).__name__}", collection=collection)
+        if not is_plain(item_id):
+            return None
         found = self._get(collection, item_id, consistent)
         return None if found is None else to_python(found)
 
@@ -144,12 +149,8 @@ class Records(ABC):
 
     def get_all(self, collection: str, query: Query = EVERY, *, consistent: bool = False) -> list[Item]:
         """Every item that a query keeps, whatever its limit, read page by page."""
-        page = self.query(collection, query.limit(MOST), consistent=consistent)
-        items = [*page.items]
-        while page.more:
-            page = page.next()
-            items += page.items
-        return items
+        self._check_keys(collection, query.keys())
+        return [to_python(item) for item in self._all(collection, query, consistent)]
 
     # Writing
 
@@ -178,8 +179,8 @@ class Records(ABC):
         """Replace items, all checked before the first is written; as stored, in their order. Raises as `update`."""
         ready = []
         for item in items:
-            item_id = self._given_id(collection, item.get("_id"))
-            told = _unstamped(item_json(collection, item))
+            told = _told(collection, item)
+            item_id = self._given_id(collection, told.get("_id"))
             self._check(collection, told, lambda item_id=item_id: self._get(collection, item_id, True))  # type: ignore[misc]
             ready.append(told)
         _check_once(collection, ready)
@@ -196,15 +197,18 @@ class Records(ABC):
         self._check_keys(collection, changes, dotted=False)
         if "_id" in changes and changes["_id"] != item_id:
             raise WrongType(f"{collection} {item_id}: an `_id` does not change", collection=collection, field="_id")
-        told = {
-            key: value if value is MISSING else to_json(value, collection, key)
-            for key, value in changes.items()
-            if key != "_id" and key not in STAMPED
-        }
+        told = _told(collection, {key: value for key, value in changes.items() if value is not MISSING})
+        told.pop("_id", None)
+        told |= {key: MISSING for key, value in changes.items() if value is MISSING and key not in _STAY}
         set_now = {key: value for key, value in told.items() if value is not MISSING}
         self._check(collection, set_now, None, whole=False)
         for key in told.keys() - set_now.keys():
             self._check_may_go(collection, key)
+        if not told:
+            there = self._get(collection, item_id, True)
+            if there is None:
+                raise no_such_item(collection, item_id)
+            return dict(to_python(there))
         return dict(to_python(self._patch(collection, item_id, told, wait)))
 
     def remove(self, collection: str, item_id: str, *, wait: float = 0.0) -> None:
@@ -221,6 +225,16 @@ class Records(ABC):
 
     @abstractmethod
     def _count(self, collection: str, query: Query, consistent: bool) -> int: ...
+
+    def _all(self, collection: str, query: Query, consistent: bool) -> list[Item]:
+        """Every item that a query keeps; page by page, unless a side knows better."""
+        items, page = [], query.limit(MOST)
+        while True:
+            found = self._query(collection, page, consistent)
+            items += found.items
+            if not found.more:
+                return items
+            page = page.next()
 
     @abstractmethod
     def _insert(self, collection: str, items: list[Item], given: list[bool], wait: float) -> list[Item]:
@@ -261,12 +275,12 @@ class Records(ABC):
                 )
 
     def _new(self, collection: str, item: Item) -> tuple[Item, bool]:
-        told = _unstamped(item_json(collection, item))
-        given = "_id" in told
+        told = _told(collection, item)
+        given = told.get("_id") is not None
         if given:
             self._given_id(collection, told["_id"])
         else:
-            told = {"_id": str(uuid.uuid4()), **told}
+            told = {**told, "_id": str(uuid.uuid4())}
         self._check(collection, told, None)
         return told, given
 
@@ -275,8 +289,8 @@ class Records(ABC):
             raise NoSuchItem(
                 f"{collection}: no `_id` was given; nothing was written", collection=collection, field="_id"
             )
-        if not isinstance(item_id, str) or not item_id.strip():
-            what = "an empty text" if isinstance(item_id, str) else f"a {type(item_id).__name__}"
+        if not isinstance(item_id, str) or not item_id.strip() or not is_plain(item_id):
+            what = "one that is empty or holds U+0000" if isinstance(item_id, str) else f"a {type(item_id).__name__}"
             raise WrongType(
                 f"{collection}: an `_id` is a text, not {what}; nothing was written", collection=collection, field="_id"
             )
@@ -293,7 +307,11 @@ class Records(ABC):
         if known is None:
             return
         unknown = [key for key in item if key not in known.by_key]
-        refused = [r for r in self.mapping(collection).to_airtable(item).refusals if whole or r.field in item]
+        refused = [
+            r
+            for r in self.mapping(collection).to_airtable(item).refusals
+            if whole or r.field not in known.by_key or r.field in item
+        ]
         if not unknown and not refused:
             return
         had = (before() or {}) if before is not None else {}
@@ -348,8 +366,16 @@ def _check_once(collection: str, items: list[Item]) -> None:
         raise ItemExists(f"{collection}: one `_id` twice in one call; nothing was written", collection=collection)
 
 
-def _unstamped(item: Item) -> Item:
-    return {key: value for key, value in item.items() if key not in STAMPED}
+def _told(collection: str, item: Item) -> Item:
+    """What a caller has to say of an item, as JSON. Raises WrongType."""
+    told = {key: value for key, value in item_json(collection, item).items() if key not in STAMPED}
+    if told.get("_owner", "") in (None, ""):
+        told.pop("_owner", None)
+    elif not isinstance(told["_owner"], str):
+        raise WrongType(
+            f"{collection}: an `_owner` is a text; nothing was written", collection=collection, field="_owner"
+        )
+    return told
 
 
 __all__ = ["Found", "Page", "Records", "item_exists", "no_such_item"]

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from runbook.json_types import Json
 
 DEFAULT_LIMIT, MOST = 50, 1000
+FARTHEST = 2**31 - 1  # Wix's offset is an int32
 NEWEST_FIRST = (("_createdDate", True),)
 
 Operator: TypeAlias = Literal[
@@ -153,7 +154,7 @@ class Query:
 
     def or_(self, other: Query) -> Query:
         """The conditions of either; order, limit and skip are this query's."""
-        return replace(self, where=Or((self.where, other.where)))
+        return replace(self, where=Or((*_alternatives(self.where), *_alternatives(other.where))))
 
     def not_(self) -> Query:
         """What the conditions so far leave out."""
@@ -174,9 +175,9 @@ class Query:
         return replace(self, size=items)
 
     def skip(self, items: int) -> Query:
-        """Leave out so many at the beginning. Raises ValueError below 0."""
-        if items.__class__ is not int or items < 0:
-            raise ValueError(f"skip({items!r}): 0 or more")
+        """Leave out so many at the beginning. Raises ValueError outside of 0 to 2,147,483,647."""
+        if items.__class__ is not int or not 0 <= items <= FARTHEST:
+            raise ValueError(f"skip({items!r}): 0 to {FARTHEST}")
         return replace(self, offset=items)
 
     def next(self) -> Query:
@@ -199,6 +200,11 @@ class Query:
 EVERY = Query()
 
 
+def _alternatives(condition: Condition) -> tuple[Condition, ...]:
+    # Side by side, not one in the other: Wix takes a filter of at most 50 levels (WDE0169).
+    return condition.parts if isinstance(condition, Or) else (condition,)
+
+
 def _keys(condition: Condition) -> Iterator[str]:
     match condition:
         case Test(key):
@@ -219,4 +225,4 @@ def _ordered(key: str, value: Any) -> Json:
 def _text(key: str, value: Any) -> str:
     if not isinstance(value, str):
         raise WrongType(f"{key}: searched for a {type(value).__name__}; a text is right", field=key)
-    return value
+    return str(to_json(value, field=key))

@@ -67,10 +67,6 @@ class _Choosing(Records):
         """See `Records.query`; the page says which side it is of, and its next pages are of the same."""
         return self._side_of(collection).query(collection, query, consistent=consistent)
 
-    def get_all(self, collection: str, query: Query = EVERY, *, consistent: bool = False) -> list[Item]:
-        """See `Records.get_all`; all of it from one side."""
-        return self._side_of(collection).get_all(collection, query, consistent=consistent)
-
     def _get(self, collection: str, item_id: str, consistent: bool) -> Item | None:
         return self._side_of(collection)._get(collection, item_id, consistent)
 
@@ -79,6 +75,9 @@ class _Choosing(Records):
 
     def _count(self, collection: str, query: Query, consistent: bool) -> int:
         return self._side_of(collection)._count(collection, query, consistent)
+
+    def _all(self, collection: str, query: Query, consistent: bool) -> list[Item]:
+        return self._side_of(collection)._all(collection, query, consistent)
 
     def _insert(self, collection: str, items: list[Item], given: list[bool], wait: float) -> list[Item]:
         return self._side_of(collection)._insert(collection, items, given, wait)

@@ -4,16 +4,20 @@
     to_python({"$date": "2026-01-21T00:00:00.000Z"})    # datetime(2026, 1, 21, tzinfo=UTC)
 
 A moment is an aware `datetime` to services, at any depth of an item, and `{"$date"}` to both sides, in whole
-milliseconds: what is finer is cut off. A `{"$date"}` that no `datetime` can be (a year beyond 9999) is left as it is.
+milliseconds: what is finer is cut off. A `{"$date"}` that no `datetime` can be (a year beyond 9999) is read as it is.
+A number is a double, as JavaScript has it: 2.0 is 2.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from runbook.codecs import Refused
+from runbook.codecs.values import exact_int
 from runbook.errors import WrongType
 
 if TYPE_CHECKING:
@@ -23,7 +27,9 @@ Identity: TypeAlias = tuple[int, Any]
 
 NOTHING: Identity = (0, 0)
 DEEPEST = 50
-"""Levels of nesting that Wix takes in an item (WDE0168)."""
+"""Levels of nesting that Wix takes in an item, the item being the first (WDE0168)."""
+_HALF = re.compile("[\ud800-\udfff]")
+_WHOLE = 1e21  # from here on JavaScript writes a whole number with an exponent
 
 
 def stamp(moment: datetime) -> str:
@@ -54,36 +60,81 @@ def to_python(value: Json) -> Any:
     return value
 
 
-def to_json(value: Any, collection: str | None = None, field: str | None = None, depth: int = 0) -> Json:
-    """A value of a service as JSON. Raises WrongType for what JSON cannot say: NaN, sets, a datetime without a zone."""
-    match value:
-        case None | bool() | str() | int():
-            return value
-        case float():
-            if math.isfinite(value):
-                return value
-            problem = "a number that is not finite"
-        case datetime():
-            if value.tzinfo is not None:
-                return {"$date": stamp(value)}
-            problem = "a datetime without a time zone"
-        case dict() if depth < DEEPEST and all(isinstance(key, str) for key in value):
-            return {key: to_json(inner, collection, field, depth + 1) for key, inner in value.items()}
-        case list() | tuple() if depth < DEEPEST:
-            return [to_json(inner, collection, field, depth + 1) for inner in value]
-        case dict() | list() | tuple() if depth >= DEEPEST:
-            problem = f"nested deeper than {DEEPEST} levels"
-        case _:
-            problem = f"a {type(value).__name__}"
-    where = ".".join(part for part in (collection, field) if part) or "a value"
-    raise WrongType(
-        f"{where}: {problem}, which no item can hold; nothing was written", collection=collection, field=field
-    )
+def to_json(value: Any, collection: str | None = None, field: str | None = None) -> Json:
+    """A value of a service as JSON. Raises WrongType for what an item cannot hold on both sides.
+
+    That is: what JSON cannot say (NaN, sets, a datetime without a zone), a whole number that no double is, half of a
+    surrogate pair, a key that begins with `$`, a `{"$date"}` that is no date.
+    """
+    try:
+        return _json(value, 2)
+    except Refused as refused:
+        where = ".".join(part for part in (collection, field) if part) or "a value"
+        raise WrongType(
+            f"{where}: {refused.why}, which no item can hold; nothing was written", collection=collection, field=field
+        ) from None
 
 
 def item_json(collection: str, item: Item) -> Item:
     """An item of a service as JSON. Raises WrongType, naming the field."""
+    if not isinstance(item, dict):
+        raise WrongType(
+            f"{collection}: an item is a dict, not a {type(item).__name__}; nothing was written", collection=collection
+        )
     return {key: to_json(value, collection, key) for key, value in item.items()}
+
+
+def _json(value: Any, level: int) -> Json:
+    match value:
+        case None | bool():
+            return value
+        case str():
+            return _text(value)
+        case int() | float():
+            return _number(value)
+        case datetime():
+            return _date(value)
+        case dict() if is_date(value):
+            return _date(value["$date"])
+        case dict() | list() | tuple() if level > DEEPEST:
+            raise Refused(f"nested deeper than {DEEPEST} levels")
+        case dict():
+            return {_key(key): _json(inner, level + 1) for key, inner in value.items()}
+        case list() | tuple():
+            return [_json(inner, level + 1) for inner in value]
+        case _:
+            raise Refused(f"a {type(value).__name__}")
+
+
+def _text(value: str) -> str:
+    if not value.isascii() and _HALF.search(value):
+        raise Refused("half of a surrogate pair")
+    return str.__str__(value)  # of a member of an enum its text
+
+
+def _key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise Refused(f"a key that is a {type(key).__name__}")
+    if key.startswith("$"):
+        raise Refused("a key that begins with $")
+    return _text(key)
+
+
+def _number(value: float) -> float:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Refused("a number that is not finite")
+    number = float(value) if isinstance(value, float) else float(exact_int(int(value)))
+    return int(number) if number.is_integer() and abs(number) < _WHOLE else number
+
+
+def _date(value: Any) -> dict[str, Json]:
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        if moment.tzinfo is None and moment is value:
+            raise Refused("a datetime without a time zone")
+        return {"$date": stamp(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))}
+    except (TypeError, ValueError, OverflowError):
+        raise Refused("a date that there is not") from None
 
 
 def identity(value: Json) -> Identity:
