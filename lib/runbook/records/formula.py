@@ -179,6 +179,8 @@ def _equal(column: Field, value: Json) -> tuple[str, bool] | None:
         return None
     if column.type == "richText":
         return f"FIND({formulas.text(str(value))},{name})=1", False
+    if value.__class__ is dict:
+        return None  # an object is the same in any order of its keys, its text is not
     return formulas.eq(column.name, cell), True
 
 
@@ -186,10 +188,12 @@ def _element(column: Field, value: Json) -> tuple[str, bool] | None:
     """Lists that may hold a text: their cell's text has it in it."""
     if value.__class__ is not str or not value:
         return None
-    written = json.dumps(value, ensure_ascii=False)[1:-1] if column.kind == "json_text" else value
-    if _UNSAYABLE.search(written):
+    ways = [value]
+    if column.kind == "json_text":  # a text that is no JSON stands there as it is, one in a list is escaped
+        ways = list(dict.fromkeys([value, json.dumps(value, ensure_ascii=False)[1:-1]]))
+    if any(map(_UNSAYABLE.search, ways)):
         return None
-    return f"FIND({formulas.text(written)},{formulas.field(column.name)}&'')", False
+    return formulas.any_of(f"FIND({formulas.text(way)},{formulas.field(column.name)}&'')>0" for way in ways), False
 
 
 def _with(operator: str, column: Field, text: str) -> tuple[str, bool] | None:
@@ -199,6 +203,8 @@ def _with(operator: str, column: Field, text: str) -> tuple[str, bool] | None:
     if not text:
         return f"{cell}!=''", True
     part, cell = f"LOWER({formulas.text(text)})", f"LOWER({cell})"
+    if column.type == "richText":  # its cell ends with a line break of Airtable's own
+        return f"FIND({part},{cell})>0", False
     said = {
         "contains": f"FIND({part},{cell})>0",
         "starts_with": f"FIND({part},{cell})=1",
@@ -224,7 +230,7 @@ def _near(column: Field, value: Json) -> tuple[str, bool] | None:
         return None
     low, high = _moments(moment - margin, moment + margin)
     name = formulas.field(column.name)
-    return f"AND(IS_AFTER({name},{low}),IS_BEFORE({name},{high}))", False
+    return _dated(name, f"AND(IS_AFTER({name},{low}),IS_BEFORE({name},{high}))"), False
 
 
 def _after(operator: str, column: Field, bound: Json) -> tuple[str, bool] | None:
@@ -234,7 +240,12 @@ def _after(operator: str, column: Field, bound: Json) -> tuple[str, bool] | None
     low, high = _moments(moment - margin, moment + margin)
     name = formulas.field(column.name)
     said = f"IS_AFTER({name},{low})" if operator in ("gt", "ge") else f"IS_BEFORE({name},{high})"
-    return f"AND({name}&''!='',{said})", False
+    return _dated(name, said), False
+
+
+def _dated(name: str, said: str) -> str:
+    # A date function of an empty cell is #ERROR!, which spoils whatever it is a part of.
+    return f"IF({name}&''='',{_NOTHING},{said})"
 
 
 def _moment(column: Field, value: Json) -> tuple[datetime | None, timedelta]:
