@@ -53,8 +53,13 @@ def arrange(items: Iterable[Item], order: Sequence[tuple[str, bool]]) -> list[It
         paths = [tuple(key.split(".")) for key, _ in order]
         for item in rows:
             if sum(any(value.__class__ is list for value in values_at(item, path)) for path in paths) > 1:
-                raise WrongType("an item has lists in several of the fields to sort by; sort by one of them")
+                raise several_lists()
     return rows
+
+
+def several_lists() -> WrongType:
+    """The error for a sort by two lists."""
+    return WrongType("an item has lists in several of the fields to sort by; sort by one of them")
 
 
 def place(item: Item, path: tuple[str, ...], descending: bool) -> Identity:

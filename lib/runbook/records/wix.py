@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from runbook.errors import RecordsError, SourceDown, WixError
+from runbook.codecs import same
+from runbook.errors import ItemExists, NoSuchItem, RecordsError, SourceDown, WixError
 from runbook.json_types import MISSING
 from runbook.records.contract import Found, Records, item_exists, no_such_item
+from runbook.records.evaluate import several_lists
 from runbook.records.query import NEWEST_FIRST, And, Not, Or, Test
-from runbook.wix.client import DATA
+from runbook.wix.client import DATA, WixTooMuch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runbook.catalog import Catalog
     from runbook.json_types import Item, Json
     from runbook.records.query import Condition, Query
     from runbook.state.flags import Side
     from runbook.wix.client import WixClient
 
+T = TypeVar("T")
+
 _BULK = 1000  # items a request takes
 _AGAIN = 1.0  # seconds between two tries while the caller waits
-_EXISTS, _MISSING = "WDE0074", "WDE0073"
+_EXISTS, _MISSING, _SEVERAL_LISTS = "WDE0074", "WDE0073", "WDE0121"
 _OPERATORS = {
     "eq": "$eq", "ne": "$ne", "gt": "$gt", "ge": "$gte", "lt": "$lt", "le": "$lte", "in": "$in",
     "has_some": "$hasSome", "has_all": "$hasAll", "contains": "$contains", "starts_with": "$startsWith",
@@ -69,7 +76,10 @@ class WixRecords(Records):
                 "paging": {"limit": query.size, "offset": query.offset},
             },
         }
-        answer = self._read("query", collection, body, f"query {collection}")
+        try:
+            answer = self._read("query", collection, body, f"query {collection}")
+        except WixError as error:
+            raise several_lists() if error.code == _SEVERAL_LISTS else error from None
         items = [_data(entry) for entry in answer.get("dataItems") or ()]
         return Found(items, bool((answer.get("pagingMetadata") or {}).get("hasNext")))
 
@@ -79,37 +89,41 @@ class WixRecords(Records):
         return int(answer.get("totalCount", 0))
 
     def _insert(self, collection: str, items: list[Item], given: list[bool], wait: float) -> list[Item]:
+        theirs = [item["_id"] for item, told in zip(items, given, strict=True) if told]
         if len(items) > 1:
-            return self._bulk(
-                collection, "insert", items, {i["_id"] for i, ours in zip(items, given, strict=True) if not ours}, wait
-            )
+            for item_id in self._there(collection, theirs):
+                raise item_exists(collection, item_id)
+            return self._bulk(collection, "insert", items, set(theirs), wait)
         item = items[0]
         body = {"dataCollectionId": collection, "dataItem": {"id": item["_id"], "data": item}}
-        try:
+
+        def insert(again: bool) -> Item:
             # By an id of our own, a request whose answer was lost can go out again: the second then meets the first.
-            return [_data(self._write("/items", collection, body, "insert", wait, repeatable=not given[0])["dataItem"])]
-        except WixError as error:
-            if error.code != _EXISTS:
-                raise
-            if given[0]:
-                raise item_exists(collection, item["_id"]) from None
-            found = self._get(collection, item["_id"], True)
-            assert found is not None
-            return [found]
+            try:
+                return _data(self._ask("/items", collection, body, "insert", repeatable=not theirs)["dataItem"])
+            except WixError as error:
+                if error.code != _EXISTS:
+                    raise
+                found = self._met(collection, item, sure=not theirs) if again or not theirs else None
+                if found is None:
+                    raise item_exists(collection, item["_id"]) from None
+                return found
+
+        return [self._waiting(collection, wait, insert)]
 
     def _update(self, collection: str, items: list[Item], wait: float) -> list[Item]:
         if len(items) > 1:
+            ids = [item["_id"] for item in items]
+            there = self._there(collection, ids)
+            for item_id in ids:
+                if item_id not in there:
+                    raise no_such_item(collection, item_id)
             return self._bulk(collection, "update", items, set(), wait)
         item = items[0]
         body = {"dataCollectionId": collection, "dataItem": {"id": item["_id"], "data": item}}
-        return [_data(self._change("/items/update", collection, item["_id"], body, "update", wait)["dataItem"])]
+        return [self._change("/items/update", collection, item["_id"], body, "update", wait)]
 
     def _patch(self, collection: str, item_id: str, changes: dict[str, Any], wait: float) -> Item:
-        if not changes:
-            found = self._get(collection, item_id, True)
-            if found is None:
-                raise no_such_item(collection, item_id)
-            return found
         steps = [
             {"fieldPath": key, "action": "REMOVE_FIELD"}
             if value is MISSING
@@ -117,11 +131,21 @@ class WixRecords(Records):
             for key, value in changes.items()
         ]
         body = {"dataCollectionId": collection, "patch": {"dataItemId": item_id, "fieldModifications": steps}}
-        return _data(self._change("/items/patch", collection, item_id, body, "patch", wait)["dataItem"])
+        return self._change("/items/patch", collection, item_id, body, "patch", wait)
 
     def _remove(self, collection: str, item_id: str, wait: float) -> None:
         body = {"dataCollectionId": collection, "dataItemId": item_id}
-        self._change("/items/remove", collection, item_id, body, "remove", wait)
+
+        def remove(again: bool) -> None:
+            try:
+                self._ask("/items/remove", collection, body, "remove", repeatable=False)
+            except WixError as error:
+                if error.code != _MISSING:
+                    raise
+                if not again:  # else the request whose answer was lost has removed it
+                    raise no_such_item(collection, item_id) from None
+
+        self._waiting(collection, wait, remove)
 
     # ------------------------------------------------------------------ asking
 
@@ -129,77 +153,113 @@ class WixRecords(Records):
         try:
             return self._client.ask("POST", f"{DATA}/items/{verb}", body, what=what, repeatable=True, quiet=True)
         except WixError as error:
-            if _is_down(error):
-                raise SourceDown(str(error), collection=collection) from None
-            raise
+            raise _down(collection, error) or error from None
 
-    def _change(
-        self, path: str, collection: str, item_id: str, body: dict[str, Json], verb: str, wait: float
-    ) -> dict[str, Any]:
-        try:
-            return self._write(path, collection, body, verb, wait, repeatable=verb != "remove")
-        except WixError as error:
-            if error.code == _MISSING:
-                raise no_such_item(collection, item_id) from None
-            raise
+    def _there(self, collection: str, ids: list[str]) -> set[str]:
+        """Which of these ids are taken, by a draft too."""
+        found: set[str] = set()
+        for start in range(0, len(ids), _BULK):
+            some = {"_id": {"$in": ids[start : start + _BULK]}}
+            try:
+                items, _ = self._client.query(collection, filter=some, limit=_BULK, fields=("_id",))
+            except WixError as error:
+                raise _down(collection, error) or error from None
+            found.update(item["_id"] for item in items)
+        return found
 
-    def _write(
-        self, path: str, collection: str, body: dict[str, Json], verb: str, wait: float, *, repeatable: bool
-    ) -> dict[str, Any]:
+    def _ask(self, path: str, collection: str, body: dict[str, Json], verb: str, *, repeatable: bool) -> dict[str, Any]:
+        what = f"{verb} in {collection}"
+        return self._client.ask(
+            "POST", DATA + path, body, what=what, repeatable=repeatable, quiet=True, permission=_PERMISSION
+        )
+
+    def _change(self, path: str, collection: str, item_id: str, body: dict[str, Json], verb: str, wait: float) -> Item:
+        def change(again: bool) -> Item:
+            try:
+                return _data(self._ask(path, collection, body, verb, repeatable=True)["dataItem"])
+            except WixError as error:
+                if error.code == _MISSING:
+                    raise no_such_item(collection, item_id) from None
+                raise
+
+        return self._waiting(collection, wait, change)
+
+    def _met(self, collection: str, item: Item, *, sure: bool) -> Item | None:
+        """The item that an insert met under its id, if it is the one that was sent, whose answer was lost.
+
+        `sure`: by its id alone; else where it holds what was sent.
+        """
+        found = self._get(collection, item["_id"], True)
+        if found is None or sure or all(same(value, found.get(key, MISSING)) for key, value in item.items()):
+            return found
+        return None
+
+    def _waiting(self, collection: str, wait: float, ask: Callable[[bool], T], *, done: str = "") -> T:
+        """Ask, and again for `wait` seconds while Wix is down: `ask(again)`. `done`: what else stands, for an error.
+
+        Raises SourceDown.
+        """
         deadline = time.monotonic() + wait
+        again = False
         while True:
             try:
-                return self._client.ask(
-                    "POST",
-                    f"{DATA}{path}",
-                    body,
-                    what=f"{verb} in {collection}",
-                    repeatable=repeatable,
-                    quiet=True,
-                    permission=_PERMISSION,
-                )
-            except WixError as error:
-                if not _is_down(error):
+                return ask(again)
+            except (WixError, SourceDown) as error:
+                if isinstance(error, WixError) and not _is_down(error):
                     raise
-                if not repeatable or time.monotonic() >= deadline:
-                    unsure = f"{error}; whether it was done is not known"
-                    raise SourceDown(unsure, collection=collection, done=None) from None
-                time.sleep(_AGAIN)
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    said = f"{error}; whether it was done is not known{done}"
+                    raise SourceDown(said, collection=collection, done=None) from None
+            time.sleep(min(_AGAIN, left))
+            again = True
 
-    def _bulk(self, collection: str, verb: str, items: list[Item], ours: set[str], wait: float) -> list[Item]:
-        """Many items, a thousand a request. `ours`: ids that were made here, so one that is there is this very item."""
+    def _bulk(self, collection: str, verb: str, items: list[Item], theirs: set[str], wait: float) -> list[Item]:
+        """Many items, a thousand a request. `theirs`: ids that callers gave; by the others an item is this very one."""
         written: dict[str, Item] = {}
-        for start in range(0, len(items), _BULK):
-            entries: list[Json] = [{"id": item["_id"], "data": item} for item in items[start : start + _BULK]]
-            body = {"dataCollectionId": collection, "dataItems": entries, "returnEntity": True}
-            answer = self._write(f"/bulk/items/{verb}", collection, body, f"bulk {verb}", wait, repeatable=True)
+        batches = [items[start : start + _BULK] for start in range(0, len(items), _BULK)]
+        while batches:
+            batch = batches.pop(0)
+            done = f"; {len(written):,} of {len(items):,} were written before"
+            answer = self._waiting(collection, wait, partial(self._send, collection, verb, batch), done=done)
+            if answer is None:
+                batches[:0] = [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
+                continue
+            failed: dict[str, str] = {}
             for number, result in enumerate(answer["results"]):
                 about = result["itemMetadata"]
-                item_id = entries[about.get("originalIndex", number)]["id"]
-                if about.get("success"):
-                    written[item_id] = _data(result["dataItem"])
-                    continue
-                code = (about.get("error") or {}).get("code")
-                done = f"{len(written):,} of {len(items):,} were written"
-                if code == _EXISTS and item_id in ours:
-                    found = self._get(collection, item_id, True)
-                    assert found is not None
-                    written[item_id] = found
-                elif code in (_EXISTS, _MISSING):
-                    error = (item_exists if code == _EXISTS else no_such_item)(collection, item_id)
-                    raise type(error)(
-                        f"{collection}: bulk {verb} stopped at {item_id} ({code}); {done}",
-                        collection=collection,
-                        field="_id",
-                        id=item_id,
-                    )
+                item = batch[about.get("originalIndex", number)]
+                code = str((about.get("error") or {}).get("code"))
+                found = _data(result["dataItem"]) if about.get("success") else None
+                if code == _EXISTS:
+                    found = self._met(collection, item, sure=item["_id"] not in theirs)
+                if found is None:
+                    failed[item["_id"]] = code
                 else:
-                    raise RecordsError(
-                        f"{collection}: Wix refused to {verb} {item_id} ({code}); {done}",
-                        collection=collection,
-                        id=item_id,
-                    )
+                    written[item["_id"]] = found
+            for item_id, code in failed.items():
+                kinds = {_EXISTS: ItemExists, _MISSING: NoSuchItem}
+                raise kinds.get(code, RecordsError)(
+                    f"{collection}: Wix refused to {verb} {item_id} ({code}); {len(written):,} of {len(items):,} items "
+                    "were written",
+                    collection=collection,
+                    id=item_id,
+                )
         return [written[item["_id"]] for item in items]
+
+    def _send(self, collection: str, verb: str, batch: list[Item], again: bool) -> dict[str, Any] | None:
+        """What Wix answers to a bulk write; None where it is too much for one request."""
+        body = {
+            "dataCollectionId": collection,
+            "dataItems": [{"id": item["_id"], "data": item} for item in batch],
+            "returnEntity": True,
+        }
+        try:
+            return self._ask(f"/bulk/items/{verb}", collection, body, f"bulk {verb}", repeatable=True)
+        except WixTooMuch:
+            if len(batch) == 1:
+                raise
+            return None
 
 
 def to_filter(condition: Condition) -> dict[str, Json]:
@@ -218,6 +278,10 @@ def to_filter(condition: Condition) -> dict[str, Json]:
 def _is_down(error: WixError) -> bool:
     """Whether Wix could not be reached or is in trouble, rather than refusing."""
     return error.status is None or error.status >= 500 or error.status == 429
+
+
+def _down(collection: str, error: WixError) -> SourceDown | None:
+    return SourceDown(str(error), collection=collection) if _is_down(error) else None
 
 
 def _data(entry: dict[str, Json]) -> Item:
