@@ -13,6 +13,7 @@ from lmdr.services.airtable_client import get_carrier_by_dot, get_driver_by_id, 
 from lmdr.services.carrier_admin import get_carrier_stats, get_state_distribution
 from lmdr.services.carrier_matching import find_matching_carriers
 from lmdr.services.context import ANYONE
+from lmdr.services.driver_profiles import get_driver_activity_stats
 from runbook.cutover import ParallelTest, trace
 from runbook.records import Query
 
@@ -110,10 +111,15 @@ def searches_of_drivers(records: Records) -> Answers:
 
 
 def statistics(records: Records) -> Answers:
-    """What the admin's pages say of carriers."""
+    """What the admin's pages say of drivers and carriers."""
     context = context_of(records)
-    yield "carrier statistics", answered(lambda: get_carrier_stats(context, ADMIN))
     yield "carriers by state", answered(lambda: get_state_distribution(context, ADMIN))
+    yield "drivers' activity", answered(lambda: get_driver_activity_stats(context))
+
+
+def carrier_statistics(records: Records) -> Answers:
+    """What the admin's pages say of carriers and how they are enriched."""
+    yield "carrier statistics", answered(lambda: get_carrier_stats(context_of(records), ADMIN))
 
 
 def why_a_carrier_scores(call: str, difference: Difference, wix: Records, airtable: Records) -> str | None:
@@ -178,6 +184,14 @@ TESTS = (
     ),
     ParallelTest(3, "profiles looked up", ("DriverProfiles",), profiles_looked_up),
     ParallelTest(3, "carriers looked up", ("Carriers",), carriers_looked_up),
-    ParallelTest(3, "searches as drivers make them", ("Carriers", "DriverProfiles"), searches_of_drivers),
-    ParallelTest(3, "admin statistics", ("Carriers",), statistics),
+    ParallelTest(3, "admin statistics", ("Carriers", "DriverProfiles"), statistics),
+    # What a search shows beside the match comes with later phases.
+    ParallelTest(
+        5,
+        "searches as drivers make them",
+        ("Carriers", "DriverProfiles", "CarrierEnrichments", "DriverCarrierInterests"),
+        searches_of_drivers,
+        why_a_carrier_scores,
+    ),
+    ParallelTest(5, "carrier statistics", ("Carriers", "CarrierEnrichments"), carrier_statistics),
 )

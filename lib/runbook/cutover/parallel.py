@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.cutover.answers import Tally
 from runbook.display import Shown, Table
+from runbook.errors import RunbookError
 from runbook.json_types import MISSING
+from runbook.records.views import ReadOnly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -108,7 +110,10 @@ def run_parallel(
             skipped[test.name] = f"{', '.join(missing)} not migrated"
             continue
         tally = tallies[test.name] = Tally(test.rules)
-        _compare(test, wix, airtable, tally)
+        try:
+            _compare(test, ReadOnly(wix, only=test.needs), ReadOnly(airtable, only=test.needs), tally)
+        except RunbookError as error:
+            tally.fail(test.name, error)
     return Parallel(tallies, skipped, left_out)
 
 

@@ -23,10 +23,21 @@ class WritesNothing(RecordsError):
 
 
 class ReadOnly(Records):
-    """Another's reads; every write raises WritesNothing. `without`: rows by collection that are not to be seen."""
+    """Another's reads; every write raises WritesNothing.
 
-    def __init__(self, records: Records, *, without: Mapping[str, Iterable[str]] | None = None) -> None:
+    `without`: rows by collection that are not to be seen. `only`: of the catalog's collections, those that may be read;
+    another is a mistake in the program, and a RuntimeError.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        *,
+        without: Mapping[str, Iterable[str]] | None = None,
+        only: Iterable[str] | None = None,
+    ) -> None:
         super().__init__(records.catalog)
+        self._only = None if only is None else frozenset(only)
         self.side: Side = records.side if hasattr(records, "side") else "wix"
         self._records = records
         self._hidden = {name: frozenset(ids) for name, ids in (without or {}).items() if ids}
@@ -35,17 +46,23 @@ class ReadOnly(Records):
     def pinned(self) -> Iterator[Records]:
         """These records, over the other's pinned ones."""
         with self._records.pinned() as records:
-            yield ReadOnly(records, without=self._hidden)
+            yield ReadOnly(records, without=self._hidden, only=self._only)
 
     def query(self, collection: str, query: Query = EVERY, *, consistent: bool = False) -> Page:
         """See `Records.query`."""
         return self._records.query(collection, self._seen(collection, query), consistent=consistent)
 
+    def _may(self, collection: str) -> None:
+        if self._only is not None and collection in self.catalog.collections and collection not in self._only:
+            raise RuntimeError(f"{collection} is not among what may be read here: {', '.join(sorted(self._only))}")
+
     def _seen(self, collection: str, query: Query) -> Query:
+        self._may(collection)
         hidden = self._hidden.get(collection)
         return query.and_(Query().in_("_id", sorted(hidden)).not_()) if hidden else query
 
     def _get(self, collection: str, item_id: str, consistent: bool) -> Item | None:
+        self._may(collection)
         if item_id in self._hidden.get(collection, ()):
             return None
         return self._records._get(collection, item_id, consistent)
