@@ -70,7 +70,7 @@ def enrich_carrier(
     driver_prefs: Mapping[str, Any] | None = None,
     social_intel: str | None = None,
 ) -> dict[str, Any]:
-    """An enrichment of a carrier: what is kept, if no older than 14 days, else found out now. Never raises for it.
+    """An enrichment of a carrier: what is kept, if no older than 14 days, else found out now.
 
     `carrier_data`: its row of Carriers; `driver_prefs`: what a driver searches for, which colours the summary;
     `social_intel`: what a look at social media found. `cache_age_days` to a tenth where it was kept; `fmcsa`: a summary
@@ -102,10 +102,8 @@ def parse_enrichment(text: Any) -> dict[str, Any] | None:
         return None
     begin, end = text.find("{"), text.rfind("}")
     try:
-        found = json.loads(text[begin : end + 1])
+        found: dict[str, Any] = json.loads(text[begin : end + 1])
     except ValueError:
-        return None
-    if not isinstance(found, dict):
         return None
     told: dict[str, Any] = {key: _text(found.get(key)) or UNKNOWN for key in TEXTS}
     told |= {key: _texts(found.get(key)) for key in LISTS}

@@ -264,7 +264,7 @@ def record_billing_event(
     told = details or {}
     event_id = told.get("eventId")
     row = {
-        "_id": billing_id(event_id) if event_id else context.new_id(),
+        "_id": billing_id(event_id) if event_id else None,
         "carrier_dot": dot_text(dot) or None,
         "event_type": event_type,
         "amount": told.get("amount") or 0,
@@ -275,11 +275,10 @@ def record_billing_event(
         "stripe_event_id": event_id,
     }
     try:
-        context.records.insert("BillingHistory", {key: value for key, value in row.items() if value is not None})
+        added = context.records.insert("BillingHistory", {k: value for k, value in row.items() if value is not None})
     except ItemExists:
-        if not event_id:
-            raise
-    return {"success": True, "recordId": row["_id"]}
+        return {"success": True, "recordId": row["_id"]}
+    return {"success": True, "recordId": added["_id"]}
 
 
 def billing_id(event_id: str) -> str:

@@ -36,8 +36,8 @@ MEMORY = timedelta(days=30)
 LOOKS, PAUSE = 20, 0.25
 """How often, and seconds apart, one looks whether another is done; Stripe waits longer for an answer."""
 
-STATUS, QUOTA = "status", "quota"
-"""What events decide of a carrier."""
+STATUS, QUOTA, NOTHING = "status", "quota", "nothing"
+"""What events decide of a carrier; what they were to decide and could not, as it was not there."""
 _DECIDES = {
     "customer.subscription.created": (STATUS, 0),
     "customer.subscription.updated": (STATUS, 1),
@@ -166,7 +166,7 @@ def _order(row: Item) -> tuple[str, float, int] | None:
     """What an event decides, when it happened and its place within the second; None where it decided nothing."""
     data = _summary(row)
     about, rank = _DECIDES.get(row["event_type"], (data.get("decides"), 0))
-    if about is None or data.get("status") == "error":
+    if about is None or data.get("decides") == NOTHING or data.get("status") == "error":
         return None
     when = data.get("created")
     if not isinstance(when, int | float):

@@ -29,7 +29,7 @@ from lmdr.services.abandonment_email_service import email_of, mark_checkout_reco
 from lmdr.services.context import service
 from lmdr.services.dots import dot_text
 from lmdr.services.outside import part
-from lmdr.services.stripe_log import QUOTA, claim, is_turn, log_stripe_event, release
+from lmdr.services.stripe_log import NOTHING, QUOTA, claim, is_turn, log_stripe_event, release
 from runbook.records import Query
 
 if TYPE_CHECKING:
@@ -41,9 +41,12 @@ SUPERSEDED = "superseded"
 """The status of an event that came after a newer one, and so has no effect but its row of BillingHistory."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Event:
-    """One of Stripe's events: its `object`, and the carrier that it is about, where that is known."""
+    """One of Stripe's events: its `object`, and the carrier that it is about, where that is known.
+
+    `decided`: whether what it is to decide was there to be decided.
+    """
 
     context: Context
     id: str
@@ -52,6 +55,7 @@ class Event:
     object: Mapping[str, Any]
     before: Mapping[str, Any]
     dot: str | None
+    decided: bool = True
 
     @property
     def renews(self) -> bool:
@@ -61,7 +65,7 @@ class Event:
     def data(self, status: str) -> dict[str, Any]:
         """What is logged of it."""
         told = {"carrierDot": self.dot, "status": status, "created": self.created}
-        told["decides"] = QUOTA if self.renews else None
+        told["decides"] = (QUOTA if self.renews else None) if self.decided else NOTHING
         return {key: value for key, value in told.items() if value is not None}
 
     def is_turn(self) -> bool:
@@ -209,7 +213,8 @@ _HANDLERS: dict[str, Callable[[Event], str]] = {
 def _in_turn(event: Event, do: Callable[[Event], dict[str, Any]], done: str) -> str:
     if not event.is_turn():
         return SUPERSEDED
-    return done if do(event)["success"] else "error"
+    event.decided = do(event)["success"]
+    return done if event.decided else "error"
 
 
 def _upsert(event: Event) -> dict[str, Any]:

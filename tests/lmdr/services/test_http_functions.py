@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 import uvicorn
+from platform_kit import NOON
 from stripe import WebhookSignature
 
-from lmdr.services import http_functions, stripe_webhook
+from lmdr.services import http_functions, stripe_log, stripe_webhook
 from lmdr.services.http_functions import LONGEST, WEBHOOK, app
-from lmdr.services.stripe_log import ABANDONED, EventBusy, claim, is_event_processed
+from lmdr.services.stripe_log import ABANDONED, EventBusy, claim, is_event_processed, log_stripe_event
 from runbook.errors import SourceDown
 
 if TYPE_CHECKING:
@@ -435,6 +436,34 @@ def test_the_order_is_each_carriers_own(hook: Hook, platform: Platform) -> None:
     assert len(platform.rows("CarrierSubscriptions")) == 2
 
 
+def test_an_event_that_could_decide_nothing_stands_in_no_others_way(hook: Hook, platform: Platform) -> None:
+    put_subscription(platform)
+    assert hook.status(invoice("payment_failed", subscription="sub_old", created=START + 60)) == "payment_failed"
+    assert hook.status(subscription("deleted", id="sub_old", created=START + 60)) == "error"
+    assert hook.status(subscription(created=START, status="trialing")) == "updated"
+    assert only(platform, "CarrierSubscriptions")["status"] == "trialing"
+
+
+@pytest.mark.parametrize(
+    ("summary", "status"),
+    [
+        (json.dumps({"carrierDot": DOT, "status": "updated"}), "superseded"),
+        (json.dumps({"carrierDot": DOT, "status": "updated"})[:9], "superseded"),
+        ("[]", "superseded"),
+        (None, "superseded"),
+        (json.dumps({"carrierDot": DOT, "status": "error"}), "updated"),
+    ],
+)
+def test_events_of_the_platforms_own_log_count_by_when_they_were_processed(
+    hook: Hook, platform: Platform, summary: str | None, status: str
+) -> None:
+    at = datetime.fromtimestamp(START + 5, UTC)
+    platform.put("StripeEvents", event_id="evt_old", event_type="customer.subscription.updated", carrier_dot=DOT,
+                 processed_at=at, data_summary=summary)  # fmt: skip
+    assert hook.status(subscription(created=START + 4)) == status
+    assert hook.status(subscription(created=START + 6)) == "updated"
+
+
 def test_an_older_period_does_not_begin_after_a_newer_one(hook: Hook, platform: Platform) -> None:
     put_subscription(platform)
     assert hook.status(subscription(created=START + 90)) == "updated"  # decides something else
@@ -507,6 +536,18 @@ def test_an_event_waits_for_an_older_one_of_its_carrier(hook: Hook, platform: Pl
     platform.at(platform.now + ABANDONED)
     assert hook.status(newer) == "updated"
     assert hook.status(older) == "superseded"
+
+
+@pytest.mark.parametrize("seen", [None, {"_id": "gone", "processed": False, "processed_at": NOON - ABANDONED}])
+def test_a_claim_looks_again_where_another_was_quicker(
+    hook: Hook, platform: Platform, monkeypatch: pytest.MonkeyPatch, seen: dict[str, Any] | None
+) -> None:
+    told, read = subscription("created"), stripe_log._row
+    log_stripe_event(hook.context, told["id"], told["type"], {})
+    first = [seen]
+    monkeypatch.setattr(stripe_log, "_row", lambda *args: first.pop() if first else read(*args))
+    assert claim(hook.context, told["id"], told["type"], {}) is False
+    assert only(platform, "StripeEvents")["processed"] is True
 
 
 def test_a_log_that_cannot_be_read_says_that_nothing_was_done(platform: Platform) -> None:

@@ -183,6 +183,17 @@ def test_either_price_of_enterprise_is_enterprise(platform: Platform, price: str
     assert (row["plan_type"], row["monthly_view_quota"]) == (plan, quota)
 
 
+def test_two_events_that_meet_over_a_new_carrier_make_one_row(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = platform.context(secrets=PRICES)
+    stripe.upsert_subscription(context, subscription(), "cus_1")
+    monkeypatch.setattr(stripe, "_newest", lambda *args: None)  # as the second sees it before the first has written
+    stripe.upsert_subscription(context, subscription("price_ent", status="past_due"), "cus_1")
+    (row,) = platform.rows("CarrierSubscriptions")
+    assert (row["plan_type"], row["status"]) == ("enterprise", "past_due")
+
+
 def test_no_price_is_enterprise_while_no_price_is_set(platform: Platform) -> None:
     told = subscription(items={"data": []})
     assert stripe.upsert_subscription(platform.context(), told, "cus_1")["subscription"]["plan_type"] == "pro"
