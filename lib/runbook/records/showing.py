@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 from runbook.display import Progress, Table
@@ -26,10 +25,7 @@ def show_mirror(platform: Platform, environment: str, *, load: bool = False, dro
             raise SettingError("there is no base yet, so there is nothing to mirror: run the migration first")
         if drop:
             mirror.unwatch()
-            mirror.close()
-            for suffix in ("", "-wal", "-shm", ".lock"):
-                with contextlib.suppress(FileNotFoundError):
-                    mirror.store.path.with_name(mirror.store.path.name + suffix).unlink()
+            mirror.discard()
             return Table("Mirror", ("verdict",), [("dropped",)], ("The next read of a collection reads it whole.",))
         if load:
             _load(mirror)
@@ -46,5 +42,6 @@ def _load(mirror: Mirror) -> None:
 
 def _table(mirror: Mirror) -> Table:
     rows = [(name, mirror.count(name, EVERYTHING), round(mirror.age(name), 1)) for name in mirror.store.names()]
-    notes = (f"A change that others make in Airtable is here within {mirror.lag:,.0f} s while a service runs.",)
+    lag = f"A change that others make in Airtable is here within {mirror.lag:,.0f} s while a service runs."
+    notes = (lag, *mirror.problems())
     return Table(f"Mirror of {mirror.base}", ("collection", "rows", "seconds old"), rows, notes)

@@ -6,7 +6,7 @@ import enum
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from runbook.state.tables import id_map, link_key
 
@@ -45,6 +45,7 @@ class Ambiguous(enum.Enum):
 
 
 AMBIGUOUS: Final = Ambiguous.AMBIGUOUS
+_AT_ONCE = 500  # rows a query
 
 
 def now() -> str:
@@ -77,6 +78,23 @@ class IdMap:
         )
         with self._db.reading() as connection:
             return {row[0]: Known(row[1], row[2], row[3]) for row in connection.execute(query)}
+
+    def records(self, base: str, collection: str, legacy_ids: Iterable[str]) -> dict[str, str]:
+        """The records of some rows by legacy id; those that are not known are left out."""
+        t, wanted = id_map, list(legacy_ids)
+        found: dict[str, str] = {}
+        with self._db.reading() as connection:
+            for start in range(0, len(wanted), _AT_ONCE):
+                some = t.c.legacy_id.in_(wanted[start : start + _AT_ONCE])
+                query = select(t.c.legacy_id, t.c.record_id).where(t.c.base == base, t.c.collection == collection, some)
+                found.update((row[0], row[1]) for row in connection.execute(query))
+        return found
+
+    def count(self, base: str, collection: str) -> int:
+        """How many rows of a collection are known."""
+        query = select(func.count()).where(id_map.c.base == base, id_map.c.collection == collection)
+        with self._db.reading() as connection:
+            return int(connection.scalar(query) or 0)
 
     def remember(self, base: str, collection: str, rows: Iterable[Landed]) -> None:
         """Add or replace rows, in one commit."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from runbook.records.mirror.mirror import Mirror, Refreshed
+from runbook.records.mirror.mirror import Mirror
+from runbook.records.mirror.watching import Refreshed
 
 __all__ = ["Mirror", "Refreshed"]

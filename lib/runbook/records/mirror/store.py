@@ -1,29 +1,26 @@
-"""The mirror's rows on disk: a SQLite file beside the state, mode 600, which any process of this machine may read.
+"""The mirror's rows: which collections are here whole, what is written to them, and what is found in them.
 
     store = Store(path, catalog)
-    store.put("Carriers", [("rec…", item)])
+    mark = store.mark()
+    store.put("Carriers", [("rec…", item)], after=mark)     # leaves alone what was written here since
     items, more = store.find("Carriers", query)
 
 A row is an item as Wix has it, under its `_id`, with the record that it is in Airtable. Keys that services look rows up
-by, and sort by, have an index of places. It can be deleted at any time: everything in it is read from Airtable again.
+by, and sort by, have an index of places.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sqlite3
-import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from runbook.catalog import LEGACY_ID
-from runbook.records.evaluate import arrange, predicate
-from runbook.records.mirror.places import HIGHEST, LOWEST, Ids, ids_of, places
-from runbook.records.query import EVERYTHING, NEWEST_FIRST, And
+from runbook.records.mirror.file import File
+from runbook.records.mirror.places import places
+from runbook.records.mirror.search import Search
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
@@ -31,323 +28,224 @@ if TYPE_CHECKING:
     from runbook.json_types import Item
     from runbook.records.query import Condition, Query
 
-_VERSION = 1
-_BUSY_SECONDS = 30.0
-_FEW = 64  # rows that are cheaper to read than to plan for
-_DDL = """
-CREATE TABLE IF NOT EXISTS row (
-    n INTEGER PRIMARY KEY, collection TEXT NOT NULL, id TEXT NOT NULL, record TEXT NOT NULL UNIQUE,
-    seq INTEGER NOT NULL, hidden INTEGER NOT NULL, item TEXT NOT NULL, UNIQUE (collection, id)) STRICT;
-CREATE TABLE IF NOT EXISTS place (
-    collection TEXT NOT NULL, key TEXT NOT NULL, place BLOB NOT NULL, id TEXT NOT NULL, ends INTEGER NOT NULL,
-    n INTEGER NOT NULL, PRIMARY KEY (collection, key, place, id)) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS held (
-    collection TEXT PRIMARY KEY, layout TEXT NOT NULL, rows INTEGER NOT NULL, as_of REAL NOT NULL,
-    read_at REAL NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-"""
-
 
 class Held(NamedTuple):
-    """A collection that is in the mirror whole. `as_of`: since when it may be behind; `read_at`: when it was last read
-    row by row; seconds since 1970."""
+    """A collection that is here whole.
 
-    rows: int
+    `as_of`: since when it may be behind; `read_at`: when it was last read row by row; both in seconds since 1970.
+    """
+
     as_of: float
     read_at: float
 
 
+class Aside(NamedTuple):
+    """A record that is no row. `id`: that of the row of which it is a copy; None: it carries no legacy id."""
+
+    collection: str
+    record: str
+    id: str | None
+
+
+class Written(NamedTuple):
+    """Ids of rows that differ now from what was here, and of those that were let be because they are newer."""
+
+    changed: list[str]
+    newer: list[str]
+
+
 class Store:
-    """See the module. Threads and processes may share the file; each thread has a connection of its own."""
+    """See the module. Threads and processes may share its file."""
 
     def __init__(self, path: Path, catalog: Catalog) -> None:
-        self.path = path
-        self.catalog = catalog
-        self._local = threading.local()
-        self._open: list[sqlite3.Connection] = []
-        self._lock = threading.Lock()
+        self.file = File(path)
         self._keys = {name: _placed(catalog, c) for name, c in catalog.collections.items()}
         self._layouts = {name: _layout(c, self._keys[name]) for name, c in catalog.collections.items()}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # its -wal and -shm take the mode from it
-        with self.writing() as db:
-            if db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-                for table in ("row", "place", "held", "note"):
-                    db.execute(f"DROP TABLE IF EXISTS {table}")
-                db.execute(f"PRAGMA user_version = {_VERSION}")
-            for statement in _DDL.split(";\n"):
-                db.execute(statement)
+        self._searches = {name: Search(self.file, name, self._keys[name]) for name in self._keys}
 
     def __repr__(self) -> str:
-        return f"Store({self.path.name})"
+        return f"Store({self.file.path.name})"
 
     def close(self) -> None:
         """Close every connection; it may be used again."""
-        with self._lock:
-            opened, self._open = self._open, []
-            self._local = threading.local()
-        for db in opened:
-            db.close()
+        self.file.close()
 
-    def reading(self) -> sqlite3.Connection:
-        """This thread's connection."""
-        found: sqlite3.Connection | None = getattr(self._local, "db", None)
-        if found is None:
-            found = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            found.execute("PRAGMA journal_mode = WAL")
-            found.execute("PRAGMA synchronous = NORMAL")
-            self._local.db = found
-            with self._lock:
-                self._open.append(found)
-        return found
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: committed at the end, rolled back on an error."""
-        db = self.reading()
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            yield db
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
-
-    # What it holds
+    # What is here whole
 
     def held(self, collection: str) -> Held | None:
         """A collection that is here whole; None where it is not, or the catalog has changed since."""
-        found = self.reading().execute(
-            "SELECT layout, rows, as_of, read_at FROM held WHERE collection = ?", (collection,)
-        )
-        row = found.fetchone()
-        return Held(*row[1:]) if row is not None and row[0] == self._layouts[collection] else None
-
-    def hold(self, collection: str, *, as_of: float, read_at: float) -> None:
-        """From now on a collection is here whole."""
-        with self.writing() as db:
-            rows = db.execute("SELECT count(*) FROM row WHERE collection = ?", (collection,)).fetchone()[0]
-            db.execute(
-                "INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?)",
-                (collection, self._layouts[collection], rows, as_of, read_at),
-            )
-
-    def freshen(self, as_of: float, collections: Iterable[str] | None = None) -> None:
-        """Whatever is held, or these collections of it, is known to be right as of then."""
-        with self.writing() as db:
-            if collections is None:
-                db.execute("UPDATE held SET as_of = max(as_of, ?)", (as_of,))
-            else:
-                db.executemany(
-                    "UPDATE held SET as_of = max(as_of, ?) WHERE collection = ?",
-                    [(as_of, name) for name in collections],
-                )
-
-    def clear(self, collection: str) -> None:
-        """Forget a collection's rows, and that it was held."""
-        with self.writing() as db:
-            for table in ("held", "place", "row"):
-                db.execute(f"DELETE FROM {table} WHERE collection = ?", (collection,))
+        sql = "SELECT as_of, read_at FROM held WHERE collection = ? AND layout = ?"
+        row = self.file.reading().execute(sql, (collection, self._layouts[collection])).fetchone()
+        return None if row is None else Held(*row)
 
     def names(self) -> list[str]:
         """Every collection that is here whole."""
-        rows = self.reading().execute("SELECT collection, layout FROM held ORDER BY collection").fetchall()
+        rows = self.file.reading().execute("SELECT collection, layout FROM held ORDER BY collection").fetchall()
         return [name for name, layout in rows if self._layouts.get(name) == layout]
 
-    def note(self, name: str) -> Any:
-        """Something noted; None for nothing."""
-        row = self.reading().execute("SELECT value FROM note WHERE name = ?", (name,)).fetchone()
-        return None if row is None else json.loads(row[0])
+    def read_before(self, moment: float) -> str | None:
+        """The collection that was read row by row longest ago, if that was before a moment."""
+        sql = "SELECT collection, layout FROM held WHERE read_at < ? ORDER BY read_at"
+        for name, layout in self.file.reading().execute(sql, (moment,)).fetchall():
+            if self._layouts.get(name) == layout:
+                return str(name)
+        return None
 
-    def set_note(self, name: str, value: Any) -> None:
-        """Note something; None forgets it."""
-        with self.writing() as db:
-            if value is None:
-                db.execute("DELETE FROM note WHERE name = ?", (name,))
-            else:
-                db.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (name, json.dumps(value)))
+    def hold(self, collection: str, *, moment: float, mark: int) -> bool:
+        """A collection is here whole, read at that moment; False where the file was lost since the mark."""
+        with self.file.writing() as db:
+            if self.file.note("made") > mark:
+                return False
+            rows = db.execute("SELECT count(*) FROM row WHERE collection = ?", (collection,)).fetchone()[0]
+            told = (collection, self._layouts[collection], rows, moment, moment)
+            db.execute("INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?)", told)
+            db.execute("DELETE FROM gone WHERE collection = ? AND seq <= ?", (collection, mark))
+        return True
+
+    def freshen(self, moment: float, collections: Iterable[str]) -> None:
+        """Collections are known to be right as of a moment."""
+        with self.file.writing() as db:
+            told = [(moment, name) for name in collections]
+            db.executemany("UPDATE held SET as_of = max(as_of, ?) WHERE collection = ?", told)
+
+    def clear(self, collection: str) -> None:
+        """Forget a collection's rows, and that it was held."""
+        with self.file.writing() as db:
+            for table in ("held", "place", "row", "aside", "gone"):
+                db.execute(f"DELETE FROM {table} WHERE collection = ?", (collection,))
 
     # Reading
 
+    def size(self, collection: str) -> int:
+        """How many rows there are; 0 where the collection is not here whole."""
+        return self._searches[collection].size()
+
     def get(self, collection: str, item_id: str) -> Item | None:
         """An item by `_id`."""
-        row = (
-            self.reading()
-            .execute("SELECT item FROM row WHERE collection = ? AND id = ? AND NOT hidden", (collection, item_id))
-            .fetchone()
-        )
-        return None if row is None else json.loads(row[0])
+        return self._searches[collection].get(item_id)
 
     def find(self, collection: str, query: Query) -> tuple[list[Item], bool]:
         """The items of a query's page, and whether more follow."""
-        end = query.offset + query.size
-        keeps = predicate(query.where)
-        order = query.order or NEWEST_FIRST
-        chosen, few = self._cheapest(collection, query.where)
-        if self._in_order(collection, order) and not few:
-            found: list[Item] = []
-            for item in self._stream(collection, order):
-                if keeps(item):
-                    found.append(item)
-                    if len(found) > end:
-                        break
-        else:
-            found = arrange((item for item in self._items(collection, chosen) if keeps(item)), order)
-        return found[query.offset : end], len(found) > end
+        return self._searches[collection].find(query)
 
     def count(self, collection: str, condition: Condition) -> int:
         """How many items a condition keeps."""
-        db = self.reading()
-        if condition == EVERYTHING:
-            row = db.execute("SELECT count(*) FROM row WHERE collection = ? AND NOT hidden", (collection,)).fetchone()
-            return int(row[0])
-        ids = ids_of(condition, collection, self._keys[collection])
-        if ids is not None and ids.exact:
-            sql = (
-                f"SELECT count(*) FROM ({ids.sql}) JOIN row USING (id) WHERE collection = ? AND NOT hidden"
-                if self._has_hidden(collection)
-                else f"SELECT count(*) FROM ({ids.sql})"
-            )
-            values = (*ids.values, collection) if self._has_hidden(collection) else ids.values
-            return int(db.execute(sql, values).fetchone()[0])
-        keeps = predicate(condition)
-        return sum(1 for item in self._items(collection, self._cheapest(collection, condition)[0]) if keeps(item))
+        return self._searches[collection].count(condition)
 
     def record_of(self, collection: str, item_id: str) -> str | None:
         """The record that an item is in Airtable."""
-        row = (
-            self.reading()
-            .execute("SELECT record FROM row WHERE collection = ? AND id = ?", (collection, item_id))
-            .fetchone()
-        )
+        sql = "SELECT record FROM row WHERE collection = ? AND id = ?"
+        row = self.file.reading().execute(sql, (collection, item_id)).fetchone()
         return None if row is None else str(row[0])
 
-    def _has_hidden(self, collection: str) -> bool:
-        found = self.reading().execute("SELECT 1 FROM row WHERE collection = ? AND hidden LIMIT 1", (collection,))
-        return found.fetchone() is not None
-
-    def _items(self, collection: str, ids: Ids | None) -> Iterator[Item]:
-        if ids is None:
-            rows = self.reading().execute("SELECT item FROM row WHERE collection = ? AND NOT hidden", (collection,))
-        else:
-            sql = f"SELECT item FROM row WHERE collection = ? AND NOT hidden AND id IN ({ids.sql})"
-            rows = self.reading().execute(sql, (collection, *ids.values))
-        for (text,) in rows:
-            yield json.loads(text)
-
-    def _stream(self, collection: str, order: tuple[tuple[str, bool], ...]) -> Iterator[Item]:
-        ((key, descending),) = order
-        sql = (
-            "SELECT item FROM place JOIN row USING (n) WHERE place.collection = ? AND key = ? AND ends & ? "
-            f"AND NOT hidden ORDER BY place {'DESC' if descending else 'ASC'}, place.id"
-        )
-        rows = self.reading().execute(sql, (collection, key, HIGHEST if descending else LOWEST))
-        for (text,) in rows:
-            yield json.loads(text)
-
-    def _in_order(self, collection: str, order: tuple[tuple[str, bool], ...]) -> bool:
-        """Whether the index has this order: one key, whose places are not cut."""
-        if len(order) != 1 or order[0][0] not in self._keys[collection]:
-            return False
-        return self.catalog.collections[collection].by_key[order[0][0]].wix_type in ("number", "datetime", "boolean")
-
-    def _cheapest(self, collection: str, condition: Condition) -> tuple[Ids | None, bool]:
-        """The part of a condition that the index narrows best, and whether it leaves only few rows."""
-        parts = condition.parts if isinstance(condition, And) else (condition,)
-        found = [ids for part in parts if (ids := ids_of(part, collection, self._keys[collection])) is not None]
-        best, fewest = None, _FEW * 16 + 1
-        for ids in found:
-            size = self._size(ids, fewest)
-            if best is None or size < fewest:
-                best, fewest = ids, size
-            if size <= _FEW:
-                break
-        return best, best is not None and fewest <= _FEW * 16
-
-    def _size(self, ids: Ids, most: int) -> int:
-        """How many rows it gives, counted up to `most`."""
-        sql = f"SELECT count(*) FROM (SELECT id FROM ({ids.sql}) LIMIT {most})"
-        return int(self.reading().execute(sql, ids.values).fetchone()[0])
+    def asides(self) -> list[Aside]:
+        """Every record that is known and no row."""
+        rows = self.file.reading().execute("SELECT collection, record, id FROM aside ORDER BY collection, record")
+        return [Aside(*row) for row in rows]
 
     # Writing
 
     def mark(self) -> int:
-        """A number that every later write is above."""
-        return int(self.note("seq") or 0)
+        """A number that every later write is above, also one to a file that took this one's place."""
+        return int(self.file.note("seq"))
 
-    def put(self, collection: str, rows: Iterable[tuple[str, Item]], *, after: int | None = None) -> int:
-        """Add or replace rows, (record id, item); how many differed from what was here.
+    def put(self, collection: str, rows: Iterable[tuple[str, Item]], *, after: int | None = None) -> Written:
+        """Add or replace rows: (record, item).
 
-        `after`: leave alone what was written since that mark: it is newer than what was read.
+        `after`: let be what was written or taken out since that mark: it is newer than what was read.
         """
-        changed = 0
-        with self.writing() as db:
-            seq = self._next(db)
+        changed, newer, added = [], [], 0
+        with self.file.writing() as db:
+            seq = _next(db)
             for record, item in rows:
-                text, item_id = json.dumps(item, separators=(",", ":")), item["_id"]
+                item_id, text = item["_id"], json.dumps(item, separators=(",", ":"))
+                hidden = int(item.get("_publishStatus") == "DRAFT")
+                here = (collection, item_id)
                 old = db.execute(
-                    "SELECT n, seq, item, record FROM row WHERE collection = ? AND id = ?", (collection, item_id)
+                    "SELECT seq, n, item, record, hidden FROM row WHERE collection = ? AND id = ?", here
                 ).fetchone()
-                if old is not None:
-                    if after is not None and old[1] > after:
-                        continue
-                    if old[2] == text and old[3] == record:
-                        continue
+                written = old or db.execute("SELECT seq FROM gone WHERE collection = ? AND id = ?", here).fetchone()
+                if after is not None and written is not None and written[0] > after:
+                    newer.append(item_id)
+                    continue
+                db.execute("DELETE FROM aside WHERE record = ?", (record,))
+                if old is not None and old[2:] == (text, record, hidden):
+                    continue
+                changed.append(item_id)
+                if old is None:
+                    db.execute("DELETE FROM gone WHERE collection = ? AND id = ?", here)
+                    added += 1
+                else:
                     self._unplace(db, collection, item_id, old[2])
-                changed += 1
-                db.execute(
-                    "DELETE FROM row WHERE record = ? AND NOT (collection = ? AND id = ?)",
-                    (record, collection, item_id),
-                )
+                if old is None or old[3] != record:  # the record was another row: its legacy id was changed by hand
+                    self._take_out(db, "record = ? AND NOT (collection = ? AND id = ?)", (record, *here), seq)
                 n = db.execute(
                     "INSERT INTO row (collection, id, record, seq, hidden, item) VALUES (?, ?, ?, ?, ?, ?) "
                     "ON CONFLICT (collection, id) DO UPDATE SET record = excluded.record, seq = excluded.seq, "
                     "hidden = excluded.hidden, item = excluded.item RETURNING n",
-                    (collection, item_id, record, seq, item.get("_publishStatus") == "DRAFT", text),
+                    (*here, record, seq, hidden, text),
                 ).fetchone()[0]
-                self._place(db, collection, item_id, n, item)
-        return changed
+                self._place(db, collection, n, item)
+            _count(db, collection, added)
+        return Written(changed, newer)
 
-    def drop(self, collection: str, ids: Iterable[str], *, after: int | None = None) -> int:
-        """Take rows out by `_id`; how many there were. `after` as in `put`."""
-        gone = 0
-        with self.writing() as db:
+    def drop(self, collection: str, ids: Iterable[str]) -> None:
+        """Take rows out by `_id`."""
+        with self.file.writing() as db:
+            seq = _next(db)
             for item_id in ids:
-                old = db.execute(
-                    "SELECT n, seq, item FROM row WHERE collection = ? AND id = ?", (collection, item_id)
-                ).fetchone()
-                if old is None or (after is not None and old[1] > after):
-                    continue
-                self._unplace(db, collection, item_id, old[2])
-                db.execute("DELETE FROM row WHERE n = ?", (old[0],))
-                gone += 1
-        return gone
+                here = (collection, item_id)
+                if not self._take_out(db, "collection = ? AND id = ?", here, seq):
+                    _bury(db, *here, seq)  # what a read under way finds of it is older than this
 
     def drop_records(self, records: Iterable[str]) -> list[tuple[str, str]]:
-        """Take rows out by record id; the (collection, `_id`) of each that was here."""
+        """Take out what records were; the (collection, `_id`) of the rows among them."""
         found = []
-        for record in records:
-            row = self.reading().execute("SELECT collection, id FROM row WHERE record = ?", (record,)).fetchone()
-            if row is not None and self.drop(row[0], [row[1]]):
-                found.append((row[0], row[1]))
+        with self.file.writing() as db:
+            seq = _next(db)
+            for record in records:
+                db.execute("DELETE FROM aside WHERE record = ?", (record,))
+                found += self._take_out(db, "record = ?", (record,), seq)
         return found
 
-    def others(self, collection: str, seen: set[str], after: int) -> list[str]:
-        """The ids of rows that are not among `seen`, and not written since the mark `after`."""
-        rows = self.reading().execute("SELECT id FROM row WHERE collection = ? AND seq <= ?", (collection, after))
-        return [item_id for (item_id,) in rows if item_id not in seen]
+    def set_aside(self, asides: Iterable[Aside]) -> None:
+        """Records are no rows, or not any more."""
+        with self.file.writing() as db:
+            seq = _next(db)
+            for aside in asides:
+                self._take_out(db, "record = ?", (aside.record,), seq)
+                told = (aside.record, aside.collection, aside.id)
+                db.execute("INSERT OR REPLACE INTO aside VALUES (?, ?, ?)", told)
 
-    def _next(self, db: sqlite3.Connection) -> int:
-        row = db.execute(
-            "INSERT INTO note VALUES ('seq', '1') ON CONFLICT DO UPDATE SET value = CAST(value AS INTEGER) + 1 "
-            "RETURNING value"
-        ).fetchone()
-        return int(row[0])
+    def drop_unseen(self, collection: str, seen: set[str], mark: int) -> list[str]:
+        """Take out all that is no record among `seen` and was not written since the mark; the ids of the rows."""
+        db = self.file.reading()
+        rows = db.execute("SELECT record FROM row WHERE collection = ? AND seq <= ?", (collection, mark))
+        asides = db.execute("SELECT record FROM aside WHERE collection = ?", (collection,))
+        unseen = [record for (record,) in (*rows, *asides) if record not in seen]
+        return [item_id for _, item_id in self.drop_records(unseen)]
 
-    def _place(self, db: sqlite3.Connection, collection: str, item_id: str, n: int, item: Item) -> None:
+    def reindex(self, collection: str) -> None:
+        """Make the places of a collection anew, whatever was in them."""
+        with self.file.writing() as db:
+            db.execute("DELETE FROM place WHERE collection = ?", (collection,))
+            rows = db.execute("SELECT n, item FROM row WHERE collection = ? ORDER BY n", (collection,))
+            for n, text in rows:
+                self._place(db, collection, n, json.loads(text))
+
+    def _take_out(self, db: sqlite3.Connection, where: str, values: tuple[str, ...], seq: int) -> list[tuple[str, str]]:
+        found = db.execute(f"SELECT n, collection, id, item FROM row WHERE {where}", values).fetchall()
+        for n, collection, item_id, text in found:
+            self._unplace(db, collection, item_id, text)
+            db.execute("DELETE FROM row WHERE n = ?", (n,))
+            _bury(db, collection, item_id, seq)
+            _count(db, collection, -1)
+        return [(collection, item_id) for _, collection, item_id, _ in found]
+
+    def _place(self, db: sqlite3.Connection, collection: str, n: int, item: Item) -> None:
         db.executemany(
             "INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?, ?, ?)",
-            [(collection, key, where, item_id, ends, n) for key, where, ends in self._places(collection, item)],
+            [(collection, key, where, item["_id"], ends, n) for key, where, ends in self._places(collection, item)],
         )
 
     def _unplace(self, db: sqlite3.Connection, collection: str, item_id: str, text: str) -> None:
@@ -362,11 +260,25 @@ class Store:
                 yield key, where, ends
 
 
+def _next(db: sqlite3.Connection) -> int:
+    sql = "UPDATE note SET value = CAST(value AS INTEGER) + 1 WHERE name = 'seq' RETURNING value"
+    return int(db.execute(sql).fetchone()[0])
+
+
+def _bury(db: sqlite3.Connection, collection: str, item_id: str, seq: int) -> None:
+    db.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?)", (collection, item_id, seq))
+
+
+def _count(db: sqlite3.Connection, collection: str, more: int) -> None:
+    if more:
+        db.execute("UPDATE held SET rows = rows + ? WHERE collection = ?", (more, collection))
+
+
 def _placed(catalog: Catalog, collection: Collection) -> tuple[str, ...]:
     """The keys that get places: what services look up and link by, and the order that a query has without a sort."""
-    keys = dict.fromkeys([f.wix for f in collection.fields if f.lookup or f.unique])
-    keys.update(dict.fromkeys((*collection.natural_key, *catalog.link_keys.get(collection.wix, ()), "_createdDate")))
-    return tuple(key for key in keys if key in collection.by_key and collection.by_key[key].name != LEGACY_ID)
+    keys = ["_id", "_createdDate", *(f.wix for f in collection.fields if f.lookup or f.unique)]
+    keys += [*collection.natural_key, *catalog.link_keys.get(collection.wix, ())]
+    return tuple(key for key in dict.fromkeys(keys) if key in collection.by_key)
 
 
 def _layout(collection: Collection, keys: tuple[str, ...]) -> str:
