@@ -169,6 +169,13 @@ def get_action_list(context: Context, caller: Caller) -> list[dict[str, str]]:
 @admitted(super_admins, "Failed to export the audit log")
 def export_audit_log_csv(context: Context, caller: Caller, filters: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The newest 5000 entries that the filters keep: csv, count, fileName. For super admins; audited itself."""
+    text, count = audit_log_as_csv(context, filters)
+    log_action(context, caller, "exportAuditLog", "system", details={"count": count, "filters": dict(filters or {})})
+    return {"csv": text, "count": count, "fileName": f"audit-log-{context.now():%Y-%m-%d}.csv"}
+
+
+def audit_log_as_csv(context: Context, filters: Mapping[str, Any] | None = None) -> tuple[str, int]:
+    """What `export_audit_log_csv` exports, and how many rows; not audited."""
     query = _filtered(filters or {}).descending("timestamp")
     rows = first_rows(context.records, LOG, query, EXPORTED)
     text = to_csv(
@@ -181,10 +188,7 @@ def export_audit_log_csv(context: Context, caller: Caller, filters: Mapping[str,
             for row in rows
         ),
     )  # fmt: skip
-    log_action(
-        context, caller, "exportAuditLog", "system", details={"count": len(rows), "filters": dict(filters or {})}
-    )
-    return {"csv": text, "count": len(rows), "fileName": f"audit-log-{context.now():%Y-%m-%d}.csv"}
+    return text, len(rows)
 
 
 def _filtered(filters: Mapping[str, Any]) -> Query:

@@ -188,6 +188,13 @@ def get_carrier_match_summary(context: Context, caller: Caller, dot: str | int) 
 @admitted(super_admins, "Failed to export the matches")
 def export_matches_csv(context: Context, caller: Caller, filters: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The newest 5000 matches that the filters keep: csv, count, fileName. For super admins; audited."""
+    text, count = matches_as_csv(context, filters)
+    log_action(context, caller, "exportData", "matches", details={"count": count, "filters": {**(filters or {})}})
+    return {"csv": text, "count": count, "fileName": f"matches-{context.now():%Y-%m-%d}.csv"}
+
+
+def matches_as_csv(context: Context, filters: Mapping[str, Any] | None = None) -> tuple[str, int]:
+    """What `export_matches_csv` exports, and how many rows; not audited."""
     query = _filtered(filters or {}).descending("timestamp")
     rows = first_rows(context.records, MATCHES, query, EXPORTED)
     text = to_csv(
@@ -201,8 +208,7 @@ def export_matches_csv(context: Context, caller: Caller, filters: Mapping[str, A
             for row in rows
         ),
     )  # fmt: skip
-    log_action(context, caller, "exportData", "matches", details={"count": len(rows), "filters": {**(filters or {})}})
-    return {"csv": text, "count": len(rows), "fileName": f"matches-{context.now():%Y-%m-%d}.csv"}
+    return text, len(rows)
 
 
 @service

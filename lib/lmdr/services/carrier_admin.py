@@ -154,6 +154,13 @@ def get_state_distribution(context: Context, caller: Caller) -> list[dict[str, A
 @admitted(admins, "Failed to export the carriers")
 def export_carriers_csv(context: Context, caller: Caller, filters: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The first 1000 carriers by name that the filters keep: csv, count, fileName; audited."""
+    text, count = carriers_as_csv(context, filters)
+    log_action(context, caller, "exportData", "carrier", details={"count": count, "filters": {**(filters or {})}})
+    return {"csv": text, "count": count, "fileName": f"carriers-{context.now():%Y-%m-%d}.csv"}
+
+
+def carriers_as_csv(context: Context, filters: Mapping[str, Any] | None = None) -> tuple[str, int]:
+    """What `export_carriers_csv` exports, and how many rows; not audited."""
     query = _filtered(filters or {}).ascending("legal_name").limit(_SAMPLE)
     rows = _told(context, context.records.query(CARRIERS, query).items)
     keys = {
@@ -161,9 +168,7 @@ def export_carriers_csv(context: Context, caller: Caller, filters: Mapping[str, 
         "Power Units": "nbr_power_unit", "Drivers": "driver_total", "Safety Rating": "safety_rating",
         "Status": "status", "Flagged": "isFlagged", "Flag Reason": "flagReason", "Enrichment": "enrichmentStatus",
     }  # fmt: skip
-    text = to_csv(keys, ([row.get(key) for key in keys.values()] for row in rows))
-    log_action(context, caller, "exportData", "carrier", details={"count": len(rows), "filters": {**(filters or {})}})
-    return {"csv": text, "count": len(rows), "fileName": f"carriers-{context.now():%Y-%m-%d}.csv"}
+    return to_csv(keys, ([row.get(key) for key in keys.values()] for row in rows)), len(rows)
 
 
 def enrichment_status(enriched: Any, now: datetime) -> str:

@@ -96,7 +96,7 @@ class Tally(Shown):
         found = [] if repr(wix) == repr(airtable) else list(differences(wix, airtable))
         named = [(d, next((rule for rule in self.rules if rule.applies(d)), None)) for d in found]
         open_ones = [d for d, rule in named if rule is None]
-        words = [f"{call}: {explain(d) or _told(d)}" for d in open_ones[:3]] if len(self.examples) < LISTED else []
+        words = [f"{call}: {explain(d) or told(d)}" for d in open_ones[:3]] if len(self.examples) < LISTED else []
         with self._lock:
             self.calls += 1
             self.identical += not found
@@ -145,7 +145,7 @@ class Tally(Shown):
         }
 
 
-def _told(difference: Difference) -> str:
+def told(difference: Difference) -> str:
     """A difference in words. Texts may be anyone's, so of them only their kind and length is said."""
     return f"{difference.path or 'the answer'}: {_value(difference.wix)} → {_value(difference.airtable)}"
 

@@ -33,14 +33,23 @@ def trace(
     before, after = figure(dict(wix)), figure(dict(airtable))
     if not list(differences(before, after)):
         return None
-    differing = [k for k in {**wix, **airtable} if list(differences(wix.get(k, MISSING), airtable.get(k, MISSING)))]
-    causes = [key for key in differing if list(differences(figure(_exchanged(airtable, wix, key)), after))]
-    named = causes or differing
-    if not named:
+    reasons = changes(wix, airtable, personal=personal)
+    causes = [key for key in reasons if list(differences(figure(_exchanged(airtable, wix, key)), after))]
+    if not reasons:
         return f"{before} → {after}, though the inputs are the same"
-    reasons = [f"{key} {_shown(wix, key, personal)} became {_shown(airtable, key, personal)}" for key in named]
     together = "" if causes else " (only together)"
-    return f"{before} → {after} because {' and '.join(reasons)}{together}"
+    return f"{before} → {after} because {' and '.join(reasons[key] for key in causes or reasons)}{together}"
+
+
+def changes(
+    wix: Mapping[str, Any], airtable: Mapping[str, Any], *, personal: Callable[[str], bool] = lambda key: False
+) -> dict[str, str]:
+    """Which keys differ, each in words: phy_zip '02121' became '2121'. `personal` as in `trace`."""
+    return {
+        key: f"{key} {_shown(wix, key, personal)} became {_shown(airtable, key, personal)}"
+        for key in {**wix, **airtable}
+        if list(differences(wix.get(key, MISSING), airtable.get(key, MISSING)))
+    }
 
 
 def _exchanged(base: Mapping[str, Any], other: Mapping[str, Any], key: str) -> dict[str, Any]:
