@@ -157,6 +157,8 @@ class Mapping:
             if "_id" in item and not any(refusal.field == "_id" for refusal in refusals):
                 refusals.append(Refusal("_id", "no text, which the identity of a row must be", "no text"))
             legacy = ""
+        elif "\0" in legacy:
+            refusals.append(Refusal("_id", "holds U+0000, which no cell keeps", "holds U+0000"))
         unfilled = self._fill_copies(item, fields, new_choices) if self._copies else ()
         if absent or values:
             _keep(absent, values, fields, refusals)
@@ -249,7 +251,7 @@ def link_key(value: Json) -> str | None:
     123  123.0  "123"  " 0123 "    "A-1 "    None  ""  "  "  true  1.5  [..]  {..}
     "123"                          "A-1"     None
     """
-    if value.__class__ is str:
+    if value.__class__ is str and "\0" not in value:
         bare = value.strip()
         if bare.isascii() and bare.isdigit():
             return bare.lstrip("0") or "0"
@@ -289,7 +291,8 @@ def _references(value: Json, *, identity: bool) -> Iterator[str]:
     for part in value if value.__class__ is list else [value]:
         reference = part.get("_id") if part.__class__ is dict else part
         if identity:
-            normal = reference if reference.__class__ is str and reference.strip() else None
+            is_id = reference.__class__ is str and reference.strip() and "\0" not in reference
+            normal = reference if is_id else None
         else:
             normal = link_key(reference)
         if normal is not None:

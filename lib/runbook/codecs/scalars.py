@@ -23,12 +23,13 @@ class Text(Codec):
         | 2121  2.0  0.1 | "2121" "2" "0.1", as JavaScript has them |
         | true           | "true"     |
         | ["a", {"b":1}] | '["a",{"b":1}]' |
+        | "a\0b"          | "ab"; the original is kept: no cell holds U+0000 |
 
     A rich text cell ends with a line break, which Airtable adds by itself; decoding takes it off.
-    Refused: over 100,000 characters, U+0000, half a surrogate pair.
+    Refused: over 100,000 characters, half a surrogate pair.
     """
 
-    another_way = "no text, shown as text"
+    another_way = "no text, shown as text, or a text with U+0000"
 
     def __init__(self, field: Field) -> None:
         super().__init__(field)
@@ -36,7 +37,7 @@ class Text(Codec):
 
     def encode(self, value: Json) -> str | None:
         """See the class."""
-        text = value if value.__class__ is str else text_of(value)
+        text = (value if value.__class__ is str else text_of(value)).replace("\0", "")
         if self._rich and text and not text.endswith("\n"):
             text += "\n"
         return cell_text(text)
