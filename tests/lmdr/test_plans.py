@@ -50,7 +50,7 @@ def test_a_quota_that_is_no_number_allows_nothing() -> None:
 
 def test_each_default_is_its_own() -> None:
     plans.default_subscription()["plan_type"] = "enterprise"
-    assert plans.default_subscription()["plan_type"] == "free"
+    assert plans.default_subscription() == subscription("free")
 
 
 def test_plans() -> None:

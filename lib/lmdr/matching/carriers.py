@@ -259,8 +259,8 @@ def match_rationale(scores: Mapping[str, Number], carrier: Mapping[str, Any]) ->
     return lines
 
 
-def _wish(driver_prefs: Mapping[str, Any], name: str, default: int) -> Number:
-    return js.to_number(js.or_(driver_prefs.get(name), default))
+def _wish(driver_prefs: Mapping[str, Any], name: str, default: int) -> Any:
+    return js.or_(driver_prefs.get(name), default)
 
 
 def _counting(custom_weights: Mapping[str, Any] | None) -> list[tuple[str, Any]]:

@@ -100,6 +100,19 @@ def test_a_zip_code_that_is_no_number_spoils_location_and_whole() -> None:
     assert without["overallScore"] == 72
 
 
+def test_what_each_component_counts() -> None:
+    assert dict(carriers.WEIGHTS) == {
+        "location": 25,
+        "pay": 20,
+        "operationType": 15,
+        "turnover": 12,
+        "safety": 10,
+        "truckAge": 8,
+        "fleetSize": 5,
+        "qualityScore": 5,
+    }
+
+
 def test_nothing_is_changed_that_was_given() -> None:
     driver, carrier, weights = copy.deepcopy(DRIVER), copy.deepcopy(CARRIER), {"pay": 3, "bogus": 4}
     calculate_match_score(driver, carrier, weights)
@@ -207,6 +220,8 @@ def test_fields_as_scores_and_pages_have_them(field: str, key: str, value: Any, 
         (" 75201", "75201", 500),  # its first three are " 75"
         (True, "75201", NAN),
         ([75201], "75201", 0),
+        ([], "75201", NAN),
+        ("75201", {}, NAN),
     ],
 )
 def test_miles_between_zip_codes(one: Any, other: Any, expected: float) -> None:
@@ -245,9 +260,22 @@ def test_location(home: Any, zip_code: Any, limit: Any, expected: float) -> None
     assert is_same(carriers.score_location(home, zip_code, limit), expected)
 
 
-def test_a_distance_of_0_miles_is_taken_for_100() -> None:
+@pytest.mark.parametrize(
+    ("wish", "component", "figures", "expected"),
+    [
+        ("maxDistance", "location", {"phy_zip": "75399"}, 50),
+        ("maxDistance", "location", {"phy_zip": "75401"}, 0),
+        ("minCPM", "pay", {"pay_cpm": 0.1}, 70),
+        ("maxTurnover", "turnover", {"turnover_percent": 100}, 0),
+        ("maxTurnover", "turnover", {"turnover_percent": 100.1}, 10),
+        ("maxTruckAge", "truckAge", {"avg_truck_age": 5}, 50),
+        ("maxTruckAge", "truckAge", {"avg_truck_age": 10.1}, 10),
+    ],
+)
+def test_what_stands_in_for_a_limit_of_0(wish: str, component: str, figures: Any, expected: float) -> None:
     for limit in (0, None, "", NAN):
-        assert calculate_match_score({**DRIVER, "maxDistance": limit}, CARRIER)["scores"]["location"] == 85
+        found = calculate_match_score({**DRIVER, wish: limit}, {**CARRIER, **figures})
+        assert is_same(found["scores"][component], expected)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +294,7 @@ def test_a_distance_of_0_miles_is_taken_for_100() -> None:
         (62, 0.5, 100),
         (-0.1, 0, 20),
         (0.4, 0, 100),
-        (0.3, "0.2", 70),
+        ("0.3", "0.2", 70),
         (0.3, "x", NAN),
     ],
 )
@@ -280,7 +308,7 @@ def test_pay(cpm: Any, least: Any, expected: float) -> None:
         ("OTR", {"OTR": 100, "Regional": 40, "Local": 10}),
         ("Regional", {"OTR": 50, "Regional": 100, "Local": 60}),
         ("Local", {"OTR": 10, "Regional": 50, "Local": 100}),
-        *((name, {"OTR": 20, "Regional": 20, "Local": 20}) for name in ("any", "Dedicated", "otr", 5, ["OTR"])),
+        *((name, {"OTR": 20, "Regional": 20, "Local": 20}) for name in ("any", "Dedicated", "otr", 5, ["OTR"], [])),
         *((name, {"OTR": 80, "Regional": 80, "Local": 80}) for name in ("", None, "no_preference", MISSING)),
     ],
 )
@@ -303,6 +331,8 @@ def test_operation_type(preferred: Any, expected: dict[str, int]) -> None:
         (90_000, -1, "Local"),
         ("120000", "1", "OTR"),
         ("x", 1, "Local"),
+        (1, "0", "OTR"),
+        (0, "0", "Local"),
     ],
 )
 def test_operation_type_inferred(miles: Any, drivers: Any, expected: str) -> None:
@@ -321,6 +351,8 @@ def test_operation_type_inferred(miles: Any, drivers: Any, expected: str) -> Non
         (90.1, 90, 10),
         (120, 200, -19.999999999999996),
         (-5, 90, 105),
+        (NAN, 90, 50),
+        ("55.5", "90", 44.49999999999999),
     ],
 )
 def test_turnover(turnover: Any, limit: Any, expected: float) -> None:
@@ -341,6 +373,9 @@ def test_turnover(turnover: Any, limit: Any, expected: float) -> None:
         (5, 0),
         (5.01, 10),
         (-1, 150),
+        ("0.5", 75),
+        ("0", 100),
+        ("x", NAN),
     ],
 )
 def test_safety(rate: Any, expected: float) -> None:
@@ -358,6 +393,8 @@ def test_safety(rate: Any, expected: float) -> None:
         (9.3, 10, 6.999999999999995),
         (-1, 0, math.inf),
         (1, 0, 10),
+        (NAN, 5, 50),
+        ("1", "5", 80),
     ],
 )
 def test_truck_age(age: Any, limit: Any, expected: float) -> None:
@@ -372,7 +409,7 @@ def test_truck_age(age: Any, limit: Any, expected: float) -> None:
     ],
 )
 def test_fleet_size(units: Any, fleet: str) -> None:
-    for wanted in ("small", "medium", "large", "any", "Medium"):
+    for wanted in ("small", "medium", "large", "any", "Medium", []):
         assert carriers.score_fleet_size(units, wanted) == (100 if wanted == fleet else 40)
     for wanted in ("", None, "no_preference", MISSING):
         assert carriers.score_fleet_size(units, wanted) == 80
@@ -390,7 +427,8 @@ def test_why_it_fits() -> None:
     none = {"location": 69, "pay": 69, "operationType": 94, "safety": 89, "truckAge": 89}
     assert match_rationale(none, {"PAY_CPM": 0.6}) == []
     assert match_rationale({**none, "pay": 20}, {"PAY_CPM": 0.375}) == ["Pay ($0.38) is below your preferred minimum."]
-    assert match_rationale({**none, "pay": 20}, {"PAY_CPM": -0.1}) == []
+    assert match_rationale({**none, "pay": 40}, {"PAY_CPM": 0.375}) == []
+    assert match_rationale({**none, "pay": 20}, {"PAY_CPM": 0}) == []
     assert match_rationale({**none, "pay": NAN, "location": NAN}, {"PAY_CPM": 0.5}) == []
 
 

@@ -56,6 +56,7 @@ FULL = {
         ("years_experience", None, 0),
         ("cdl_class", "A", 10),
         ("cdl_class", "", 0),
+        ("cdl_class", [], 10),
         ("endorsements", ["H"], 5),
         ("endorsements", [], 0),
         ("clean_mvr", False, 5),

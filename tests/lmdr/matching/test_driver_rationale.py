@@ -79,7 +79,7 @@ def said(name: str, score: float, driver: Any = None, preferences: Any = None) -
 def test_qualifications() -> None:
     assert said("qualifications", 100) == (["Has a CDL Class A with H and N endorsements."], [])
     assert said("qualifications", 100, None, {"required_endorsements": []}) == (["Has a CDL Class A."], [])
-    assert said("qualifications", 67) == (["Has H and N but is missing T."], [])
+    assert said("qualifications", 50) == said("qualifications", 67) == (["Has H and N but is missing T."], [])
     assert said("qualifications", 50, {"endorsements": []}) == ([], [])
     assert said("qualifications", 85, {"endorsements": ["H", "N", "T"]}) == ([], [])
     assert [len(said("qualifications", score)[1]) for score in (49, 1, 0)] == [1, 1, 0]
@@ -92,6 +92,7 @@ def test_location() -> None:
     assert said("location", 50)[0] == said("location", 99)[0] == ["Lives within a reasonable distance."]
     assert said("location", 49) == (["Lives about 50 miles away."], [])
     assert said("location", 36) == (["Lives about 60 miles away."], [])
+    assert said("location", 35) == (["Lives about 70 miles away."], [])
     assert said("location", 1) == (["Lives about 100 miles away."], [])
     assert said("location", 0) == ([], ["Lives outside your target area."])
 

@@ -145,6 +145,11 @@ def test_without_a_moment_the_clock_tells() -> None:
     assert calculate_driver_match_score(driver, {})["scores"]["engagement"] == 79
 
 
+def test_the_whole_is_rounded_half_up_and_other_weights_count_nothing() -> None:
+    found = calculate_driver_match_score(DRIVER, PREFERENCES, {"experience": 50, "bogus": 50}, now=NOON)
+    assert (found["scores"]["experience"], found["baseScore"]) == (85, 43)
+
+
 # Weights
 
 
@@ -185,6 +190,7 @@ def test_whole_percents_of_any_weights(weights: Any, expected: dict[str, int]) -
             {"qualifications": 33, "experience": 33, "location": 33},
         ),
         ({"a": 1, "b": 1, "c": 1, "d": 1, "e": 1, "f": 1}, dict.fromkeys("abcdef", 17)),
+        ({"qualifications": 0.5}, {"qualifications": 100}),
         ({"qualifications": 0}, dict(WEIGHTS)),
         ({"qualifications": -5}, dict(WEIGHTS)),
         ({"qualifications": "many"}, dict(WEIGHTS)),
@@ -216,6 +222,7 @@ def test_no_weights_sent_along_are_the_preferences_own() -> None:
         (None, None, [30, 20, 20, 15, 10, 5]),
         ({"weight_location": 0, "weight_experience": "40", "weight_salaryFit": True}, {}, [30, 20, 20, 15, 10, 5]),
         ({"weight_location": -3, "weight_engagement": NAN}, {}, [30, 20, 20, 15, 10, 5]),
+        ({"weight_engagement": 1}, {}, [31, 21, 21, 16, 10, 1]),
         ({"weight_engagement": 105}, {}, [15, 10, 10, 8, 5, 52]),  # 53, of which 1 goes
         ({}, {"cdl_types": ["A"]}, [40, 17, 17, 13, 9, 4]),  # 39 and 1
         ({}, {"endorsements": ["H"]}, [46, 15, 15, 12, 8, 4]),
@@ -284,6 +291,7 @@ def test_nobody_and_nothing(name: str, arguments: tuple[Any, Any]) -> None:
         ({"cdl_class": "A", "endorsements": ["H"]}, {"required_endorsements": ["H", "N"]}, 50),
         ({"cdl_class": "A", "endorsements": ["H", "N"]}, {"required_endorsements": ["H", "N", "T"]}, 67),
         ({"cdl_class": "A", "endorsements": ["H"]}, {"required_endorsements": ["H", "N", "T"]}, 33),
+        ({"cdl_class": "A", "endorsements": ["H"]}, {"required_endorsements": list("HNTXPSUV")}, 13),  # 12.5
         ({"cdl_class": "A", "violations": 1}, {}, 85),
         ({"cdl_class": "A", "violations": 7}, {}, 0),
         ({"cdl_class": "A", "violations": 1, "violation_severity": "major"}, {}, 50),
@@ -312,6 +320,8 @@ def test_qualifications(driver: Any, preferences: Any, expected: int) -> None:
         (None, None, None, ["Tanker"], MISSING, 50),
         (None, None, None, ["Tanker", "Reefer", "Dry Van"], ["Reefer"], 33),
         (None, None, None, ["Tanker"], ["Reefer"], 0),
+        (None, None, None, list("ABCDEFGH"), ["A"], 13),  # 12.5
+        (NAN, 1, None, [], [], 0),
         (0, 0, None, [], [], 100),
         (0, None, None, ["Tanker"], [], 70),  # 0 years are years
         (5, 2, 20, [], [], 100),
@@ -327,6 +337,10 @@ def test_qualifications(driver: Any, preferences: Any, expected: int) -> None:
         (5, 2, 20, ["Tanker"], ["Tanker"], 100),
         (1, 2, 20, ["Tanker"], ["Tanker"], 65),
         (25, 2, 20, ["Tanker"], [], 49),
+        (9, 25, None, ["Tanker"], ["Tanker"], 55),
+        (3, 20, None, ["Tanker"], [], 11),  # 10.5
+        ("1", "3", None, [], [], 33),
+        ("9", "10", None, [], [], 100),  # "9" does not come before "10"
         (-1, 0, None, [], [], 0),
         ("many", 2, None, [], [], 100),
         (-1, 2, None, [], [], 0),
@@ -369,6 +383,7 @@ def test_experience(years: Any, least: Any, most: Any, required: Any, had: Any, 
         ("75401", ["75201"], [], 59, 0),
         ("75401", ["75201"], [], 0, 40),
         ("75401", ["75201"], [], "250", 76),
+        ("75240", ["75201"], [], "0", NAN),
         ("75301", ["75201"], [], 80, 63),  # 62.5
         ("75301", [75201], [], 100, 70),
         ("07101", [7001], [], 100, 0),  # 700, not 070
@@ -376,9 +391,10 @@ def test_experience(years: Any, least: Any, most: Any, required: Any, had: Any, 
         ("75401", ["somewhere"], [], 100, 0),
     ],
 )
-def test_location(home: Any, zips: Any, states: Any, radius: Any, expected: int) -> None:
+def test_location(home: Any, zips: Any, states: Any, radius: Any, expected: float) -> None:
     preferences = {"target_zip_codes": zips, "target_states": states, "target_radius_miles": radius}
-    assert components.score_location(given({}, home_zip=home), preferences) == expected
+    score = components.score_location(given({}, home_zip=home), preferences)
+    assert score == expected or (math.isnan(score) and math.isnan(expected))
 
 
 @pytest.mark.parametrize(
@@ -405,6 +421,7 @@ def test_states_by_zip_code(zip_code: str, state: str | None) -> None:
         ("ongoing", [100, 90, 80]),
         ("asap", [100, 80, 60]),
         (5, [100, 80, 60]),
+        ([], [100, 80, 60]),
     ],
 )
 def test_availability(urgency: Any, expected: list[int]) -> None:
@@ -413,7 +430,7 @@ def test_availability(urgency: Any, expected: list[int]) -> None:
 
     assert [score(availability) for availability in ("immediate", "2_week", "30_day")] == expected
     assert [score(availability) for availability in (None, "", MISSING)] == [50, 50, 50]
-    assert [score(availability) for availability in ("immediately", "2_weeks", 7, ["immediate"])] == [0, 0, 0, 0]
+    assert [score(availability) for availability in ("immediately", "2_weeks", 7, [])] == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("urgency", [None, "", MISSING])
@@ -428,6 +445,8 @@ def test_no_urgency_suits_everyone(urgency: Any) -> None:
     [
         (None, 0.5, 0.6, 100),
         (0, None, None, 100),
+        (NAN, 0.5, 0.6, 100),
+        (0.6, NAN, NAN, 50),
         (0.6, None, None, 50),
         (0.6, 0, 0, 50),
         (0.6, None, 0.6, 100),
@@ -469,8 +488,8 @@ def test_salary_fit(expected_pay: Any, least: Any, most: Any, score: int) -> Non
     ],
 )
 def test_activity(age: timedelta, points: int) -> None:
-    driver = {"last_active_date": NOON - age, "profile_completeness_score": 0, "response_rate": 0}
-    assert components.score_engagement(driver, NOON) == math.floor(points / 2 + 0.5)
+    driver = {"last_active_date": NOON - age, "profile_completeness_score": 0, "response_rate": 0.03}
+    assert components.score_engagement(driver, NOON) == math.floor(points / 2 + 0.6 + 0.5)
 
 
 @pytest.mark.parametrize(
@@ -480,6 +499,9 @@ def test_activity(age: timedelta, points: int) -> None:
         ({"profile_completeness_score": None, "response_rate": None}, 79),
         ({"profile_completeness_score": 0}, 64),
         ({"response_rate": 0}, 65),
+        ({"response_rate": 0.02}, 65),  # 50 + 15 + 0.4
+        ({"profile_completeness_score": 1}, 64),  # 50 + 0.3 + 14
+        ({"profile_completeness_score": 1, "response_rate": 0.5}, 60),  # 50 + 0.3 + 10
         ({"profile_completeness_score": 100, "response_rate": 1}, 100),
         ({"profile_completeness_score": 100, "response_rate": 1.2}, 100),
         ({"profile_completeness_score": -500}, 0),
@@ -488,6 +510,7 @@ def test_activity(age: timedelta, points: int) -> None:
         ({"last_active_date": None}, 0),
         ({"last_active_date": MISSING}, 0),
         ({"last_active_date": ""}, 0),
+        ({"last_active_date": NAN}, 0),
         ({"last_active_date": "2026-01-21T12:00:00.000Z"}, 79),
         ({"last_active_date": "2026-01-11"}, 59),
         ({"last_active_date": "long ago"}, 32),
