@@ -26,6 +26,7 @@ def serve(platform: Platform, environment: str, host: str, port: int, *, say: Ca
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(128)  # who is told of it below may connect at once
     except OSError as error:
         raise SettingError(f"--host {host} --port {port}: {error.strerror}; another port or address is right") from None
     with listener, open_records(platform, environment) as opened:

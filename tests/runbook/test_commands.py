@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
+import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
 import threading
+import time
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from click.testing import CliRunner
 
 from lmdr.platform import PLATFORM
@@ -22,10 +32,9 @@ from runbook.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 SMALL = "0.005"
-COMMANDS = "plan run status flags verify sign-off rollback monitor suites unfreeze stop".split()
+COMMANDS = "plan run status flags verify sign-off rollback monitor serve mirror suites unfreeze stop".split()
 
 
 @dataclass(frozen=True)
@@ -459,6 +468,68 @@ def test_a_catalog_that_is_wrong_is_told_with_its_file(
     assert "2_content.yaml" in said
     assert words in said
     assert home.files() == before
+
+
+def test_the_mirror_is_shown_loaded_and_dropped(home: Home) -> None:
+    assert "(no rows)" in call("mirror").out
+    said = call("mirror", "--load").out
+    assert "BlogPosts" in said
+    assert " s while a service runs" in said
+    file = home.path / f"home/sandbox/mirror-{connect(PLATFORM, 'sandbox').base('wix')}.db"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "dropped" in call("mirror", "--drop").out
+    assert not file.exists()
+    assert "(no rows)" in call("mirror").out
+
+
+def test_a_mirror_before_there_is_a_base_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path))
+    try:
+        assert "run the migration first" in call("mirror", code=2).err
+    finally:
+        stop_local_servers(connect(PLATFORM, "sandbox").settings)
+
+
+def test_endpoints_are_served_until_they_are_told_to_stop(home: Home) -> None:
+    env = {**os.environ, "STRIPE_WEBHOOK_SECRET": "whsec_of_a_test"}
+    command = [str(Path(sys.executable).parent / "runbook"), "serve", "--port", "0"]
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        try:
+            said = server.stderr.readline()
+            url = said.split(" on ")[1].split()[0] + "/_functions/stripe_webhook"
+            assert requests.get(url, timeout=10).json()["status"] == "ok"
+            event = {
+                "id": "evt_served",
+                "object": "event",
+                "type": "ping",
+                "created": int(time.time()),
+                "data": {"object": {}},
+            }
+            body = json.dumps(event)
+            assert requests.post(url, data=body, timeout=10).status_code == 400
+            signed = requests.post(url, data=body, headers=_signature(body, "whsec_of_a_test"), timeout=10)
+            assert signed.json() == {"received": True, "status": "unhandled"}
+            forged = requests.post(url, data=body, headers=_signature(body, "whsec_of_another"), timeout=10)
+            assert forged.status_code == 400
+        finally:
+            server.send_signal(signal.SIGTERM)
+        assert "whsec" not in said + server.stderr.read()
+    assert server.returncode in (0, -signal.SIGTERM)
+    stored = connect(PLATFORM, "sandbox").wix.query("StripeEvents", filter={"event_id": "evt_served"})[0]
+    assert len(stored) == 1
+
+
+def _signature(body: str, secret: str) -> dict[str, str]:
+    at = int(time.time())
+    mac = hmac.new(secret.encode(), f"{at}.{body}".encode(), hashlib.sha256).hexdigest()
+    return {"Stripe-Signature": f"t={at},v1={mac}"}
+
+
+def test_a_port_that_is_taken_is_named(home: Home) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert f"--port {port}" in call("serve", "--port", port, code=2).err
 
 
 def test_stop_comes_last(home: Home) -> None:

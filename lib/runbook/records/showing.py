@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def show_mirror(platform: Platform, environment: str, *, load: bool = False, drop: bool = False) -> Table:
-    """A line a collection that is in the mirror; `load` reads all of them first, `drop` deletes the mirror.
+    """A line a collection that is in the mirror; `load` reads all that was migrated first, `drop` deletes the mirror.
 
     Raises SettingError where nothing has been migrated, TargetError where Airtable cannot be read.
     """
@@ -28,12 +28,12 @@ def show_mirror(platform: Platform, environment: str, *, load: bool = False, dro
             mirror.discard()
             return Table("Mirror", ("verdict",), [("dropped",)], ("The next read of a collection reads it whole.",))
         if load:
-            _load(mirror)
+            migrated = opened.state.progress.all(mirror.base)
+            _load(mirror, [name for name in platform.catalog.collections if name in migrated])
         return _table(mirror)
 
 
-def _load(mirror: Mirror) -> None:
-    names = list(mirror.catalog.collections)
+def _load(mirror: Mirror, names: list[str]) -> None:
     with Progress("Mirror") as report:
         for n, name in enumerate(names, 1):
             mirror.load([name])
