@@ -12,10 +12,13 @@ from lmdr.matching.driver_components import listed
 from lmdr.matching.drivers import is_mutual_match
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import TypeAlias
 
     from lmdr.js import Number
     from runbook.json_types import Item
+
+    Say: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any], Number], Iterator[str]]
 
 ASSESSMENTS = (
     (85, "highly_recommended", "Excellent match: this driver meets or exceeds most of your requirements."),
@@ -36,13 +39,14 @@ def match_rationale(driver: Mapping[str, Any], preferences: Mapping[str, Any], s
     mutual = is_mutual_match(driver, preferences)
     mean = js.divide(js.total(scores.values()), len(scores))
     assessment, summary = next((words for least, *words in ASSESSMENTS if mean >= least), POOR)
-    concerns = [
-        text for name, say in CONCERNS.items() if name in scores for text in say(driver, preferences, scores[name])
-    ]
-    points = [text for name, say in POINTS.items() if name in scores for text in say(driver, preferences, scores[name])]
+
+    def said(by: Mapping[str, Say]) -> list[str]:
+        return [text for name, say in by.items() if name in scores for text in say(driver, preferences, scores[name])]
+
+    concerns = said(CONCERNS)
     return {
         "summary": MUTUAL if mutual else summary,
-        "points": [MUTUAL, *points] if mutual else points,
+        "points": [MUTUAL, *said(POINTS)] if mutual else said(POINTS),
         **({"concerns": concerns} if concerns else {}),
         "overallAssessment": assessment,
         "isMutualMatch": mutual,
@@ -133,14 +137,14 @@ def _unengaged(driver: Mapping[str, Any], preferences: Mapping[str, Any], score:
         yield "Has not been active lately."
 
 
-POINTS = {
+POINTS: Mapping[str, Say] = {
     "qualifications": _qualified,
     "location": _near,
     "experience": _experienced,
     "availability": _available,
     "salaryFit": _paid,
 }
-CONCERNS = {
+CONCERNS: Mapping[str, Say] = {
     "qualifications": _unqualified,
     "location": _far,
     "experience": _inexperienced,

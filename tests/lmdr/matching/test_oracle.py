@@ -24,7 +24,6 @@ SETS = [
     *("driver_match", "driver_weights", "profile_completeness", "subscription_small", "ttl"),
 ]
 NOON = datetime(2026, 1, 21, 12, tzinfo=UTC)  # where the clock stood, unless a case says otherwise
-Ours = "Callable[..., Any]"
 
 
 def functions(now: datetime) -> dict[tuple[str, str], Callable[..., Any]]:
