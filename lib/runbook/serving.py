@@ -22,15 +22,17 @@ def serve(platform: Platform, environment: str, host: str, port: int, *, say: Ca
 
     if platform.app is None:
         raise SettingError(f"the platform {platform.name} has no HTTP endpoints to serve")
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(128)  # who is told of it below may connect at once
-    except OSError as error:
-        raise SettingError(f"--host {host} --port {port}: {error.strerror}; another port or address is right") from None
-    with listener, open_records(platform, environment) as opened:
-        app = platform.app(opened.records, os.environ)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
-        say(f"serving {platform.name} on http://{host}:{listener.getsockname()[1]} ({environment}); Ctrl-C stops it")
-        server.run(sockets=[listener])
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+            listener.listen(128)  # who is told of it below may connect at once
+        except OSError as error:
+            words = f"--host {host} --port {port}: {error.strerror}; another port or address is right"
+            raise SettingError(words) from None
+        with open_records(platform, environment) as opened:
+            app = platform.app(opened.records, os.environ)
+            server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
+            where = f"http://{host}:{listener.getsockname()[1]}"
+            say(f"serving {platform.name} on {where} ({environment}); Ctrl-C stops it")
+            server.run(sockets=[listener])
