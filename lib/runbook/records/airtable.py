@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runbook.airtable.client import PER_WRITE
-from runbook.catalog import LEGACY_ID
 from runbook.errors import AirtableError, BudgetSpent, SourceDown
 from runbook.json_types import MISSING
 from runbook.records.contract import Found, Records, item_exists, no_such_item
@@ -27,7 +28,7 @@ from runbook.records.rows import Rows, is_down
 from runbook.records.values import stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from runbook.airtable.client import Airtable
     from runbook.catalog import Catalog
@@ -40,6 +41,7 @@ T = TypeVar("T")
 
 _KEPT = ("_owner", "_createdDate", "_publishStatus")
 """Keys that a whole update leaves as they are where it does not give them, as on Wix."""
+_MOST = 1 << 62  # items on a page that has no end
 
 
 class AirtableRecords(Records):
@@ -118,6 +120,10 @@ class AirtableRecords(Records):
             return _reading(collection, lambda: mirror.count(collection, query.where))
         return len(self._read(collection, query)[0])
 
+    def _all(self, collection: str, query: Query, consistent: bool) -> list[Item]:
+        """At once: a page of a consistent read would read as much as all of them."""
+        return self._query(collection, replace(query, size=_MOST), consistent).items
+
     def _read(self, collection: str, query: Query) -> tuple[list[Item], tuple[str, ...]]:
         """Every item that a query keeps, in no order, and what was kept to after reading."""
         c = self.catalog.collection(collection)
@@ -129,7 +135,7 @@ class AirtableRecords(Records):
             if self._mirror is not None and self._mirror.store.held(collection) is not None:
                 return self._mirror.learn(collection, records, after=mark)
             mapping = self.mapping(collection)
-            return [mapping.to_wix(record["fields"]) for record in records if record["fields"].get(LEGACY_ID)]
+            return [mapping.to_wix(record["fields"]) for record in self._of_rows(collection).only(records)]
 
         keeps = predicate(query.where)
         found = _reading(collection, lambda: self._flights.share((collection, narrowed.formula), ask))
@@ -141,7 +147,7 @@ class AirtableRecords(Records):
         rows = self._of_rows(collection)
         theirs = [item["_id"] for item, told in zip(items, given, strict=True) if told]
         moment = {"$date": stamp(self._now())}
-        with rows.locked(theirs):
+        with self._writing(rows, theirs):
             for item_id in rows.waiting(wait, lambda: rows.there(theirs)) if theirs else ():
                 raise item_exists(collection, item_id)
             written: list[Item] = []
@@ -150,7 +156,6 @@ class AirtableRecords(Records):
                     {**i, "_createdDate": moment, "_updatedDate": moment} for i in items[start : start + PER_WRITE]
                 ]
                 written += rows.create(batch, wait, _so_far(written, items))
-        self._flights.part()
         return written
 
     def _update(self, collection: str, items: list[Item], wait: float) -> list[Item]:
@@ -169,7 +174,7 @@ class AirtableRecords(Records):
         rows = self._of_rows(collection)
         ids = list(changes)
         moment = {"$date": stamp(self._now())}
-        with rows.locked(ids):
+        with self._writing(rows, ids):
             records = rows.waiting(wait, lambda: rows.current(ids))
             for item_id in ids:
                 if item_id not in records:
@@ -183,18 +188,25 @@ class AirtableRecords(Records):
             for start in range(0, len(after), PER_WRITE):
                 batch = after[start : start + PER_WRITE]
                 written += rows.change(records, batch, wait, _so_far(written, after))
-        self._flights.part()
         return written
 
     def _remove(self, collection: str, item_id: str, wait: float) -> None:
         rows = self._of_rows(collection)
-        with rows.locked([item_id]):
+        with self._writing(rows, [item_id]):
             found = rows.waiting(wait, lambda: rows.there([item_id]))
             if item_id not in found:
                 rows.gone(item_id)
                 raise no_such_item(collection, item_id)
             rows.remove(item_id, found[item_id], wait)
-        self._flights.part()
+
+    @contextmanager
+    def _writing(self, rows: Rows, ids: list[str]) -> Iterator[None]:
+        """Hold back other writers of these rows; what is read from then on is read anew, however the writing ended."""
+        with rows.locked(ids):
+            try:
+                yield
+            finally:
+                self._flights.part()
 
     def _of_rows(self, collection: str) -> Rows:
         if collection not in self._rows:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import contextlib
 import time
 import zlib
+from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runbook.airtable import formulas, refusals
 from runbook.airtable.adopt import look_up, only_ones
-from runbook.airtable.client import PER_WRITE
 from runbook.catalog import LEGACY_ID, ORIGINAL
 from runbook.codecs import same
 from runbook.errors import AirtableError, BudgetSpent, RecordsError, SourceDown, WrongType
+from runbook.json_types import MISSING
 from runbook.mapping import Mapping, link_key
 from runbook.state import Landed
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from runbook.airtable.client import Airtable
     from runbook.catalog import Catalog, Collection
     from runbook.json_types import Fields, Item, Json
+    from runbook.mapping import Refusal
     from runbook.records.mirror import Mirror
     from runbook.state import State
 
@@ -59,21 +61,32 @@ class Rows:
         """All cells of an item: typed ones, `Wix Original`, links. Raises WrongType for what no cell can hold."""
         encoded = self.mapping.to_airtable(item)
         for refusal in encoded.refusals:
-            raise WrongType(
-                f"{self.collection.wix} {encoded.id}, {refusal.field or 'the item'}: {refusal.why}; it was not written",
-                collection=self.collection.wix,
-                field=refusal.field or None,
-                id=encoded.id,
-            )
+            raise self._no_cell(item, refusal)
         return {**encoded.fields, **self._links(item)}
 
     def difference(self, there: Fields, before: Item, after: Item) -> Fields:
-        """The cells that must change for a record to be what `after` is; None empties one."""
-        cells = self.cells(after)
-        changed = {name: cells.get(name) for name in self._names if not same(cells.get(name), there.get(name))}
-        if self.collection.links and self.mapping.links_of(after) != self.mapping.links_of(before):
-            changed |= {link.name: cells.get(link.name, []) for link in self.collection.links}
+        """The cells that must change for a record to be what `after` is; None empties one.
+
+        What a person put into a cell that no item could bring there stays. Raises WrongType where it is new.
+        """
+        encoded = self.mapping.to_airtable(after)
+        names = dict.fromkeys(self._names)
+        for refusal in encoded.refusals:
+            key = refusal.field
+            if key not in self.collection.by_key or not same(before.get(key, MISSING), after.get(key, MISSING)):
+                raise self._no_cell(after, refusal)
+            names.pop(self.collection.by_key[key].name)
+        cells = encoded.fields
+        changed = {name: cells.get(name) for name in names if not same(cells.get(name), there.get(name))}
+        if encoded.links != self.mapping.links_of(before):
+            links = self._links(after)
+            changed |= {link.name: links.get(link.name, []) for link in self.collection.links}
         return changed
+
+    def _no_cell(self, item: Item, refusal: Refusal) -> WrongType:
+        name, key = self.collection.wix, refusal.field or None
+        said = f"{name} {item['_id']}, {key or 'the item'}: {refusal.why}; it was not written"
+        return WrongType(said, collection=name, field=key, id=item["_id"])
 
     def _links(self, item: Item) -> Fields:
         """Where the keys of an item lead, as record ids; a key that leads to no row, or to several, links nothing."""
@@ -111,6 +124,19 @@ class Rows:
         found = self._by_id(known)
         lost = [item_id for item_id in ids if item_id not in found]
         return found | self._by_id(self.there(lost)) if lost else found
+
+    def only(self, records: list[dict[str, Json]]) -> list[dict[str, Json]]:
+        """The records that are rows: those with a legacy id, of several with one that which state knows, else one."""
+        ids = [record["fields"].get(LEGACY_ID) for record in records]
+        doubled = [item_id for item_id, count in Counter(ids).items() if item_id is not None and count > 1]
+        known = self._state.id_map.records(self._base, self.collection.wix, doubled) if doubled else {}
+        there = {record["id"] for record in records}
+        rows: dict[str, dict[str, Json]] = {}
+        for item_id, record in zip(ids, records, strict=True):
+            owner = known.get(item_id)
+            if item_id and (record["id"] == owner or (item_id not in rows and owner not in there)):
+                rows[item_id] = record
+        return list(rows.values())
 
     def _by_id(self, records: dict[str, str]) -> dict[str, dict[str, Json]]:
         wanted = list(records.values())
@@ -171,11 +197,12 @@ class Rows:
         ordered = [by_id[item_id] for item_id in ids]
         written = [self.mapping.to_wix(record["fields"]) for record in ordered]
         name = self.collection.wix
-        if self._mirror is not None and self._mirror.store.held(name) is not None:
-            self._mirror.learn(name, ordered)
+        # State first: the mirror goes by it. And the mirror also while it is being read for the first time.
         self._state.remember(
             self._base, name, [Landed(i, record["id"]) for i, record in zip(ids, ordered, strict=True)]
         )
+        if self._mirror is not None:
+            self._mirror.learn(name, ordered)
         for item in written if self._keys else ():
             values = {key: value for key in self._keys if (value := link_key(item.get(key))) is not None}
             self._state.link_keys.put(self._base, name, item["_id"], values)
@@ -192,7 +219,7 @@ class Rows:
     def _send(self, cells: list[Fields], call: Callable[[], T], wait: float, done: str) -> T:
         """Send rows; a link to a record that is gone is taken out, and the rest sent all the same."""
         links = [link.name for link in self.collection.links]
-        for _ in range(PER_WRITE * len(links) + 1):
+        while True:  # each round takes a record out of the links
             try:
                 return self.waiting(wait, call, done=done)
             except AirtableError as error:
@@ -202,7 +229,6 @@ class Rows:
                     raise self._refused(error) from None
                 for row, name in holding:
                     row[name] = [record for record in row[name] if record != lost]
-        raise AssertionError("each round takes a record out of the links")
 
     def _refused(self, error: AirtableError) -> Exception:
         """A refusal of what was sent, in words without values."""
