@@ -73,13 +73,15 @@ def test_a_seed_gives_the_same_bytes(small: SampleSite, tmp_path: Path) -> None:
 def test_sizes_are_those_of_the_catalog(site: SampleSite, rows: Rows, catalog: Catalog) -> None:
     wanted = {c.wix: c.expected for c in catalog.collections.values()} | {"SystemLogs": 5_000}
     assert site.counts == wanted
-    assert {name: len(found) for name, found in rows.items()} == {**site.counts, **site.staying}
+    assert {name: len(found) for name, found in rows.items()} == {**site.counts, **site.staying, **site.beside}
     assert sum(site.counts.values()) < 45_000
 
 
 def test_those_that_stay_are_there_too(site: SampleSite, catalog: Catalog) -> None:
     assert set(site.staying) == {kept.wix for kept in catalog.kept}
     assert all(site.staying.values())
+    assert not site.beside.keys() & {*site.staying, *catalog.collections}
+    assert all(site.beside.values())
 
 
 def test_a_small_site_has_some_rows_and_all_the_mess(small: SampleSite, catalog: Catalog) -> None:
@@ -92,7 +94,7 @@ def test_a_small_site_has_some_rows_and_all_the_mess(small: SampleSite, catalog:
 def test_a_sandbox_gives_back_every_row(small: SampleSite) -> None:
     with Sandbox(site=small.folder) as box:
         headers = {"Authorization": box.wix_key, "wix-site-id": box.site_id}
-        for name, count in {**small.counts, **small.staying}.items():
+        for name, count in {**small.counts, **small.staying, **small.beside}.items():
             asked = {"dataCollectionId": name, "query": {"paging": {"limit": 1000}}}
             asked["publishPluginOptions"] = {"includeDraftItems": True}
             answer = requests.post(f"{box.wix_url}/wix-data/v2/items/query", json=asked, headers=headers, timeout=20)
@@ -109,7 +111,7 @@ def test_a_sandbox_gives_back_every_row(small: SampleSite) -> None:
 def test_collections_are_described_with_their_types(site: SampleSite, catalog: Catalog) -> None:
     described = json.loads((site.folder / "collections.json").read_text())["collections"]
     by_id = {entry["id"]: entry for entry in described}
-    assert len(described) == 45
+    assert len(described) == 47
     carriers = {field["key"]: field["type"] for field in by_id["Carriers"]["fields"]}
     assert (carriers["dot_number"], carriers["phy_zip"], carriers["statusHistory"]) == ("NUMBER", "TEXT", "ARRAY")
     linked = next(f for f in by_id["carrierStaffingRequests"]["fields"] if f["key"] == "linked_carrier_id")

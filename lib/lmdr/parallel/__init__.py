@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from lmdr.parallel import core
+from lmdr.parallel import administration, communication, core, transactions
 
-TESTS = (*core.TESTS,)
+TESTS = (*core.TESTS, *transactions.TESTS, *communication.TESTS, *administration.TESTS)

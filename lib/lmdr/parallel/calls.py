@@ -6,7 +6,7 @@ import csv
 import io
 import zlib
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from lmdr.services.admin_access import AdminError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Answers = Iterator[tuple[str, Any]]
     Explain = Callable[[str, Difference, Records, Records], str | None]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -62,10 +63,10 @@ def values(items: Iterable[Item], key: str) -> list[str]:
     return sorted({value for item in items if isinstance(value := item.get(key), str)})
 
 
-def answered(call: Callable[[], T]) -> T | dict[str, Any]:
+def answered(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | dict[str, Any]:
     """What a call gives; a refusal is an answer too."""
     try:
-        return call()
+        return call(*args, **kwargs)
     except (RunbookError, LookupError, AdminError) as error:
         return {"refused": type(error).__name__}
 

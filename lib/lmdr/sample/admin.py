@@ -1,4 +1,4 @@
-"""Logs, prompts and moderation: phase 6; and the five collections that stay in Wix."""
+"""Logs, prompts and moderation: phase 6; the five collections that stay in Wix, and two that no catalog names."""
 
 from __future__ import annotations
 
@@ -174,3 +174,23 @@ def feature_adoption_log(world: World, n: int) -> Iterator[Item]:
         ms = world.moment(NOW - 30 * DAY)
         yield world.item(ms, featureId="driver_search", userId=world.rng.choice(world.recruiters), action="click",
                          timestamp=date(ms), date=day(ms), hour=ms // 3_600_000 % 24)  # fmt: skip
+
+
+def system_alerts(world: World, n: int) -> Iterator[Item]:
+    """What the dashboard warns of."""
+    for number in range(n):
+        ms = world.moment(NOW - 30 * DAY)
+        row = world.item(ms, type=("critical", "warning", "info")[number % 3], message=world.line(), createdAt=date(ms),
+                         resolved=number % 4 == 3)  # fmt: skip
+        if row["resolved"]:
+            row |= {"resolvedAt": date(min(NOW, ms + DAY)), "resolvedBy": world.rng.choice(world.admins)}
+        yield row
+
+
+def system_errors(world: World, n: int) -> Iterator[Item]:
+    """Lines of the log that were serious."""
+    for _ in range(n):
+        ms, level = world.moment(NOW - 30 * DAY), world.rng.choice(_LEVELS[3:])
+        yield world.item(ms, timestamp=date(ms), level=level, levelNum=_LEVELS.index(level), message=world.line(),
+                         source=world.rng.choice(_SOURCES), traceId=f"tr_{world.rng.getrandbits(40):x}",
+                         resolved=False)  # fmt: skip

@@ -78,6 +78,11 @@ _STAYING: dict[str, tuple[Rows, int]] = {
     "SystemTraces": (admin.system_traces, 40),
     "FeatureAdoptionLog": (admin.feature_adoption_log, 50),
 }
+_BESIDE: dict[str, tuple[Rows, int]] = {
+    "SystemAlerts": (admin.system_alerts, 12),
+    "SystemErrors": (admin.system_errors, 40),
+}
+"""Collections that services read and no catalog names."""
 _FIELD_TYPES = {
     "phone": "TEXT", "richtext": "RICH_TEXT", "richcontent": "RICH_CONTENT", "gallery": "MEDIA_GALLERY",
     "tags": "ARRAY_STRING", "multireference": "MULTI_REFERENCE",
@@ -93,7 +98,7 @@ _REFERENCES = {
 class SampleSite(Shown):
     """What was written.
 
-    `counts`: rows by collection that moves; `staying`: rows by collection that stays.
+    `counts`: rows by collection that moves; `staying`: by one that stays; `beside`: by one that no catalog names.
     `quarantined`: ids by collection that no column can hold. `dangling`: by "Collection.Link", rows that do move whose
     keys point nowhere. `spread`: by kind, values made null, empty, absent or text all over the site.
     """
@@ -103,6 +108,7 @@ class SampleSite(Shown):
     scale: float
     counts: dict[str, int]
     staying: dict[str, int]
+    beside: dict[str, int]
     quarantined: dict[str, tuple[str, ...]]
     dangling: dict[str, int]
     spread: dict[str, int]
@@ -148,21 +154,20 @@ def write_site(folder: Path, *, seed: int = 7, scale: float = 1.0) -> SampleSite
         collection = catalog.collection(name)
         world.enter(name)
         found[name] = _with_mess(world, collection, list(rows(world, _size(collection, scale))), spread)
-    staying = {}
-    for name, (rows, size) in _STAYING.items():
-        world.enter(name)
-        kept = list(rows(world, max(_MINIMUM, round(size * min(scale, 1)))))
-        staying[name] = _write(folder, name, kept)
+    staying, beside = (
+        {name: _write(folder, name, _few(world, name, *rows, scale)) for name, rows in some.items()}
+        for some in (_STAYING, _BESIDE)
+    )
     quarantined: dict[str, tuple[str, ...]] = {}
     for mess in QUARANTINED:
         quarantined[mess.collection] = (*quarantined.get(mess.collection, ()), mess.id)
     counts = {name: _write(folder, name, found[name]) for name in catalog.collections}
     described = [_described(collection) for collection in catalog.collections.values()]
     text = json.dumps(
-        {"collections": [*described, *({"id": name, "displayName": name} for name in _STAYING)]}, indent=1
+        {"collections": [*described, *({"id": name, "displayName": name} for name in (*_STAYING, *_BESIDE))]}, indent=1
     )
     (folder / "collections.json").write_bytes(text.encode())
-    return SampleSite(folder, seed, scale, counts, staying, quarantined, _dangling(catalog, found), spread)
+    return SampleSite(folder, seed, scale, counts, staying, beside, quarantined, _dangling(catalog, found), spread)
 
 
 def _size(collection: Collection, scale: float) -> int:
@@ -170,6 +175,12 @@ def _size(collection: Collection, scale: float) -> int:
     spare = _SPARE if collection.wix in ("Carriers", "DriverProfiles", "DriverCarrierInterests") else _MINIMUM
     wanted = round(SIZES.get(collection.wix, collection.expected or 0) * scale)
     return max(wanted, len(mess_of(collection.wix)) + spare)
+
+
+def _few(world: World, name: str, rows: Rows, size: int, scale: float) -> list[Item]:
+    """Rows of a collection that does not move: never more than its size."""
+    world.enter(name)
+    return list(rows(world, max(_MINIMUM, round(size * min(scale, 1)))))
 
 
 def _with_mess(world: World, collection: Collection, rows: list[Item], spread: dict[str, int]) -> list[Item]:

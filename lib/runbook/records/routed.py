@@ -142,3 +142,8 @@ class RoutedRecords(_Choosing):
     def _remove(self, collection: str, item_id: str, wait: float) -> None:
         with self._state.turns.share(CALLS):
             super()._remove(collection, item_id, wait)
+
+
+def all_turned(catalog: Catalog, wix: Records, airtable: AirtableRecords) -> Records:
+    """What services read and write once every flag stands at 'airtable': what stays in Wix still there."""
+    return _Pinned(catalog, wix, airtable, {flag: Standing("airtable", None) for flag in catalog.flags})

@@ -9,6 +9,7 @@ from runbook.cutover import run_parallel
 from runbook.display import Progress, Table
 from runbook.quarantine import Quarantine
 from runbook.records.opening import opened_on
+from runbook.records.routed import all_turned
 from runbook.records.views import ItemRecords, ReadOnly
 from runbook.snapshot import Snapshot
 
@@ -27,7 +28,9 @@ def check_services(run: Opened) -> Parallel | Table:
         return run.dry("services", "nothing was loaded")
     tests = [test for test in run.connections.platform.parallel_tests() if test.phase == run.phase.number]
     there = _there(run)
-    needed = {name for test in tests if there.keys() >= set(test.needs) for name in test.needs}
+    stay = {kept.wix for kept in run.catalog.kept} if run.source.label == "wix" else set()
+    readable = there.keys() | stay
+    needed = {name for test in tests if readable >= set(test.needs) for name in test.needs} - stay
     hidden = {name: _quarantined(run, there[name]) for name in needed}
     with ExitStack() as stack:
         opened = opened_on(run.connections, stack, base=run.base(), keep=False)
@@ -36,15 +39,15 @@ def check_services(run: Opened) -> Parallel | Table:
         source = (
             opened.wix
             if run.source.label == "wix"
-            else ItemRecords(run.catalog, lambda name: _exported(run, there[name]))
+            else ItemRecords(run.catalog, lambda name: _exported(run, there[name]) if name in there else ())
         )
         opened.mirror.load(name for name in run.catalog.collections if name in needed)
         with Progress("Services on both sides") as report:
             found = run_parallel(
                 tests,
                 ReadOnly(source, without=hidden),
-                ReadOnly(opened.airtable),
-                there=there,
+                ReadOnly(all_turned(run.catalog, source, opened.airtable)),
+                there=readable,
                 left_out=sum(map(len, hidden.values())),
                 on_test=lambda done: report(done, len(tests)),
             )

@@ -1,0 +1,195 @@
+"""Phase 5: messages, subscriptions and bills, what is known of carriers, recruiters, leads, onboarding.
+
+Left out, for they write: whether a view is left (it begins a month that is due), looking at a profile, the webhook.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from lmdr import freshness
+from lmdr.parallel.calls import MOST, NOW, because, context_of, newest, sampled, some, values
+from lmdr.services import carrier_leads, recruiter, stripe, subscription
+from lmdr.services.ai_enrichment import enrich_carrier
+from lmdr.services.carrier_admin import enrichment_status
+from lmdr.services.carrier_onboarding import get_carrier_onboarding
+from lmdr.services.context import ANYONE, Caller
+from lmdr.services.driver_matching import find_matching_drivers
+from lmdr.services.fmcsa import build_safety_summary, get_carrier_safety_data
+from lmdr.services.messaging import get_conversation, get_unread_count
+from lmdr.services.messaging_realtime import check_for_new_messages, get_new_messages, get_unread_count_for_user
+from lmdr.services.partner_onboarding import get_partner_page
+from runbook.cutover import ParallelTest
+from runbook.records import Query
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from lmdr.parallel.calls import Answers
+    from runbook.json_types import Item
+    from runbook.records import Records
+
+CONVERSATIONS = 200
+"""Conversations and members that are asked about; of fewer, all."""
+ASKED_OF_AIRTABLE = 5
+"""Carriers whose billing page is asked for: it insists on the source, and so costs a request each time."""
+ENRICHED = ("CarrierEnrichments", "CarrierSafetyData", "Carriers")
+SEARCHED = (
+    "recruiterCarriers",
+    "CarrierSubscriptions",
+    "DriverProfiles",
+    "CarrierHiringPreferences",
+    "DriverInterests",
+)
+
+_SEARCHES: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
+    ({}, {}),
+    ({}, {"usePreferences": True, "includeMutualMatches": True, "page": 1, "pageSize": 10}),
+    ({"cdl_types": ["A"], "endorsements": ["H"]}, {"includeMutualMatches": True}),
+    ({"min_experience": "3", "availability": "immediate", "zip_code": "75201", "radius_miles": 50}, {"limit": 5}),
+)
+
+
+def conversations(records: Records) -> Answers:
+    """Conversations: whole, and what is new in them since their first message."""
+    context = context_of(records)
+    for application in some(values(records.get_all("Messages"), "application_id"), CONVERSATIONS):
+        told = get_conversation(context, application)
+        since = told["messages"][0].get("timestamp")
+        new = get_new_messages(context, application, since), check_for_new_messages(context, application, since)
+        yield f"conversation of application {application}", [told, *new]
+
+
+def unread_messages(records: Records) -> Answers:
+    """How much members have not read, in all and by application."""
+    context = context_of(records)
+    for member in some(values(records.get_all("Messages"), "receiver_id"), CONVERSATIONS):
+        caller = Caller(member)
+        found = get_unread_count(context, caller), get_unread_count_for_user(context, caller)
+        yield f"unread messages of {member}", [*found]
+
+
+def subscriptions(records: Records) -> Answers:
+    """Every carrier's plan, use and bills, of some the billing page; and of a carrier that has none of them."""
+    context = context_of(records, newest(records, "CarrierSubscriptions", "_createdDate"))
+    dots = values((*records.get_all("CarrierSubscriptions"), *records.get_all("BillingHistory")), "carrier_dot")
+    for dot in ("0", *dots):
+        found = (
+            subscription.get_subscription(context, dot),
+            subscription.get_usage_stats(context, dot),
+            subscription.get_full_subscription_status(context, ANYONE, dot),
+            stripe.get_billing_history(context, dot),
+        )
+        yield f"subscription of carrier {dot}", [*found]
+    for dot in some(dots, ASKED_OF_AIRTABLE):
+        newest_row = stripe.get_subscription_by_carrier(context, dot)
+        yield f"billing page of carrier {dot}", [newest_row, stripe.get_subscription_details(context, dot)]
+
+
+def own_subscriptions(records: Records) -> Answers:
+    """The plan of the carrier that a member owns."""
+    context = context_of(records)
+    for carrier in sampled(records.get_all("Carriers")):
+        caller = Caller(carrier.get("_owner"))
+        yield f"own plan of carrier {carrier['_id']}", subscription.get_full_subscription_status(context, caller)
+
+
+def enrichments(records: Records) -> Answers:
+    """What is kept of every carrier, how fresh that is, and what a driver is given while it is just fresh enough."""
+    carriers = {str(carrier["dot_number"]): carrier for carrier in records.get_all("Carriers")}
+    now = newest(records, "CarrierEnrichments", "enriched_date")
+    for row in records.get_all("CarrierEnrichments"):
+        dot, enriched = row["dot_number"], row.get("enriched_date")
+        fresh = enrichment_status(enriched, now), freshness.is_batch_due(enriched, now)
+        kept = context_of(records, _just(row, "enriched_date", freshness.ENRICHMENT_TTL))
+        yield f"enrichment {row['_id']}", [*fresh, enrich_carrier(kept, dot, carriers.get(dot, {}))]
+    for row in records.get_all("CarrierSafetyData"):
+        kept = context_of(records, _just(row, "fetched_date", freshness.SAFETY_TTL))
+        found = get_carrier_safety_data(kept, row["dot_number"])
+        late = get_carrier_safety_data(context_of(records), row["dot_number"])
+        summary = build_safety_summary(found["data"]) if found["success"] else None
+        yield f"safety data {row['_id']}", [found, late, summary]
+
+
+def searches_of_recruiters(records: Records) -> Answers:
+    """The search for drivers as recruiters make it, each for a carrier of its own."""
+    context = context_of(records, newest(records, "DriverProfiles", "_updatedDate"))
+    links = records.get_all("recruiterCarriers", Query().eq("is_active", True))
+    for link in sampled(links, 2 * MOST):
+        caller, dot = Caller(link["recruiter_id"]), link["carrier_dot"]
+        for n, (filters, options) in enumerate(_SEARCHES):
+            yield f"search {n} of carrier {dot}", find_matching_drivers(context, caller, dot, filters, options)
+
+
+def recruiters(records: Records) -> Answers:
+    """The carriers of every recruiter, and the check that a carrier may be added."""
+    context = context_of(records)
+    links = records.get_all("recruiterCarriers")
+    for member in values(links, "recruiter_id"):
+        yield f"carriers of recruiter {member}", recruiter.get_recruiter_carriers(context, Caller(member))
+    for dot in some(values(links, "carrier_dot")):
+        yield f"carrier {dot} is there", recruiter.validate_carrier_dot(context, dot)
+
+
+def leads(records: Records) -> Answers:
+    """Carriers' requests for staff: the list, each status, every request."""
+    context = context_of(records)
+    yield "first page of leads", carrier_leads.get_carrier_leads(context)
+    yield "second page of leads", carrier_leads.get_carrier_leads(context, {"limit": "20", "skip": "20"})
+    for status in carrier_leads.STATUSES:
+        yield f"leads that are {status}", carrier_leads.get_carrier_leads(context, {"status": status})
+    for row in records.get_all("carrierStaffingRequests"):
+        yield f"lead {row['_id']}", carrier_leads.get_lead_status(context, row["_id"])
+
+
+def onboarding(records: Records) -> Answers:
+    """Every partner's and every carrier's welcome page, and those that nobody knows."""
+    context = context_of(records)
+    for code in ("nobody", *values(records.get_all("PartnerOnboarding"), "partner_code")):
+        yield f"page of partner {code}", get_partner_page(context, code.lower())
+    for dot in ("0", *values(records.get_all("CarrierOnboarding"), "dot_number")):
+        yield f"page of carrier {dot}", get_carrier_onboarding(context, dot)
+
+
+def _just(row: Item, key: str, ttl: timedelta) -> datetime:
+    """The last moment at which a row is fresh; now, if it never was."""
+    moment = row.get(key)
+    return moment + ttl if isinstance(moment, datetime) else NOW
+
+
+TESTS = (
+    ParallelTest(5, "conversations", ("Messages",), conversations, because("Messages")),
+    ParallelTest(5, "unread messages", ("Messages",), unread_messages, because("Messages")),
+    ParallelTest(
+        5,
+        "subscriptions and bills",
+        ("CarrierSubscriptions", "BillingHistory"),
+        subscriptions,
+        because("CarrierSubscriptions", "BillingHistory"),
+    ),
+    ParallelTest(
+        5,
+        "plans of members' own carriers",
+        ("CarrierSubscriptions", "Carriers"),
+        own_subscriptions,
+        because("CarrierSubscriptions", "Carriers"),
+    ),
+    ParallelTest(5, "enrichments and safety data", ENRICHED, enrichments, because(*ENRICHED)),
+    ParallelTest(5, "searches as recruiters make them", SEARCHED, searches_of_recruiters, because(*SEARCHED)),
+    ParallelTest(
+        5,
+        "recruiters and their carriers",
+        ("recruiterCarriers", "Carriers"),
+        recruiters,
+        because("recruiterCarriers", "Carriers"),
+    ),
+    ParallelTest(5, "staffing requests", ("carrierStaffingRequests",), leads, because("carrierStaffingRequests")),
+    ParallelTest(
+        5,
+        "onboarding of partners and carriers",
+        ("PartnerOnboarding", "CarrierOnboarding"),
+        onboarding,
+        because("PartnerOnboarding", "CarrierOnboarding"),
+    ),
+)

@@ -1,0 +1,187 @@
+"""Phase 4: what drivers and carriers did about each other, and what admins see of it.
+
+Pipelines are shown to those whom recruiterCarriers lets in, so they wait for phase 5. Left out: looking at a profile,
+which charges a view.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lmdr.parallel.calls import ADMIN, answered, because, context_of, newest, sampled, some, values
+from lmdr.services import admin_match
+from lmdr.services.airtable_client import get_interests_by_carrier, get_interests_by_driver
+from lmdr.services.application import get_application_status, get_driver_applications
+from lmdr.services.carrier_matching import get_driver_saved_carriers
+from lmdr.services.carrier_preferences import get_hiring_preferences, get_weight_preferences
+from lmdr.services.context import Caller
+from lmdr.services.dots import dot_text
+from lmdr.services.driver_matching import detect_mutual_match
+from lmdr.services.driver_profiles import get_carrier_interest_stats, get_driver_interests
+from lmdr.services.recruiter_pipeline import get_candidate_details, get_pipeline_candidates, get_pipeline_stats
+from lmdr.services.recruiter_stats import get_all_recruiter_stats
+from runbook.cutover import ParallelTest
+from runbook.records import Query
+
+if TYPE_CHECKING:
+    from lmdr.parallel.calls import Answers
+    from runbook.records import Records
+
+INTERESTS = "DriverCarrierInterests"
+VIEWS = ("CarrierDriverViews", "ProfileViews")
+
+_TOGETHER = 50
+_HALF_A_YEAR = {"dateFrom": "2025-01-01", "dateTo": "2025-06-30"}
+_MATCH_LISTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"page": 2, "pageSize": 100},
+    {"sortField": "match_score", "sortDirection": "asc"},
+    {"filters": {"action": "applied"}},
+    {"filters": {"minScore": "60", "maxScore": "75"}},
+    {"filters": {"driverName": "anonymous"}, "page": 3},
+    {"filters": _HALF_A_YEAR},
+)
+_INTEREST_LISTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"page": 2, "pageSize": 100},
+    {"sortField": "action_timestamp"},
+    {"filters": {"status": "hired"}},
+    {"filters": _HALF_A_YEAR},
+)
+
+
+def interests_of_drivers(records: Records) -> Answers:
+    """Every driver's interests and applications, as the driver sees them; some drivers' saved carriers too."""
+    context = context_of(records)
+    drivers = records.get_all("DriverProfiles")
+    for driver in drivers:
+        caller = Caller(driver.get("_owner"))
+        found = get_interests_by_driver(context, driver["_id"])
+        shown = get_driver_interests(context, caller), get_driver_applications(context, caller)
+        yield f"interests of driver {driver['_id']}", [found, *shown]
+    for driver in sampled(drivers):
+        caller = Caller(driver.get("_owner"))
+        saved = get_driver_saved_carriers(context, caller)
+        yield f"saved carriers of driver {driver['_id']}", saved
+        for dot in values((entry["interest"] for entry in saved["carriers"]), "carrier_dot"):
+            yield f"driver {driver['_id']} at carrier {dot}", get_application_status(context, caller, dot)
+
+
+def interests_in_carriers(records: Records) -> Answers:
+    """Every carrier that a driver is interested in: who is, how many, and how fast it answers."""
+    context = context_of(records, newest(records, INTERESTS, "action_timestamp"))
+    rows = records.get_all(INTERESTS)
+    dots, ids = values(rows, "carrier_dot"), set(values(rows, "carrier_id"))
+    for carrier in records.get_all("Carriers"):
+        if dot_text(carrier["dot_number"]) in set(dots) or carrier["_id"] in ids:
+            found = get_interests_by_carrier(context, carrier["_id"])
+            stats = get_carrier_interest_stats(context, carrier["dot_number"])
+            yield f"interests in carrier {carrier['_id']}", [found, stats]
+    for start in range(0, len(dots), _TOGETHER):
+        together = dots[start : start + _TOGETHER]
+        yield f"how fast carriers {together[0]} to {together[-1]} answer", get_all_recruiter_stats(context, together)
+
+
+def hiring_preferences(records: Records) -> Answers:
+    """What every carrier with preferences looks for, and how much each thing counts for it."""
+    context = context_of(records)
+    for dot in values(records.get_all("CarrierHiringPreferences"), "carrier_dot"):
+        found = get_hiring_preferences(context, dot), get_weight_preferences(context, dot)
+        yield f"preferences of carrier {dot}", [*found]
+
+
+def mutual_matches(records: Records) -> Answers:
+    """Every driver who said that it is interested, with the carrier of which it said so, and with another's."""
+    context = context_of(records)
+    said = records.get_all("DriverInterests", Query().ascending("_id"))
+    for row, other in zip(said, [*said[1:], *said[:1]], strict=True):
+        driver = row.get("driver_id") or ""
+        for dot in (row.get("carrier_dot"), other.get("carrier_dot")):
+            yield f"driver {driver} and carrier {dot}", detect_mutual_match(context, dot, driver)
+
+
+def matches(records: Records) -> Answers:
+    """Matches and interests as admins see them: lists, figures, trends, some matches, some carriers."""
+    context = context_of(records, newest(records, admin_match.MATCHES, "timestamp"))
+    for n, asked in enumerate(_MATCH_LISTS):
+        yield f"list of matches {n}", answered(admin_match.get_matches_list, context, ADMIN, asked)
+    for n, asked in enumerate(_INTEREST_LISTS):
+        yield f"list of interests {n}", answered(admin_match.get_interests_list, context, ADMIN, asked)
+    yield "match statistics", answered(admin_match.get_match_stats, context, ADMIN)
+    for period in ("week", "month"):
+        yield f"trends of a {period}", answered(admin_match.get_match_trends, context, ADMIN, period)
+    yield "top matches", answered(admin_match.get_top_matches, context, ADMIN)
+    yield "actions", answered(admin_match.get_action_list, context, ADMIN)
+    rows = records.get_all(admin_match.MATCHES)
+    for row in sampled(rows):
+        yield f"match {row['_id']}", answered(admin_match.get_match_detail, context, ADMIN, row["_id"])
+    for dot in some(values(rows, "carrier_dot")):
+        yield f"matches of carrier {dot}", answered(admin_match.get_carrier_match_summary, context, ADMIN, dot)
+
+
+def views(records: Records) -> Answers:
+    """Which profiles carriers looked at, as the quota and the outreach ask for it."""
+    for collection in VIEWS:
+        rows = records.get_all(collection)
+        for row in sampled(rows):
+            pair = Query().eq("carrier_dot", row.get("carrier_dot")).eq("driver_id", row.get("driver_id"))
+            seen = records.query(collection, pair.ge("_createdDate", row["_createdDate"])).items
+            yield f"{collection} {row['_id']}", seen
+        for month in values(rows, "billing_period"):
+            yield f"{collection} of {month}", records.count(collection, Query().eq("billing_period", month))
+
+
+def pipelines(records: Records) -> Answers:
+    """The pipeline of every carrier that a recruiter acts for, its figures, and some of its candidates."""
+    context = context_of(records, newest(records, INTERESTS, "action_timestamp"))
+    for link in records.get_all("recruiterCarriers", Query().eq("is_active", True)):
+        caller, dot = Caller(link["recruiter_id"]), link["carrier_dot"]
+        found = [
+            get_pipeline_candidates(context, caller, dot),
+            get_pipeline_candidates(context, caller, dot, {"includeHidden": True}),
+            get_pipeline_stats(context, caller, dot),
+        ]
+        yield f"pipeline of carrier {dot} for recruiter {link['recruiter_id']}", found
+        for candidate in sampled(found[1]["candidates"], 3):
+            yield f"candidate {candidate['_id']}", get_candidate_details(context, caller, candidate["_id"])
+
+
+TESTS = (
+    ParallelTest(
+        4,
+        "interests of every driver",
+        (INTERESTS, "DriverProfiles", "Carriers"),
+        interests_of_drivers,
+        because(INTERESTS, "DriverProfiles", "Carriers"),
+    ),
+    ParallelTest(
+        4,
+        "interests in every carrier",
+        (INTERESTS, "Carriers"),
+        interests_in_carriers,
+        because(INTERESTS, "Carriers"),
+    ),
+    ParallelTest(
+        4,
+        "hiring preferences",
+        ("CarrierHiringPreferences",),
+        hiring_preferences,
+        because("CarrierHiringPreferences"),
+    ),
+    ParallelTest(4, "mutual matches", ("DriverInterests",), mutual_matches, because("DriverInterests")),
+    ParallelTest(
+        4,
+        "matches as admins see them",
+        (admin_match.MATCHES, INTERESTS, "Carriers"),
+        matches,
+        because(admin_match.MATCHES, INTERESTS, "Carriers"),
+    ),
+    ParallelTest(4, "views of profiles", VIEWS, views, because(*VIEWS)),
+    ParallelTest(
+        5,
+        "pipelines as recruiters see them",
+        (INTERESTS, "DriverProfiles", "recruiterCarriers"),
+        pipelines,
+        because(INTERESTS, "DriverProfiles", "recruiterCarriers"),
+    ),
+)
