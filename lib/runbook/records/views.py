@@ -22,7 +22,23 @@ class WritesNothing(RecordsError):
     """A write to records that are read only."""
 
 
-class ReadOnly(Records):
+class _Unwritable(Records):
+    """Refuses every write."""
+
+    def _insert(self, collection: str, items: list[Item], given: list[bool], wait: float) -> list[Item]:
+        raise _no_write(collection)
+
+    def _update(self, collection: str, items: list[Item], wait: float) -> list[Item]:
+        raise _no_write(collection)
+
+    def _patch(self, collection: str, item_id: str, changes: dict[str, Any], wait: float) -> Item:
+        raise _no_write(collection)
+
+    def _remove(self, collection: str, item_id: str, wait: float) -> None:
+        raise _no_write(collection)
+
+
+class ReadOnly(_Unwritable):
     """Another's reads; every write raises WritesNothing.
 
     `without`: rows by collection that are not to be seen. `only`: of the catalog's collections, those that may be read;
@@ -73,20 +89,8 @@ class ReadOnly(Records):
     def _count(self, collection: str, query: Query, consistent: bool) -> int:
         return self._records._count(collection, self._seen(collection, query), consistent)
 
-    def _insert(self, collection: str, items: list[Item], given: list[bool], wait: float) -> list[Item]:
-        raise _no_write(collection)
 
-    def _update(self, collection: str, items: list[Item], wait: float) -> list[Item]:
-        raise _no_write(collection)
-
-    def _patch(self, collection: str, item_id: str, changes: dict[str, Any], wait: float) -> Item:
-        raise _no_write(collection)
-
-    def _remove(self, collection: str, item_id: str, wait: float) -> None:
-        raise _no_write(collection)
-
-
-class ItemRecords(Records):
+class ItemRecords(_Unwritable):
     """Items that lie at hand, such as a run's snapshots, read as Wix would answer. `items` gives a collection's."""
 
     side: Side = "wix"
@@ -112,18 +116,6 @@ class ItemRecords(Records):
 
     def _count(self, collection: str, query: Query, consistent: bool) -> int:
         return sum(map(predicate(query.where), self._at_hand(collection).values()))
-
-    def _insert(self, collection: str, items: list[Item], given: list[bool], wait: float) -> list[Item]:
-        raise _no_write(collection)
-
-    def _update(self, collection: str, items: list[Item], wait: float) -> list[Item]:
-        raise _no_write(collection)
-
-    def _patch(self, collection: str, item_id: str, changes: dict[str, Any], wait: float) -> Item:
-        raise _no_write(collection)
-
-    def _remove(self, collection: str, item_id: str, wait: float) -> None:
-        raise _no_write(collection)
 
 
 def _no_write(collection: str) -> WritesNothing:
