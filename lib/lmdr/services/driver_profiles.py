@@ -320,4 +320,6 @@ def _since(context: Context, moments: Iterable[datetime], days: int) -> int:
 
 def _mean(rows: Sequence[Item], key: str) -> js.Number:
     """The mean of a key, rounded; a row without it counts as 0."""
-    return js.round_half_up(js.total(js.or_(row.get(key), 0) for row in rows) / len(rows)) if rows else 0
+    # Of a number kept as text the platform makes a longer text: the number is meant.
+    numbers = (js.or_(js.parse_float(row.get(key)), 0) for row in rows)
+    return js.round_half_up(js.total(numbers) / len(rows)) if rows else 0

@@ -315,7 +315,7 @@ def test_interest_in_a_carrier_is_counted_to_the_second(platform: Platform) -> N
     context = platform.context()
     ages = (0, 7, 7.0001, 30, 30.0001)
     zips = ("07001", "07002", "75201", "75202", "30301")
-    scores = (80, 81, None, 0, 90)
+    scores = (80, "81", None, 0, 90)  # a number kept as text is one
     rows = [
         {
             "driver_id": str(number),
