@@ -5,9 +5,11 @@ Exports audit themselves, so what they hold is asked for without that.
 
 from __future__ import annotations
 
+import csv
+import io
 from typing import TYPE_CHECKING, Any
 
-from lmdr.parallel.calls import ADMIN, answered, because, context_of, csv_rows, newest, sampled, some, values
+from lmdr.parallel.calls import ADMIN, answered, because, context_of, newest, sampled, some, values
 from lmdr.services import admin_audit, admin_dashboard, carrier_admin, content, observability_reports
 from lmdr.services.admin_ai_usage import get_ai_health_check, get_ai_usage_stats
 from lmdr.services.admin_content import get_moderation_queue, get_moderation_stats
@@ -112,7 +114,7 @@ def audit_log(records: Records) -> Answers:
     yield "actions", answered(admin_audit.get_action_list, context, ADMIN)
     for row in sampled(records.get_all(admin_audit.LOG)):
         yield f"audit entry {row['_id']}", answered(admin_audit.get_audit_entry_detail, context, ADMIN, row["_id"])
-    yield "audit log as CSV", csv_rows(admin_audit.audit_log_as_csv(context)[0])
+    yield "audit log as CSV", answered(_rows, admin_audit.audit_log_as_csv, context, {})
 
 
 def moderation(records: Records) -> Answers:
@@ -146,7 +148,7 @@ def carriers(records: Records) -> Answers:
     for n, filters in enumerate(_CARRIER_FILTERS):
         asked = {"filters": filters}
         yield f"list of carriers {n}", answered(carrier_admin.get_carriers_list, context, ADMIN, asked)
-        yield f"carriers as CSV {n}", csv_rows(carrier_admin.carriers_as_csv(context, filters)[0])
+        yield f"carriers as CSV {n}", answered(_rows, carrier_admin.carriers_as_csv, context, filters)
     by_number = {"sortField": "dot_number", "sortDirection": "desc", "pageSize": 100, "page": 2}
     yield "carriers by DOT number", answered(carrier_admin.get_carriers_list, context, ADMIN, by_number)
     for carrier in sampled(records.get_all("Carriers")):
@@ -158,7 +160,7 @@ def matches(records: Records) -> Answers:
     """Matches as CSV."""
     context = context_of(records)
     for n, filters in enumerate(_MATCH_FILTERS):
-        yield f"matches as CSV {n}", csv_rows(matches_as_csv(context, filters)[0])
+        yield f"matches as CSV {n}", answered(_rows, matches_as_csv, context, filters)
 
 
 def pages(records: Records) -> Answers:
@@ -167,11 +169,16 @@ def pages(records: Records) -> Answers:
     posts = records.get_all("BlogPosts")
     for category in (None, "all", *values(posts, "category")):
         for offset in (0, 10):
-            yield f"posts of {category} from {offset}", content.get_blog_posts(context, category, 10, offset)
-    yield "featured post", content.get_featured_blog_post(context)
-    yield "popular posts", content.get_popular_blog_posts(context)
-    yield "categories", content.get_blog_categories(context)
-    yield "compliance guides", content.get_compliance_guides(context)
+            page = answered(content.get_blog_posts, context, category, 10, offset)
+            yield f"posts of {category} from {offset}", page
+    lists = (
+        content.get_featured_blog_post,
+        content.get_popular_blog_posts,
+        content.get_blog_categories,
+        content.get_compliance_guides,
+    )
+    for read in lists:
+        yield read.__name__, answered(read, context)
     by_key: dict[str, tuple[Callable[[Context, str], dict[str, Any]], list[str]]] = {
         "post": (content.get_blog_post_by_slug, values(posts, "slug")),
         "compliance guide": (content.get_compliance_guide, values(records.get_all("ComplianceGuides"), "slug")),
@@ -185,7 +192,12 @@ def pages(records: Records) -> Answers:
     }
     for what, (call, keys) in by_key.items():
         for key in ("no-such-page", *keys):
-            yield f"{what} {key}", call(context, key)
+            yield f"{what} {key}", answered(call, context, key)
+
+
+def _rows(export: Callable[[Context, dict[str, Any]], tuple[str, int]], context: Context, asked: dict[str, Any]) -> Any:
+    """An export by rows and columns, so that a cell that differs is named."""
+    return list(csv.DictReader(io.StringIO(export(context, asked)[0])))
 
 
 TESTS = (

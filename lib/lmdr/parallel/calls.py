@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import zlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
-from lmdr.services.admin_access import AdminError
 from lmdr.services.context import Caller, Context
 from runbook.cutover.answers import told
 from runbook.cutover.tracing import changes
-from runbook.errors import RunbookError
 from runbook.records import Query
 
 if TYPE_CHECKING:
@@ -64,16 +60,11 @@ def values(items: Iterable[Item], key: str) -> list[str]:
 
 
 def answered(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | dict[str, Any]:
-    """What a call gives; a refusal is an answer too."""
+    """What a call gives; a refusal is an answer too, and so is that a service does not get along with a row."""
     try:
         return call(*args, **kwargs)
-    except (RunbookError, LookupError, AdminError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it has to be the same on both sides
         return {"refused": type(error).__name__}
-
-
-def csv_rows(text: str) -> list[dict[str, str]]:
-    """A table as CSV by rows and columns, so that a cell that differs is named."""
-    return list(csv.DictReader(io.StringIO(text)))
 
 
 def because(*collections: str) -> Explain:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lmdr import freshness
-from lmdr.parallel.calls import MOST, NOW, because, context_of, newest, sampled, some, values
+from lmdr.parallel.calls import NOW, answered, because, context_of, newest, sampled, some, values
 from lmdr.services import carrier_leads, recruiter, stripe, subscription
 from lmdr.services.ai_enrichment import enrich_carrier
 from lmdr.services.carrier_admin import enrichment_status
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 CONVERSATIONS = 200
 """Conversations and members that are asked about; of fewer, all."""
+SEARCHING = 50
+"""Recruiters who search."""
 ASKED_OF_AIRTABLE = 5
 """Carriers whose billing page is asked for: it insists on the source, and so costs a request each time."""
 ENRICHED = ("CarrierEnrichments", "CarrierSafetyData", "Carriers")
@@ -49,25 +51,30 @@ _SEARCHES: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
     ({"cdl_types": ["A"], "endorsements": ["H"]}, {"includeMutualMatches": True}),
     ({"min_experience": "3", "availability": "immediate", "zip_code": "75201", "radius_miles": 50}, {"limit": 5}),
 )
+_LEAD_LISTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"limit": "20", "skip": "20"},
+    *({"status": status} for status in carrier_leads.STATUSES),
+)
 
 
 def conversations(records: Records) -> Answers:
-    """Conversations: whole, and what is new in them since their first message."""
+    """Conversations: whole, and what is new in them since their second message."""
     context = context_of(records)
     for application in some(values(records.get_all("Messages"), "application_id"), CONVERSATIONS):
-        told = get_conversation(context, application)
-        since = told["messages"][0].get("timestamp")
-        new = get_new_messages(context, application, since), check_for_new_messages(context, application, since)
-        yield f"conversation of application {application}", [told, *new]
+        yield f"conversation of application {application}", answered(get_conversation, context, application)
+        of_it = Query().eq("application_id", application).ascending("timestamp")
+        since = [row.get("timestamp") for row in records.query("Messages", of_it.limit(2))][-1]
+        for call in (get_new_messages, check_for_new_messages):
+            yield f"{call.__name__} of application {application}", answered(call, context, application, since)
 
 
 def unread_messages(records: Records) -> Answers:
     """How much members have not read, in all and by application."""
     context = context_of(records)
     for member in some(values(records.get_all("Messages"), "receiver_id"), CONVERSATIONS):
-        caller = Caller(member)
-        found = get_unread_count(context, caller), get_unread_count_for_user(context, caller)
-        yield f"unread messages of {member}", [*found]
+        for call in (get_unread_count, get_unread_count_for_user):
+            yield f"{call.__name__} of {member}", answered(call, context, Caller(member))
 
 
 def subscriptions(records: Records) -> Answers:
@@ -75,24 +82,21 @@ def subscriptions(records: Records) -> Answers:
     context = context_of(records, newest(records, "CarrierSubscriptions", "_createdDate"))
     dots = values((*records.get_all("CarrierSubscriptions"), *records.get_all("BillingHistory")), "carrier_dot")
     for dot in ("0", *dots):
-        found = (
-            subscription.get_subscription(context, dot),
-            subscription.get_usage_stats(context, dot),
-            subscription.get_full_subscription_status(context, ANYONE, dot),
-            stripe.get_billing_history(context, dot),
-        )
-        yield f"subscription of carrier {dot}", [*found]
+        for call in (subscription.get_subscription, subscription.get_usage_stats, stripe.get_billing_history):
+            yield f"{call.__name__} of carrier {dot}", answered(call, context, dot)
+        status = answered(subscription.get_full_subscription_status, context, ANYONE, dot)
+        yield f"all of the plan of carrier {dot}", status
     for dot in some(dots, ASKED_OF_AIRTABLE):
-        newest_row = stripe.get_subscription_by_carrier(context, dot)
-        yield f"billing page of carrier {dot}", [newest_row, stripe.get_subscription_details(context, dot)]
+        for page in (stripe.get_subscription_by_carrier, stripe.get_subscription_details):
+            yield f"{page.__name__} of carrier {dot}", answered(page, context, dot)
 
 
 def own_subscriptions(records: Records) -> Answers:
     """The plan of the carrier that a member owns."""
     context = context_of(records)
     for carrier in sampled(records.get_all("Carriers")):
-        caller = Caller(carrier.get("_owner"))
-        yield f"own plan of carrier {carrier['_id']}", subscription.get_full_subscription_status(context, caller)
+        found = answered(subscription.get_full_subscription_status, context, Caller(carrier.get("_owner")))
+        yield f"own plan of carrier {carrier['_id']}", found
 
 
 def enrichments(records: Records) -> Answers:
@@ -101,25 +105,25 @@ def enrichments(records: Records) -> Answers:
     now = newest(records, "CarrierEnrichments", "enriched_date")
     for row in records.get_all("CarrierEnrichments"):
         dot, enriched = row["dot_number"], row.get("enriched_date")
-        fresh = enrichment_status(enriched, now), freshness.is_batch_due(enriched, now)
+        fresh = answered(enrichment_status, enriched, now), answered(freshness.is_batch_due, enriched, now)
         kept = context_of(records, _just(row, "enriched_date", freshness.ENRICHMENT_TTL))
-        yield f"enrichment {row['_id']}", [*fresh, enrich_carrier(kept, dot, carriers.get(dot, {}))]
+        given = answered(enrich_carrier, kept, dot, carriers.get(dot, {}))
+        yield f"enrichment {row['_id']}", [*fresh, given]
     for row in records.get_all("CarrierSafetyData"):
-        kept = context_of(records, _just(row, "fetched_date", freshness.SAFETY_TTL))
-        found = get_carrier_safety_data(kept, row["dot_number"])
-        late = get_carrier_safety_data(context_of(records), row["dot_number"])
-        summary = build_safety_summary(found["data"]) if found["success"] else None
-        yield f"safety data {row['_id']}", [found, late, summary]
+        in_time = context_of(records, _just(row, "fetched_date", freshness.SAFETY_TTL))
+        for words, context in (("in time", in_time), ("late", context_of(records))):
+            given = answered(get_carrier_safety_data, context, row["dot_number"])
+            yield f"safety data {row['_id']}, {words}", given
+        yield f"summary of safety data {row['_id']}", answered(build_safety_summary, row)
 
 
 def searches_of_recruiters(records: Records) -> Answers:
     """The search for drivers as recruiters make it, each for a carrier of its own."""
     context = context_of(records, newest(records, "DriverProfiles", "_updatedDate"))
-    links = records.get_all("recruiterCarriers", Query().eq("is_active", True))
-    for link in sampled(links, 2 * MOST):
-        caller, dot = Caller(link["recruiter_id"]), link["carrier_dot"]
-        for n, (filters, options) in enumerate(_SEARCHES):
-            yield f"search {n} of carrier {dot}", find_matching_drivers(context, caller, dot, filters, options)
+    for link in sampled(records.get_all("recruiterCarriers", Query().eq("is_active", True)), SEARCHING):
+        caller, dot = Caller(link.get("recruiter_id")), link.get("carrier_dot")
+        for n, asked in enumerate(_SEARCHES):
+            yield f"search {n} of carrier {dot}", answered(find_matching_drivers, context, caller, dot, *asked)
 
 
 def recruiters(records: Records) -> Answers:
@@ -127,29 +131,28 @@ def recruiters(records: Records) -> Answers:
     context = context_of(records)
     links = records.get_all("recruiterCarriers")
     for member in values(links, "recruiter_id"):
-        yield f"carriers of recruiter {member}", recruiter.get_recruiter_carriers(context, Caller(member))
+        found = answered(recruiter.get_recruiter_carriers, context, Caller(member))
+        yield f"carriers of recruiter {member}", found
     for dot in some(values(links, "carrier_dot")):
-        yield f"carrier {dot} is there", recruiter.validate_carrier_dot(context, dot)
+        yield f"whether carrier {dot} is there", answered(recruiter.validate_carrier_dot, context, dot)
 
 
 def leads(records: Records) -> Answers:
     """Carriers' requests for staff: the list, each status, every request."""
     context = context_of(records)
-    yield "first page of leads", carrier_leads.get_carrier_leads(context)
-    yield "second page of leads", carrier_leads.get_carrier_leads(context, {"limit": "20", "skip": "20"})
-    for status in carrier_leads.STATUSES:
-        yield f"leads that are {status}", carrier_leads.get_carrier_leads(context, {"status": status})
+    for n, options in enumerate(_LEAD_LISTS):
+        yield f"list of leads {n}", answered(carrier_leads.get_carrier_leads, context, options)
     for row in records.get_all("carrierStaffingRequests"):
-        yield f"lead {row['_id']}", carrier_leads.get_lead_status(context, row["_id"])
+        yield f"lead {row['_id']}", answered(carrier_leads.get_lead_status, context, row["_id"])
 
 
 def onboarding(records: Records) -> Answers:
     """Every partner's and every carrier's welcome page, and those that nobody knows."""
     context = context_of(records)
     for code in ("nobody", *values(records.get_all("PartnerOnboarding"), "partner_code")):
-        yield f"page of partner {code}", get_partner_page(context, code.lower())
+        yield f"page of partner {code}", answered(get_partner_page, context, code.lower())
     for dot in ("0", *values(records.get_all("CarrierOnboarding"), "dot_number")):
-        yield f"page of carrier {dot}", get_carrier_onboarding(context, dot)
+        yield f"page of carrier {dot}", answered(get_carrier_onboarding, context, dot)
 
 
 def _just(row: Item, key: str, ttl: timedelta) -> datetime:

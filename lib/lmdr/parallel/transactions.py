@@ -51,20 +51,18 @@ _INTEREST_LISTS: tuple[dict[str, Any], ...] = (
 
 
 def interests_of_drivers(records: Records) -> Answers:
-    """Every driver's interests and applications, as the driver sees them; some drivers' saved carriers too."""
+    """Every driver's interests; of some all that they see of their interests, applications and saved carriers."""
     context = context_of(records)
     drivers = records.get_all("DriverProfiles")
     for driver in drivers:
-        caller = Caller(driver.get("_owner"))
-        found = get_interests_by_driver(context, driver["_id"])
-        shown = get_driver_interests(context, caller), get_driver_applications(context, caller)
-        yield f"interests of driver {driver['_id']}", [found, *shown]
+        yield f"interests of driver {driver['_id']}", answered(get_interests_by_driver, context, driver["_id"])
     for driver in sampled(drivers):
         caller = Caller(driver.get("_owner"))
-        saved = get_driver_saved_carriers(context, caller)
-        yield f"saved carriers of driver {driver['_id']}", saved
-        for dot in values((entry["interest"] for entry in saved["carriers"]), "carrier_dot"):
-            yield f"driver {driver['_id']} at carrier {dot}", get_application_status(context, caller, dot)
+        for call in (get_driver_interests, get_driver_applications, get_driver_saved_carriers):
+            yield f"{call.__name__} of driver {driver['_id']}", answered(call, context, caller)
+        rows = records.get_all(INTERESTS, Query().eq("driver_id", driver["_id"]))
+        for dot in values(rows, "carrier_dot"):
+            yield f"driver {driver['_id']} at carrier {dot}", answered(get_application_status, context, caller, dot)
 
 
 def interests_in_carriers(records: Records) -> Answers:
@@ -73,21 +71,23 @@ def interests_in_carriers(records: Records) -> Answers:
     rows = records.get_all(INTERESTS)
     dots, ids = values(rows, "carrier_dot"), set(values(rows, "carrier_id"))
     for carrier in records.get_all("Carriers"):
-        if dot_text(carrier["dot_number"]) in set(dots) or carrier["_id"] in ids:
-            found = get_interests_by_carrier(context, carrier["_id"])
-            stats = get_carrier_interest_stats(context, carrier["dot_number"])
+        dot = dot_text(carrier["dot_number"])
+        if dot in set(dots) or carrier["_id"] in ids:
+            found = answered(get_interests_by_carrier, context, carrier["_id"])
+            stats = answered(get_carrier_interest_stats, context, dot)
             yield f"interests in carrier {carrier['_id']}", [found, stats]
     for start in range(0, len(dots), _TOGETHER):
         together = dots[start : start + _TOGETHER]
-        yield f"how fast carriers {together[0]} to {together[-1]} answer", get_all_recruiter_stats(context, together)
+        answers = answered(get_all_recruiter_stats, context, together)
+        yield f"how fast carriers {together[0]} to {together[-1]} answer", answers
 
 
 def hiring_preferences(records: Records) -> Answers:
     """What every carrier with preferences looks for, and how much each thing counts for it."""
     context = context_of(records)
     for dot in values(records.get_all("CarrierHiringPreferences"), "carrier_dot"):
-        found = get_hiring_preferences(context, dot), get_weight_preferences(context, dot)
-        yield f"preferences of carrier {dot}", [*found]
+        for call in (get_hiring_preferences, get_weight_preferences):
+            yield f"{call.__name__} of carrier {dot}", answered(call, context, dot)
 
 
 def mutual_matches(records: Records) -> Answers:
@@ -97,7 +97,7 @@ def mutual_matches(records: Records) -> Answers:
     for row, other in zip(said, [*said[1:], *said[:1]], strict=True):
         driver = row.get("driver_id") or ""
         for dot in (row.get("carrier_dot"), other.get("carrier_dot")):
-            yield f"driver {driver} and carrier {dot}", detect_mutual_match(context, dot, driver)
+            yield f"driver {driver} and carrier {dot}", answered(detect_mutual_match, context, dot, driver)
 
 
 def matches(records: Records) -> Answers:
@@ -135,15 +135,15 @@ def pipelines(records: Records) -> Answers:
     """The pipeline of every carrier that a recruiter acts for, its figures, and some of its candidates."""
     context = context_of(records, newest(records, INTERESTS, "action_timestamp"))
     for link in records.get_all("recruiterCarriers", Query().eq("is_active", True)):
-        caller, dot = Caller(link["recruiter_id"]), link["carrier_dot"]
+        caller, dot = Caller(link.get("recruiter_id")), link.get("carrier_dot")
         found = [
-            get_pipeline_candidates(context, caller, dot),
-            get_pipeline_candidates(context, caller, dot, {"includeHidden": True}),
-            get_pipeline_stats(context, caller, dot),
+            answered(get_pipeline_candidates, context, caller, dot),
+            answered(get_pipeline_candidates, context, caller, dot, {"includeHidden": True}),
+            answered(get_pipeline_stats, context, caller, dot),
         ]
-        yield f"pipeline of carrier {dot} for recruiter {link['recruiter_id']}", found
-        for candidate in sampled(found[1]["candidates"], 3):
-            yield f"candidate {candidate['_id']}", get_candidate_details(context, caller, candidate["_id"])
+        yield f"pipeline of carrier {dot} for recruiter {caller.member_id}", found
+        for row in sampled(records.get_all(INTERESTS, Query().eq("carrier_dot", dot)), 3):
+            yield f"candidate {row['_id']}", answered(get_candidate_details, context, caller, row["_id"])
 
 
 TESTS = (

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from runbook.display import Shown, Table, mask
+from runbook.errors import RunbookError
 from runbook.json_types import MISSING
 
 if TYPE_CHECKING:
@@ -106,12 +107,13 @@ class Tally(Shown):
         return not open_ones
 
     def fail(self, call: str, error: Exception) -> None:
-        """A call that did not answer."""
+        """A call that did not answer. Of errors that are not our own only the kind is said: they may hold anything."""
+        said = f": {error}" if isinstance(error, RunbookError) else ""
         with self._lock:
             self.calls += 1
             self.failed += 1
             if len(self.examples) < LISTED:
-                self.examples.append(f"{call}: {type(error).__name__}: {error}"[:300])
+                self.examples.append(f"{call}: {type(error).__name__}{said}"[:300])
 
     def move(self) -> None:
         """A call whose answers differed only while something changed."""
