@@ -1,86 +1,17 @@
-"""`moved`: a small sample site on both sides."""
+"""`real`: rows that nobody wrote for this project, which lie beside the repository where it is developed."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
 import pytest
-from sides import CATALOG, Sides
 
-from lmdr.sample import write_site
-from runbook.cutover import run_parallel
-from runbook.records.routed import all_turned
-from runbook.records.views import ReadOnly
-from sandbox import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from runbook.cutover import ParallelTest, Tally
-    from runbook.json_types import Item
+REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "wix_export"
 
 
-@dataclass(frozen=True)
-class Moved:
-    """A site that was moved, rows that could not be are in quarantine."""
-
-    sides: Sides
-
-    def run(self, test: ParallelTest, *, hide: bool = True) -> Tally:
-        """What a parallel test comes to; `hide`: without the rows in quarantine."""
-        wix, airtable = self.sides.wix, self.sides.airtable
-        found = run_parallel(
-            [test],
-            ReadOnly(wix, without=self.hidden() if hide else {}),
-            ReadOnly(all_turned(CATALOG, wix, airtable)),
-            there={*CATALOG.collections, *(kept.wix for kept in CATALOG.kept)},
-        )
-        return found.tallies[test.name]
-
-    def hidden(self) -> dict[str, set[str]]:
-        """The ids in quarantine, by collection."""
-        return {name: self.sides.quarantine.ids(name) for name in CATALOG.collections}
-
-    def rows(self, collection: str) -> list[Item]:
-        """The rows that are on both sides, in an order that lasts."""
-        return sorted(self.sides.airtable.get_all(collection), key=lambda row: row["_id"])
-
-    @contextmanager
-    def cell(self, collection: str, item_id: str, key: str, value: Any) -> Iterator[None]:
-        """With another value in the cell of one row, as somebody may write it in Airtable; None empties it."""
-        sides, table = self.sides, CATALOG.collection(collection).table
-        name = CATALOG.collection(collection).by_key[key].name
-        (record,) = sides.client_of_base.records(sides.base, table, formula=f"{{Legacy Wix ID}}='{item_id}'")
-
-        def write(cell: Any) -> None:
-            sides.client_of_base.update(sides.base, table, [{"id": record["id"], "fields": {name: cell}}])
-            sides.mirror.load([collection])
-
-        write(value)
-        try:
-            yield
-        finally:
-            write(record["fields"].get(name))
-
-
-@contextmanager
-def moved_site(folder: Path, site: Path) -> Iterator[Moved]:
-    """A site of `<Collection>.jsonl` on both sides."""
-    with Sandbox(site=site, requests_per_second="off", plan="business") as box:
-        sides = Sides(box, folder)
-        try:
-            sides.migrate()
-            yield Moved(sides)
-        finally:
-            sides.close()
-
-
-@pytest.fixture(scope="module")
-def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moved]:
-    folder = tmp_path_factory.mktemp("moved")
-    write_site(folder / "site", scale=0.01)
-    with moved_site(folder, folder / "site") as site:
-        yield site
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """The folder of their export files."""
+    if not REAL.is_dir():
+        pytest.skip("there are no real rows beside this checkout")
+    return REAL

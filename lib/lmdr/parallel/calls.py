@@ -82,6 +82,16 @@ def because(*collections: str) -> Explain:
     return explain
 
 
+def either(*explanations: Explain) -> Explain:
+    """The first of several explanations that has one."""
+
+    def explain(call: str, difference: Difference, wix: Records, airtable: Records) -> str | None:
+        found = (asked(call, difference, wix, airtable) for asked in explanations)
+        return next(filter(None, found), None)
+
+    return explain
+
+
 def _differing(wix: Records, airtable: Records, collection: str) -> Iterator[str]:
     fields = wix.catalog.collection(collection).by_key
     left, right = (_by_id(side.get_all(collection)) for side in (wix, airtable))

@@ -6,6 +6,7 @@ trace(lambda carrier: match(prefs, carrier), wix_carrier, airtable_carrier, show
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from runbook.cutover.answers import differences
@@ -68,5 +69,5 @@ def _shown(item: Mapping[str, Any], key: str, personal: Callable[[str], bool]) -
         return "nothing"
     if personal(key):
         return mask(value)
-    text = repr(value)
+    text = value.isoformat() if isinstance(value, datetime) else repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
