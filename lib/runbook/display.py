@@ -265,8 +265,10 @@ def mask(value: Any) -> str:
             return f"text of {len(value)} characters" if value else "empty text"
         case list():
             return f"a list of {len(value)}"
-        case _:
+        case dict():
             return f"an object of {len(value)} keys"
+        case _:
+            return f"a {type(value).__name__}"
 
 
 _WHOLE = "font-family:system-ui,sans-serif;font-size:13px;line-height:1.45;margin:.3em 0;overflow-x:auto"

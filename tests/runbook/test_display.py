@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 import pytest
@@ -208,3 +209,4 @@ def test_mask_never_shows_the_value():
     assert mask("") == "empty text"
     assert mask(True) == "a boolean"
     assert mask(None) == "null"
+    assert mask(datetime(2026, 1, 21, tzinfo=UTC)) == "a datetime"

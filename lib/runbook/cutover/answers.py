@@ -97,7 +97,7 @@ class Tally(Shown):
         found = [] if repr(wix) == repr(airtable) else list(differences(wix, airtable))
         named = [(d, next((rule for rule in self.rules if rule.applies(d)), None)) for d in found]
         open_ones = [d for d, rule in named if rule is None]
-        words = [f"{call}: {explain(d) or told(d)}" for d in open_ones[:3]] if len(self.examples) < LISTED else []
+        words = [f"{call}: {_in_words(explain, d)}" for d in open_ones[:3]] if len(self.examples) < LISTED else []
         with self._lock:
             self.calls += 1
             self.identical += not found
@@ -145,6 +145,13 @@ class Tally(Shown):
             "examples": list(self.examples),
             "passed": self.clean,
         }
+
+
+def _in_words(explain: Callable[[Difference], str | None], difference: Difference) -> str:
+    try:
+        return explain(difference) or told(difference)
+    except Exception:  # noqa: BLE001 - an explanation that fails hides no difference
+        return told(difference)
 
 
 def told(difference: Difference) -> str:

@@ -99,7 +99,10 @@ def run_parallel(
     left_out: int = 0,
     on_test: Callable[[int], None] = lambda done: None,
 ) -> Parallel:
-    """Make the tests whose collections are all `there`, call by call on one side and on the other."""
+    """Make the tests whose collections are all `there`, call by call on one side and on the other.
+
+    Raises RuntimeError for a test that reads what it does not say it needs.
+    """
     tallies: dict[str, Tally] = {}
     skipped: dict[str, str] = {}
     for done, test in enumerate(tests):
@@ -111,6 +114,8 @@ def run_parallel(
         tally = tallies[test.name] = Tally(test.rules)
         try:
             _compare(test, ReadOnly(wix, only=test.needs), ReadOnly(airtable, only=test.needs), tally)
+        except RuntimeError:  # a mistake in the test itself
+            raise
         except Exception as error:  # noqa: BLE001 - a test that breaks is not clean, and the others go on
             tally.fail(test.name, error)
     return Parallel(tallies, skipped, left_out)

@@ -11,7 +11,6 @@ meanwhile. Nothing is ever written: a call that writes is not compared.
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import random
 import threading
@@ -19,7 +18,6 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runbook.cutover.answers import Tally, differences
-from runbook.errors import RunbookError
 from runbook.records.views import ReadOnly, WritesNothing
 
 if TYPE_CHECKING:
@@ -55,6 +53,8 @@ class Shadow:
     ) -> None:
         if not 0 <= sample <= 1:
             raise ValueError(f"sample is {sample!r}; it is a share, 0 to 1")
+        if calls_a_minute <= 0:
+            raise ValueError(f"calls_a_minute is {calls_a_minute!r}; with a sample of 0 nothing is compared")
         self.tally = Tally(rules)
         self.passed_over = 0
         self._wix, self._airtable = ReadOnly(wix), ReadOnly(airtable)
@@ -119,5 +119,4 @@ class Shadow:
                 self.tally.move()
                 return
             wix, airtable = again
-        with contextlib.suppress(RunbookError):
-            self.tally.note(name, wix, airtable, lambda difference: self._explain(name, difference))
+        self.tally.note(name, wix, airtable, lambda difference: self._explain(name, difference))
