@@ -159,6 +159,8 @@ def _said(test: Test, column: Field) -> tuple[str, bool] | None:
 def _equal(column: Field, value: Json) -> tuple[str, bool] | None:
     """Cells that say a value; of a list those that may hold it."""
     name, kind = formulas.field(column.name), codec(column)
+    if value is None and column.kind == "json_text":  # null may be an element of a list
+        return f"OR({name}&''='',FIND('null',{name}&'')>0)", False
     if value is None:
         return f"{name}&''=''", kind.default is MISSING
     if column.type == "checkbox":
