@@ -103,6 +103,8 @@ class Shadow:
     def _work(self) -> None:
         while (waiting := self._waiting.get()) is not None:
             name, function = waiting
+            self._wix.attempts.clear()
+            self._airtable.attempts.clear()
             try:
                 self._compare(name, function)
             except WritesNothing:
@@ -112,6 +114,9 @@ class Shadow:
 
     def _compare(self, name: str, function: Callable[[Records], Any]) -> None:
         wix, airtable = function(self._wix), function(self._airtable)
+        if self._wix.attempts or self._airtable.attempts:  # it took the refusal of a write for an answer
+            self.passed_over += 1
+            return
         if any(True for _ in differences(wix, airtable)):
             time.sleep(self._again)
             again = function(self._wix), function(self._airtable)

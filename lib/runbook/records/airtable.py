@@ -25,14 +25,14 @@ from runbook.records.evaluate import arrange, predicate
 from runbook.records.formula import narrow
 from runbook.records.query import EVERY, Query
 from runbook.records.rows import Rows, is_down
-from runbook.records.values import stamp
+from runbook.records.values import item_json, stamp, to_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from runbook.airtable.client import Airtable
     from runbook.catalog import Catalog
-    from runbook.json_types import Item, Json
+    from runbook.json_types import Fields, Item, Json
     from runbook.records.mirror import Mirror
     from runbook.state import State
     from runbook.state.flags import Side
@@ -80,6 +80,14 @@ class AirtableRecords(Records):
     def get_all_records(self, collection: str, query: Query = EVERY) -> list[Item]:
         """Every item that a query keeps, read from Airtable itself, page by page to the last."""
         return self.get_all(collection, query, consistent=True)
+
+    def to_wix_format(self, collection: str, record: dict[str, Json]) -> Item:
+        """A record of Airtable's API as services know it: Wix keys, Wix ids, what empty cells stand for restored."""
+        return dict(to_python(self.mapping(collection).to_wix(record["fields"])))
+
+    def to_airtable_format(self, collection: str, item: Item) -> Fields:
+        """An item as the cells of a record, links as record ids. Raises WrongType for what no cell can hold."""
+        return self._of_rows(collection).cells(item_json(collection, item))
 
     # Reading
 

@@ -23,19 +23,27 @@ class WritesNothing(RecordsError):
 
 
 class _Unwritable(Records):
-    """Refuses every write."""
+    """Refuses every write. `attempts`: the collections that were to be written to."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        super().__init__(catalog)
+        self.attempts: list[str] = []
 
     def _insert(self, collection: str, items: list[Item], given: list[bool], wait: float) -> list[Item]:
-        raise _no_write(collection)
+        raise self._refused(collection)
 
     def _update(self, collection: str, items: list[Item], wait: float) -> list[Item]:
-        raise _no_write(collection)
+        raise self._refused(collection)
 
     def _patch(self, collection: str, item_id: str, changes: dict[str, Any], wait: float) -> Item:
-        raise _no_write(collection)
+        raise self._refused(collection)
 
     def _remove(self, collection: str, item_id: str, wait: float) -> None:
-        raise _no_write(collection)
+        raise self._refused(collection)
+
+    def _refused(self, collection: str) -> WritesNothing:
+        self.attempts.append(collection)
+        return WritesNothing(f"{collection}: these records are read only; nothing was written", collection=collection)
 
 
 class ReadOnly(_Unwritable):
@@ -62,7 +70,9 @@ class ReadOnly(_Unwritable):
     def pinned(self) -> Iterator[Records]:
         """These records, over the other's pinned ones."""
         with self._records.pinned() as records:
-            yield ReadOnly(records, without=self._hidden, only=self._only)
+            view = ReadOnly(records, without=self._hidden, only=self._only)
+            view.attempts = self.attempts
+            yield view
 
     def query(self, collection: str, query: Query = EVERY, *, consistent: bool = False) -> Page:
         """See `Records.query`."""
@@ -116,7 +126,3 @@ class ItemRecords(_Unwritable):
 
     def _count(self, collection: str, query: Query, consistent: bool) -> int:
         return sum(map(predicate(query.where), self._at_hand(collection).values()))
-
-
-def _no_write(collection: str) -> WritesNothing:
-    return WritesNothing(f"{collection}: these records are read only; nothing was written", collection=collection)
