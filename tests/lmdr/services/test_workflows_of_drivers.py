@@ -296,3 +296,15 @@ def test_a_recruiter_finds_a_driver_and_they_write_to_each_other(workflow: Platf
     quota = get_quota_status(context, RAY, ACME)
     assert (quota["tier"], quota["used"], quota["limit"], quota["remaining"]) == ("pro", 4, 25, 21)
     assert len(workflow.rows("CarrierDriverViews")) == 1
+
+
+def test_a_turn_takes_the_rows_over_and_what_follows_is_written_there(workflow: Platform) -> None:
+    """What the workflows rest on."""
+    put_carriers(workflow)
+    workflow.turn()
+    workflow.records.patch("Carriers", workflow.rows("Carriers")[0]["_id"], {"title": "later"})
+    in_wix, in_airtable = workflow.sides.wix.get_all("Carriers"), workflow.sides.airtable.get_all("Carriers")
+    assert (len(in_wix), len(in_airtable)) == {"wix": (3, 0), "airtable": (0, 3), "halfway": (3, 3)}[workflow.side]
+    written = [row for row in (in_wix if workflow.side == "wix" else in_airtable) if row.get("title") == "later"]
+    assert len(written) == 1
+    assert workflow.side != "halfway" or not any("title" in row for row in in_wix)
