@@ -105,23 +105,28 @@ def run_parallel(
     """
     tallies: dict[str, Tally] = {}
     skipped: dict[str, str] = {}
-    for done, test in enumerate(tests):
-        on_test(done)
+    for done, test in enumerate(tests, 1):
         missing = [name for name in test.needs if name not in there]
         if missing:
             skipped[test.name] = f"{', '.join(missing)} not migrated"
-            continue
-        tally = tallies[test.name] = Tally(test.rules)
-        try:
-            _compare(test, ReadOnly(wix, only=test.needs), ReadOnly(airtable, only=test.needs), tally)
-        except RuntimeError:  # a mistake in the test itself
-            raise
-        except Exception as error:  # noqa: BLE001 - a test that breaks is not clean, and the others go on
-            tally.fail(test.name, error)
+        else:
+            tallies[test.name] = _compared(test, wix, airtable)
+        on_test(done)
     return Parallel(tallies, skipped, left_out)
 
 
 _END = ("", MISSING)
+
+
+def _compared(test: ParallelTest, wix: Records, airtable: Records) -> Tally:
+    tally = Tally(test.rules)
+    try:
+        _compare(test, ReadOnly(wix, only=test.needs), ReadOnly(airtable, only=test.needs), tally)
+    except RuntimeError:  # a mistake in the test itself
+        raise
+    except Exception as error:  # noqa: BLE001 - a test that breaks is not clean, and the others go on
+        tally.fail(test.name, error)
+    return tally
 
 
 def _compare(test: ParallelTest, wix: Records, airtable: Records, tally: Tally) -> None:
