@@ -220,7 +220,7 @@ class WixRecords(Records):
         batches = [items[start : start + _BULK] for start in range(0, len(items), _BULK)]
         while batches:
             batch = batches.pop(0)
-            done = f"; {len(written):,} of {len(items):,} were written before"
+            done = f"; {len(written):,} of {len(items):,} items were written"
             answer = self._waiting(collection, wait, partial(self._send, collection, verb, batch), done=done)
             if answer is None:
                 batches[:0] = [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
