@@ -48,6 +48,7 @@ class Server:
         assert self.process.stdout is not None
         lines = [self.process.stdout.readline() for _ in range(7)]
         self.port = int(re.search(r":(\d+)", lines[0])[1])  # type: ignore[index]
+        self.url = f"http://127.0.0.1:{self.port}"
 
     def memory(self) -> float:
         """Resident megabytes, now."""

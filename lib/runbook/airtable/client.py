@@ -112,12 +112,14 @@ class Airtable:
         json: Json = None,
         what: str | None = None,
         idempotent: bool | None = None,
+        telling: bool = True,
     ) -> Json:
         """The JSON of an answer, None of an empty one (204).
 
         `path` is under `/v0/`; `base`: whose pace it keeps; `what`: for logs and errors.
 
         `idempotent`: whether it may go out again when its answer is lost; by default all but POST may.
+        `telling`: whether its round trip tells how long the way to Airtable is.
         Raises AirtableError (kind `OUTCOME_UNKNOWN`: it may have been done or not) and BudgetSpent.
         """
         what = what or f"{method} {path}"
@@ -129,7 +131,7 @@ class Airtable:
         while True:
             if pacer is not None:
                 pacer.wait()
-            answer, error = self._send(method, address, body, what, pacer)
+            answer, error = self._send(method, address, body, what, pacer if telling else None)
             if answer is not None and answer.status_code == 204:
                 return None
             if answer is not None and answer.status_code < 300:
@@ -278,12 +280,17 @@ class Airtable:
                 return
 
     def _page(self, asked: Asked, offset: str | None) -> Json:
-        path, what = f"{asked.base}/{_segment(asked.table)}", f"list records of {asked.table}"
+        path = f"{asked.base}/{_segment(asked.table)}"
+        told: dict[str, Any] = {
+            "base": asked.base,
+            "what": f"list records of {asked.table}",
+            "idempotent": True,
+            "telling": offset is not None or asked.formula is None,  # a filter is worked out at the first page
+        }
         params = asked.params(offset)
         if len(urlencode(params)) + len(self._url) + len(path) < URL_LIMIT:
-            return self.request("GET", path, base=asked.base, params=params, what=what)
-        body = asked.body(offset)
-        return self.request("POST", f"{path}/listRecords", base=asked.base, json=body, what=what, idempotent=True)
+            return self.request("GET", path, params=params, **told)
+        return self.request("POST", f"{path}/listRecords", json=asked.body(offset), **told)
 
     def upsert(
         self,

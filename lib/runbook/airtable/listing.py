@@ -15,15 +15,15 @@ class Asked:
         self, base: str, table: str, fields: list[str], formula: str | None, sort: list[str], page_size: int
     ) -> None:
         self.base, self.table = base, table
-        self._fields, self._formula, self._page_size = fields, formula, page_size
+        self._fields, self.formula, self._page_size = fields, formula, page_size
         self._sort = [(name.removeprefix("-"), "desc" if name.startswith("-") else "asc") for name in sort]
 
     def params(self, offset: str | None) -> list[tuple[str, str]]:
         """For the address."""
         params = [("pageSize", str(self._page_size))]
         params += [("fields[]", name) for name in self._fields]
-        if self._formula is not None:
-            params.append(("filterByFormula", self._formula))
+        if self.formula is not None:
+            params.append(("filterByFormula", self.formula))
         for n, (name, direction) in enumerate(self._sort):
             params += [(f"sort[{n}][field]", name), (f"sort[{n}][direction]", direction)]
         return [*params, ("offset", offset)] if offset else params
@@ -33,8 +33,8 @@ class Asked:
         body: dict[str, Any] = {"pageSize": self._page_size}
         if self._fields:
             body["fields"] = self._fields
-        if self._formula is not None:
-            body["filterByFormula"] = self._formula
+        if self.formula is not None:
+            body["filterByFormula"] = self.formula
         if self._sort:
             body["sort"] = [{"field": name, "direction": direction} for name, direction in self._sort]
         return {**body, "offset": offset} if offset else body

@@ -31,7 +31,7 @@ from runbook.records.mirror.file import is_broken
 from runbook.records.mirror.intake import Intake
 from runbook.records.mirror.store import Store
 from runbook.records.mirror.watching import Watching
-from runbook.records.mirror.whole import WORKERS, read_whole
+from runbook.records.mirror.whole import MOST_STREAMS, read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -175,18 +175,18 @@ class Mirror:
         """Rows are no longer in Airtable."""
         self.store.drop(collection, ids)
 
-    def load(self, collections: Iterable[str] | None = None, *, workers: int = WORKERS) -> dict[str, int]:
-        """Read collections whole (all of the catalog where None), several streams at once; how many rows differed.
+    def load(self, collections: Iterable[str] | None = None, *, streams: int = MOST_STREAMS) -> dict[str, int]:
+        """Read collections whole (all of the catalog where None), `streams` at once; how many rows differed.
 
         The base is watched before the first page is read, so that nothing which changes meanwhile is missed. Rows that
         are written here meanwhile stay as written. Raises AirtableError; what was taken over until then stays.
         """
         with self._alone():
-            return self._load(list(self.catalog.collections if collections is None else collections), workers)
+            return self._load(list(self.catalog.collections if collections is None else collections), streams)
 
-    def _load(self, names: Sequence[str], workers: int = WORKERS) -> dict[str, int]:
+    def _load(self, names: Sequence[str], streams: int = MOST_STREAMS) -> dict[str, int]:
         self._watching.begin()
-        return read_whole(self._intake, names, clock=self._clock, workers=workers)
+        return read_whole(self._intake, names, clock=self._clock, streams=streams)
 
     # Keeping up
 

@@ -65,7 +65,7 @@ def test_a_large_table_is_read_in_several_streams_each_row_once(fleet: Fleet) ->
     assert mirror.load(["Carriers"]) == {"Carriers": 1100}
     asked = [row for row in fleet.api.log.rows() if row.what == "list records of The Carriers"]
     assert len(asked) == 12  # two streams of 550 rows or so, for at least two of 500
-    assert mirror.load(["Carriers"], workers=1) == {"Carriers": 0}
+    assert mirror.load(["Carriers"], streams=1) == {"Carriers": 0}
     found, more = mirror.find("Carriers", Query().limit(1000))
     assert more
     assert ids(found) == [f"c{number:05}" for number in range(1099, 99, -1)]

@@ -1,0 +1,54 @@
+"""A process that serves reads from a mirror, as `bench/records.py` measures it: `mirrored.py URL TOKEN BASE FOLDER RATE`.
+
+Reads SystemLogs whole where the mirror does not hold it, answers one look-up, and tells what that took as JSON.
+"""
+
+from __future__ import annotations
+
+import time
+
+BEGAN = time.perf_counter()
+
+import json  # noqa: E402 - the imports are a part of what is measured
+import re  # noqa: E402
+import sys  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from lmdr import catalog as lmdr_catalog  # noqa: E402
+from runbook.airtable.client import Airtable  # noqa: E402
+from runbook.airtable.pacing import Pacer  # noqa: E402
+from runbook.records import AirtableRecords, Mirror, Query  # noqa: E402
+from runbook.state import State  # noqa: E402
+
+
+def main() -> None:
+    url, token, base, folder, rate = sys.argv[1:]
+    imported = time.perf_counter()
+    catalog, state = lmdr_catalog.load(), State(f"sqlite:///{folder}/state.db")
+    airtable = Airtable(token, url=url, pacer=lambda name: Pacer(state, name, float(rate)))
+    mirror = Mirror(airtable, base, catalog, state, Path(folder) / "mirror.db")
+    records = AirtableRecords(airtable, base, catalog, state, mirror=mirror)
+    opened = time.perf_counter()
+    newest = records.first("SystemLogs", Query().descending("_createdDate"))
+    assert newest is not None
+    answered = time.perf_counter()
+    rows = records.count("SystemLogs")
+    for _ in range(20):
+        records.query("SystemLogs", Query().eq("_id", newest["_id"]))
+        records.query("SystemLogs", Query().limit(1000))
+    memory = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
+    assert memory is not None
+    told = {
+        "rows": rows,
+        "requests": len(airtable.log),
+        "imports": imported - BEGAN,
+        "opening": opened - imported,
+        "first answer": answered - opened,
+        "memory": int(memory[1]) / 1024,
+        "file": sum(path.stat().st_size for path in Path(folder).glob("mirror.db*")) / 2**20,
+    }
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,306 @@
+"""How fast services read Airtable through the mirror, and what that costs it: `make bench`.
+
+The sandbox answers as Airtable does from afar: 5 requests a second, each after 580 ms, a lock-out after the sixth. The
+sample site lies in it whole, with 1,000 carriers and 500 drivers. The same calls are made through the mirror and at
+Airtable itself; then 50 a second for two minutes; then a base of 50,000 rows is read into a mirror of its own, while
+the first is left alone. What lies in Wix for good is answered at once, so that it does not count.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import statistics
+import string
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import requests
+from servers import Server, Table
+
+from lmdr.platform import PLATFORM
+from lmdr.sample import write_site
+from lmdr.services.airtable_client import get_carrier_by_dot, get_driver_by_id
+from lmdr.services.carrier_matching import find_matching_carriers
+from lmdr.services.context import ANYONE, Caller, Context
+from lmdr.services.driver_matching import find_matching_drivers
+from lmdr.services.messaging import get_conversation
+from runbook.airtable.client import Airtable
+from runbook.airtable.pacing import Pacer
+from runbook.airtable.requests_log import RequestLog
+from runbook.airtable.tables import create_spec, original_spec
+from runbook.mapping import Mapping
+from runbook.records import AirtableRecords, Mirror, RoutedRecords, WixRecords
+from runbook.state import Landed, State
+from runbook.wix.client import DATA, WixClient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from runbook.json_types import Item
+
+RATE, LATENCY = 5.0, "580,0"
+CALLS, STRAIGHT = 100, 2
+CALLS_A_SECOND, SECONDS, THREADS = 50, 120, 16
+SHARES = (40, 20, 25, 8, 7)
+"""In which the five kinds of reads are mixed."""
+LARGE = 50_000
+CATALOG = PLATFORM.catalog
+TOKEN, BASE, LARGE_BASE = "patBench", "appBench000000001", "appBench000000002"
+
+
+def items_of(site: Path, name: str) -> list[Item]:
+    """The rows of a collection of the sample site."""
+    with (site / f"{name}.jsonl").open(encoding="utf-8", newline="\n") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def plant(server: Server, base: str, rows: dict[str, list[Item]], state: State) -> None:
+    """A base with these collections, as a migration leaves it; without links, which reads do not go by."""
+    rng = random.Random(base)
+    tables = []
+    for name, items in rows.items():
+        collection = CATALOG.collection(name)
+        mapping = Mapping(collection)
+        encoded = [told for item in items if not (told := mapping.to_airtable(item)).refusals]
+        ids = ["rec" + "".join(rng.choices(string.ascii_letters + string.digits, k=14)) for _ in encoded]
+        columns = {column.name: create_spec(column) for column in collection.columns}
+        for column, choices in [new for told in encoded for new in told.new_choices.items()]:
+            listed = columns[column]["options"]["choices"]
+            columns[column]["options"] = {
+                "choices": listed + [{"name": choice} for choice in choices if {"name": choice} not in listed]
+            }
+        records = [{"id": record, "fields": told.fields} for record, told in zip(ids, encoded, strict=True)]
+        fields = [*columns.values(), original_spec()]
+        tables.append({"name": collection.table, "fields": fields, "records": records})
+        state.remember(base, name, [Landed(told.id, record) for told, record in zip(encoded, ids, strict=True)])
+    body = {"base": {"id": base, "name": "Bench"}, "tables": tables}
+    answer = requests.post(f"{server.url}/_sandbox/seed", json=body, timeout=300)
+    assert answer.ok, answer.text[:500]
+
+
+def stats(server: Server, base: str) -> dict[str, Any]:
+    """What the server counted of a base."""
+    told = requests.get(f"{server.url}/_sandbox/stats", timeout=30).json()
+    return dict(told["airtable"].get(base, {"requests": 0, "429": 0}))
+
+
+class Site(NamedTuple):
+    """The sample site, on Airtable's side, and who asks for what in it."""
+
+    rows: dict[str, list[Item]]
+    mirrored: Context
+    straight: Context
+    mirror: Mirror
+    log: RequestLog
+
+    def calls(self) -> dict[str, Callable[[Context], object]]:
+        """A call of each kind, of whatever row is next."""
+        carriers = itertools.cycle([row["dot_number"] for row in self.rows["Carriers"] if row.get("dot_number")])
+        profiles = itertools.cycle(row["_id"] for row in self.rows["DriverProfiles"])
+        zips = itertools.cycle([row["home_zip"] for row in self.rows["DriverProfiles"] if row.get("home_zip")])
+        applications = itertools.cycle(row["application_id"] for row in self.rows["Messages"])
+        recruiters = itertools.cycle(self.recruiters())
+
+        def search(context: Context) -> object:
+            found = find_matching_carriers(context, ANYONE, {"homeZip": next(zips), "maxDistance": 250, "minCPM": 0.5})
+            assert found["totalScored"] > 0
+            return found
+
+        def matching(context: Context) -> object:
+            caller, dot = next(recruiters)
+            found = find_matching_drivers(context, caller, dot, {"cdl_types": ["A"]}, {"includeMutualMatches": True})
+            assert found["success"], found
+            return found
+
+        return {
+            "carrier by DOT number": lambda context: get_carrier_by_dot(context, next(carriers)),
+            "driver by _id": lambda context: get_driver_by_id(context, next(profiles)),
+            "messages of an application": lambda context: get_conversation(context, next(applications)),
+            "carriers that fit a driver": search,
+            "drivers that fit a carrier": matching,
+        }
+
+    def recruiters(self) -> list[tuple[Caller, str]]:
+        """Recruiters whose carrier's plan has the search."""
+        linked = [row for row in self.rows["recruiterCarriers"] if row.get("is_active") is True]
+        callers = [(Caller(row["recruiter_id"]), row["carrier_dot"]) for row in linked]
+        return [
+            (caller, dot) for caller, dot in callers if find_matching_drivers(self.mirrored, caller, dot).get("success")
+        ]
+
+    def writes(self) -> Iterator[Callable[[], object]]:
+        """A row that changes, then one that is made, and so on."""
+        for number, row in enumerate(itertools.cycle(self.rows["DriverCarrierInterests"])):
+            if number % 2:
+                message = {**self.rows["Messages"][0], "application_id": row["_id"]}
+                del message["_id"]
+                yield lambda message=message: self.mirrored.records.insert("Messages", message)  # type: ignore[misc]
+            else:
+                note = {"notes": f"note {number}"}
+                yield lambda row=row, note=note: self.mirrored.records.patch(  # type: ignore[misc]
+                    "DriverCarrierInterests", row["_id"], note
+                )
+
+
+@contextmanager
+def open_site(server: Server, wix: Server, folder: Path) -> Iterator[Site]:
+    """The sample site planted, every flag turned to Airtable, and the data layer over it."""
+    write_site(folder / "site")
+    rows = {name: items_of(folder / "site", name) for name in CATALOG.collections}
+    with State(f"sqlite:///{folder / 'state.db'}") as state:
+        plant(server, BASE, rows, state)
+        for flag in CATALOG.flags:
+            state.flags.set(flag, "airtable", who="bench", why="to read there")
+        log = RequestLog()
+        pacer = Pacer(state, BASE, RATE)
+        airtable = Airtable(TOKEN, url=server.url, pacer=lambda _: pacer, log=log)
+        client = WixClient(wix.url, "bench", "bench")
+        kept = {"collection": {"id": "FeatureAdoptionLog", "fields": [{"key": "featureId", "type": "TEXT"}]}}
+        client.ask("POST", f"{DATA}/collections", kept, what="make FeatureAdoptionLog")
+        in_wix = WixRecords(client, CATALOG)
+        mirror = Mirror(airtable, BASE, CATALOG, state, folder / "mirror.db")
+        sides = [AirtableRecords(airtable, BASE, CATALOG, state, mirror=one) for one in (mirror, None)]
+        mirrored, straight = (Context(RoutedRecords(CATALOG, state, in_wix, side)) for side in sides)
+        mirror.load()
+        with mirror.kept():
+            yield Site(rows, mirrored, straight, mirror, log)
+        mirror.close()
+
+
+def milliseconds(call: Callable[[], object]) -> float:
+    """How long a call takes."""
+    began = time.perf_counter()
+    call()
+    return (time.perf_counter() - began) * 1000
+
+
+def p95(times: list[float]) -> float:
+    """What 95 of 100 do not pass."""
+    return sorted(times)[len(times) * 95 // 100]
+
+
+def one_by_one(site: Site, table: Table) -> None:
+    """Each call through the mirror, and at Airtable itself."""
+    for name, call in site.calls().items():
+        call(site.mirrored)
+        times = [milliseconds(lambda call=call: call(site.mirrored)) for _ in range(CALLS)]  # type: ignore[misc]
+        straight = statistics.median(
+            milliseconds(lambda call=call: call(site.straight))
+            for _ in range(STRAIGHT)  # type: ignore[misc]
+        )
+        figures = f"{statistics.median(times):.1f} / {p95(times):.1f}"
+        table.add(f"{name}, ms P50 / P95", figures, "P95 < 50", f"1/{straight / p95(times):,.0f} of {straight:,.0f} ms")
+
+
+def under_load(site: Site, server: Server, table: Table) -> None:
+    """A mixture of calls, so many a second, each timed from when it was due."""
+    calls = site.calls()
+    writes = site.writes()
+    kinds = [kind for kind, share in zip(calls, SHARES, strict=True) for _ in range(share)]
+    rng = random.Random(7)
+    times: dict[str, list[float]] = {"reads": [], "writes": []}
+    failed: list[BaseException] = []
+    before = stats(server, BASE)
+
+    def run(due: float, what: str, call: Callable[[], object]) -> None:
+        try:
+            call()
+            times[what].append((time.perf_counter() - due) * 1000)
+        except Exception as error:
+            failed.append(error)
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(THREADS) as pool:
+        for number in range(CALLS_A_SECOND * SECONDS):
+            due = began + number / CALLS_A_SECOND
+            time.sleep(max(0.0, due - time.perf_counter()))
+            if number % CALLS_A_SECOND == 0:
+                pool.submit(run, due, "writes", next(writes))
+            else:
+                kind = rng.choice(kinds)
+                pool.submit(run, due, "reads", lambda kind=kind: calls[kind](site.mirrored))  # type: ignore[misc]
+    seconds = time.perf_counter() - began
+    after = stats(server, BASE)
+    done = len(times["reads"]) + len(times["writes"])
+    asked = (after["requests"] - before["requests"]) / seconds
+    table.add(
+        f"calls a second for {SECONDS} s", f"{done / seconds:.1f}", f"{CALLS_A_SECOND}", f"{asked:.2f} requests/s"
+    )
+    table.add("calls that failed, 429s", f"{len(failed)}, {after['429'] - before['429']}", "0, 0", "")
+    for error in failed[:3]:
+        print(f"    {type(error).__name__}: {error}", file=sys.stderr)
+    reads, writes_ms = times["reads"], times["writes"]
+    table.add("reads, ms P50 / P95", f"{statistics.median(reads):.1f} / {p95(reads):.1f}", "P95 < 50", "")
+    table.add(
+        "writes, ms P50 / P95", f"{statistics.median(writes_ms):.0f} / {p95(writes_ms):.0f}", "", "2 requests and more"
+    )
+
+
+def left_alone(site: Site, server: Server, table: Table) -> None:
+    """What the mirror asks while nothing changes."""
+    site.mirror.refresh()
+    before, began = stats(server, BASE), time.perf_counter()
+    time.sleep(SECONDS)
+    asked = (stats(server, BASE)["requests"] - before["requests"]) / (time.perf_counter() - began)
+    table.add("requests a second, nothing changes", f"{asked:.3f}", "< 0.04", f"{asked / RATE:.1%} of the limit")
+
+
+def large(server: Server, folder: Path, table: Table) -> None:
+    """A mirror of many rows: read whole, and opened again, each in a process of its own."""
+    write_site(folder / "site", scale=0.2)
+    sample = items_of(folder / "site", "SystemLogs")
+    mapping = Mapping(CATALOG.collection("SystemLogs"))
+    sample = [row for row in sample if not mapping.to_airtable(row).refusals]
+    rows = [{**row, "_id": f"log-{number:06}"} for number, row in zip(range(LARGE), itertools.cycle(sample))]
+    with State(f"sqlite:///{folder / 'state.db'}") as state:
+        plant(server, LARGE_BASE, {"SystemLogs": rows}, state)
+    cold, warm = (process(server, folder) for _ in range(2))
+    assert cold["rows"] == warm["rows"] == LARGE
+    share = cold["requests"] / (cold["first answer"] * RATE)
+    pages = f"{cold['requests'] / (LARGE / 100) - 1:.1%} beside the pages, {stats(server, LARGE_BASE)['429']} 429s"
+    table.add(f"{LARGE:,} rows read whole, share of the limit", f"{share:.3f}", "0.95", pages)
+    began = warm["opening"] + warm["first answer"]
+    ratio = f"1/{cold['first answer'] / began:,.0f} of the reading, {warm['requests']} requests"
+    table.add("opened again to the first answer, s", f"{began:.2f}", "< 1", ratio)
+    table.add("the same with the imports, s", f"{began + warm['imports']:.2f}", "", "")
+    for what, told in (("that read them", cold), ("that serves them", warm)):
+        table.add(f"memory of the process {what}, MB", f"{told['memory']:.0f}", "< 150", f"file {told['file']:.0f} MB")
+
+
+def process(server: Server, folder: Path) -> dict[str, Any]:
+    """What `mirrored.py` tells."""
+    script = Path(__file__).with_name("mirrored.py")
+    command = [sys.executable, script, server.url, TOKEN, LARGE_BASE, folder, f"{RATE:g}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return dict(json.loads(done.stdout))
+
+
+def main() -> None:
+    table = Table()
+    limits = ("--requests-per-second", f"{RATE:g}", "--latency", LATENCY)
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
+        folder = Path(scratch)
+        server, other, wix = (Server(*flags) for flags in (limits, limits, ()))
+        for one in (server, other, wix):
+            stack.callback(one.stop)
+        site = stack.enter_context(open_site(server, wix, folder / "whole"))
+        one_by_one(site, table)
+        under_load(site, server, table)
+        alone = threading.Thread(target=left_alone, args=(site, server, table))
+        alone.start()
+        large(other, folder / "large", table)
+        alone.join()
+    print(table)
+
+
+if __name__ == "__main__":
+    main()
