@@ -13,7 +13,7 @@ import hashlib
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
@@ -62,7 +62,7 @@ class Turns:
 
     @contextmanager
     def whole(self, name: str, seconds: float) -> Iterator[bool]:
-        """Hold all of a turn that others share; False, and nothing held, where some still shared it after `seconds`."""
+        """Hold all of a turn that others share; False, and nothing held, where some still had it after `seconds`."""
         deadline = time.monotonic() + seconds
         if not self._db.is_sqlite:
             with self._db.session() as connection:
@@ -80,19 +80,14 @@ class Turns:
                     connection.execute(text("SELECT pg_advisory_unlock(:key)"), _key(name))
             return
         with self._path(f"{name} gate").open("a") as gate, self._path(name).open("a") as shared:
-            fcntl.flock(gate, fcntl.LOCK_EX)
-            while True:
-                try:
-                    fcntl.flock(shared, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    if time.monotonic() < deadline:
-                        time.sleep(_SECONDS / 10)
-                        continue
-                    gate.close()  # calls go on
-                    yield False
-                    return
-                yield True
-                return
+            for file in (gate, shared):
+                while not _locked(file):
+                    if time.monotonic() >= deadline:
+                        gate.close()  # calls go on
+                        yield False
+                        return
+                    time.sleep(_SECONDS / 10)
+            yield True
 
     def _path(self, name: str) -> Path:
         return Path(f"{self._db.path}.{hashlib.sha256(name.encode()).hexdigest()[:12]}.turn")
@@ -105,9 +100,7 @@ class Turns:
         except OSError as error:
             raise SettingError(f"RUNBOOK_STATE_URL: {path} cannot be written: {error.strerror}") from None
         with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not _locked(file):
                 if on_wait is not None:
                     on_wait()
                 fcntl.flock(file, fcntl.LOCK_EX)
@@ -126,6 +119,14 @@ class Turns:
                 yield
             finally:
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _key(name: str) -> dict[str, int]:
