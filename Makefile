@@ -15,7 +15,7 @@ migrate: .venv/ready  ## environment, sandbox, all six phases headless, evidence
 	$(BIN)/runbook run all $(FLAGS)
 
 test: .venv/ready .venv-lab/ready lint types  ## environment, lint, types, all tests, notebooks included
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 lab: .venv-lab/ready  ## environment, then JupyterLab on notebooks/
 	.venv-lab/bin/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks \

@@ -1,11 +1,22 @@
-"""Hypothesis: the same examples at every run of CI, new ones at every other run."""
+"""Hypothesis: the same examples at every run of CI, new ones at every other run. Files that take long begin first."""
 
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    import pytest
+
+LONG = ("tests/notebooks/test_ways.py", "tests/faults/", "tests/sandbox/test_kill.py", "tests/runbook/run/test_life.py")
 
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With a file of tests a core, a long file that begins last would keep one core waiting for the other."""
+    items.sort(key=lambda item: next((n for n, name in enumerate(LONG) if item.nodeid.startswith(name)), len(LONG)))

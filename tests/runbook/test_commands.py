@@ -471,6 +471,7 @@ def test_a_catalog_that_is_wrong_is_told_with_its_file(
 
 
 def test_the_mirror_is_shown_loaded_and_dropped(home: Home) -> None:
+    call("mirror", "--drop")
     assert "(no rows)" in call("mirror").out
     said = call("mirror", "--load").out
     assert "BlogPosts" in said
