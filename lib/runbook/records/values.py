@@ -29,6 +29,7 @@ NOTHING: Identity = (0, 0)
 DEEPEST = 50
 """Levels of nesting that Wix takes in an item, the item being the first (WDE0168)."""
 _HALF = re.compile("[\ud800-\udfff]")
+_NESTED = (dict, list)  # what moments may be in
 _WHOLE = 1e21  # from here on JavaScript writes a whole number with an exponent
 
 
@@ -54,7 +55,7 @@ def to_python(value: Json) -> Any:
                 return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
             except (TypeError, ValueError, OverflowError):
                 return dict(value)
-        return {key: to_python(inner) for key, inner in value.items()}
+        return {key: to_python(inner) if inner.__class__ in _NESTED else inner for key, inner in value.items()}
     if kind is list:
         return [to_python(inner) for inner in value]
     return value

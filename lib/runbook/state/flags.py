@@ -41,6 +41,8 @@ class Flags:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        last = select(func.max(flag_turn.c.at)).where(flag_turn.c.flag == flag.c.name).scalar_subquery()
+        self._standing = select(flag.c.name, flag.c.value, last)  # made once: every call of a service asks it
 
     def create(self, names: Iterable[str]) -> None:
         """Create flags that are not there yet, at 'wix'; the others stay as they are."""
@@ -65,9 +67,8 @@ class Flags:
 
     def standing(self) -> dict[str, Standing]:
         """Every flag that was created, by name, with the moment of its last turn."""
-        last = select(func.max(flag_turn.c.at)).where(flag_turn.c.flag == flag.c.name).scalar_subquery()
         with self._db.reading() as connection:
-            rows = connection.execute(select(flag.c.name, flag.c.value, last))
+            rows = connection.execute(self._standing)
             return {row[0]: Standing(cast("Side", row[1]), row[2]) for row in rows}
 
     def set(self, name: str, value: str, who: str, why: str, run_id: str | None = None) -> None:
