@@ -18,7 +18,7 @@ Change: TypeAlias = Literal["born", "removed"]
 
 
 class Changes:
-    """A line a row: the last that was done. A row that came from Wix and was only changed has none."""
+    """A line a row that only one side has by this project's doing. One that came from Wix and was changed has none."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -29,15 +29,12 @@ class Changes:
         )
 
     def born(self, base: str, collection: str, legacy_ids: Iterable[str]) -> None:
-        """Rows were made in Airtable: Wix does not have them."""
-        self._note(base, collection, legacy_ids, "born")
+        """Rows were made in Airtable: Wix does not have them. Of one that was removed before it has."""
+        self._note(base, collection, legacy_ids, "born", undoes="removed")
 
     def removed(self, base: str, collection: str, legacy_ids: Iterable[str]) -> None:
         """Rows were taken out of Airtable on purpose; of one that was born there nothing is left to tell."""
-        gone = list(legacy_ids)
-        own = self.of(base, collection)
-        self._note(base, collection, [i for i in gone if own.get(i) != "born"], "removed")
-        self.forget(base, collection, [i for i in gone if own.get(i) == "born"])
+        self._note(base, collection, legacy_ids, "removed", undoes="born")
 
     def of(self, base: str, collection: str) -> dict[str, Change]:
         """What was done, by legacy id."""
@@ -57,9 +54,10 @@ class Changes:
             for legacy_id in legacy_ids:
                 connection.execute(query.where(change.c.legacy_id == legacy_id))
 
-    def _note(self, base: str, collection: str, legacy_ids: Iterable[str], what: Change) -> None:
+    def _note(self, base: str, collection: str, legacy_ids: Iterable[str], what: Change, *, undoes: Change) -> None:
         here = {"base": base, "collection": collection, "what": what, "at": now()}
-        lines = [{**here, "legacy_id": legacy_id} for legacy_id in legacy_ids]
-        if lines:
-            with self._db.writing() as connection:
-                connection.execute(self._upsert, lines)
+        of_row = (change.c.base == base) & (change.c.collection == collection) & (change.c.what == undoes)
+        with self._db.writing() as connection:
+            for legacy_id in legacy_ids:
+                if not connection.execute(change.delete().where(of_row, change.c.legacy_id == legacy_id)).rowcount:
+                    connection.execute(self._upsert, {**here, "legacy_id": legacy_id})
