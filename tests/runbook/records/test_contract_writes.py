@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from records_kit import OWNER, STAMPS, ids, own
+from records_kit import CATALOG, OWNER, STAMPS, ids, own
 
 from runbook.errors import ItemExists, NoSuchItem
 from runbook.json_types import MISSING
-from runbook.records import Query
+from runbook.records import Query, WixRecords
+from runbook.wix.client import DATA, WixClient
+from sandbox import Sandbox
 
 if TYPE_CHECKING:
     from records_kit import Both
@@ -280,3 +282,17 @@ def test_no_item_has_more_than_it_was_given(records: Records) -> None:
     made = records.insert("Everything", {"_id": "a", "_owner": OWNER})
     assert set(made) == {"_id", "_owner", *STAMPS}
     assert "rec" not in repr(own(made)).replace(OWNER, "")
+
+
+def test_wix_shows_ones_own_writes_though_its_reads_lag() -> None:
+    with Sandbox(requests_per_second="off", stale_reads=60_000) as box:
+        one, other = (WixRecords(WixClient(box.wix_url, box.wix_key, box.site_id), CATALOG) for _ in range(2))
+        body = {"collection": {"id": "Carriers", "fields": [{"key": "name", "type": "TEXT"}]}}
+        one._client.ask("POST", f"{DATA}/collections", body, what="make Carriers")
+        one.insert(CARRIERS, {"_id": "a", "trucks": 1})
+        assert one.count(CARRIERS, Query().eq("trucks", 1)) == 1
+        one.patch(CARRIERS, "a", {"trucks": 2})
+        assert one.first(CARRIERS, Query().eq("trucks", 2)) == one.get(CARRIERS, "a")
+        assert other.get(CARRIERS, "a") is None
+        assert other.get(CARRIERS, "a", consistent=True) == one.get(CARRIERS, "a")
+        assert other.count(CARRIERS, consistent=True) == 1
