@@ -53,7 +53,7 @@ class Intake:
                 rows[item_id] = (record["id"], mapping.to_wix(record["fields"]))
         with self.store.file.writing():
             written = self.store.put(name, rows.values(), after=after)
-            self.store.set_aside(asides)
+            self.store.set_aside(asides, after=after)
         if self._is_source(name):
             new = rows.keys() - known.keys() - set(written.newer)
             self._introduce(name, [rows[item_id] for item_id in new])
@@ -64,10 +64,12 @@ class Intake:
 
     def drop(self, records: Iterable[str]) -> int:
         """Records are gone; how many of them were rows."""
-        dropped = self.store.drop_records(records)
-        for name, item_id in dropped:
-            self.state.forget(self.base, name, [item_id])
-        return len(dropped)
+        dropped: dict[str, list[str]] = {}
+        for name, item_id in self.store.drop_records(records):
+            dropped.setdefault(name, []).append(item_id)
+        for name, ids in dropped.items():
+            self.state.forget(self.base, name, ids)
+        return sum(map(len, dropped.values()))
 
     def drop_unseen(self, name: str, seen: set[str], mark: int) -> int:
         """A collection was read whole since the mark, and these are its records; how many rows are gone."""

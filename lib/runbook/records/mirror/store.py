@@ -208,11 +208,14 @@ class Store:
                 found += self._take_out(db, "record = ?", (record,), seq)
         return found
 
-    def set_aside(self, asides: Iterable[Aside]) -> None:
-        """Records are no rows, or not any more."""
+    def set_aside(self, asides: Iterable[Aside], *, after: int | None = None) -> None:
+        """Records are no rows, or not any more. `after`: let be what became a row since that mark."""
         with self.file.writing() as db:
             seq = _next(db)
             for aside in asides:
+                row = db.execute("SELECT seq FROM row WHERE record = ?", (aside.record,)).fetchone()
+                if after is not None and row is not None and row[0] > after:
+                    continue
                 self._take_out(db, "record = ?", (aside.record,), seq)
                 told = (aside.record, aside.collection, aside.id)
                 db.execute("INSERT OR REPLACE INTO aside VALUES (?, ?, ?)", told)

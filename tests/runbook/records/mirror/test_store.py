@@ -125,6 +125,16 @@ def test_a_row_that_was_taken_out_before_it_was_here_stays_out(store: Store) -> 
     assert store.get("Carriers", "c00001") == carrier(1)
 
 
+def test_a_record_that_became_a_row_since_a_read_began_is_not_set_aside(store: Store) -> None:
+    mark = store.mark()
+    put(store, [carrier(1)])
+    store.set_aside([Aside("Carriers", "recc00001", None)], after=mark)
+    assert store.get("Carriers", "c00001") == carrier(1)
+    assert store.asides() == []
+    store.set_aside([Aside("Carriers", "recc00001", None)], after=store.mark())
+    assert store.get("Carriers", "c00001") is None
+
+
 def test_what_is_put_again_is_no_change(store: Store) -> None:
     assert put(store, items(3)) == ["c00000", "c00001", "c00002"]
     mark = store.mark()
