@@ -15,9 +15,9 @@ from lmdr.services.application import get_application_status, get_driver_applica
 from lmdr.services.carrier_matching import get_driver_saved_carriers
 from lmdr.services.carrier_preferences import get_hiring_preferences, get_weight_preferences
 from lmdr.services.context import Caller
-from lmdr.services.dots import dot_text
 from lmdr.services.driver_matching import detect_mutual_match
 from lmdr.services.driver_profiles import get_carrier_interest_stats, get_driver_interests
+from lmdr.services.parts.dots import dot_text
 from lmdr.services.recruiter_pipeline import get_candidate_details, get_pipeline_candidates, get_pipeline_stats
 from lmdr.services.recruiter_stats import get_all_recruiter_stats
 from runbook.cutover import ParallelTest

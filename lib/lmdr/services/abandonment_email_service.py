@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from lmdr.freshness import age
 from lmdr.plans import ENTERPRISE, PRO
 from lmdr.services.context import refused, service
-from lmdr.services.dots import dot_text
-from lmdr.services.outside import part, row_id
+from lmdr.services.parts.dots import dot_text
+from lmdr.services.parts.outside import part, row_id
 from runbook.errors import ItemExists
 from runbook.records import Query
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from lmdr.services.admin_access import AdminError, admins, admitted
-from lmdr.services.admin_changes import log_action, status_change
 from lmdr.services.carrier_admin import STATUSES as CARRIER_STATUSES
 from lmdr.services.context import service
+from lmdr.services.parts.admin_access import AdminError, admins, admitted
+from lmdr.services.parts.admin_changes import log_action, status_change
 
 if TYPE_CHECKING:
     from lmdr.services.context import Caller, Context

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from lmdr import js
-from lmdr.services.admin_access import admins, admitted
-from lmdr.services.admin_periods import DAY, HOUR, MONTH, WEEK, day_of, percent
 from lmdr.services.context import service
+from lmdr.services.parts.admin_access import admins, admitted
+from lmdr.services.parts.admin_periods import DAY, HOUR, MONTH, WEEK, day_of, percent
 from runbook.records import Query
 
 if TYPE_CHECKING:

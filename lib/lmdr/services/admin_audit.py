@@ -7,11 +7,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from lmdr import js
-from lmdr.services.admin_access import AdminError, admins, admitted, super_admins
-from lmdr.services.admin_changes import SYSTEM, log_action
-from lmdr.services.admin_lists import EXPORTED, Paging, dated, equal, filters_of, first_rows, to_csv
-from lmdr.services.admin_periods import DAY, HOUR, MONTH, WEEK, midnight
 from lmdr.services.context import service
+from lmdr.services.parts.admin_access import AdminError, admins, admitted, super_admins
+from lmdr.services.parts.admin_changes import SYSTEM, log_action
+from lmdr.services.parts.admin_lists import EXPORTED, Paging, dated, equal, filters_of, first_rows, to_csv
+from lmdr.services.parts.admin_periods import DAY, HOUR, MONTH, WEEK, midnight
 from runbook.json_types import MISSING
 from runbook.records import Query
 from runbook.records.values import stamp

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from lmdr import js
-from lmdr.services.admin_access import AdminError, admitted, moderators
-from lmdr.services.admin_changes import log_action
 from lmdr.services.context import service
+from lmdr.services.parts.admin_access import AdminError, admitted, moderators
+from lmdr.services.parts.admin_changes import log_action
 from runbook.records import Query
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lmdr import js
-from lmdr.services.admin_access import AdminError, admins, admitted
 from lmdr.services.admin_audit import action_label
-from lmdr.services.admin_changes import log_action
-from lmdr.services.admin_fleets import count_by_fleet
-from lmdr.services.admin_periods import DAY, HOUR, MONTH, WEEK, chart_days, midnight, per_day, percent
 from lmdr.services.context import service
+from lmdr.services.parts.admin_access import AdminError, admins, admitted
+from lmdr.services.parts.admin_changes import log_action
+from lmdr.services.parts.admin_fleets import count_by_fleet
+from lmdr.services.parts.admin_periods import DAY, HOUR, MONTH, WEEK, chart_days, midnight, per_day, percent
 from runbook.records import Query
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from lmdr import js
-from lmdr.services.admin_access import AdminError, admins, admitted, super_admins
-from lmdr.services.admin_changes import log_action
-from lmdr.services.admin_lists import EXPORTED, Paging, dated, equal, filters_of, first_rows, to_csv
-from lmdr.services.admin_periods import DAY, WEEK, chart_days, day_of, per_day, percent
 from lmdr.services.context import service
-from lmdr.services.dots import dot_number, dot_text
+from lmdr.services.parts.admin_access import AdminError, admins, admitted, super_admins
+from lmdr.services.parts.admin_changes import log_action
+from lmdr.services.parts.admin_lists import EXPORTED, Paging, dated, equal, filters_of, first_rows, to_csv
+from lmdr.services.parts.admin_periods import DAY, WEEK, chart_days, day_of, per_day, percent
+from lmdr.services.parts.dots import dot_number, dot_text
 from runbook.records import Query
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lmdr import js
 from lmdr.freshness import age_in_days, is_sentiment_stale
 from lmdr.services.context import service
-from lmdr.services.dots import dot_number
 from lmdr.services.fmcsa import build_safety_summary, get_carrier_safety_data
-from lmdr.services.outside import part, row_id
+from lmdr.services.parts.dots import dot_number
+from lmdr.services.parts.outside import part, row_id
 from runbook.errors import RecordsError
 from runbook.json_types import MISSING
 from runbook.records import Query

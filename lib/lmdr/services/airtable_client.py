@@ -15,7 +15,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from lmdr.services.context import service
-from lmdr.services.dots import dot_number, dot_text
+from lmdr.services.parts.dots import dot_number, dot_text
 from runbook.errors import ItemExists, NoSuchItem, WrongType
 from runbook.records import Query
 from runbook.records.query import EVERY

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lmdr import js
-from lmdr.services.access import NOT_LOGGED_IN, own_profile
-from lmdr.services.application_form import document_urls, profile_changes
 from lmdr.services.context import refused, service
-from lmdr.services.dots import dot_text
-from lmdr.services.interests import add_interest, history_with, interest_between
-from lmdr.services.uploads import UploadFailed
+from lmdr.services.parts.access import NOT_LOGGED_IN, own_profile
+from lmdr.services.parts.application_form import document_urls, profile_changes
+from lmdr.services.parts.dots import dot_text
+from lmdr.services.parts.interests import add_interest, history_with, interest_between
+from lmdr.services.parts.uploads import UploadFailed
 from runbook.records import Query
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from lmdr import js
-from lmdr.services.admin_access import AdminError, admins, admitted
-from lmdr.services.admin_changes import log_action, status_change
-from lmdr.services.admin_fleets import count_by_fleet, fleet_of, of_fleet
-from lmdr.services.admin_lists import Paging, equal, filters_of, to_csv
-from lmdr.services.admin_periods import DAY
 from lmdr.services.context import service
-from lmdr.services.dots import dot_number, dot_text
+from lmdr.services.parts.admin_access import AdminError, admins, admitted
+from lmdr.services.parts.admin_changes import log_action, status_change
+from lmdr.services.parts.admin_fleets import count_by_fleet, fleet_of, of_fleet
+from lmdr.services.parts.admin_lists import Paging, equal, filters_of, to_csv
+from lmdr.services.parts.admin_periods import DAY
+from lmdr.services.parts.dots import dot_number, dot_text
 from runbook.errors import RunbookError
 from runbook.records import Query
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmdr import js
 from lmdr.services.context import refused, service
-from lmdr.services.dots import dot_number
+from lmdr.services.parts.dots import dot_number
 from runbook.json_types import MISSING
 from runbook.records import Query
 from runbook.records.query import DEFAULT_LIMIT, MOST

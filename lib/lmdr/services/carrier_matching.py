@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lmdr import freshness, js
 from lmdr.matching.carriers import match_rationale, normalize_carrier, score_carriers
-from lmdr.services.access import NOT_LOGGED_IN
 from lmdr.services.context import refused, service
-from lmdr.services.dots import dot_number, dot_text
 from lmdr.services.driver_profiles import get_driver_interests, log_carrier_interest, update_driver_preferences
+from lmdr.services.parts.access import NOT_LOGGED_IN
+from lmdr.services.parts.dots import dot_number, dot_text
 from lmdr.services.recruiter_stats import get_all_recruiter_stats
 from runbook.errors import RunbookError
 from runbook.records import Query

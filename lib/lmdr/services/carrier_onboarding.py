@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmdr import js
 from lmdr.services.context import service
-from lmdr.services.dots import dot_text
+from lmdr.services.parts.dots import dot_text
 from runbook.json_types import MISSING
 from runbook.records import Query
 

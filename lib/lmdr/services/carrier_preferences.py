@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from lmdr import js
 from lmdr.matching.driver_weights import WEIGHTS
-from lmdr.services.access import refusal
 from lmdr.services.context import refused, service
-from lmdr.services.dots import dot_text
+from lmdr.services.parts.access import refusal
+from lmdr.services.parts.dots import dot_text
 from runbook.json_types import MISSING
 from runbook.records import Query
 

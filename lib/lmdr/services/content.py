@@ -11,8 +11,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from lmdr import js
-from lmdr.services import content_defaults as default
 from lmdr.services.context import refused, service
+from lmdr.services.parts import content_defaults as default
 from runbook.records import Query
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from lmdr import js, plans
 from lmdr.matching.driver_rationale import match_rationale
 from lmdr.matching.drivers import MUTUAL_MATCH_BOOST, score_drivers
-from lmdr.services.access import refusal
 from lmdr.services.context import refused, service
-from lmdr.services.dots import dot_text
+from lmdr.services.parts.access import refusal
+from lmdr.services.parts.dots import dot_text
 from lmdr.services.subscription import check_view_quota, get_subscription, record_profile_view
 from runbook.errors import SourceDown
 from runbook.records import Query

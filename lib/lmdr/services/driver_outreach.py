@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lmdr import js
-from lmdr.services.access import refusal
 from lmdr.services.airtable_client import get_carrier_by_dot
 from lmdr.services.context import refused, service
-from lmdr.services.dots import dot_text
-from lmdr.services.interests import add_interest, history_with, interest_between
 from lmdr.services.messaging import sanitized, send_message
+from lmdr.services.parts.access import refusal
+from lmdr.services.parts.dots import dot_text
+from lmdr.services.parts.interests import add_interest, history_with, interest_between
 from lmdr.services.subscription import can_view_profile, get_subscription, reset_quota_if_needed, usage_of
 from runbook.records import Query
 

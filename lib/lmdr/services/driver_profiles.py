@@ -16,12 +16,12 @@ from lmdr import js
 from lmdr.matching.completeness import COMPLETE
 from lmdr.matching.completeness import calculate_completeness as calculate_completeness  # asked for under this name
 from lmdr.matching.completeness import enrich_profile as enrich_profile
-from lmdr.services.access import NOT_LOGGED_IN, own_profile
-from lmdr.services.application_form import day_of, document_urls
 from lmdr.services.context import refused, service
-from lmdr.services.dots import dot_text
-from lmdr.services.interests import interest_between
-from lmdr.services.uploads import UploadFailed
+from lmdr.services.parts.access import NOT_LOGGED_IN, own_profile
+from lmdr.services.parts.application_form import day_of, document_urls
+from lmdr.services.parts.dots import dot_text
+from lmdr.services.parts.interests import interest_between
+from lmdr.services.parts.uploads import UploadFailed
 from runbook.errors import ItemExists
 from runbook.records import Query
 

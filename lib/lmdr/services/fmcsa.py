@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from lmdr.freshness import is_safety_stale
 from lmdr.services.context import refused, service
-from lmdr.services.dots import dot_number
-from lmdr.services.fmcsa_client import FmcsaError
-from lmdr.services.fmcsa_safety import as_read, as_stored, normalized
-from lmdr.services.fmcsa_safety import build_safety_summary as build_safety_summary
-from lmdr.services.outside import part, row_id
+from lmdr.services.parts.dots import dot_number
+from lmdr.services.parts.fmcsa_client import FmcsaError
+from lmdr.services.parts.fmcsa_safety import as_read, as_stored, normalized
+from lmdr.services.parts.fmcsa_safety import build_safety_summary as build_safety_summary
+from lmdr.services.parts.outside import part, row_id
 from runbook.errors import RecordsError
 from runbook.records import Query
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from lmdr.services.context import Context
-    from lmdr.services.fmcsa_client import Fmcsa
+    from lmdr.services.parts.fmcsa_client import Fmcsa
     from runbook.json_types import Item
 
 Why: TypeAlias = Literal["circuitBreakerActive", "rateLimited", "errorOccurred"]

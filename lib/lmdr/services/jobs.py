@@ -9,7 +9,7 @@ from lmdr.freshness import is_batch_due
 from lmdr.services.abandonment_email_service import send_abandonment_emails as send_abandonment_emails
 from lmdr.services.ai_enrichment import enrich_carrier, fleet_size
 from lmdr.services.context import service
-from lmdr.services.dots import dot_text
+from lmdr.services.parts.dots import dot_text
 from runbook.records import Query
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from lmdr.js import trim
-from lmdr.services.access import NOT_LOGGED_IN, carrier_link
 from lmdr.services.context import refused, service
+from lmdr.services.parts.access import NOT_LOGGED_IN, carrier_link
 from runbook.records import Query
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from lmdr import js
-from lmdr.services.access import NOT_LOGGED_IN
 from lmdr.services.context import refused, service
 from lmdr.services.messaging import unread_by
+from lmdr.services.parts.access import NOT_LOGGED_IN
 from runbook.records import Query
 
 if TYPE_CHECKING:

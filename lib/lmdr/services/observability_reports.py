@@ -6,11 +6,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from lmdr import js
-from lmdr.services.admin_access import AdminError, admitted, super_admins
-from lmdr.services.admin_lists import at_least_one, dated, equal
-from lmdr.services.admin_periods import DAY, HOUR, MONTH, WEEK
 from lmdr.services.context import service
 from lmdr.services.observability import ERRORS, LEVELS, LOGS, SERIOUS, TRACES
+from lmdr.services.parts.admin_access import AdminError, admitted, super_admins
+from lmdr.services.parts.admin_lists import at_least_one, dated, equal
+from lmdr.services.parts.admin_periods import DAY, HOUR, MONTH, WEEK
 from runbook.records import Query
 
 if TYPE_CHECKING:

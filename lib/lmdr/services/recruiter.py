@@ -9,10 +9,10 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from lmdr.services.access import NO_ACCESS, NOT_LOGGED_IN, carrier_link
 from lmdr.services.airtable_client import get_carrier_by_dot
 from lmdr.services.context import refused, service
-from lmdr.services.dots import dot_number, dot_text
+from lmdr.services.parts.access import NO_ACCESS, NOT_LOGGED_IN, carrier_link
+from lmdr.services.parts.dots import dot_number, dot_text
 from lmdr.services.recruiter_pipeline import add_recruiter_notes as add_recruiter_notes
 from lmdr.services.recruiter_pipeline import get_candidate_details as get_candidate_details
 from lmdr.services.recruiter_pipeline import get_pipeline_candidates as get_pipeline_candidates

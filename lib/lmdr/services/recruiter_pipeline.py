@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from lmdr import js
-from lmdr.services.access import NOT_LOGGED_IN, carrier_link, refusal
 from lmdr.services.airtable_client import get_carrier_by_dot
 from lmdr.services.context import refused, service
-from lmdr.services.dots import dot_text
-from lmdr.services.interests import ENDS, STAGES, history_with
-from lmdr.services.response_badge import mean_response_time, response_badge, tenths
+from lmdr.services.parts.access import NOT_LOGGED_IN, carrier_link, refusal
+from lmdr.services.parts.dots import dot_text
+from lmdr.services.parts.interests import ENDS, STAGES, history_with
+from lmdr.services.parts.response_badge import mean_response_time, response_badge, tenths
 from runbook.records import Query
 
 if TYPE_CHECKING:

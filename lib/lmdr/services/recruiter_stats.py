@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lmdr.services.context import service
-from lmdr.services.dots import dot_text
-from lmdr.services.response_badge import mean_response_time, response_badge
+from lmdr.services.parts.dots import dot_text
+from lmdr.services.parts.response_badge import mean_response_time, response_badge
 from runbook.records import Query
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 from lmdr.plans import ENTERPRISE, PLANS, PRO
 from lmdr.services.context import refused, service
-from lmdr.services.dots import dot_number, dot_text
-from lmdr.services.outside import part, row_id
+from lmdr.services.parts.dots import dot_number, dot_text
+from lmdr.services.parts.outside import part, row_id
 from lmdr.services.stripe_log import is_event_processed as is_event_processed
 from lmdr.services.stripe_log import log_stripe_event as log_stripe_event
 from runbook.errors import ItemExists

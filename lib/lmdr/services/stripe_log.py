@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lmdr.services.context import service
-from lmdr.services.outside import row_id
+from lmdr.services.parts.outside import row_id
 from runbook.errors import ItemExists, NoSuchItem
 from runbook.records import Query
 

@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING, Any
 from lmdr.services import stripe
 from lmdr.services.abandonment_email_service import email_of, mark_checkout_recovered, track_abandoned_checkout
 from lmdr.services.context import service
-from lmdr.services.dots import dot_text
-from lmdr.services.outside import part
+from lmdr.services.parts.dots import dot_text
+from lmdr.services.parts.outside import part
 from lmdr.services.stripe_log import NOTHING, QUOTA, claim, is_turn, log_stripe_event, release
 from runbook.records import Query
 

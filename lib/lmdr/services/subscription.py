@@ -17,9 +17,9 @@ from lmdr.plans import can_search_drivers as can_search_drivers
 from lmdr.plans import can_view_profile as can_view_profile
 from lmdr.plans import is_valid_subscription as is_valid_subscription
 from lmdr.services import stripe
-from lmdr.services.access import NOT_LOGGED_IN
 from lmdr.services.context import refused, service
-from lmdr.services.dots import dot_text
+from lmdr.services.parts.access import NOT_LOGGED_IN
+from lmdr.services.parts.dots import dot_text
 from runbook.errors import ItemExists, RecordsError
 from runbook.records import Query
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lmdr.services.admin_access import AccessDenied
 from lmdr.services.context import ANYONE, Caller
+from lmdr.services.parts.admin_access import AccessDenied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -9,7 +9,7 @@ from admin_kit import ADMIN, audited, refuse_all
 from platform_kit import NOON
 
 from lmdr.services import admin
-from lmdr.services.admin_access import AdminError
+from lmdr.services.parts.admin_access import AdminError
 
 if TYPE_CHECKING:
     from platform_kit import Platform

@@ -12,7 +12,6 @@ from admin_kit import ADMIN, SUPER, audited, refuse_all
 from platform_kit import NOON
 
 from lmdr.services import admin_audit
-from lmdr.services.admin_access import AccessDenied, AdminError
 from lmdr.services.admin_audit import (
     action_label,
     category_of,
@@ -24,9 +23,10 @@ from lmdr.services.admin_audit import (
     get_audit_stats,
     relative_time,
 )
-from lmdr.services.admin_changes import log_action
-from lmdr.services.admin_lists import first_rows, to_csv
 from lmdr.services.context import ANYONE
+from lmdr.services.parts.admin_access import AccessDenied, AdminError
+from lmdr.services.parts.admin_changes import log_action
+from lmdr.services.parts.admin_lists import first_rows, to_csv
 from runbook.errors import UnknownField
 from runbook.json_types import MISSING
 from runbook.records import Query

@@ -9,7 +9,6 @@ import pytest
 from admin_kit import ADMIN, SUPER, audited, refuse_all
 from platform_kit import NOON
 
-from lmdr.services.admin_access import AdminError
 from lmdr.services.admin_content import (
     get_moderation_queue,
     get_moderation_stats,
@@ -18,6 +17,7 @@ from lmdr.services.admin_content import (
     update_review_status,
 )
 from lmdr.services.context import Caller
+from lmdr.services.parts.admin_access import AdminError
 
 if TYPE_CHECKING:
     from platform_kit import Platform

@@ -9,7 +9,6 @@ import pytest
 from admin_kit import ADMIN, audited, refuse_all
 from platform_kit import NOON
 
-from lmdr.services.admin_access import AdminError
 from lmdr.services.admin_ai_usage import call_cost, get_ai_health_check, get_ai_usage_stats
 from lmdr.services.admin_dashboard import (
     get_activity_chart_data,
@@ -17,6 +16,7 @@ from lmdr.services.admin_dashboard import (
     get_quick_stats,
     resolve_alert,
 )
+from lmdr.services.parts.admin_access import AdminError
 
 if TYPE_CHECKING:
     from platform_kit import Platform

@@ -12,7 +12,6 @@ import pytest
 from admin_kit import ADMIN, SUPER, audited, refuse_all
 from platform_kit import NOON
 
-from lmdr.services.admin_access import AccessDenied, AdminError
 from lmdr.services.admin_match import (
     export_matches_csv,
     get_action_list,
@@ -25,6 +24,7 @@ from lmdr.services.admin_match import (
     get_top_matches,
     score_category,
 )
+from lmdr.services.parts.admin_access import AccessDenied, AdminError
 
 if TYPE_CHECKING:
     from platform_kit import Platform

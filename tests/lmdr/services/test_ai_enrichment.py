@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lmdr.services.ai_enrichment import enrich_carrier, parse_enrichment
-from lmdr.services.fmcsa_client import Fmcsa
+from lmdr.services.parts.fmcsa_client import Fmcsa
 from runbook.errors import SourceDown
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ import pytest
 from admin_kit import ADMIN, audited, refuse_all
 from platform_kit import NOON
 
-from lmdr.services.admin_access import AdminError
 from lmdr.services.carrier_admin import (
     bulk_update_carriers,
     enrichment_status,
@@ -25,6 +24,7 @@ from lmdr.services.carrier_admin import (
     unflag_carrier,
     update_carrier_status,
 )
+from lmdr.services.parts.admin_access import AdminError
 
 if TYPE_CHECKING:
     from platform_kit import Platform

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lmdr.services import content, content_defaults
+from lmdr.services import content
+from lmdr.services.parts import content_defaults
 
 if TYPE_CHECKING:
     from platform_kit import Platform

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lmdr.services import fmcsa
-from lmdr.services.fmcsa_client import Circuit, Fmcsa, RateLimit
-from lmdr.services.fmcsa_safety import normalized
+from lmdr.services.parts.fmcsa_client import Circuit, Fmcsa, RateLimit
+from lmdr.services.parts.fmcsa_safety import normalized
 from runbook.errors import SourceDown
 
 if TYPE_CHECKING:

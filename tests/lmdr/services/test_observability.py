@@ -10,7 +10,6 @@ import pytest
 from admin_kit import ADMIN, SUPER, refuse_all
 from platform_kit import NOON
 
-from lmdr.services.admin_access import AdminError
 from lmdr.services.context import Context
 from lmdr.services.observability import (
     cleaned,
@@ -30,6 +29,7 @@ from lmdr.services.observability_reports import (
     get_logs,
     get_trace,
 )
+from lmdr.services.parts.admin_access import AdminError
 
 if TYPE_CHECKING:
     from platform_kit import Platform

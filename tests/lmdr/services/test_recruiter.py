@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lmdr.services.access import carrier_link
 from lmdr.services.context import ANYONE, Caller
+from lmdr.services.parts.access import carrier_link
 from lmdr.services.recruiter import (
     add_carrier,
     get_or_create_recruiter_profile,

@@ -11,7 +11,6 @@ import pytest
 from admin_kit import DRIVER, SUPER, audited
 
 from lmdr.services import admin, carrier_admin, content, observability, observability_reports
-from lmdr.services.admin_access import AccessDenied
 from lmdr.services.admin_ai_usage import get_ai_health_check, get_ai_usage_stats
 from lmdr.services.admin_audit import (
     export_audit_log_csv,
@@ -36,6 +35,7 @@ from lmdr.services.admin_dashboard import (
 from lmdr.services.admin_match import export_matches_csv, get_match_stats, get_match_trends, get_top_matches
 from lmdr.services.carrier_matching import log_match_event
 from lmdr.services.context import ANYONE, Caller
+from lmdr.services.parts.admin_access import AccessDenied
 
 if TYPE_CHECKING:
     from platform_kit import Platform

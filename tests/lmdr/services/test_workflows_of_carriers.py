@@ -24,9 +24,9 @@ from lmdr.services.carrier_preferences import (
 from lmdr.services.context import Caller
 from lmdr.services.driver_matching import find_matching_drivers, get_driver_profile
 from lmdr.services.fmcsa import get_carrier_safety_data
-from lmdr.services.fmcsa_client import Fmcsa
 from lmdr.services.jobs import run_enrichment_batch
 from lmdr.services.partner_onboarding import get_partner_page
+from lmdr.services.parts.fmcsa_client import Fmcsa
 from lmdr.services.stripe import get_billing_history, get_subscription_details
 from lmdr.services.stripe_webhook import handle_stripe_event
 from lmdr.services.subscription import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lmdr.services.response_badge import mean_response_time, response_badge, tenths
+from lmdr.services.parts.response_badge import mean_response_time, response_badge, tenths
 
 
 @pytest.mark.parametrize(

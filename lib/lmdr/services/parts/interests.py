@@ -6,7 +6,7 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from lmdr.services.dots import dot_text
+from lmdr.services.parts.dots import dot_text
 from runbook.errors import ItemExists
 from runbook.records import Query
 from runbook.records.values import stamp

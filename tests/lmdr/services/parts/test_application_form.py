@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lmdr.platform import PLATFORM
-from lmdr.services.application_form import COUNTS, DAYS, DOCUMENTS, LISTS, TEXTS, day_of, profile_changes
+from lmdr.services.parts.application_form import COUNTS, DAYS, DOCUMENTS, LISTS, TEXTS, day_of, profile_changes
 
 NOW = datetime(2026, 1, 21, 12, tzinfo=UTC)
 ALWAYS = {

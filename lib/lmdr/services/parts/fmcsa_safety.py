@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from lmdr import js
-from lmdr.services.outside import part
+from lmdr.services.parts.outside import part
 from runbook.json_types import MISSING
 
 if TYPE_CHECKING:

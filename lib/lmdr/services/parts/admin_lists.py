@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from lmdr import js
-from lmdr.services.admin_access import AdminError
-from lmdr.services.admin_periods import DAY, midnight
+from lmdr.services.parts.admin_access import AdminError
+from lmdr.services.parts.admin_periods import DAY, midnight
 from runbook.json_types import MISSING
 from runbook.records.query import MOST
 from runbook.records.values import stamp

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lmdr.services.context import refused
-from lmdr.services.dots import dot_text
+from lmdr.services.parts.dots import dot_text
 from runbook.records import Query
 
 if TYPE_CHECKING:

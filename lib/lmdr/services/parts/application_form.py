@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lmdr import js
-from lmdr.services.uploads import url_of
+from lmdr.services.parts.uploads import url_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

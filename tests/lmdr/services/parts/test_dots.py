@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lmdr.services.dots import dot_number, dot_text
+from lmdr.services.parts.dots import dot_number, dot_text
 
 
 @pytest.mark.parametrize(
