@@ -371,3 +371,13 @@ def test_the_summary_counts() -> None:
     assert told.p50 <= told.p95 <= told.p99
     assert sum(told.per_second) == 101
     assert told.facts()["429"] == 3
+
+
+def test_the_first_page_of_a_filter_tells_nothing_of_how_long_the_way_is(airtable: Airtable) -> None:
+    airtable.create(BASE, TABLE, [{"Wheels": number} for number in range(3)])
+    pacer = airtable.pacer(BASE)
+    before = len(pacer._trips)
+    assert len(list(airtable.records(BASE, TABLE, formula="{Wheels}>=0", page_size=2))) == 3
+    assert len(pacer._trips) == before + 1  # the second page's
+    assert len(list(airtable.records(BASE, TABLE))) == 3
+    assert len(pacer._trips) == before + 2
