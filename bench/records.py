@@ -64,7 +64,7 @@ def items_of(site: Path, name: str) -> list[Item]:
 
 
 def plant(server: Server, base: str, rows: dict[str, list[Item]], state: State) -> None:
-    """A base with these collections, as a migration leaves it; without links, which reads do not go by."""
+    """A base with these collections, as a migration leaves it; its links are empty, which reads do not go by."""
     rng = random.Random(base)
     tables = []
     for name, items in rows.items():
@@ -79,7 +79,17 @@ def plant(server: Server, base: str, rows: dict[str, list[Item]], state: State) 
                 "choices": listed + [{"name": choice} for choice in choices if {"name": choice} not in listed]
             }
         records = [{"id": record, "fields": told.fields} for record, told in zip(ids, encoded, strict=True)]
-        fields = [*columns.values(), original_spec()]
+        links = [
+            {
+                "name": link.name,
+                "type": "multipleRecordLinks",
+                "options": {"linkedTable": CATALOG.collection(link.to).table},
+                "inverseName": CATALOG.inverse_name(collection, link),
+            }
+            for link in collection.links
+            if link.to in rows
+        ]
+        fields = [*columns.values(), original_spec(), *links]
         tables.append({"name": collection.table, "fields": fields, "records": records})
         state.remember(base, name, [Landed(told.id, record) for told, record in zip(encoded, ids, strict=True)])
     body = {"base": {"id": base, "name": "Bench"}, "tables": tables}
