@@ -1,7 +1,7 @@
 """Reads collections whole from Airtable, several streams at once, as fast as its quota lets them.
 
 One stream waits for each page before it may ask for the next; as many as the latency asks for use the quota. A table is
-parted among them by the last character of a record's id, which is random.
+parted among them evenly by the last two characters of a record's id, which are random.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 MOST_STREAMS = 8
 _STREAM_ROWS = 500  # rows from which on a table is read by several at once
 _PAGE = 100
-_ID_CHARACTERS = string.digits + string.ascii_letters
+_ID_CHARACTERS = formulas.text(string.digits + string.ascii_letters)
+_LAST_TWO = f"2*FIND(RIGHT(RECORD_ID(),1),{_ID_CHARACTERS})+FIND(MID(RECORD_ID(),16,1),{_ID_CHARACTERS})"
 
 
 def read_whole(
@@ -72,13 +73,12 @@ def _read(intake: Intake, names: Sequence[str], differed: dict[str, int], began:
 
 
 def _shares(intake: Intake, name: str, streams: int) -> list[str | None]:
-    """Formulas that part a table into about equal shares; None for all of it."""
+    """Formulas that part a table; None for all of it."""
     known = max(intake.state.id_map.count(intake.base, name), intake.store.size(name))
     shares = min(streams, known // _STREAM_ROWS)
     if shares < 2:
         return [None]
-    groups = [_ID_CHARACTERS[n::shares] for n in range(shares)]
-    return [f"FIND(RIGHT(RECORD_ID(),1),{formulas.text(group)})" for group in groups]
+    return [f"MOD({_LAST_TWO},{shares})={n}" for n in range(shares)]
 
 
 def _pages(
