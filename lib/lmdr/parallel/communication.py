@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lmdr import freshness
-from lmdr.parallel.calls import NOW, answered, because, context_of, newest, sampled, some, values
+from lmdr.parallel.calls import EACH, NOW, answered, because, context_of, newest, sampled, some, values
 from lmdr.services import carrier_leads, recruiter, stripe, subscription
 from lmdr.services.ai_enrichment import enrich_carrier
 from lmdr.services.carrier_admin import enrichment_status
@@ -30,9 +30,7 @@ if TYPE_CHECKING:
     from runbook.json_types import Item
     from runbook.records import Records
 
-CONVERSATIONS = 200
-"""Conversations and members that are asked about; of fewer, all."""
-SEARCHING = 50
+SEARCHING = 10
 """Recruiters who search."""
 ASKED_OF_AIRTABLE = 5
 """Carriers whose billing page is asked for: it insists on the source, and so costs a request each time."""
@@ -61,7 +59,7 @@ _LEAD_LISTS: tuple[dict[str, Any], ...] = (
 def conversations(records: Records) -> Answers:
     """Conversations: whole, and what is new in them since their second message."""
     context = context_of(records)
-    for application in some(values(records.get_all("Messages"), "application_id"), CONVERSATIONS):
+    for application in some(values(records.get_all("Messages"), "application_id"), EACH):
         yield f"conversation of application {application}", answered(get_conversation, context, application)
         of_it = Query().eq("application_id", application).ascending("timestamp")
         since = [row.get("timestamp") for row in records.query("Messages", of_it.limit(2))][-1]
@@ -72,16 +70,16 @@ def conversations(records: Records) -> Answers:
 def unread_messages(records: Records) -> Answers:
     """How much members have not read, in all and by application."""
     context = context_of(records)
-    for member in some(values(records.get_all("Messages"), "receiver_id"), CONVERSATIONS):
+    for member in some(values(records.get_all("Messages"), "receiver_id"), EACH):
         for call in (get_unread_count, get_unread_count_for_user):
             yield f"{call.__name__} of {member}", answered(call, context, Caller(member))
 
 
 def subscriptions(records: Records) -> Answers:
-    """Every carrier's plan, use and bills, of some the billing page; and of a carrier that has none of them."""
+    """Carriers' plan, use and bills, of some the billing page; and of a carrier that has none of them."""
     context = context_of(records, newest(records, "CarrierSubscriptions", "_createdDate"))
     dots = values((*records.get_all("CarrierSubscriptions"), *records.get_all("BillingHistory")), "carrier_dot")
-    for dot in ("0", *dots):
+    for dot in ("0", *some(dots, EACH)):
         for call in (subscription.get_subscription, subscription.get_usage_stats, stripe.get_billing_history):
             yield f"{call.__name__} of carrier {dot}", answered(call, context, dot)
         status = answered(subscription.get_full_subscription_status, context, ANYONE, dot)
@@ -100,16 +98,16 @@ def own_subscriptions(records: Records) -> Answers:
 
 
 def enrichments(records: Records) -> Answers:
-    """What is kept of every carrier, how fresh that is, and what a driver is given while it is just fresh enough."""
+    """What is kept of carriers, how fresh that is, and what a driver is given while it is just fresh enough."""
     carriers = {str(carrier["dot_number"]): carrier for carrier in records.get_all("Carriers")}
     now = newest(records, "CarrierEnrichments", "enriched_date")
-    for row in records.get_all("CarrierEnrichments"):
+    for row in sampled(records.get_all("CarrierEnrichments"), EACH):
         dot, enriched = row["dot_number"], row.get("enriched_date")
         fresh = answered(enrichment_status, enriched, now), answered(freshness.is_batch_due, enriched, now)
         kept = context_of(records, _just(row, "enriched_date", freshness.ENRICHMENT_TTL))
         given = answered(enrich_carrier, kept, dot, carriers.get(dot, {}))
         yield f"enrichment {row['_id']}", [*fresh, given]
-    for row in records.get_all("CarrierSafetyData"):
+    for row in sampled(records.get_all("CarrierSafetyData"), EACH):
         in_time = context_of(records, _just(row, "fetched_date", freshness.SAFETY_TTL))
         for words, context in (("in time", in_time), ("late", context_of(records))):
             given = answered(get_carrier_safety_data, context, row["dot_number"])
@@ -127,10 +125,10 @@ def searches_of_recruiters(records: Records) -> Answers:
 
 
 def recruiters(records: Records) -> Answers:
-    """The carriers of every recruiter, and the check that a carrier may be added."""
+    """The carriers of recruiters, and the check that a carrier may be added."""
     context = context_of(records)
     links = records.get_all("recruiterCarriers")
-    for member in values(links, "recruiter_id"):
+    for member in some(values(links, "recruiter_id"), EACH):
         found = answered(recruiter.get_recruiter_carriers, context, Caller(member))
         yield f"carriers of recruiter {member}", found
     for dot in some(values(links, "carrier_dot")):
@@ -138,20 +136,20 @@ def recruiters(records: Records) -> Answers:
 
 
 def leads(records: Records) -> Answers:
-    """Carriers' requests for staff: the list, each status, every request."""
+    """Carriers' requests for staff: the list, each status, requests one by one."""
     context = context_of(records)
     for n, options in enumerate(_LEAD_LISTS):
         yield f"list of leads {n}", answered(carrier_leads.get_carrier_leads, context, options)
-    for row in records.get_all("carrierStaffingRequests"):
+    for row in sampled(records.get_all("carrierStaffingRequests"), EACH):
         yield f"lead {row['_id']}", answered(carrier_leads.get_lead_status, context, row["_id"])
 
 
 def onboarding(records: Records) -> Answers:
-    """Every partner's and every carrier's welcome page, and those that nobody knows."""
+    """Partners' and carriers' welcome pages, and those that nobody knows."""
     context = context_of(records)
-    for code in ("nobody", *values(records.get_all("PartnerOnboarding"), "partner_code")):
+    for code in ("nobody", *some(values(records.get_all("PartnerOnboarding"), "partner_code"), EACH)):
         yield f"page of partner {code}", answered(get_partner_page, context, code.lower())
-    for dot in ("0", *values(records.get_all("CarrierOnboarding"), "dot_number")):
+    for dot in ("0", *some(values(records.get_all("CarrierOnboarding"), "dot_number"), EACH)):
         yield f"page of carrier {dot}", answered(get_carrier_onboarding, context, dot)
 
 

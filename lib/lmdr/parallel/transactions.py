@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lmdr.parallel.calls import ADMIN, answered, because, context_of, newest, sampled, some, values
+from lmdr.parallel.calls import ADMIN, EACH, answered, because, context_of, newest, sampled, some, values
 from lmdr.services import admin_match
 from lmdr.services.airtable_client import get_interests_by_carrier, get_interests_by_driver
 from lmdr.services.application import get_application_status, get_driver_applications
@@ -51,9 +51,9 @@ _INTEREST_LISTS: tuple[dict[str, Any], ...] = (
 
 
 def interests_of_drivers(records: Records) -> Answers:
-    """Every driver's interests; of some all that they see of their interests, applications and saved carriers."""
+    """Drivers' interests; of some all that they see of their interests, applications and saved carriers."""
     context = context_of(records)
-    drivers = records.get_all("DriverProfiles")
+    drivers = sampled(records.get_all("DriverProfiles"), EACH)
     for driver in drivers:
         yield f"interests of driver {driver['_id']}", answered(get_interests_by_driver, context, driver["_id"])
     for driver in sampled(drivers):
@@ -66,16 +66,15 @@ def interests_of_drivers(records: Records) -> Answers:
 
 
 def interests_in_carriers(records: Records) -> Answers:
-    """Every carrier that a driver is interested in: who is, how many, and how fast it answers."""
+    """Carriers that drivers are interested in: who is, how many; and how fast every one of them answers."""
     context = context_of(records, newest(records, INTERESTS, "action_timestamp"))
     rows = records.get_all(INTERESTS)
     dots, ids = values(rows, "carrier_dot"), set(values(rows, "carrier_id"))
-    for carrier in records.get_all("Carriers"):
-        dot = dot_text(carrier["dot_number"])
-        if dot in set(dots) or carrier["_id"] in ids:
-            found = answered(get_interests_by_carrier, context, carrier["_id"])
-            stats = answered(get_carrier_interest_stats, context, dot)
-            yield f"interests in carrier {carrier['_id']}", [found, stats]
+    meant = [c for c in records.get_all("Carriers") if dot_text(c["dot_number"]) in set(dots) or c["_id"] in ids]
+    for carrier in sampled(meant, EACH):
+        found = answered(get_interests_by_carrier, context, carrier["_id"])
+        stats = answered(get_carrier_interest_stats, context, dot_text(carrier["dot_number"]))
+        yield f"interests in carrier {carrier['_id']}", [found, stats]
     for start in range(0, len(dots), _TOGETHER):
         together = dots[start : start + _TOGETHER]
         answers = answered(get_all_recruiter_stats, context, together)
@@ -83,17 +82,17 @@ def interests_in_carriers(records: Records) -> Answers:
 
 
 def hiring_preferences(records: Records) -> Answers:
-    """What every carrier with preferences looks for, and how much each thing counts for it."""
+    """What carriers with preferences look for, and how much each thing counts for them."""
     context = context_of(records)
-    for dot in values(records.get_all("CarrierHiringPreferences"), "carrier_dot"):
+    for dot in some(values(records.get_all("CarrierHiringPreferences"), "carrier_dot"), EACH):
         for call in (get_hiring_preferences, get_weight_preferences):
             yield f"{call.__name__} of carrier {dot}", answered(call, context, dot)
 
 
 def mutual_matches(records: Records) -> Answers:
-    """Every driver who said that it is interested, with the carrier of which it said so, and with another's."""
+    """Drivers who said that they are interested, with the carrier of which they said so, and with another's."""
     context = context_of(records)
-    said = records.get_all("DriverInterests", Query().ascending("_id"))
+    said = sampled(records.get_all("DriverInterests"), EACH)
     for row, other in zip(said, [*said[1:], *said[:1]], strict=True):
         driver = row.get("driver_id") or ""
         for dot in (row.get("carrier_dot"), other.get("carrier_dot")):
@@ -132,9 +131,9 @@ def views(records: Records) -> Answers:
 
 
 def pipelines(records: Records) -> Answers:
-    """The pipeline of every carrier that a recruiter acts for, its figures, and some of its candidates."""
+    """The pipelines of carriers that recruiters act for, their figures, and some of their candidates."""
     context = context_of(records, newest(records, INTERESTS, "action_timestamp"))
-    for link in records.get_all("recruiterCarriers", Query().eq("is_active", True)):
+    for link in sampled(records.get_all("recruiterCarriers", Query().eq("is_active", True)), EACH):
         caller, dot = Caller(link.get("recruiter_id")), link.get("carrier_dot")
         found = [
             answered(get_pipeline_candidates, context, caller, dot),
@@ -149,14 +148,14 @@ def pipelines(records: Records) -> Answers:
 TESTS = (
     ParallelTest(
         4,
-        "interests of every driver",
+        "interests of drivers",
         (INTERESTS, "DriverProfiles", "Carriers"),
         interests_of_drivers,
         because(INTERESTS, "DriverProfiles", "Carriers"),
     ),
     ParallelTest(
         4,
-        "interests in every carrier",
+        "interests in carriers",
         (INTERESTS, "Carriers"),
         interests_in_carriers,
         because(INTERESTS, "Carriers"),
