@@ -29,7 +29,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 """One moment for both sides: ages and windows are counted from it."""
 ADMIN = Caller("parallel-test", None, frozenset({"super_admin"}))
 MOST = 25
-EACH = 30
+EACH = 20
 """Of a kind of rows, how many are asked about one by one: what a site answers in a minute is bounded, 3,000 reads."""
 
 
