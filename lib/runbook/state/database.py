@@ -6,7 +6,6 @@ processes that read and then write would fail on each other. What is committed s
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
 
 from runbook.errors import SettingError
+from runbook.private_files import create_private
 from runbook.state.tables import metadata
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Database:
         path = self.path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # its -wal and -shm take the mode from it
+            create_private(path)  # its -wal and -shm take the mode from it
         except OSError as error:
             raise SettingError(f"RUNBOOK_STATE_URL: {path} cannot be written: {error.strerror}; {RIGHT}") from None
         url = self._url.set(database=str(path))

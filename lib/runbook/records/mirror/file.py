@@ -19,6 +19,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from runbook.private_files import create_private
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -162,7 +164,7 @@ class File:
     def _opened(self) -> sqlite3.Connection:
         if self._identity() is None:
             self.discard()  # the write-ahead log of a file that is gone says nothing of a new one
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # its -wal and -shm take the mode from it
+            create_private(self.path)  # its -wal and -shm take the mode from it
         db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             db.execute("PRAGMA journal_mode = WAL")
