@@ -170,6 +170,8 @@ class Store:
                     continue
                 db.execute("DELETE FROM aside WHERE record = ?", (record,))
                 if old is not None and old[2:] == (text, record, hidden):
+                    if after is None:  # a write that put back what was here is newer than a page read before it
+                        db.execute("UPDATE row SET seq = ? WHERE n = ?", (seq, old[1]))
                     continue
                 changed.append(item_id)
                 if old is None:
