@@ -45,6 +45,19 @@ def test_links_are_made_from_keys_and_read_back_as_wix_ids(both: Both, airtable:
         assert not any(record in repr(item) for record in records.values())
 
 
+def test_rows_turn_to_airtables_format_and_back_by_name(both: Both, airtable: AirtableRecords) -> None:
+    airtable.insert("Carriers", {"_id": "c1", "dot_number": "101"})
+    told = {"_id": "d", "_owner": OWNER, "name": "Ann", "carrier_dot": "0101", "carrier_ids": []}
+    made = airtable.insert("Drivers", told)
+    record = both.rows("Drivers")["d"]
+    assert airtable.to_wix_format("Drivers", record) == made
+    cells = airtable.to_airtable_format("Drivers", made)
+    assert cells == record["fields"]
+    assert cells["Carrier"] == [both.rows("Carriers")["c1"]["id"]]
+    with pytest.raises(WrongType, match="Drivers"):
+        airtable.to_airtable_format("Drivers", {"_id": "d", "name": float("nan")})
+
+
 def test_a_key_that_leads_nowhere_or_to_several_links_nothing(both: Both, airtable: Records) -> None:
     airtable.bulk_insert("Carriers", [{"_id": "c1", "dot_number": "5"}, {"_id": "c2", "dot_number": "5"}])
     for name, keys in (("several", {"carrier_dot": "5"}), ("none", {"carrier_dot": "6", "carrier_id": "nobody"})):
