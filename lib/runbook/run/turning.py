@@ -88,6 +88,10 @@ def turn_on(
         if state.flags.get(flag) == "airtable":
             refused[flag] = []
             continue
+        # Asked first while calls go on, for Wix may be slow to answer; once more when none is under way.
+        refused[flag] = reasons_against(flag, catalog, state, base, source, gates=False)
+        if refused[flag]:
+            continue
         try:
             with between_calls(state, flag):
                 refused[flag] = reasons_against(flag, catalog, state, base, source, gates=False)
