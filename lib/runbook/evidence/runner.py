@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any
 from runbook.catalog.words import nearest
 from runbook.display import Shown, Table
 from runbook.errors import SettingError, StepError
-from runbook.evidence.folder import EXECUTED, RunFolder, check_name
+from runbook.evidence.folder import EXECUTED, RunFolder, check_name, write_bytes
 from runbook.evidence.leaks import Guard
 from runbook.evidence.origin import commit_of, versions
 
@@ -157,6 +157,7 @@ def _execute(
     env: Mapping[str, str] | None,
     guard: Guard,
 ) -> None:
+    import nbformat
     import papermill
     from jupyter_client.manager import AsyncKernelManager
     from nbclient.exceptions import DeadKernelError
@@ -185,12 +186,14 @@ def _execute(
     class Engine(NBClientEngine):  # type: ignore[misc]
         @classmethod
         def execute_managed_notebook(cls, manager: Any, kernel_name: str, **options: Any) -> None:
-            save, complete = manager.save, manager.cell_complete
+            complete = manager.cell_complete
 
-            def guarded_save(**kwargs: Any) -> None:
+            def guarded_save() -> None:
                 # Also the autosave in the middle of a cell: no secret reaches the disk.
+                # Whole or not at all: papermill's own save truncates the file first, and a kill would leave half of it.
                 guard.clean_outputs(manager.nb)
-                save(**kwargs)
+                write_bytes(running, nbformat.writes(manager.nb).encode())  # type: ignore[no-untyped-call]
+                manager.last_save_time = manager.now()
 
             def told_complete(cell: Any, cell_index: int | None = None, **kwargs: Any) -> None:
                 nonlocal busy
@@ -386,11 +389,14 @@ def _alone(running: Path, folder: RunFolder, slug: str) -> Iterator[None]:
             ) from None
         if running.exists():
             _keep_earlier(folder, slug)
-            with contextlib.suppress(OSError, ValueError):
+            error = "its process was killed; it is as it was last saved"
+            try:
                 left = nbformat.read(running, as_version=4)  # type: ignore[no-untyped-call]
-                stamp = {"status": "failed", "error": "its process was killed; it is as it was last saved"}
-                _stamp(left, Path(f"{slug}.ipynb"), stamp)
-                nbformat.write(left, running)  # type: ignore[no-untyped-call]
+            except ValueError:  # papermill's first and last saves are not whole or not at all
+                left = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
+                error = "its process was killed while it was saved; nothing of it can be read"
+            _stamp(left, Path(f"{slug}.ipynb"), {"status": "failed", "error": error})
+            write_bytes(running, nbformat.writes(left).encode())  # type: ignore[no-untyped-call]
             running.rename(folder.path / f"{slug}.failed.ipynb")
         try:
             yield

@@ -233,6 +233,14 @@ def test_what_a_killed_process_left_is_kept_as_failed(tmp_path, folder):
     assert "process was killed" in nbformat.read(folder.path / "02_content.failed.1.ipynb", 4).metadata.runbook.error
 
 
+def test_half_a_notebook_that_a_killed_process_left_is_kept_as_one_that_can_be_read(tmp_path, folder):
+    source = notebook(tmp_path, "1")
+    whole = source.read_text()
+    (folder.path / "02_content.running.ipynb").write_text(whole[: len(whole) // 2])
+    assert run_notebook(source, folder, {}).passed
+    assert "while it was saved" in nbformat.read(folder.path / "02_content.failed.1.ipynb", 4).metadata.runbook.error
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_from_outside(tmp_path, folder, number):
     path = notebook(tmp_path, "open('begun', 'w').close()\nimport time\ntime.sleep(300)", "'the gate'")
