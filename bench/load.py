@@ -9,26 +9,24 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyairtable
 import requests
 
 from runbook.airtable.client import Airtable
-from runbook.airtable.pacing import Pacer
+from runbook.airtable.rate_limiter import Pacer
 from runbook.airtable.requests_log import RequestLog
-from runbook.airtable.schema import Tables, apply_schema, plan_schema
 from runbook.catalog import LEGACY_ID, load_catalog
 from runbook.quarantine import Quarantine
+from runbook.schema import Tables, apply_schema, plan_schema
 from runbook.snapshot import SnapshotWriter
 from runbook.state import State
 from runbook.steps.load import load
 from runbook.steps.transform import transform
 from sandbox import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 RATE, PENALTY, ROWS = 5.0, 5.0, 600
 CATALOG = """

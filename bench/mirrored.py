@@ -16,8 +16,10 @@ from pathlib import Path  # noqa: E402
 
 from lmdr import catalog as lmdr_catalog  # noqa: E402
 from runbook.airtable.client import Airtable  # noqa: E402
-from runbook.airtable.pacing import Pacer  # noqa: E402
-from runbook.records import AirtableRecords, Mirror, Query  # noqa: E402
+from runbook.airtable.rate_limiter import Pacer  # noqa: E402
+from runbook.mirror import Mirror  # noqa: E402
+from runbook.query import Query  # noqa: E402
+from runbook.records import AirtableRecords  # noqa: E402
 from runbook.state import State  # noqa: E402
 
 

@@ -18,10 +18,11 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import requests
 from servers import Server, Table
@@ -29,23 +30,20 @@ from servers import Server, Table
 from lmdr.platform import PLATFORM
 from lmdr.sample import write_site
 from lmdr.services.airtable_client import get_carrier_by_dot, get_driver_by_id
-from lmdr.services.carrier_matching import find_matching_carriers
+from lmdr.services.carrier.driver_matching import find_matching_drivers
 from lmdr.services.context import ANYONE, Caller, Context
-from lmdr.services.driver_matching import find_matching_drivers
-from lmdr.services.messaging import get_conversation
+from lmdr.services.driver.carrier_matching import find_matching_carriers
+from lmdr.services.messaging.messages import get_conversation
 from runbook.airtable.client import Airtable
-from runbook.airtable.pacing import Pacer
+from runbook.airtable.rate_limiter import Pacer
 from runbook.airtable.requests_log import RequestLog
-from runbook.airtable.tables import create_spec, original_spec
+from runbook.json_types import Item
 from runbook.mapping import Mapping
-from runbook.records import AirtableRecords, Mirror, RoutedRecords, WixRecords
+from runbook.mirror import Mirror
+from runbook.records import AirtableRecords, RoutedRecords, WixRecords
+from runbook.schema.tables import create_spec, original_spec
 from runbook.state import Landed, State
 from runbook.wix.client import DATA, WixClient
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from runbook.json_types import Item
 
 RATE, LATENCY = 5.0, "580,0"
 CALLS, STRAIGHT = 100, 2

@@ -13,13 +13,11 @@ import random
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from lmdr.matching.carriers import calculate_match_score, normalize_carrier, score_carriers
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 CARRIERS, RUNS, PROCESSES = 1000, 30, 5
 TARGET = 5 * 2.6

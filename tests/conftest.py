@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
-
-if TYPE_CHECKING:
-    import pytest
 
 LONG = ("tests/notebooks/test_ways.py", "tests/faults/", "tests/sandbox/test_kill.py", "tests/runbook/run/test_life.py")
 

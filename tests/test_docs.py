@@ -6,15 +6,13 @@ import dataclasses
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pytest
 
 from sandbox import Sandbox, cli
-from sandbox.doors import __doc__ as doors
+from sandbox.admin_api import __doc__ as doors
 from sandbox.faults import KINDS
 from sandbox.settings import Settings
-
-if TYPE_CHECKING:
-    import pytest
 
 ROOT = Path(__file__).parent.parent
 PROJECT = (ROOT / "README.md").read_text()

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runbook.integrity import IntegrityCheck
-    from runbook.rollback import Rollback
+    from runbook.commands.monitor import IntegrityCheck
+    from runbook.commands.rollback import Rollback
     from runbook.run import PhaseRun
 
 
@@ -23,16 +23,16 @@ def open_run(phase: int, **parameters: Any) -> PhaseRun:
 
 
 def open_check(**parameters: Any) -> IntegrityCheck:
-    """Open the weekly check: `runbook.integrity.open_check` for this platform."""
+    """Open the weekly check: `runbook.commands.monitor.open_check` for this platform."""
     from lmdr.platform import PLATFORM
-    from runbook.integrity import open_check as open_weekly
+    from runbook.commands.monitor import open_check as open_weekly
 
     return open_weekly(PLATFORM, **parameters)
 
 
 def open_rollback(**parameters: Any) -> Rollback:
-    """Open a rollback: `runbook.rollback.open_rollback` for this platform."""
+    """Open a rollback: `runbook.commands.rollback.open_rollback` for this platform."""
     from lmdr.platform import PLATFORM
-    from runbook.rollback import open_rollback as open_back
+    from runbook.commands.rollback import open_rollback as open_back
 
     return open_back(PLATFORM, **parameters)

@@ -12,13 +12,10 @@ stale, and so is one whose date cannot be read.
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from lmdr import js
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 ENRICHMENT_TTL: Final = timedelta(days=14)
 BATCH_TTL: Final = timedelta(days=30)

@@ -20,15 +20,13 @@ from __future__ import annotations
 import math
 import operator
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard
+from typing import Any, Final, TypeAlias, TypeGuard
 
 from runbook.json_types import MISSING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 Number: TypeAlias = int | float
 

@@ -12,17 +12,13 @@ A subscription is a row of CarrierSubscriptions: `plan_type`, `is_active`, `mont
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from lmdr import js
-from runbook.json_types import MISSING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from runbook.json_types import Item
+from runbook.json_types import MISSING, Item
 
 UNLIMITED: Final = -1
 """The quota of a plan without one, and what remains of it."""

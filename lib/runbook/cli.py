@@ -85,7 +85,7 @@ class _Phases(click.ParamType):  # type: ignore[type-arg]
 def _numbers(platform: Platform, phases: tuple[Any, ...]) -> list[int]:
     if not phases or "all" in phases:
         return [phase.number for phase in platform.catalog.phases]
-    from runbook.run.opening import known_phase
+    from runbook.parameters import known_phase
 
     return sorted({known_phase(platform, number).number for number in phases})
 
@@ -138,7 +138,7 @@ def run(
     timeout: float | None,
 ) -> None:
     """Run phases headless: `runbook run all`, `runbook run 2 3`. Stops at the first red gate."""
-    from runbook.headless import Headless
+    from runbook.commands.run import Headless
     from runbook.run.opening import check_before
 
     platform = find_platform()
@@ -196,7 +196,7 @@ def source_parameter(platform: Platform, source: str) -> str:
 @_told
 def status(environment: str) -> None:
     """Where the migration stands, collection by collection."""
-    from runbook.standing import standing
+    from runbook.commands.status import standing
 
     click.echo(repr(standing(find_platform(), environment)))
 
@@ -225,7 +225,7 @@ def flags(
 
     'wix' is always allowed, at once; 'airtable' only on evidence that is complete, green and current.
     """
-    from runbook import flag_commands
+    from runbook.commands import flags as flag_commands
 
     platform = find_platform()
     if value is not None:
@@ -282,8 +282,8 @@ def _run_folder(name: str) -> Path:
 @_told
 def rollback(phase: int | None, flag: str | None, environment: str, reverse_sync: bool, dry_run: bool) -> None:
     """Turn services back to Wix: all flags, one phase's or one; says first what would be lost."""
-    from runbook.headless import Headless
-    from runbook.rollback import flags_of
+    from runbook.commands.rollback import flags_of
+    from runbook.commands.run import Headless
 
     platform = find_platform()
     flags_of(platform, phase, flag)
@@ -306,7 +306,7 @@ def rollback(phase: int | None, flag: str | None, environment: str, reverse_sync
 @_told
 def monitor(environment: str, alert_url: str | None) -> None:
     """The weekly integrity check, headless; exit code 1 says alert."""
-    from runbook.headless import Headless, check_alert_url, post_alert
+    from runbook.commands.run import Headless, check_alert_url, post_alert
 
     platform = find_platform()
     url = alert_url or read_settings(environment, platform).alert_url
@@ -345,7 +345,7 @@ def suites(check: bool) -> None:
 @_told
 def serve(environment: str, host: str, port: int) -> None:
     """Serve the platform's HTTP endpoints over the routed data layer, and keep the mirror up to date."""
-    from runbook.serving import serve as serve_on
+    from runbook.commands.serve import serve as serve_on
 
     serve_on(find_platform(), environment, host, port, say=lambda words: click.echo(words, err=True))
 
@@ -357,7 +357,7 @@ def serve(environment: str, host: str, port: int) -> None:
 @_told
 def mirror(environment: str, load: bool, drop: bool) -> None:
     """Show the mirror that reads of Airtable are answered from: rows, and how old they may be."""
-    from runbook.records.showing import show_mirror
+    from runbook.commands.mirror import show_mirror
 
     click.echo(repr(show_mirror(find_platform(), environment, load=load, drop=drop)))
 
@@ -368,7 +368,7 @@ def mirror(environment: str, load: bool, drop: bool) -> None:
 @_told
 def unfreeze(environment: str, who: str) -> None:
     """Open the Wix collections again that phase 6 closed to writes."""
-    from runbook.run.archive import unfreeze as open_again
+    from runbook.commands.unfreeze import unfreeze as open_again
 
     click.echo(repr(open_again(find_platform(), environment, who=who)))
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from runbook.airtable.client import Airtable
-from runbook.airtable.pacing import Pacer
+from runbook.airtable.rate_limiter import Pacer
 from runbook.airtable.requests_log import RequestLog
+from runbook.catalog import Catalog
 from runbook.local import local_servers
-from runbook.settings import read_settings
+from runbook.platform import Platform
+from runbook.settings import Settings, read_settings
 from runbook.state import State
 from runbook.wix.client import WixClient
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from runbook.catalog import Catalog
-    from runbook.platform import Platform
-    from runbook.settings import Settings
 
 
 @dataclass(frozen=True)

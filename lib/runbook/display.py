@@ -18,10 +18,8 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from types import TracebackType
+from types import TracebackType
+from typing import Any
 
 FOLD = 60  # rows of a table that are shown at once
 FOLDED = 400  # rows that unfold below them; the rest is only counted

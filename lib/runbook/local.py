@@ -14,20 +14,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, Any
 
 import requests
 
 from runbook.errors import SettingError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from runbook.platform import Platform
-    from runbook.settings import Settings
+from runbook.platform import Platform
+from runbook.settings import Settings
 
 SEED = 7
 IDLE_SECONDS = 900

@@ -14,21 +14,15 @@ an original holds while it still makes the cell that is there, an absence while 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from runbook.catalog import LEGACY_ID, ORIGINAL
-from runbook.codecs import TEXT_LIMIT, Refused, codec, same, to_json, utf16_length
+from runbook.catalog import LEGACY_ID, ORIGINAL, Collection, Field, Link
+from runbook.codecs import TEXT_LIMIT, Codec, Refused, codec, same, to_json, utf16_length
 from runbook.codecs.choices import Choice
 from runbook.codecs.values import from_json
-from runbook.json_types import MISSING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from runbook.catalog import Collection, Field, Link
-    from runbook.codecs import Codec
-    from runbook.json_types import Fields, Item, Json
+from runbook.json_types import MISSING, Fields, Item, Json
 
 Candidate = tuple[str, str, str]  # target collection, key there, normalised value
 

@@ -13,6 +13,7 @@ import base64
 import io
 import math
 import threading
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,6 @@ from typing import TYPE_CHECKING, Any
 from runbook.settings import CRITICAL_SHARE, WARN_SHARE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runbook.catalog import Catalog
-    from runbook.cutover import ParallelTest
-    from runbook.records import Records
 
 ENTRY_POINTS = "runbook.platforms"
 
@@ -38,8 +36,8 @@ class Lookup:
 class MakeApp(Protocol):
     """Makes the platform's HTTP endpoints; `env`: where it finds its own secrets."""
 
-    def __call__(self, records: Records, env: Mapping[str, str]) -> Any:
-        """An ASGI application over the routed data layer."""
+    def __call__(self, records: Any, env: Mapping[str, str]) -> Any:
+        """An ASGI application over the routed data layer, a `runbook.records.Records`."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +45,8 @@ class Platform:
     """What the engine must know of a platform.
 
     `root` is the project's folder: notebooks/, expectations/ and runs/ lie in it; a relative `source` begins there.
-    `app`: its HTTP endpoints, which `runbook serve` starts; None where it has none. `parallel_tests`: what a phase asks
-    of its services on both sides.
+    `app`: its HTTP endpoints, which `runbook serve` starts; None where it has none. `parallel_tests`: the
+    `runbook.cutover.ParallelTest`s that a phase makes of its services on both sides.
     """
 
     name: str
@@ -57,7 +55,7 @@ class Platform:
     write_sample: WriteSample
     lookups: tuple[Lookup, ...] = ()
     app: MakeApp | None = None
-    parallel_tests: Callable[[], Sequence[ParallelTest]] = tuple
+    parallel_tests: Callable[[], Sequence[Any]] = tuple
 
     @property
     def notebooks(self) -> Path:

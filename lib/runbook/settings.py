@@ -23,16 +23,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from runbook.errors import SettingError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from runbook.platform import Platform
+from runbook.platform import Platform
 
 ENVIRONMENTS = ("sandbox", "live")
 AIRTABLE_URL = "https://api.airtable.com"

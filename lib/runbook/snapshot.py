@@ -18,21 +18,17 @@ import json
 import os
 import zlib
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, BinaryIO
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
 
+from runbook.catalog import Collection
 from runbook.display import Shown, Table
 from runbook.errors import SourceError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-    from types import TracebackType
-    from typing import Self
-
-    from runbook.catalog import Collection
-    from runbook.json_types import Item
+from runbook.json_types import Item
 
 FORMAT = 1
 _BUFFER = 1 << 17

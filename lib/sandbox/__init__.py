@@ -6,6 +6,6 @@ with Sandbox() as box:
 
 from __future__ import annotations
 
-from sandbox.box import Sandbox
+from sandbox.in_process import Sandbox
 
 __all__ = ["Sandbox"]

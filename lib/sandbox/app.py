@@ -6,20 +6,17 @@ import asyncio
 import logging
 import random
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from urllib.parse import unquote
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
+from sandbox.admin_api import Doors
+from sandbox.app_state import World
+from sandbox.faults import Fault
 from sandbox.web import json_answer
-
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
-
-    from sandbox.doors import Doors
-    from sandbox.faults import Fault
-    from sandbox.world import World
 
 _log = logging.getLogger("sandbox")
 

@@ -99,10 +99,10 @@ def serve(
     idle_exit: float | None,
 ) -> None:
     """Serve both web APIs on 127.0.0.1 until Ctrl-C."""
-    from sandbox.box import assemble
+    from sandbox.app_state import WORKSPACE, World
+    from sandbox.in_process import assemble
     from sandbox.server import HOST, PortTaken, bind, make_server, stop_when_idle
     from sandbox.store import StoreError
-    from sandbox.world import WORKSPACE, World
 
     if more_seeds and not seeds:
         raise click.UsageError(f"{more_seeds[0]} is no flag; seed files come after --seed")

@@ -20,11 +20,9 @@ from __future__ import annotations
 
 import fnmatch
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Any
 
 KINDS = ("status", "drop_before", "drop_after_commit", "delay", "truncate")
 _KEYS = {"match", "kind", "times", "status", "body", "headers", "seconds", "ms"}

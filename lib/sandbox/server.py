@@ -5,13 +5,11 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-if TYPE_CHECKING:
-    from sandbox.app import App
+from sandbox.app import App
 
 HOST = "127.0.0.1"
 

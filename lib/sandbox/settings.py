@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 PLANS: dict[str, tuple[int, int | None]] = {
     # plan: (records per base, API calls per workspace and month; None = no bound), airtable.com/pricing

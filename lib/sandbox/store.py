@@ -8,12 +8,10 @@ transaction, so a transaction needs no lock beside SQLite's own.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
+from pathlib import Path
+from typing import Any
 
 
 class StoreError(RuntimeError):

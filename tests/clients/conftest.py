@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyairtable
 import pytest
 
-from sandbox.box import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from sandbox.in_process import Sandbox
 
 HERE = Path(__file__).parent
 

@@ -5,20 +5,17 @@ from __future__ import annotations
 import http.server
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import pyairtable
 import pytest
 import requests
 from pyairtable.orm import Model
 from pyairtable.orm import fields as F  # noqa: N812 - the name pyairtable's own documents use
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    import pyairtable
-
-    from sandbox.box import Sandbox
+from sandbox.in_process import Sandbox
 
 # A PNG of 2 by 1 pixels.
 PNG = bytes.fromhex(

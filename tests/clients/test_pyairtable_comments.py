@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+import pyairtable
 import pytest
 import requests
 
-if TYPE_CHECKING:
-    import pyairtable
-
-    from sandbox.box import Sandbox
+from sandbox.in_process import Sandbox
 
 
 def test_a_comment_has_its_author_and_time_and_is_listed_newest_first(

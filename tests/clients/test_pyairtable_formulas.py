@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pyairtable
 import pytest
 from pyairtable import formulas as F  # noqa: N812 - the name pyairtable's own documents use
 from pyairtable.formulas import AND, EQ, GT, GTE, LT, LTE, NE, NOT, OR, Field, Formula, match
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import pyairtable
-
-    from sandbox.box import Sandbox
+from sandbox.in_process import Sandbox
 
 ACME, BIRCH, COLD = "Acme Freight", "Birch Lines", "Cold 'n' \"Fast\""
 

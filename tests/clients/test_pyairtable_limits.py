@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import pyairtable
 import pytest
 import requests
 from pyairtable import retry_strategy
 
-from sandbox.box import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    import pyairtable
+from sandbox.in_process import Sandbox
 
 SEED = {
     "base": {"name": "Small"},

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pyairtable
 import pytest
 import requests
 from pyairtable.exceptions import MissingValueError, MultipleValuesError, UnsavedRecordError
 from pyairtable.formulas import match
 from pyairtable.orm import Model
 from pyairtable.orm import fields as F  # noqa: N812 - the name pyairtable's own documents use
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pyairtable
 
 
 @pytest.fixture

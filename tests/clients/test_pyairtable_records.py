@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pyairtable
 import pytest
 import requests
+from pyairtable.api.types import RecordDict
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pyairtable
-    from pyairtable.api.types import RecordDict
-
-    from sandbox.box import Sandbox
+from sandbox.in_process import Sandbox
 
 MISSING = "rec00000000000000"
 

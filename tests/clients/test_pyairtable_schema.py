@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from collections.abc import Callable
+from typing import Any, get_args
 
+import pyairtable
 import pytest
 import requests
 from pyairtable.models import schema as S  # noqa: N812 - the name pyairtable's own modules use
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pyairtable
-
-    from sandbox.box import Sandbox
+from sandbox.in_process import Sandbox
 
 CREATABLE: list[tuple[str, dict[str, Any] | None, type]] = [
     ("singleLineText", None, S.SingleLineTextFieldSchema),

@@ -6,22 +6,18 @@ import http.server
 import queue
 import threading
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pyairtable
 import pytest
 import requests
 from pyairtable.exceptions import MissingRecordError
-from pyairtable.models import WebhookNotification
+from pyairtable.models import Webhook, WebhookNotification
+from pyairtable.models.webhook import WebhookPayload
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import pyairtable
-    from pyairtable.models import Webhook
-    from pyairtable.models.webhook import WebhookPayload
-
-    from sandbox.box import Sandbox
+from sandbox.in_process import Sandbox
 
 ROWS = {"options": {"filters": {"dataTypes": ["tableData"]}}}
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
+
 from nodejs import check_names, run_checks
-
-from sandbox.box import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from sandbox.in_process import Sandbox
 
 SCRIPT = "wix_sdk.mjs"
 

@@ -11,10 +11,7 @@ from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "runbook" / "steps"))
-
 from load_kit import BASE, SEED, World, trucks, world
-
 from sandbox import Sandbox
 
 TRUCKS, TRIPS = 1200, 600
@@ -72,7 +69,7 @@ def test_a_load_killed_many_times_and_finished_has_every_row_once(tmp_path: Path
     with Sandbox(seed=SEED, requests_per_second="off", plan="business") as box:
         with world(box, tmp_path):
             pass  # the schema
-        folders = [str(Path(__file__).parents[1] / "runbook" / "steps"), str(Path(__file__).parent)]
+        folders = [str(Path(__file__).parents[1] / "kits"), str(Path(__file__).parent)]
         command = [sys.executable, "-c", PROCESS, box.airtable_url, box.token, str(tmp_path), *folders]
         killed = finished = 0
         for _ in range(KILLS):

@@ -9,9 +9,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,9 +19,6 @@ from lmdr.platform import PLATFORM
 from runbook.connections import Connections, connect
 from runbook.evidence.manifest import verify
 from runbook.local import stop_local_servers
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 RUNBOOK = str(Path(sys.executable).parent / "runbook")
 SECONDS = 120

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from lmdr.freshness import age_in_days, is_batch_due, is_safety_stale, is_sentiment_stale
 from runbook.json_types import MISSING
-from runbook.records.values import stamp
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from runbook.query.values import stamp
 
 NOON = datetime(2026, 1, 21, 12, tzinfo=UTC)
 LIMITS = [(is_sentiment_stale, 14), (is_safety_stale, 7), (is_batch_due, 30)]

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
-from moved import Moved, moved_site
-from sides import CATALOG
 
 from lmdr.parallel import TESTS
 from lmdr.parallel.calls import sampled
 from lmdr.sample import write_site
 from lmdr.sample.mess import QUARANTINED
-from runbook.records.values import stamp
+from moved import Moved, moved_site
+from runbook.json_types import Item
+from runbook.query.values import stamp
 from runbook.records.views import ReadOnly
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from runbook.json_types import Item
+from sides import CATALOG
 
 BY_NAME = {test.name: test for test in TESTS}
 DRIVERS = 60

@@ -6,7 +6,8 @@ import hashlib
 import json
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -17,15 +18,11 @@ from lmdr import catalog as lmdr_catalog
 from lmdr.sample import CARRIED, MESS, QUARANTINED, Mess, SampleSite, write_site
 from lmdr.sample.__main__ import main
 from lmdr.sample.mess import ABSENT
+from runbook.catalog import Catalog
 from runbook.codecs import Refused, codec
 from sandbox import Sandbox
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from runbook.catalog import Catalog
-
-    Rows = dict[str, dict[str, dict[str, Any]]]
+Rows = dict[str, dict[str, dict[str, Any]]]
 
 REFUSED = {mess.id for mess in QUARANTINED}
 

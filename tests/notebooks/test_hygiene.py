@@ -89,8 +89,8 @@ def test_phase_notebooks_share_one_anatomy(phase: int) -> None:
 
 
 def test_every_call_in_a_notebook_is_a_method_that_there_is() -> None:
-    from runbook.integrity import IntegrityCheck
-    from runbook.rollback import Rollback
+    from runbook.commands.monitor import IntegrityCheck
+    from runbook.commands.rollback import Rollback
     from runbook.run import PhaseRun
 
     kinds = {"run": PhaseRun, "check": IntegrityCheck, "rollback": Rollback}

@@ -8,14 +8,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from conftest import Home
 from lmdr.platform import PLATFORM
-
-if TYPE_CHECKING:
-    from conftest import Home
 
 ROOT = PLATFORM.root
 NOTEBOOKS = sorted(PLATFORM.notebooks.glob("*.ipynb"))

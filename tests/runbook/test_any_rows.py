@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
-from every_kind import takes
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
+from every_kind import takes
+from lmdr.platform import PLATFORM
 from odd_rows import Odd
 from other_sites import STEPS, Folder, run_on, sandbox_of
-
-from lmdr.platform import PLATFORM
 from runbook.catalog import ORIGINAL, load_catalog
 from runbook.checks.suites import write_suites
 from runbook.codecs import same
 from runbook.mapping import Mapping
 from runbook.platform import Platform
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from runbook.quarantine import Entry
+from runbook.quarantine import Entry
 
 SEEDS = st.integers(0, 2**32)
 ZOO = """

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from runbook.catalog import LEGACY_ID, Catalog, load_catalog
 from runbook.errors import CatalogError, RunbookError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HEAD: dict[str, Any] = {
     "phase": 1,

@@ -6,10 +6,10 @@ import json
 import math
 
 import pytest
-from every_kind import FIELDS, field, is_text, takes
 from hypothesis import given
 from hypothesis import strategies as st
 
+from every_kind import FIELDS, field, is_text, takes
 from runbook.catalog.words import COLUMNS_OF
 from runbook.codecs import CODECS, Refused, codec, same, utf16_length
 from runbook.codecs.values import exact_number, number_text

@@ -13,10 +13,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
@@ -29,9 +30,6 @@ from runbook.cli import main
 from runbook.connections import connect
 from runbook.local import stop_local_servers
 from runbook.settings import read_settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SMALL = "0.005"
 COMMANDS = "plan run status flags verify sign-off rollback monitor serve mirror suites unfreeze stop".split()

@@ -6,8 +6,9 @@ import dataclasses
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
@@ -15,13 +16,8 @@ import requests
 from lmdr.platform import PLATFORM
 from runbook import connections
 from runbook.errors import CheckFailed, SettingError, TargetError
-from runbook.run import open_run
+from runbook.run import PhaseRun, open_run
 from sandbox import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from runbook.run import PhaseRun
 
 TOKEN = "patLiveTestToken0." + "5ec2e7" * 10 + "5ec2"
 OTHER = "patLiveTestToken1." + "0" * 64

@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime
 
 import pyairtable
 import pytest
-from every_kind import COLUMN_TYPES, EVERY_KIND, FIELDS, field, specs, takes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from every_kind import COLUMN_TYPES, EVERY_KIND, FIELDS, field, specs, takes
 from runbook.catalog import ORIGINAL, Collection, Link
 from runbook.codecs import same
 from runbook.mapping import Mapping, link_key

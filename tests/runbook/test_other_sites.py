@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from other_sites import LEGACY, Folder, folder_of, run
 
 from lmdr.platform import PLATFORM
+from other_sites import LEGACY, Folder, folder_of, run
 from runbook.errors import SettingError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="module")

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
-from other_sites import Done, run_on, sandbox_of
 
 from lmdr.platform import PLATFORM
+from other_sites import Done, run_on, sandbox_of
 from runbook.wix.client import DATA
 from runbook.wix.writing import reverse_sync_references, reverse_sync_remove, reverse_sync_save
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 STAMP = {"$date": "2020-01-01T00:00:00.000Z"}
 FAQS = [

@@ -7,13 +7,10 @@ import re
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import requests
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def serve(*flags: str) -> subprocess.Popen[str]:

@@ -12,14 +12,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    Send = Callable[[http.client.HTTPConnection, str, int], None]
+Send = Callable[[http.client.HTTPConnection, str, int], None]
 
 KILLS = int(os.environ.get("SANDBOX_KILLS", "200"))
 BASE = "appKill0000000001"

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from runbook.catalog import load_catalog
-
-if TYPE_CHECKING:
-    from runbook.catalog import Catalog
+from runbook.catalog import Catalog, load_catalog
 
 
 def load() -> Catalog:

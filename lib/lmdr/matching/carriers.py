@@ -19,18 +19,14 @@ In brackets what stands in for what is missing or 0. What is not a number makes 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from lmdr import js
-from runbook.json_types import MISSING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from lmdr.js import Number
-    from runbook.json_types import Item
+from lmdr.js import Number
+from runbook.json_types import MISSING, Item
 
 WEIGHTS: Mapping[str, int] = MappingProxyType(
     {

@@ -18,15 +18,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from lmdr import js
-from runbook.json_types import MISSING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from runbook.json_types import Item
+from runbook.json_types import MISSING, Item
 
 COMPLETE: Final = 80
 DISCOVERABLE: Final = 50

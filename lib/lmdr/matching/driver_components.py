@@ -6,20 +6,15 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeAlias
 
 from lmdr import js
+from lmdr.js import Number
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-    from typing import TypeAlias
-
-    from lmdr.js import Number
-
-    Row: TypeAlias = Mapping[str, Any] | None
+Row: TypeAlias = Mapping[str, Any] | None
 
 # By the first three digits; ZIP codes of other states have no state here.
 STATES: Final = (

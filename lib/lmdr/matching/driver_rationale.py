@@ -5,20 +5,16 @@ Amounts are dollars a mile. A component that was not scored says nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 from lmdr import js
+from lmdr.js import Number
 from lmdr.matching.driver_components import listed
 from lmdr.matching.drivers import is_mutual_match
+from runbook.json_types import Item
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from typing import TypeAlias
-
-    from lmdr.js import Number
-    from runbook.json_types import Item
-
-    Say: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any], Number], Iterator[str]]
+Say: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any], Number], Iterator[str]]
 
 ASSESSMENTS = (
     (85, "highly_recommended", "Excellent match: this driver meets or exceeds most of your requirements."),

@@ -6,15 +6,12 @@ them, `explicit_weights` what becomes of weights that it sends along.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lmdr import js
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from lmdr.js import Number
+from lmdr.js import Number
 
 WEIGHTS: Mapping[str, int] = MappingProxyType(
     {"qualifications": 30, "experience": 20, "location": 20, "availability": 15, "salaryFit": 10, "engagement": 5}

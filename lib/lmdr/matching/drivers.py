@@ -8,8 +8,9 @@ The components are in `driver_components`, what each counts in `driver_weights`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from lmdr import js
 from lmdr.matching.driver_components import (
@@ -21,12 +22,7 @@ from lmdr.matching.driver_components import (
     score_salary_fit,
 )
 from lmdr.matching.driver_weights import calculate_dynamic_weights, explicit_weights, normalize_weights
-from runbook.json_types import MISSING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from runbook.json_types import Item
+from runbook.json_types import MISSING, Item
 
 __all__ = [
     "MUTUAL_MATCH_BOOST",

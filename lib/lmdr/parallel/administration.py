@@ -7,23 +7,22 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-from lmdr.parallel.calls import ADMIN, answered, because, context_of, newest, sampled, some, values
-from lmdr.services import admin_audit, admin_dashboard, carrier_admin, content, observability_reports
-from lmdr.services.admin_ai_usage import get_ai_health_check, get_ai_usage_stats
-from lmdr.services.admin_content import get_moderation_queue, get_moderation_stats
-from lmdr.services.admin_match import matches_as_csv
-from lmdr.services.context import Caller
+from lmdr.parallel.calls import ADMIN, Answers, answered, because, context_of, newest, sampled, some, values
+from lmdr.services.admin import audit as admin_audit
+from lmdr.services.admin import carriers as carrier_admin
+from lmdr.services.admin import dashboard as admin_dashboard
+from lmdr.services.admin.ai_usage import get_ai_health_check, get_ai_usage_stats
+from lmdr.services.admin.matches import matches_as_csv
+from lmdr.services.admin.moderation import get_moderation_queue, get_moderation_stats
+from lmdr.services.content import pages as content
+from lmdr.services.context import Caller, Context
+from lmdr.services.observability import reports as observability_reports
 from runbook.cutover import ParallelTest
-from runbook.records import Query
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from lmdr.parallel.calls import Answers
-    from lmdr.services.context import Context
-    from runbook.records import Records
+from runbook.query import Query
+from runbook.records import Records
 
 DASHBOARD = (
     "DriverProfiles",

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from lmdr.services.context import Caller, Context
+from runbook.cutover import Difference
 from runbook.cutover.answers import told
 from runbook.cutover.tracing import changes
-from runbook.records import Query
+from runbook.json_types import Item
+from runbook.query import Query
+from runbook.records import Records
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from runbook.cutover import Difference
-    from runbook.json_types import Item
-    from runbook.records import Records
-
-    Answers = Iterator[tuple[str, Any]]
-    Explain = Callable[[str, Difference, Records, Records], str | None]
+Answers = Iterator[tuple[str, Any]]
+Explain = Callable[[str, Difference, Records, Records], str | None]
 
 P = ParamSpec("P")
 T = TypeVar("T")

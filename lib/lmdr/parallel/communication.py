@@ -5,30 +5,27 @@ Left out, for they write: whether a view is left (it begins a month that is due)
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import Any
 
 from lmdr import freshness
-from lmdr.parallel.calls import EACH, NOW, answered, because, context_of, newest, sampled, some, values
-from lmdr.services import carrier_leads, recruiter, stripe, subscription
-from lmdr.services.ai_enrichment import enrich_carrier
-from lmdr.services.carrier_admin import enrichment_status
-from lmdr.services.carrier_onboarding import get_carrier_onboarding
+from lmdr.parallel.calls import EACH, NOW, Answers, answered, because, context_of, newest, sampled, some, values
+from lmdr.services.admin.carriers import enrichment_status
+from lmdr.services.billing import stripe, subscription
+from lmdr.services.carrier import leads as carrier_leads
+from lmdr.services.carrier.driver_matching import find_matching_drivers
+from lmdr.services.carrier.enrichment import enrich_carrier
+from lmdr.services.carrier.onboarding import get_carrier_onboarding
+from lmdr.services.content.partner_onboarding import get_partner_page
 from lmdr.services.context import ANYONE, Caller
-from lmdr.services.driver_matching import find_matching_drivers
-from lmdr.services.fmcsa import build_safety_summary, get_carrier_safety_data
-from lmdr.services.messaging import get_conversation, get_unread_count
-from lmdr.services.messaging_realtime import check_for_new_messages, get_new_messages, get_unread_count_for_user
-from lmdr.services.partner_onboarding import get_partner_page
+from lmdr.services.fmcsa.safety_data import build_safety_summary, get_carrier_safety_data
+from lmdr.services.messaging.messages import get_conversation, get_unread_count
+from lmdr.services.messaging.realtime import check_for_new_messages, get_new_messages, get_unread_count_for_user
+from lmdr.services.recruiter import profile as recruiter
 from runbook.cutover import ParallelTest
-from runbook.records import Query
-
-if TYPE_CHECKING:
-    from datetime import timedelta
-
-    from lmdr.parallel.calls import Answers
-    from runbook.json_types import Item
-    from runbook.records import Records
+from runbook.json_types import Item
+from runbook.query import Query
+from runbook.records import Records
 
 SEARCHING = 10
 """Recruiters who search."""

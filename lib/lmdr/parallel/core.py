@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
 
 from lmdr.matching.carriers import calculate_match_score, normalize_carrier, score_carriers
 from lmdr.matching.completeness import enrich_profile
 from lmdr.matching.drivers import calculate_driver_match_score, score_drivers
-from lmdr.parallel.calls import ADMIN, EACH, NOW, answered, because, context_of, either, sampled
+from lmdr.parallel.calls import ADMIN, EACH, NOW, Answers, answered, because, context_of, either, sampled
+from lmdr.services.admin.carriers import get_carrier_stats, get_state_distribution
 from lmdr.services.airtable_client import get_carrier_by_dot, get_driver_by_id, get_driver_by_wix_member_id
-from lmdr.services.carrier_admin import get_carrier_stats, get_state_distribution
-from lmdr.services.carrier_matching import find_matching_carriers
 from lmdr.services.context import ANYONE
-from lmdr.services.driver_profiles import get_driver_activity_stats
-from runbook.cutover import ParallelTest, trace
-from runbook.records import Query
-
-if TYPE_CHECKING:
-    from lmdr.parallel.calls import Answers
-    from runbook.cutover import Difference
-    from runbook.json_types import Item
-    from runbook.records import Records
+from lmdr.services.driver.carrier_matching import find_matching_carriers
+from lmdr.services.driver.profiles import get_driver_activity_stats
+from runbook.cutover import Difference, ParallelTest, trace
+from runbook.json_types import Item
+from runbook.query import Query
+from runbook.records import Records
 
 SEARCHED = ("Carriers", "DriverProfiles", "CarrierEnrichments", "DriverCarrierInterests")
 SEARCHES = [

@@ -6,26 +6,23 @@ which charges a view.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lmdr.parallel.calls import ADMIN, EACH, answered, because, context_of, newest, sampled, some, values
-from lmdr.services import admin_match
+from lmdr.parallel.calls import ADMIN, EACH, Answers, answered, because, context_of, newest, sampled, some, values
+from lmdr.services.admin import matches as admin_match
 from lmdr.services.airtable_client import get_interests_by_carrier, get_interests_by_driver
-from lmdr.services.application import get_application_status, get_driver_applications
-from lmdr.services.carrier_matching import get_driver_saved_carriers
-from lmdr.services.carrier_preferences import get_hiring_preferences, get_weight_preferences
+from lmdr.services.carrier.driver_matching import detect_mutual_match
+from lmdr.services.carrier.preferences import get_hiring_preferences, get_weight_preferences
 from lmdr.services.context import Caller
-from lmdr.services.driver_matching import detect_mutual_match
-from lmdr.services.driver_profiles import get_carrier_interest_stats, get_driver_interests
-from lmdr.services.parts.dots import dot_text
-from lmdr.services.recruiter_pipeline import get_candidate_details, get_pipeline_candidates, get_pipeline_stats
-from lmdr.services.recruiter_stats import get_all_recruiter_stats
+from lmdr.services.dot_numbers import dot_text
+from lmdr.services.driver.applications import get_application_status, get_driver_applications
+from lmdr.services.driver.carrier_matching import get_driver_saved_carriers
+from lmdr.services.driver.profiles import get_carrier_interest_stats, get_driver_interests
+from lmdr.services.recruiter.pipeline import get_candidate_details, get_pipeline_candidates, get_pipeline_stats
+from lmdr.services.recruiter.stats import get_all_recruiter_stats
 from runbook.cutover import ParallelTest
-from runbook.records import Query
-
-if TYPE_CHECKING:
-    from lmdr.parallel.calls import Answers
-    from runbook.records import Records
+from runbook.query import Query
+from runbook.records import Records
 
 INTERESTS = "DriverCarrierInterests"
 VIEWS = ("CarrierDriverViews", "ProfileViews")

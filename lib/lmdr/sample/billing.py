@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from lmdr.sample.world import DAY, NOW, date
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from lmdr.sample.world import Item, World
+from lmdr.sample.world import DAY, NOW, Item, World, date
 
 _STRIPE = (
     ("customer.subscription.created", "subscription_created"),

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from lmdr.sample.world import DAY, NOW, date, day
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from lmdr.sample.world import Item, World
+from lmdr.sample.world import DAY, NOW, Item, World, date, day
 
 _RATINGS = (("S", "SATISFACTORY"), ("C", "CONDITIONAL"), ("U", "UNSATISFACTORY"), ("N", "NOT RATED"))
 _LEADS = ("new", "contacted", "qualified", "in_progress", "closed_won", "closed_lost")

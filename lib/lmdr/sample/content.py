@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from lmdr.sample.world import DAY, NOW, date, day
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from lmdr.sample.world import Item, World
+from lmdr.sample.world import DAY, NOW, Item, World, date, day
 
 CATEGORIES = ("driver-tips", "compliance", "recruiting", "industry-news", "pay", "technology", "safety", "lifestyle",
               "carrier-solutions", "pricing")  # fmt: skip

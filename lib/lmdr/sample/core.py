@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from lmdr.sample.world import DAY, NOW, Carrier, Driver, date, day, fixed_id
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from lmdr.sample.people import Person
-    from lmdr.sample.world import Item, World
+from lmdr.sample.people import Person
+from lmdr.sample.world import DAY, NOW, Carrier, Driver, Item, World, date, day, fixed_id
 
 EQUIPMENT = ("Dry Van", "Reefer", "Flatbed", "Tanker", "Hazmat", "Auto Hauler", "Step Deck", "Lowboy")
 ENDORSEMENTS = ("H", "N", "T", "X", "P", "S")

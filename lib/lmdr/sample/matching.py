@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from lmdr.sample.world import DAY, NOW, Interest, date, day
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from lmdr.sample.world import Item, World
+from lmdr.sample.world import DAY, NOW, Interest, Item, World, date, day
 
 _STAGES = ("applied", "in_review", "contacted", "offer", "hired", "rejected", "withdrawn")
 _ENDS = ("hired", "rejected", "withdrawn")

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from lmdr import catalog as lmdr_catalog
 from lmdr.sample import admin, billing, companies, content, core, matching
 from lmdr.sample.mess import MESS, QUARANTINED, mess_of
 from lmdr.sample.people import Pool
-from lmdr.sample.world import World, fixed_id
+from lmdr.sample.world import Item, World, fixed_id
+from runbook.catalog import Catalog, Collection
 from runbook.display import Shown, Table
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
-
-    from lmdr.sample.world import Item
-    from runbook.catalog import Catalog, Collection
-
-    Rows = Callable[[World, int], Iterator[Item]]
+Rows = Callable[[World, int], Iterator[Item]]
 
 SIZES = {"SystemLogs": 5_000}
 """Rows at scale 1 where that is not the catalog's figure; all sizes together stay under the 50,000 rows of a base."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from lmdr.sample.people import Person, Place, Pool
+from lmdr.sample.people import Person, Place, Pool
 
 Item: TypeAlias = dict[str, Any]
 

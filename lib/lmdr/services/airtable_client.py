@@ -11,20 +11,16 @@ can be taken for a row.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lmdr.services.context import service
-from lmdr.services.parts.dots import dot_number, dot_text
+from lmdr.services.context import Context, service
+from lmdr.services.dot_numbers import dot_number, dot_text
 from runbook.errors import ItemExists, NoSuchItem, WrongType
-from runbook.records import Query
-from runbook.records.query import EVERY
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from lmdr.services.context import Context
-    from runbook.json_types import Item
+from runbook.json_types import Item
+from runbook.query import Query
+from runbook.query.query import EVERY
 
 INTERESTS = "DriverCarrierInterests"
 

@@ -15,17 +15,15 @@ import functools
 import threading
 import time
 import uuid
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from runbook.cutover import Shadow
-    from runbook.records import Records
+from runbook.cutover import Shadow
+from runbook.records import Records
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -24,15 +24,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from lmdr.services.stripe_log import EventBusy
-from lmdr.services.stripe_webhook import handle_stripe_event
-from runbook.records.values import stamp
+from lmdr.services.billing.stripe_log import EventBusy
+from lmdr.services.billing.stripe_webhook import handle_stripe_event
+from lmdr.services.context import Context
+from runbook.query.values import stamp
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
-
-    from lmdr.services.context import Context
 
 WEBHOOK = "/_functions/stripe_webhook"
 TOLERANCE = 300

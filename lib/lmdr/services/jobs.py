@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from lmdr import js
 from lmdr.freshness import is_batch_due
-from lmdr.services.abandonment_email_service import send_abandonment_emails as send_abandonment_emails
-from lmdr.services.ai_enrichment import enrich_carrier, fleet_size
-from lmdr.services.context import service
-from lmdr.services.parts.dots import dot_text
-from runbook.records import Query
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from lmdr.services.context import Context
+from lmdr.services.billing.abandonment_emails import send_abandonment_emails as send_abandonment_emails
+from lmdr.services.carrier.enrichment import enrich_carrier, fleet_size
+from lmdr.services.context import Context, service
+from lmdr.services.dot_numbers import dot_text
+from runbook.query import Query
 
 LOOKED_AT, PER_RUN = 60, 3
 """Carriers, the best first, of which a run of the batch enriches so many."""

@@ -3,7 +3,7 @@
 airtable = Airtable(key, pacer=lambda base: Pacer(state, base, 5))
 for record in airtable.records(base, "Carriers", fields=["DOT Number"]):
     ...
-airtable.upsert(base, "Carriers", [{"Legacy Wix ID": "…", "DOT Number": 123}])
+airtable.upsert(base, "Carriers", [{"Legacy Wix ID": "…", "DOT Number": 123}], ["Legacy Wix ID"])
 """
 
 from __future__ import annotations
@@ -12,14 +12,18 @@ import json as json_module
 import random
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import pyairtable
 import requests
 
 from runbook.airtable import formulas
-from runbook.airtable.answers import (
+from runbook.airtable.listing import Asked
+from runbook.airtable.rate_limiter import Pacer
+from runbook.airtable.requests_log import RequestLog
+from runbook.airtable.responses import (
     BILLING,
     ITERATOR_GONE,
     MALFORMED,
@@ -31,16 +35,8 @@ from runbook.airtable.answers import (
     read_refusal,
     seconds_asked,
 )
-from runbook.airtable.listing import Asked
-from runbook.airtable.requests_log import RequestLog
-from runbook.catalog import LEGACY_ID
 from runbook.errors import AirtableError, BudgetSpent
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from runbook.airtable.pacing import Pacer
-    from runbook.json_types import Fields, Json
+from runbook.json_types import Fields, Json
 
 URL = "https://api.airtable.com"
 PER_WRITE = 10  # records a request takes; the documentation no longer says so, and more has been seen to pass
@@ -297,7 +293,7 @@ class Airtable:
         base: str,
         table: str,
         rows: Sequence[Fields],
-        merge_on: Sequence[str] = (LEGACY_ID,),
+        merge_on: Sequence[str],
         *,
         typecast: bool = False,
     ) -> list[dict[str, Json]]:

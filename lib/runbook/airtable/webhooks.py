@@ -11,13 +11,11 @@ payloads for 7 days, and the watch itself for 7 days after it was last read. At 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from runbook.airtable.client import Airtable
 from runbook.errors import AirtableError
-
-if TYPE_CHECKING:
-    from runbook.airtable.client import Airtable
-    from runbook.json_types import Json
+from runbook.json_types import Json
 
 KEPT_SECONDS = 7 * 24 * 3600.0
 _PAGE = 50  # payloads a request, the most there are

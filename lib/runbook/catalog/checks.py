@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from runbook.catalog.model import Catalog, Collection, Phase
 from runbook.catalog.words import LEGACY_ID, ORIGINAL, PRIMARY_TYPES, nearest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from runbook.catalog.model import Catalog, Collection, Phase
 
 Problem = tuple[int | None, str, str]
 

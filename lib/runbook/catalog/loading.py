@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -12,9 +13,6 @@ from runbook.catalog.model import Catalog, Collection, Copy, Field, Kept, Link, 
 from runbook.catalog.words import nearest
 from runbook.catalog.yaml_files import read_mapping
 from runbook.errors import CatalogError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 P = TypeVar("P", bound=Part)
 _FIRST_FILE_SAYS = "`base`, `tab_groups` and `system_fields`"

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic import Field as Setting
 
 from runbook.catalog.words import COLUMNS_OF, AirtableType, CodecName, WixType, default_codec, nearest
 from runbook.errors import CatalogError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 
 class Part(BaseModel):
@@ -162,6 +160,11 @@ class Collection(Part):
     def by_name(self) -> dict[str, Field]:
         """Fields and copies by Airtable name."""
         return {f.name: f for f in (*self.fields, *self.copies)}
+
+    @cached_property
+    def keys_by_column(self) -> dict[str, str]:
+        """Wix keys by Airtable name."""
+        return {name: f.wix for name, f in self.by_name.items()}
 
     def field(self, wix_key: str) -> Field:
         """The field of a Wix key. Raises CatalogError, with the nearest key there is."""

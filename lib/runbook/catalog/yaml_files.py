@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import yaml
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from runbook.errors import RunbookError
+from runbook.errors import RunbookError
 
 
 class _Loader(yaml.SafeLoader):

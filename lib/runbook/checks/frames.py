@@ -7,13 +7,15 @@ and the odd ones alone are counted. Text, lists and objects are always `object`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from runbook.catalog import LEGACY_ID, ORIGINAL
+from runbook.catalog import LEGACY_ID, ORIGINAL, Collection, Field
+from runbook.checks.links import LinkCell
 from runbook.checks.suites import (
     as_number,
     helpers,
@@ -22,16 +24,9 @@ from runbook.checks.suites import (
     type_in_airtable,
     type_in_wix,
 )
-from runbook.codecs import Refused, codec
+from runbook.codecs import Codec, Refused, codec
 from runbook.codecs.values import exact_int
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from runbook.catalog import Collection, Field
-    from runbook.checks.links import LinkCell
-    from runbook.codecs import Codec
-    from runbook.json_types import Item, Json
+from runbook.json_types import Item, Json
 
 _EXACT = 2**53  # beyond it a float64 skips whole numbers
 _INSTANTS = "datetime64[us, UTC]"

@@ -15,20 +15,17 @@ import re
 import string
 import threading
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runbook.checks.report import KIND_OF, KINDS, Outcome, SuiteReport
+from runbook.checks.report import KIND_OF, KINDS, Outcome, SuiteReport, Verdict
 from runbook.errors import CheckNotRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
-
     import pandas as pd
-
-    from runbook.checks.report import Verdict
 
 SHOWN_IDS = 20  # rows a failing check names
 _SHOWN_SET = 12  # values of a set that a result repeats; the suite has them all

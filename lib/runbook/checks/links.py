@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from runbook.catalog import Link
-    from runbook.state import Ambiguous, State
+from runbook.catalog import Link
+from runbook.state import Ambiguous, State
 
 LinkState = Literal["resolved", "dangling", "ambiguous"]
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from runbook.display import Shown, Table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 Verdict = Literal["pass", "warn", "fail", "error"]
 ORDER: tuple[Verdict, ...] = ("pass", "warn", "fail", "error")  # from good to bad

@@ -14,19 +14,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import Any, Literal
 
-from runbook.catalog import LEGACY_ID, ORIGINAL
+from runbook.catalog import LEGACY_ID, ORIGINAL, Catalog, Collection, Field, Link
 from runbook.codecs import TEXT_LIMIT
 from runbook.display import Shown, Table
 from runbook.errors import CheckNotRun
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from runbook.catalog import Catalog, Collection, Field, Link
 
 Side = Literal["wix", "airtable"]
 SIDES: tuple[Side, ...] = ("wix", "airtable")

@@ -10,18 +10,14 @@ but where its table says that the original is kept.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from runbook.catalog import Field
+from runbook.catalog.words import CodecName
 from runbook.codecs.base import Codec
 from runbook.codecs.choices import Choice, Choices, EnumTitle, ScalarOrList
 from runbook.codecs.dates import Date, Datetime
 from runbook.codecs.scalars import Boolean, JsonTextAsString, Number, Text, TextInt
 from runbook.codecs.shapes import Address, CsvList, JsonText, Media
 from runbook.codecs.values import TEXT_LIMIT, Refused, same, to_json, utf16_length
-
-if TYPE_CHECKING:
-    from runbook.catalog import Field
-    from runbook.catalog.words import CodecName
 
 CODECS: dict[CodecName, type[Codec]] = {
     "text": Text,

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
 
+from runbook.catalog import Field
 from runbook.codecs.values import Refused, shown
 from runbook.display import mask
-from runbook.json_types import MISSING, Missing
-
-if TYPE_CHECKING:
-    from runbook.catalog import Field
-    from runbook.json_types import Json
+from runbook.json_types import MISSING, Json, Missing
 
 
 class Codec(ABC):

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
+from runbook.catalog import Field
 from runbook.codecs.base import Codec
 from runbook.codecs.values import Refused, cell_text, text_of
-from runbook.json_types import MISSING, Missing
-
-if TYPE_CHECKING:
-    from runbook.catalog import Field
-    from runbook.json_types import Json
+from runbook.json_types import MISSING, Json, Missing
 
 
 class Choice(Codec):

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
+from runbook.catalog import Field
 from runbook.codecs.base import Codec
-from runbook.json_types import MISSING, Missing
-
-if TYPE_CHECKING:
-    from runbook.catalog import Field
-    from runbook.json_types import Json
+from runbook.json_types import MISSING, Json, Missing
 
 _ISO = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})"

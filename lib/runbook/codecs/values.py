@@ -6,10 +6,9 @@ import json
 import math
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-if TYPE_CHECKING:
-    from runbook.json_types import Json
+from runbook.json_types import Json
 
 TEXT_LIMIT = 100_000  # characters of a text cell: Airtable says so nowhere; pyairtable #26, and loaders that cut there
 _EXACT = 1 << 53  # whole numbers up to here are doubles, each a different one

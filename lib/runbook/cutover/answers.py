@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook.display import Shown, Table, mask
 from runbook.errors import RunbookError
 from runbook.json_types import MISSING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
 
 LISTED = 20
 """Differences that are told in words; all are counted."""

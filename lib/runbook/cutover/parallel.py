@@ -7,21 +7,17 @@ found.passed
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from runbook.cutover.answers import Tally
+from runbook.cutover.answers import Difference, Rule, Tally
 from runbook.display import Shown, Table
 from runbook.json_types import MISSING
+from runbook.records import Records
 from runbook.records.views import ReadOnly
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-
-    from runbook.cutover.answers import Difference, Rule
-    from runbook.records import Records
-
-    Answers = Iterator[tuple[str, Any]]
+Answers = Iterator[tuple[str, Any]]
 
 LISTED = 10
 

@@ -15,20 +15,15 @@ import queue
 import random
 import threading
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
-from runbook.cutover.answers import Tally, differences
+from runbook.cutover.answers import Difference, Rule, Tally, differences
+from runbook.records import Records
 from runbook.records.views import ReadOnly, WritesNothing
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import TracebackType
-    from typing import Self
-
-    from runbook.cutover.answers import Difference, Rule
-    from runbook.records import Records
-
-    Call = tuple[str, Callable[[Records], Any]]
+Call = tuple[str, Callable[[Records], Any]]
 
 T = TypeVar("T")
 

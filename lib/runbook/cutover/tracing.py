@@ -6,15 +6,13 @@ trace(lambda carrier: match(prefs, carrier), wix_carrier, airtable_carrier, show
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook.cutover.answers import differences
 from runbook.display import mask
 from runbook.json_types import MISSING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 _LONGEST = 40
 

@@ -20,7 +20,7 @@ from typing import Any
 from runbook.display import Shown, Table
 from runbook.errors import TamperedRun
 from runbook.evidence.folder import EXECUTED, HELD_BACK, RunFolder, read_json, write_json
-from runbook.evidence.origin import commit_of, versions
+from runbook.evidence.provenance import commit_of, versions
 
 MANIFEST, SIGN_OFF = "manifest.json", "sign-off.json"
 FORMAT = 1

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 import warnings
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from runbook.evidence.folder import write_bytes
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # nbconvert's template asks CDNs for MathJax, require.js, jQuery and mermaid, in one <script> each.
 _SCRIPT = re.compile(r"<script\b[^>]*>.*?</script\s*>", re.DOTALL | re.IGNORECASE)

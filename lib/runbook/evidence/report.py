@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from runbook.evidence.folder import HELD_BACK, RunFolder, read_json, write_bytes
 from runbook.evidence.manifest import MANIFEST, write_manifest
 from runbook.evidence.page import POLICY
 from runbook.evidence.signing import reasons_against
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
 
 REPORT = "index.html"
 

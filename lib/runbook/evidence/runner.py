@@ -25,21 +25,19 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook.catalog.words import nearest
 from runbook.display import Shown, Table
 from runbook.errors import SettingError, StepError
 from runbook.evidence.folder import EXECUTED, RunFolder, check_name, write_bytes
-from runbook.evidence.leaks import Guard
-from runbook.evidence.origin import commit_of, versions
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+from runbook.evidence.provenance import commit_of, versions
+from runbook.evidence.redaction import Guard
 
 _LAST_WORDS = 500  # characters of what a kernel that died had said
 

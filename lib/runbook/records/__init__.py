@@ -1,18 +1,16 @@
 """The data layer: one record API over Wix Data, over Airtable, or routed between them by `DATA_SOURCE`.
 
-    from runbook.records import Query
+    from runbook.query import Query
     records.query("Carriers", Query().eq("dot_number", 1234567))
 
-`contract` says what holds for every side, `query` what can be asked.
+`contract` says what holds for every side, `runbook.query` what can be asked.
 """
 
 from __future__ import annotations
 
 from runbook.records.airtable import AirtableRecords
 from runbook.records.contract import Page, Records
-from runbook.records.mirror import Mirror
-from runbook.records.query import Query
 from runbook.records.routed import RoutedRecords
 from runbook.records.wix import WixRecords
 
-__all__ = ["AirtableRecords", "Mirror", "Page", "Query", "Records", "RoutedRecords", "WixRecords"]
+__all__ = ["AirtableRecords", "Page", "Records", "RoutedRecords", "WixRecords"]

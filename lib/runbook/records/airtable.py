@@ -11,31 +11,26 @@ record first and send the cells that differ, under a lock that all processes sha
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from runbook.airtable.client import PER_WRITE
+from runbook.airtable.client import PER_WRITE, Airtable
+from runbook.catalog import Catalog
 from runbook.errors import AirtableError, BudgetSpent, SourceDown
-from runbook.json_types import MISSING
+from runbook.json_types import MISSING, Fields, Item, Json
+from runbook.mirror import Mirror
+from runbook.query.evaluate import arrange, predicate
+from runbook.query.query import EVERY, Query
+from runbook.query.values import item_json, stamp, to_python
 from runbook.records.contract import Found, Records, item_exists, no_such_item
-from runbook.records.evaluate import arrange, predicate
 from runbook.records.formula import narrow
-from runbook.records.query import EVERY, Query
 from runbook.records.rows import Rows, is_down
-from runbook.records.values import item_json, stamp, to_python
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from runbook.airtable.client import Airtable
-    from runbook.catalog import Catalog
-    from runbook.json_types import Fields, Item, Json
-    from runbook.records.mirror import Mirror
-    from runbook.state import State
-    from runbook.state.flags import Side
+from runbook.state import State
+from runbook.state.flags import Side
 
 T = TypeVar("T")
 

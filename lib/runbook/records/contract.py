@@ -31,26 +31,21 @@ from __future__ import annotations
 
 import uuid
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Mapping as Keys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from runbook.catalog import Catalog, Collection
 from runbook.codecs import same
 from runbook.codecs.values import is_plain
 from runbook.errors import ItemExists, NoSuchItem, UnknownField, WrongType
-from runbook.json_types import MISSING
+from runbook.json_types import MISSING, Item
 from runbook.mapping import Mapping
-from runbook.records.query import EVERY, MOST
-from runbook.records.values import item_json, to_python
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from collections.abc import Mapping as Keys
-
-    from runbook.catalog import Catalog, Collection
-    from runbook.json_types import Item
-    from runbook.records.query import Query
-    from runbook.state.flags import Side
+from runbook.query.query import EVERY, MOST, Query
+from runbook.query.values import item_json, to_python
+from runbook.state.flags import Side
 
 STAMPED = ("_createdDate", "_updatedDate")
 """Keys that the side which writes sets."""

@@ -24,23 +24,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from runbook.airtable import formulas
-from runbook.catalog import ORIGINAL
+from runbook.catalog import ORIGINAL, Collection, Field
 from runbook.codecs import Refused, codec, same
-from runbook.json_types import MISSING
-from runbook.records.query import And, Not, Or, Test
-from runbook.records.values import is_date, stamp
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from runbook.catalog import Collection, Field
-    from runbook.json_types import Json
-    from runbook.records.query import Condition
+from runbook.json_types import MISSING, Json
+from runbook.query.query import And, Condition, Not, Or, Test
+from runbook.query.values import is_date, stamp
 
 _UNSAYABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _NOTHING = "FALSE()"

@@ -8,27 +8,22 @@ It asks little patience of both sides: a service would rather hear at once that 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from collections.abc import Mapping as Env
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from runbook.airtable.client import Airtable
-from runbook.airtable.pacing import Pacer
+from runbook.airtable.rate_limiter import Pacer
 from runbook.airtable.requests_log import RequestLog
-from runbook.connections import connect
+from runbook.connections import Connections, connect
+from runbook.mirror import Mirror
+from runbook.platform import Platform
 from runbook.records.airtable import AirtableRecords
-from runbook.records.mirror import Mirror
 from runbook.records.routed import RoutedRecords
 from runbook.records.wix import WixRecords
+from runbook.state import State
 from runbook.wix.client import WixClient
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from collections.abc import Mapping as Env
-
-    from runbook.connections import Connections
-    from runbook.platform import Platform
-    from runbook.state import State
 
 SOURCE = "wix"  # services read the site's own data, or what was made of it
 _TRIES = 3

@@ -10,24 +10,19 @@ waits for the calls under way, and those that come meanwhile wait for the turn.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from runbook.catalog import Catalog
 from runbook.errors import SettingError
+from runbook.json_types import Item
+from runbook.query.query import EVERY, Query
+from runbook.records.airtable import AirtableRecords
 from runbook.records.contract import Found, Page, Records
-from runbook.records.query import EVERY
-from runbook.state import Standing
-from runbook.state.turns import CALLS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from runbook.catalog import Catalog
-    from runbook.json_types import Item
-    from runbook.records.airtable import AirtableRecords
-    from runbook.records.query import Query
-    from runbook.state import State
-    from runbook.state.flags import Side
+from runbook.state import Standing, State
+from runbook.state.flags import Side
+from runbook.state.locks import CALLS
 
 _WIX = Standing("wix", None)
 

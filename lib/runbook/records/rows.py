@@ -9,26 +9,19 @@ import contextlib
 import time
 import zlib
 from collections import Counter
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
-from runbook.airtable import formulas, refusals
-from runbook.airtable.adopt import look_up, only_ones
-from runbook.catalog import LEGACY_ID, ORIGINAL
+from runbook.airtable import formulas, row_errors
+from runbook.airtable.client import Airtable
+from runbook.airtable.lookup_ids import look_up, require_unique
+from runbook.catalog import LEGACY_ID, ORIGINAL, Catalog, Collection
 from runbook.codecs import same
 from runbook.errors import AirtableError, BudgetSpent, RecordsError, SourceDown, WrongType
-from runbook.json_types import MISSING
-from runbook.mapping import Mapping, link_key
-from runbook.state import Landed
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from runbook.airtable.client import Airtable
-    from runbook.catalog import Catalog, Collection
-    from runbook.json_types import Fields, Item, Json
-    from runbook.mapping import Refusal
-    from runbook.records.mirror import Mirror
-    from runbook.state import State
+from runbook.json_types import MISSING, Fields, Item, Json
+from runbook.mapping import Mapping, Refusal, link_key
+from runbook.mirror import Mirror
+from runbook.state import Landed, State
 
 T = TypeVar("T")
 
@@ -108,10 +101,10 @@ class Rows:
 
         Raises AmbiguousKey where state knows none of them.
         """
-        found = look_up(self._airtable, self._base, self.collection.table, ids)
+        found = look_up(self._airtable, self._base, self.collection.table, LEGACY_ID, ids)
         known = {item_id: self._state.resolve(self._base, self.collection.wix, "_id", item_id) for item_id in found}
         chosen = {i: [str(known[i])] if known[i] in records else records for i, records in found.items()}
-        return only_ones(self.collection.wix, chosen)
+        return require_unique(self.collection.wix, LEGACY_ID, chosen)
 
     def current(self, ids: list[str]) -> dict[str, dict[str, Json]]:
         """The whole record of each id as it is in Airtable now; an id that is not there is left out."""
@@ -155,7 +148,7 @@ class Rows:
         typecast = any(map(self._has_new_choice, rows))
         records = self._send(
             rows,
-            lambda: self._airtable.upsert(self._base, self.collection.table, rows, typecast=typecast),
+            lambda: self._airtable.upsert(self._base, self.collection.table, rows, [LEGACY_ID], typecast=typecast),
             wait,
             done,
         )
@@ -223,7 +216,7 @@ class Rows:
             try:
                 return self.waiting(wait, call, done=done)
             except AirtableError as error:
-                lost = refusals.lost_target(error)
+                lost = row_errors.lost_target(error)
                 holding = [(row, name) for row in cells for name in links if lost in (row.get(name) or ())]
                 if lost is None or not holding:
                     raise self._refused(error) from None
@@ -234,7 +227,7 @@ class Rows:
         """A refusal of what was sent, in words without values."""
         if error.status != 422:
             return error
-        key, said = refusals.words(error, self.collection)
+        key, said = row_errors.describe(error, self.collection.keys_by_column)
         name = self.collection.wix
         return RecordsError(f"{name}: Airtable refused the row: {said}; it was not written", collection=name, field=key)
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from runbook.catalog import Catalog
 from runbook.errors import RecordsError
+from runbook.json_types import Item
+from runbook.query.evaluate import arrange, predicate
+from runbook.query.query import EVERY, Query
 from runbook.records.contract import Found, Page, Records
-from runbook.records.evaluate import arrange, predicate
-from runbook.records.query import EVERY, Query
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from runbook.catalog import Catalog
-    from runbook.json_types import Item
-    from runbook.state.flags import Side
+from runbook.state.flags import Side
 
 
 class WritesNothing(RecordsError):

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from runbook.catalog import Catalog
 from runbook.codecs import same
 from runbook.errors import ItemExists, NoSuchItem, RecordsError, SourceDown, WixError
-from runbook.json_types import MISSING
+from runbook.json_types import MISSING, Item, Json
+from runbook.query.evaluate import several_lists
+from runbook.query.query import NEWEST_FIRST, And, Condition, Not, Or, Query, Test
 from runbook.records.contract import Found, Records, item_exists, no_such_item
-from runbook.records.evaluate import several_lists
-from runbook.records.query import NEWEST_FIRST, And, Not, Or, Test
-from runbook.wix.client import DATA, WixTooMuch
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from runbook.catalog import Catalog
-    from runbook.json_types import Item, Json
-    from runbook.records.query import Condition, Query
-    from runbook.state.flags import Side
-    from runbook.wix.client import WixClient
+from runbook.state.flags import Side
+from runbook.wix.client import DATA, WixClient, WixTooMuch
 
 T = TypeVar("T")
 

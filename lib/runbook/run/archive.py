@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from runbook.connections import connect
+from runbook.cutover import freeze as closing
+from runbook.cutover.freeze import FROZEN
+from runbook.cutover.stable_days import STABLE_DAYS, stable_days
 from runbook.display import Table
+from runbook.run.context import Opened
 from runbook.run.gate import judge
-from runbook.wix import freeze as closing
-
-if TYPE_CHECKING:
-    from runbook.platform import Platform
-    from runbook.run.opened import Opened
-    from runbook.state import State
-
-STABLE_DAYS = 30  # the users' plan: Wix stays a fallback for 30 days
-CHECKS = "integrity checks"  # the state's fact that holds [{"at", "passed", "run"}]
-FROZEN = "frozen collections"  # the state's fact that holds former permissions by collection
 
 
 def archive(run: Opened, *, freeze: bool) -> Table:
@@ -62,43 +54,6 @@ def _red(run: Opened) -> list[str]:
 def _told(run: Opened, rows: list[tuple[Any, ...]], notes: tuple[str, ...]) -> Table:
     run.evidence("archive", {"closed": [row[0] for row in rows], "notes": list(notes)})
     return Table("Archive", ("collection", "writes", "verdict"), rows, notes)
-
-
-def unfreeze(platform: Platform, environment: str, *, who: str) -> Table:
-    """Give the frozen collections their former permissions back."""
-    connections = connect(platform, environment)
-    former = connections.state.facts.get(FROZEN) or {}
-    opened = closing.unfreeze(connections.wix, former)
-    connections.state.facts.put(FROZEN, {})
-    note = f"Opened by {who}." if opened else "No collection is frozen."
-    return Table("Unfrozen", ("collection", "verdict"), [(name, "passed") for name in opened], (note,))
-
-
-def stable_days(state: State, now: datetime | None = None) -> tuple[int, str]:
-    """Whole days without a red check, counted from evidence: (days, words).
-
-    The count begins at the first green check after the last red one and after the last turn of a flag to 'airtable'.
-    Days in which no check ran count only while checks are at most 8 days apart: the check is weekly.
-    """
-    now = now or datetime.now(UTC)
-    checks = state.facts.get(CHECKS) or []
-    turns = [turn.at for turn in state.flags.history() if turn.value == "airtable"]
-    start: datetime | None = None
-    last: datetime | None = None
-    since = max(turns, default="")
-    for check in checks:
-        at = datetime.fromisoformat(check["at"])
-        if not check["passed"] or check["at"] < since:
-            start = last = None
-            continue
-        if last is None or (at - last).days > 8:
-            start = at
-        last = at
-    if start is None or last is None:
-        return 0, "no green integrity check is on record since the last red one or the last turn of a flag"
-    if (now - last).days > 8:
-        return 0, f"the last integrity check was on {last:%Y-%m-%d}; it must run weekly to count"
-    return (now - start).days, f"green since {start:%Y-%m-%d}, last checked on {last:%Y-%m-%d}"
 
 
 def checklist(run: Opened) -> Table:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from runbook.airtable.counts import keep_record_counts
-from runbook.airtable.links import verify_links
-from runbook.airtable.lookups import benchmark_lookups, check_lookup
+from runbook.checks.link_columns import verify_links
+from runbook.checks.lookups import Benchmark, benchmark_lookups, check_lookup
+from runbook.checks.record_counts import RecordCounts, keep_record_counts
 from runbook.display import Page, Table
 from runbook.errors import RunbookError
-from runbook.run.again import distrust, validate_again
+from runbook.run.context import Opened
+from runbook.run.revalidate import distrust, validate_again
 from runbook.run.steps import Steps
 from runbook.settings import CRITICAL_SHARE, WARN_SHARE
-
-if TYPE_CHECKING:
-    from runbook.airtable.counts import RecordCounts
-    from runbook.airtable.lookups import Benchmark
-    from runbook.run.opened import Opened
 
 SAMPLES = 25  # values asked for each look-up
 ALERTS = "alerts"  # the state's fact that holds the thresholds

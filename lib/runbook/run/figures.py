@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook import pictures
-
-if TYPE_CHECKING:
-    from runbook.run.opened import Opened
+from runbook.run.context import Opened
 
 
 def counts(run: Opened) -> Any:

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook.display import Shown, Table
 from runbook.errors import CheckFailed
-
-if TYPE_CHECKING:
-    from runbook.run.opened import Opened
+from runbook.run.context import Opened
 
 SCHEMA_CHECK = "the schema is as planned"
-
-
-def gate_key(base: str, phase: int) -> str:
-    """The name of the state's fact that holds a phase's last gate: {"passed", "run_id"}."""
-    return f"gate:{base}:{phase}"
 
 
 @dataclass(frozen=True, repr=False)

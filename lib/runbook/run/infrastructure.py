@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from runbook.airtable import access as accounts
-from runbook.airtable.pacing_shown import show_pacing as pace
+from runbook.checks import access as accounts
+from runbook.checks.access import Access
+from runbook.checks.rate_limit import PacingShown
+from runbook.checks.rate_limit import show_pacing as pace
 from runbook.display import Table
+from runbook.run.context import Opened
 from runbook.wix.secrets import put_secret, secret_names
-
-if TYPE_CHECKING:
-    from runbook.airtable.access import Access
-    from runbook.airtable.pacing_shown import PacingShown
-    from runbook.run.opened import Opened
 
 KEY_SECRET, BASE_SECRET = "AIRTABLE_API_KEY", "AIRTABLE_BASE_ID"
 
@@ -87,18 +83,6 @@ def store_secrets(run: Opened) -> Table:
     run.evidence("secrets", {"secrets": done})
     rows = [(name, what, "passed" if name in there else "failed") for name, what in done.items()]
     return Table("Secrets Manager of the site", ("name", "done", "verdict"), rows, ("Values are never shown.",))
-
-
-def create_flags(run: Opened) -> Table:
-    """Create what is missing, at 'wix'; what stands, stands."""
-    flags = run.connections.state.flags
-    if not run.dry_run:
-        flags.create(run.catalog.flags)
-    values = {name: flags.get(name) for name in run.catalog.flags}
-    run.results.checks["every flag exists"] = True
-    run.evidence("flags", {"flags": values})
-    rows = [(name, value, ", ".join(c.wix for c in run.catalog.of_flag(name))) for name, value in values.items()]
-    return Table("DATA_SOURCE", ("flag", "source", "collections"), rows)
 
 
 def show_pacing(run: Opened) -> PacingShown | Table:

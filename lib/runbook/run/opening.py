@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from runbook.connections import connect
+from runbook.catalog import Collection, Phase
+from runbook.connections import Connections, connect
 from runbook.errors import SettingError
 from runbook.evidence.folder import RunFolder, check_name, new_run_id, read_json
+from runbook.parameters import check_types, known_phase, source_folder
+from runbook.platform import Platform
 from runbook.run.phase import PhaseRun
 from runbook.settings import read_settings
 from runbook.wix.folder import FolderSource
-from runbook.wix.source import WixSource
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from runbook.catalog import Collection, Phase
-    from runbook.connections import Connections
-    from runbook.platform import Platform
-    from runbook.wix.source import Source
+from runbook.wix.source import Source, WixSource
 
 
 def open_run(
@@ -69,28 +65,6 @@ def open_run(
         "turn_flags": turn_flags,
     }
     return PhaseRun(connections, plan, chosen, opened, folder, parameters)
-
-
-def check_types(needed: Mapping[str, tuple[Any, type]], optional: Mapping[str, tuple[Any, type]]) -> None:
-    """Parameters are what they should be: papermill's -p passes `false` as text, which is true. Raises SettingError."""
-    for name, (value, wanted) in {**needed, **optional}.items():
-        if value is None and name in optional:
-            continue
-        if type(value) is not wanted:
-            hint = ""
-            if isinstance(value, str):
-                example = {"bool": "false", "list": "[Carriers]", "int": "3"}.get(wanted.__name__, "…")
-                hint = f"; papermill's -p passes text, -y '{name}: {example}' does not, and neither does `runbook run`"
-            raise SettingError(f"{name} is {value!r}, a {type(value).__name__}; it must be a {wanted.__name__}{hint}")
-
-
-def known_phase(platform: Platform, number: int) -> Phase:
-    """A phase by number. Raises SettingError."""
-    for phase in platform.catalog.phases:
-        if phase.number == number:
-            return phase
-    there = ", ".join(str(phase.number) for phase in platform.catalog.phases)
-    raise SettingError(f"there is no phase {number}; there are {there}")
 
 
 def check_before(
@@ -157,16 +131,6 @@ def _check_stamp(run_id: str, path: Path, stamp: Mapping[str, Any]) -> None:
         raise SettingError(
             f"run {run_id} was opened with {_words(known)}; this asks for {_words(stamp)}. Give another run_id, or none"
         )
-
-
-def source_folder(platform: Platform, source: str) -> Path:
-    """The folder that `source` names. Raises SettingError."""
-    folder = (platform.root / Path(source).expanduser()).resolve()
-    if not folder.is_dir():
-        raise SettingError(
-            f'source is {source!r}: there is no folder {folder}; "wix" or a folder of export files is right'
-        )
-    return folder
 
 
 def _chosen(platform: Platform, phase: Phase, names: list[str] | None) -> list[Collection]:

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from runbook.airtable.base import find_or_create_base
-from runbook.airtable.schema import apply_schema, plan_schema
+from runbook.catalog import Collection
 from runbook.connections import base_key
-from runbook.display import Page, Table, display_now
+from runbook.cutover.turning import gate_key
+from runbook.display import Page, Shown, Table, display_now
 from runbook.errors import AirtableError, RunbookError, StepError, TargetError, WixError
 from runbook.evidence.manifest import write_manifest
-from runbook.run import archive, cutover, figures, infrastructure, services, turning
+from runbook.run import archive, cutover, figures, flags, infrastructure, services
 from runbook.run import tables as shown
-from runbook.run.again import distrust
-from runbook.run.gate import SCHEMA_CHECK, Gate, gate_key, judge
-from runbook.run.opened import Opened
+from runbook.run.context import Opened
+from runbook.run.gate import SCHEMA_CHECK, Gate, judge
 from runbook.run.planning import Plan, plan_lines
+from runbook.run.revalidate import distrust
 from runbook.run.steps import Steps
+from runbook.schema import SchemaPlan, apply_schema, plan_schema
+from runbook.schema.base import find_or_create_base
+from runbook.staged import Transformed
 from runbook.state import Progressed
 from runbook.steps.export import export
 from runbook.steps.load import load, load_links
 from runbook.steps.transform import transform
-from runbook.steps.validate import validate
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from runbook.airtable.schema import SchemaPlan
-    from runbook.catalog import Collection
-    from runbook.display import Shown
-    from runbook.steps.transform import Transformed
-    from runbook.steps.validate import Validated
-
+from runbook.steps.validate import Validated, validate
 
 T = TypeVar("T")
 
@@ -290,7 +284,7 @@ class PhaseRun(Opened):
 
     def create_flags(self) -> Table:
         """Create every DATA_SOURCE flag that is not there yet, at 'wix'."""
-        return infrastructure.create_flags(self)
+        return flags.create_flags(self)
 
     def show_pacing(self) -> Shown | Table:
         """Many requests at once: never above the limit, no 429."""
@@ -334,7 +328,7 @@ class PhaseRun(Opened):
 
     def turn_flags(self) -> Table:
         """Turn the flags of this phase, where asked for and the evidence allows it."""
-        return turning.turn_phase(self)
+        return flags.turn_phase(self)
 
     def gate(self) -> Gate:
         """The verdict. Shows itself and leaves its evidence before it raises CheckFailed."""

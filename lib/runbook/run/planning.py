@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from runbook.catalog import Collection
 from runbook.display import Page, Table
-from runbook.settings import AIRTABLE_RATE, WARN_SHARE
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from runbook.airtable.schema import SchemaPlan
-    from runbook.catalog import Collection
-    from runbook.settings import Settings
-    from runbook.wix.source import Offer
+from runbook.schema import SchemaPlan
+from runbook.settings import AIRTABLE_RATE, WARN_SHARE, Settings
+from runbook.wix.source import Offer
 
 RECORDS_PER_WRITE = 10
 RECORDS_PER_PAGE = 100

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 from runbook.cutover import run_parallel
+from runbook.cutover.parallel import Parallel
 from runbook.display import Progress, Table
+from runbook.json_types import Item
 from runbook.quarantine import Quarantine
 from runbook.records.opening import opened_on
 from runbook.records.routed import all_turned
 from runbook.records.views import ItemRecords, ReadOnly
+from runbook.run.context import Opened
 from runbook.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from runbook.cutover.parallel import Parallel
-    from runbook.json_types import Item
-    from runbook.run.opened import Opened
-    from runbook.state import Progressed
+from runbook.state import Progressed
 
 
 def check_services(run: Opened) -> Parallel | Table:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from runbook.display import Progress
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 
 class Steps:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook.display import Page, Table
+from runbook.run.context import Opened
 from runbook.settings import AIRTABLE_RATE
-
-if TYPE_CHECKING:
-    from runbook.run.opened import Opened
 
 
 def header(run: Opened) -> Table:

@@ -10,8 +10,8 @@ state.facts.put("base:wix", {"id": "app…"})
 from runbook.state.facts import Facts
 from runbook.state.flags import Flags, Standing, Turn
 from runbook.state.ids import AMBIGUOUS, Ambiguous, Known, Landed
-from runbook.state.pace import Slots
 from runbook.state.progress import Progressed
+from runbook.state.rate_limit import Slots
 from runbook.state.store import State
 
 __all__ = [

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from collections.abc import Iterable
+from typing import Literal, TypeAlias, cast
 
 from sqlalchemy import select
 
+from runbook.state.database import Database
 from runbook.state.ids import now
 from runbook.state.tables import change
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from runbook.state.database import Database
 
 Change: TypeAlias = Literal["born", "removed"]
 

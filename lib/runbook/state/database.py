@@ -6,23 +6,19 @@ processes that read and then write would fail on each other. What is committed s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
 
 from runbook.errors import SettingError
 from runbook.private_files import create_private
 from runbook.state.tables import metadata
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sqlalchemy.engine import URL
 
 BUSY_SECONDS = 30.0
 RIGHT = "right are sqlite:////absolute/path/state.db and postgresql://user:password@host/database"

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from runbook.json_types import Json
+from runbook.state.database import Database
 from runbook.state.tables import fact
-
-if TYPE_CHECKING:
-    from runbook.json_types import Json
-    from runbook.state.database import Database
 
 
 class Facts:

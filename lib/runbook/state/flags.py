@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast, get_args
+from collections.abc import Iterable
+from typing import Literal, NamedTuple, TypeAlias, cast, get_args
 
 from sqlalchemy import func, select
 
 from runbook.errors import SettingError
+from runbook.state.database import Database
 from runbook.state.ids import now
 from runbook.state.tables import flag, flag_turn
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from runbook.state.database import Database
 
 Side: TypeAlias = Literal["wix", "airtable"]
 
@@ -74,8 +71,8 @@ class Flags:
     def set(self, name: str, value: str, who: str, why: str, run_id: str | None = None) -> None:
         """Turn a flag and write it down, in one commit; one that stands there already is not turned.
 
-        Whether it may turn is asked before (`runbook.run.turning`). Raises SettingError for another value than 'wix'
-        and 'airtable'.
+        Whether it may turn is asked before (`runbook.cutover.turning`). Raises SettingError for a value other than
+        'wix' and 'airtable'.
         """
         if value not in get_args(Side):
             raise SettingError(f"flag {name!r} cannot be {value!r}; valid are 'wix' and 'airtable'")

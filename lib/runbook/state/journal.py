@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import bindparam, select
 
-from runbook.state.ids import now
+from runbook.state.database import Database
+from runbook.state.ids import IdMap, Landed, now
 from runbook.state.tables import journal
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from runbook.state.database import Database
-    from runbook.state.ids import IdMap, Landed
 
 
 class Journal:

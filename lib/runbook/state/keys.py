@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Select, bindparam, select
 
+from runbook.state.database import Database
 from runbook.state.ids import AMBIGUOUS, Ambiguous
 from runbook.state.tables import id_map, link_key
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sqlalchemy import Select
-
-    from runbook.state.database import Database
 
 
 class LinkKeys:

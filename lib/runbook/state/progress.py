@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from runbook.state.database import Database
 from runbook.state.tables import progress
-
-if TYPE_CHECKING:
-    from runbook.state.database import Database
 
 
 @dataclass(frozen=True)

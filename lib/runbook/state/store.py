@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Self
 
 from runbook.state.changes import Changes
 from runbook.state.database import Database
@@ -11,14 +13,9 @@ from runbook.state.flags import Flags
 from runbook.state.ids import Ambiguous, IdMap, Known, Landed
 from runbook.state.journal import Journal
 from runbook.state.keys import LinkKeys
-from runbook.state.pace import Slots
+from runbook.state.locks import Turns
 from runbook.state.progress import Progress
-from runbook.state.turns import Turns
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from types import TracebackType
-    from typing import Self
+from runbook.state.rate_limit import Slots
 
 
 class State:

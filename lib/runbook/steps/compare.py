@@ -11,22 +11,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection as Ids
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from runbook.catalog import LEGACY_ID, ORIGINAL
+from runbook.catalog import LEGACY_ID, ORIGINAL, Collection, Field
+from runbook.checks.links import LinkCell
 from runbook.codecs import Refused, codec, same
 from runbook.display import Shown, Table, mask
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from collections.abc import Collection as Ids
-
-    from runbook.catalog import Collection, Field
-    from runbook.checks.links import LinkCell
-    from runbook.json_types import Fields, Item, Json
-    from runbook.mapping import Mapping as CatalogMapping
-    from runbook.steps.transform import StagedRow
+from runbook.json_types import Fields, Item, Json
+from runbook.mapping import Mapping as CatalogMapping
+from runbook.staged import StagedRow
 
 LISTED = 100  # differences and ids that are listed; the rest is counted
 _UPDATED = "_updatedDate"

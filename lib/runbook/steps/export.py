@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
+from runbook.catalog import Collection
 from runbook.errors import SourceError
-from runbook.snapshot import Snapshot, SnapshotWriter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from runbook.catalog import Collection
-    from runbook.snapshot import Mark
-    from runbook.wix.source import Source
+from runbook.snapshot import Mark, Snapshot, SnapshotWriter
+from runbook.wix.source import Source
 
 _SECONDS = 0.1  # between two words of progress
 

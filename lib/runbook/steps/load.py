@@ -11,29 +11,22 @@ Rows are upserted by their legacy id. Links to the collection itself, or to one 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from runbook.airtable.adopt import all_there, look_up, only_ones
-from runbook.airtable.client import PER_WRITE
-from runbook.airtable.writer import STEP, Writer, Written
+from runbook.airtable.client import PER_WRITE, Airtable
+from runbook.airtable.lookup_ids import find_all, look_up, require_unique
+from runbook.catalog import LEGACY_ID, Catalog, Collection
 from runbook.errors import SchemaDrift, StepError
-from runbook.state import Landed
+from runbook.quarantine import Quarantine
+from runbook.schema.tables import Tables
+from runbook.staged import StagedRow, Transformed
+from runbook.state import Known, Landed, State
 from runbook.steps.load_rows import DANGLING, NOT_THERE, RESOLVED, SEVERAL, Builder, Resolver, Scan, scan
+from runbook.steps.load_writer import STEP, Row, Writer, Written
 from runbook.steps.loaded import Loaded
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from runbook.airtable.client import Airtable
-    from runbook.airtable.tables import Tables
-    from runbook.airtable.writer import Row
-    from runbook.catalog import Catalog, Collection
-    from runbook.quarantine import Quarantine
-    from runbook.state import Known, State
-    from runbook.steps.transform import StagedRow, Transformed
-
-    Progress = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 
 MANY_ROWS, MANY_SHARE = 20, 0.10  # more rows than both gone from the source: someone must say that this is meant
 _SECONDS = 0.1  # between two words of progress
@@ -221,10 +214,12 @@ class _Work:
         name = self.collection.wix
         unfinished = self.state.unfinished(self.base, name)
         if unfinished:
-            records = only_ones(name, look_up(self.airtable, self.base, self.table, unfinished))
+            records = require_unique(
+                name, LEGACY_ID, look_up(self.airtable, self.base, self.table, LEGACY_ID, unfinished)
+            )
             self.state.forget(self.base, name, [legacy for legacy in unfinished if legacy not in records])
         elif not known:
-            records = only_ones(name, all_there(self.airtable, self.base, self.table))
+            records = require_unique(name, LEGACY_ID, find_all(self.airtable, self.base, self.table, LEGACY_ID))
         else:
             return 0
         new = sum(legacy not in known for legacy in records)

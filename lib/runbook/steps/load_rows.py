@@ -5,23 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from runbook.airtable.writer import Row
-from runbook.catalog import LEGACY_ID, ORIGINAL
+from runbook.catalog import LEGACY_ID, ORIGINAL, Catalog, Collection, Field
 from runbook.codecs import codec
-from runbook.json_types import MISSING
+from runbook.json_types import MISSING, Fields, Json
 from runbook.mapping import link_key
-from runbook.state import AMBIGUOUS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from runbook.airtable.tables import Tables
-    from runbook.catalog import Catalog, Collection, Field
-    from runbook.json_types import Fields, Json
-    from runbook.state import Ambiguous, Known, State
-    from runbook.steps.transform import StagedRow
+from runbook.schema.tables import Tables
+from runbook.staged import StagedRow
+from runbook.state import AMBIGUOUS, Ambiguous, Known, State
+from runbook.steps.load_writer import Row
 
 RESOLVED, DANGLING, SEVERAL, NOT_THERE = "resolved", "dangling", "ambiguous", "not there"
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook.display import Shown, Table
-
-if TYPE_CHECKING:
-    from runbook.steps.transform import Transformed
+from runbook.staged import Transformed
 
 _LISTED = 1000  # legacy ids of one kind in the evidence
 

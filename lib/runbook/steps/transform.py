@@ -16,104 +16,28 @@ import json
 import os
 import time
 from collections import Counter, defaultdict
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 from runbook import codecs
 from runbook import mapping as mapping_module
+from runbook.catalog import Collection
 from runbook.codecs import same
-from runbook.display import Shown, Table, mask
+from runbook.display import mask
 from runbook.errors import StepError
+from runbook.json_types import Item
 from runbook.mapping import Encoded, Mapping, Refusal
-from runbook.quarantine import Entry
-from runbook.snapshot import dump_line, file_sha256, read_items, snapshot_paths
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from runbook.catalog import Collection
-    from runbook.json_types import Fields, Item
-    from runbook.mapping import Candidate
-    from runbook.quarantine import Quarantine
-    from runbook.snapshot import Snapshot
+from runbook.quarantine import Entry, Quarantine
+from runbook.snapshot import Snapshot, dump_line, file_sha256, snapshot_paths
+from runbook.staged import Counts, Transformed
 
 STEP = "transform"
 FORMAT = 1
 _SECONDS = 0.1  # between two words of progress
 _BUFFER = 1 << 17
 _SHOWN_ID = 300  # characters of an id in a reason
-
-Counts = dict[str, dict[str, int]]  # field -> why -> rows
-
-
-class StagedRow(NamedTuple):
-    """A row to load: its legacy id, its cells by column, and where each link leads (see `mapping.Encoded`)."""
-
-    id: str
-    fields: Fields
-    links: dict[str, list[Candidate]]
-
-
-@dataclass(frozen=True, repr=False)
-class Transformed(Shown):
-    """What transforming came to: `exported` = `staged` + `quarantined`. No value of a personal field is in it.
-
-    Of field -> {why: rows}: `reasons` (a row in quarantine may have several), `kept` (the value stands in
-    `Wix Original`), `loose` (those of them whose cell is empty), `lost` (lossy fields), `unfilled` (copies left empty).
-    `new_choices`: column -> {choice: rows}. `shown_rounded`: column -> rows. `sha256` is the staged file's.
-    """
-
-    collection: str
-    path: Path
-    exported: int
-    staged: int
-    quarantined: int
-    reasons: Counts
-    kept: Counts
-    loose: Counts
-    lost: Counts
-    unfilled: Counts
-    new_choices: Counts
-    shown_rounded: dict[str, int]
-    warnings: tuple[str, ...]
-    sha256: str
-
-    def rows(self) -> Iterator[StagedRow]:
-        """The staged rows as the snapshot has them. Raises StepError where the file is not the one that was written."""
-        if not self.path.exists() or file_sha256(self.path) != self.sha256:
-            raise StepError(
-                f"{self.collection}: the staged rows are gone or not those that were written ({self.path.name}); "
-                "nothing was read of them; transform again"
-            )
-        for row in read_items(self.path):
-            links = {name: [(to, key, value) for to, key, value in found] for name, found in row["links"].items()}
-            yield StagedRow(row["id"], row["fields"], links)
-
-    def table(self) -> Table:
-        """Counts by field and why."""
-        rows: list[tuple[Any, ...]] = [
-            ("exported", None, self.exported, None),
-            ("staged, proved to come back as they went", None, self.staged, None),
-            ("in quarantine", None, self.quarantined, None),
-        ]
-        parts = (
-            ("  because", self.reasons),
-            ("kept in Wix Original", self.kept),
-            ("cell left empty (loose field)", self.loose),
-            ("not brought back (lossy field)", self.lost),
-            ("copy left empty", self.unfilled),
-            ("new choice", self.new_choices),
-        )
-        for label, counts in parts:
-            rows += [(label, field, n, why) for field, whys in counts.items() for why, n in whys.items()]
-        rows += [("shows fewer decimals than it holds", c, n, None) for c, n in self.shown_rounded.items()]
-        return Table(f"Transformed {self.collection}", ("What", "Field", "Rows", "Why"), rows, self.warnings)
-
-    def facts(self) -> dict[str, Any]:
-        """For evidence: everything but the path's folder."""
-        return {**asdict(self), "path": self.path.name, "warnings": list(self.warnings)}
 
 
 def transform(

@@ -9,31 +9,27 @@ done.write(run / "evidence" / "03_core_business")
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from runbook.catalog import LEGACY_ID, ORIGINAL
+from runbook.airtable.client import Airtable
+from runbook.catalog import LEGACY_ID, ORIGINAL, Catalog, Collection
 from runbook.checks.gx import read_suite, run_suite
 from runbook.checks.links import Targets, expected_cells
 from runbook.checks.report import ORDER, Outcome, SuiteReport, Verdict, worst
 from runbook.checks.suites import EXPECTED_ROWS, suite_path
 from runbook.display import Shown, Table
 from runbook.errors import CheckFailed
+from runbook.json_types import Item, Json
 from runbook.mapping import Mapping
+from runbook.quarantine import Quarantine
+from runbook.schema import Tables
+from runbook.snapshot import Snapshot
+from runbook.staged import Transformed
+from runbook.state import State
 from runbook.steps.compare import Comparison, compare, declared_rules
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from runbook.airtable.client import Airtable
-    from runbook.airtable.schema import Tables
-    from runbook.catalog import Catalog, Collection
-    from runbook.json_types import Item, Json
-    from runbook.quarantine import Quarantine
-    from runbook.snapshot import Snapshot
-    from runbook.state import State
-    from runbook.steps.transform import Transformed
 
 
 @dataclass(frozen=True, repr=False)

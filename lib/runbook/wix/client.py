@@ -11,19 +11,16 @@ Reading is all that its methods do. Writes go through `ask`, from modules that s
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 from requests.auth import AuthBase
 
 from runbook.errors import SettingError, WixError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from runbook.json_types import Item, Json
+from runbook.json_types import Item, Json
 
 DATA = "/wix-data/v2"
 SECRETS = "/_api/cloud-secrets-vault-server/api/v1"

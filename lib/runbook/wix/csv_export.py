@@ -13,17 +13,14 @@ import json
 import math
 import re
 import zlib
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
+from runbook.catalog import Collection
 from runbook.errors import SourceError
+from runbook.json_types import Item, Json
 from runbook.wix.names import plain_name
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-    from pathlib import Path
-
-    from runbook.catalog import Collection
-    from runbook.json_types import Item, Json
 
 CSV_NOTE = 'from CSV: milliseconds of dates are cut off; null, "" and a missing key are one, read as missing'
 

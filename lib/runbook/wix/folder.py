@@ -13,22 +13,19 @@ import gzip
 import json
 import zlib
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol
 from urllib.parse import unquote
 
+from runbook.catalog import Catalog, Collection
 from runbook.errors import SettingError, SourceError
+from runbook.json_types import Item
 from runbook.snapshot import Mark, file_sha256, newest, updated_of
 from runbook.wix.csv_export import CsvExport
 from runbook.wix.names import plain_name, similar_name
 from runbook.wix.source import Offer, differences, no_such
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from runbook.catalog import Catalog, Collection
-    from runbook.json_types import Item
 
 FORMS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz")
 _RIGHT = "a folder with files named <Collection>.jsonl, or .csv as the CMS dashboard exports them, is right"

@@ -9,18 +9,14 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runbook.errors import WixError
+from runbook.json_types import Item, Json
 from runbook.snapshot import Mark, dump_line, updated_of
-from runbook.wix.client import MAX_PAGE, WixTooMuch
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from runbook.json_types import Item, Json
-    from runbook.wix.client import WixClient
+from runbook.wix.client import MAX_PAGE, WixClient, WixTooMuch
 
 MARGIN = timedelta(minutes=5)
 """How much earlier than its start an export looks for changes: replicas lag, and servers' clocks differ."""

@@ -6,13 +6,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from runbook.errors import SettingError, WixError
-from runbook.wix.client import SECRETS
-
-if TYPE_CHECKING:
-    from runbook.wix.client import WixClient
+from runbook.wix.client import SECRETS, WixClient
 
 _NAME = re.compile(r"[A-Za-z0-9_+=\-@#$]{1,50}")
 _PERMISSION = '"Manage Secrets"'

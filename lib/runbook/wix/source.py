@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from runbook.catalog import Catalog, Collection
 from runbook.errors import SourceError, WixError
+from runbook.json_types import Item
 from runbook.snapshot import Mark
+from runbook.wix.client import WixClient
 from runbook.wix.names import similar_name
 from runbook.wix.reading import empty_note, export_collection, site_mark
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from runbook.catalog import Catalog, Collection
-    from runbook.json_types import Item
-    from runbook.wix.client import WixClient
 
 __all__ = ["Mark", "Offer", "Source", "WixSource"]
 

@@ -7,17 +7,12 @@ again. `_createdDate` and `_updatedDate` are the site's: what is sent of them is
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from runbook.errors import WixError
-from runbook.wix.client import DATA, WixTooMuch
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from runbook.json_types import Item, Json
-    from runbook.wix.client import WixClient
+from runbook.json_types import Item, Json
+from runbook.wix.client import DATA, WixClient, WixTooMuch
 
 BULK = 1000
 BULK_BYTES = 3_000_000  # Wix refuses a request of about 4 MB

@@ -11,7 +11,8 @@ import mimetypes
 import re
 import secrets
 import struct
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from starlette.responses import Response
@@ -19,12 +20,8 @@ from starlette.responses import Response
 from sandbox import ids
 from sandbox.airtable import outward
 from sandbox.airtable.errors import bad_attachment, invalid_request
+from sandbox.app_state import World
 from sandbox.web import clean_text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sandbox.world import World
 
 UPLOAD_LIMIT = 5_000_000  # bytes of a file through uploadAttachment [D]
 

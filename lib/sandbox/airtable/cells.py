@@ -10,19 +10,15 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sandbox.airtable.errors import bad_value, new_option
-from sandbox.airtable.schema import TEXT_TYPES
+from sandbox.airtable.schema import TEXT_TYPES, Field
 from sandbox.clock import iso
 from sandbox.web import clean_text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sandbox.airtable.schema import Field
 
 TEXT_LIMIT = 100_000  # characters in a cell (pyairtable #26); single-line text is assumed to be the same
 

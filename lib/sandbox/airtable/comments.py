@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox import ids
 from sandbox.airtable.errors import Refusal, bad_offset, invalid_request
+from sandbox.airtable.users import Users
+from sandbox.app_state import World
 from sandbox.clock import from_epoch_ms, iso
 from sandbox.web import clean_text
-
-if TYPE_CHECKING:
-    from sandbox.airtable.users import Users
-    from sandbox.world import World
 
 _DDL = """
 CREATE TABLE IF NOT EXISTS comment (

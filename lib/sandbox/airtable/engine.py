@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sandbox.airtable.attachments import Attachments
 from sandbox.airtable.comments import Comments
 from sandbox.airtable.errors import Refusal, failed_state_check, model_not_found, not_found
 from sandbox.airtable.journal import Journal
 from sandbox.airtable.programs import Programs
 from sandbox.airtable.reading import Reader
-from sandbox.airtable.records import Records
+from sandbox.airtable.records import Record, Records
 from sandbox.airtable.schema import Base, Schema, Table
 from sandbox.airtable.users import Users
 from sandbox.airtable.webhooks import Webhooks
-from sandbox.world import WORKSPACE
-
-if TYPE_CHECKING:
-    from sandbox.airtable.records import Record
-    from sandbox.world import World
+from sandbox.app_state import WORKSPACE, World
 
 
 class Engine:

@@ -7,12 +7,11 @@ the docstring says that the choice is ours.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from starlette.responses import Response
 
 from sandbox.web import json_answer
-
-if TYPE_CHECKING:
-    from starlette.responses import Response
 
 
 class Refusal(Exception):

@@ -5,18 +5,14 @@ Each type's rule is a row of `_RULES`; the messages follow the recorded `Failed 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sandbox.airtable.errors import Refusal
 from sandbox.airtable.formulas import FormulaError, parse
-from sandbox.airtable.schema import CHOICE_COLORS, COMPUTED_TYPES, FIELD_TYPES, make_choice
+from sandbox.airtable.schema import CHOICE_COLORS, COMPUTED_TYPES, FIELD_TYPES, Base, Field, Schema, Table, make_choice
 from sandbox.web import clean_text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sandbox.airtable.schema import Base, Field, Schema, Table
 
 CREATABLE_COMPUTED = frozenset({"formula", "rollup", "multipleLookupValues"})  # [L] since mid 2026
 NOT_CREATABLE = COMPUTED_TYPES - CREATABLE_COMPUTED  # `count` among them [?]: no one has been seen to create one

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-from sandbox.airtable.reading import RowView
+from sandbox.airtable.reading import Reader, RowView
+from sandbox.airtable.records import Record, Records
+from sandbox.airtable.schema import Base, Field, Schema, Table
 from sandbox.clock import from_epoch_ms, iso
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sandbox.airtable.reading import Reader
-    from sandbox.airtable.records import Record, Records
-    from sandbox.airtable.schema import Base, Field, Schema, Table
 
 
 class Journal:

@@ -7,14 +7,11 @@ Whether requests during the lock-out prolong it is not on record; here they do n
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
 
+from starlette.responses import Response
+
+from sandbox.airtable.engine import Engine
 from sandbox.web import json_answer
-
-if TYPE_CHECKING:
-    from starlette.responses import Response
-
-    from sandbox.airtable.engine import Engine
 
 
 class _Window:

@@ -7,25 +7,19 @@ import re
 import time
 from array import array
 from collections import OrderedDict
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox import ids
-from sandbox.airtable import asked
+from sandbox.airtable import params as asked
+from sandbox.airtable.engine import Engine
 from sandbox.airtable.errors import Refusal, bad_formula, invalid_request, timed_out, unknown_field
-from sandbox.airtable.formulas import AnyOf, ByRecordId, ByText, FormulaError, parse
-from sandbox.airtable.reading import RowView
-from sandbox.airtable.schema import TEXT_TYPES
+from sandbox.airtable.formulas import AnyOf, ByRecordId, ByText, FormulaError, Lookup, Program, parse
+from sandbox.airtable.reading import Reader, RowView
+from sandbox.airtable.records import Record
+from sandbox.airtable.schema import TEXT_TYPES, Field, Table
 from sandbox.airtable.strings import Strings
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from sandbox.airtable.engine import Engine
-    from sandbox.airtable.formulas import Lookup, Program
-    from sandbox.airtable.reading import Reader
-    from sandbox.airtable.records import Record
-    from sandbox.airtable.schema import Field, Table
 
 PAGE_SIZE = 100
 _SCAN_SECONDS = 20.0  # a filter or sort that takes longer is given up

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sandbox.airtable.engine import Engine
 from sandbox.airtable.errors import Refusal, failed_state_check, invalid_request, model_not_found
 from sandbox.airtable.field_options import (
     PRIMARY_TYPES,
@@ -11,13 +12,10 @@ from sandbox.airtable.field_options import (
     check_options,
     refuse_options,
 )
+from sandbox.airtable.journal import Journal
+from sandbox.airtable.schema import Base, Field, Schema, Table
 from sandbox.airtable.shown_options import show_options
 from sandbox.web import clean_text
-
-if TYPE_CHECKING:
-    from sandbox.airtable.engine import Engine
-    from sandbox.airtable.journal import Journal
-    from sandbox.airtable.schema import Base, Field, Schema, Table
 
 TABLES_PER_BASE = 1_000
 FIELDS_PER_TABLE = 500

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from sandbox.airtable.formulas import FormulaError, parse
-from sandbox.airtable.schema import NUMBER_TYPES
-
-if TYPE_CHECKING:
-    from sandbox.airtable.formulas import Program
-    from sandbox.airtable.schema import Field, Schema, Table
+from sandbox.airtable.formulas import FormulaError, Program, parse
+from sandbox.airtable.schema import NUMBER_TYPES, Field, Schema, Table
 
 
 class Programs:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sandbox.airtable.attachments import Attachments
 from sandbox.airtable.cells import parse_moment
-from sandbox.airtable.formulas import FormulaFault, to_cell, to_text
+from sandbox.airtable.formulas import FormulaFault, Value, to_cell, to_text
+from sandbox.airtable.programs import Programs
+from sandbox.airtable.records import Record, Records
+from sandbox.airtable.schema import Field, Schema
+from sandbox.airtable.users import Users
 from sandbox.clock import from_epoch_ms, iso
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from sandbox.airtable.attachments import Attachments
-    from sandbox.airtable.formulas import Value
-    from sandbox.airtable.programs import Programs
-    from sandbox.airtable.records import Record, Records
-    from sandbox.airtable.schema import Field, Schema
-    from sandbox.airtable.users import Users
 
 FAULT = FormulaFault()
 _DEEPEST = 40  # computed fields that read computed fields; deeper is #ERROR!, before Python's own stack ends

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox import ids
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from sandbox.airtable.schema import Field, Schema, Table
-    from sandbox.store import Store
+from sandbox.airtable.schema import Field, Schema, Table
+from sandbox.store import Store
 
 _DDL = """
 CREATE TABLE IF NOT EXISTS record (

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox import ids
-
-if TYPE_CHECKING:
-    from sandbox.store import Store
+from sandbox.store import Store
 
 _DDL = """
 CREATE TABLE IF NOT EXISTS base (

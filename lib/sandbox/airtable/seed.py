@@ -13,8 +13,9 @@ values of `aiText` and `externalSyncSource` fields are taken as they are. A seed
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sandbox.airtable.engine import Engine
 from sandbox.airtable.errors import Refusal
 from sandbox.airtable.field_options import (
     NOT_CREATABLE,
@@ -25,13 +26,10 @@ from sandbox.airtable.field_options import (
     reads,
 )
 from sandbox.airtable.meta import add_inverse
+from sandbox.airtable.schema import Base, Field, Table
 from sandbox.airtable.seed_form import SeedError, check_id, check_person, numbered, read_form
 from sandbox.airtable.writing import Writer
-from sandbox.world import WORKSPACE
-
-if TYPE_CHECKING:
-    from sandbox.airtable.engine import Engine
-    from sandbox.airtable.schema import Base, Field, Table
+from sandbox.app_state import WORKSPACE
 
 _VALUE_TYPES = ("aiText", "externalSyncSource")
 

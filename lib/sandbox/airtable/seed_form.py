@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from sandbox.airtable.schema import FIELD_TYPES
 from sandbox.ids import is_airtable_id
 from sandbox.web import clean_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class SeedError(ValueError):

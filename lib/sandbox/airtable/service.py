@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox.airtable.endpoints import every_route
 from sandbox.airtable.engine import Engine
 from sandbox.airtable.errors import Refusal, authentication_required, not_found, server_error, url_too_long
 from sandbox.airtable.limits import Limits
+from sandbox.app_state import World
 from sandbox.ids import is_airtable_id
 from sandbox.web import Routes
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-    from sandbox.world import World
 
 URL_LIMIT = 16_000  # characters
 _GZIP_FROM = 1_024  # bytes; below that it costs more than it saves

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.airtable.field_options import names_in
 from sandbox.airtable.programs import kind_of
-
-if TYPE_CHECKING:
-    from sandbox.airtable.schema import Field, Schema
+from sandbox.airtable.schema import Field, Schema
 
 
 def show_options(schema: Schema, field: Field) -> dict[str, Any] | None:

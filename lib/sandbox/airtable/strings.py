@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sandbox.airtable.errors import invalid_request
 from sandbox.airtable.formulas import to_text
-
-if TYPE_CHECKING:
-    from sandbox.airtable.reading import RowView
-    from sandbox.airtable.schema import Field
+from sandbox.airtable.reading import RowView
+from sandbox.airtable.schema import Field
 
 _DATES = {
     "local": "{m}/{d}/{y}",

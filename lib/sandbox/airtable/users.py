@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox import ids
-
-if TYPE_CHECKING:
-    from sandbox.store import Store
+from sandbox.store import Store
 
 
 class Users:

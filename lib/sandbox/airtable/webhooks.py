@@ -12,19 +12,17 @@ import hmac
 import json
 import secrets
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox import ids
 from sandbox.airtable import outward
 from sandbox.airtable.errors import Refusal, invalid_request, model_not_found
+from sandbox.airtable.journal import Journal
+from sandbox.airtable.schema import Base
+from sandbox.airtable.users import Users
+from sandbox.app_state import World
 from sandbox.clock import from_epoch_ms, iso
 from sandbox.web import clean_text
-
-if TYPE_CHECKING:
-    from sandbox.airtable.journal import Journal
-    from sandbox.airtable.schema import Base
-    from sandbox.airtable.users import Users
-    from sandbox.world import World
 
 PER_BASE = 10
 LIFE_MS = PAYLOAD_LIFE_MS = 7 * 24 * 3600 * 1000

@@ -5,9 +5,10 @@ The first thing that is refused ends the transaction, so a batch is written whol
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.airtable.cells import accept
+from sandbox.airtable.engine import Engine
 from sandbox.airtable.errors import (
     ambiguous_upsert,
     bad_record_id,
@@ -22,13 +23,10 @@ from sandbox.airtable.errors import (
 )
 from sandbox.airtable.formulas import to_text
 from sandbox.airtable.reading import RowView
+from sandbox.airtable.records import Record
+from sandbox.airtable.schema import Base, Field, Table
 from sandbox.ids import is_airtable_id
 from sandbox.web import clean_text
-
-if TYPE_CHECKING:
-    from sandbox.airtable.engine import Engine
-    from sandbox.airtable.records import Record
-    from sandbox.airtable.schema import Base, Field, Table
 
 MERGE_TYPES = frozenset(
     {

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sandbox.wix.answers import dump_each, join_answer
-from sandbox.wix.asked import Asked
 from sandbox.wix.errors import Violation, WixError
-from sandbox.wix.expressions import finite, read_path
-from sandbox.wix.filters import predicate_of
+from sandbox.wix.expressions import Expression, finite, read_path
+from sandbox.wix.filters import Predicate, predicate_of
 from sandbox.wix.pace import Pace
-from sandbox.wix.paging import read_page
+from sandbox.wix.paging import Page, read_page
+from sandbox.wix.params import Asked
 from sandbox.wix.queries import filter_of
-from sandbox.wix.sorting import read_order
+from sandbox.wix.responses import dump_each, join_answer
+from sandbox.wix.site import Call
+from sandbox.wix.sorting import Order, read_order
 from sandbox.wix.values import first_value, identity, path_of
 
-if TYPE_CHECKING:
-    from sandbox.wix.expressions import Expression
-    from sandbox.wix.filters import Predicate
-    from sandbox.wix.paging import Page
-    from sandbox.wix.site import Call
-    from sandbox.wix.sorting import Order
-
-    Rows = list[dict[str, Any]]
+Rows = list[dict[str, Any]]
 
 MAX_GROUPS = 50_000
 MAX_FIGURES = 500_000

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-from sandbox.wix.answers import envelope
-from sandbox.wix.asked import Asked
+from sandbox.wix.collections import Collection
 from sandbox.wix.errors import Refusal, WixError, bad_argument
 from sandbox.wix.items import read_item_id
+from sandbox.wix.params import Asked
 from sandbox.wix.patches import read_modifications
 from sandbox.wix.queries import condition_of
+from sandbox.wix.responses import envelope
+from sandbox.wix.site import Call
 from sandbox.wix.writes import patch_item, read_data, save_links, take_links, upsert
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sandbox.wix.collections import Collection
-    from sandbox.wix.site import Call
-
-    Write = Callable[[Any], tuple[str, dict[str, Any]]]
+Write = Callable[[Any], tuple[str, dict[str, Any]]]
 
 MAX_ENTRIES = 1000
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sandbox.wix.collections import Collection
 from sandbox.wix.errors import Violation, WixError, bad_argument, no_such_collection
 from sandbox.wix.schema import MAX_COLLECTIONS, MAX_FIELDS, SYSTEM_KEYS, plugin_of, read_collection, read_field
-
-if TYPE_CHECKING:
-    from sandbox.wix.collections import Collection
-    from sandbox.wix.site import Call
+from sandbox.wix.site import Call
 
 _PATCHABLE = ("displayName", "displayField", "displayNamespace")
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sandbox.app_state import World
 from sandbox.clock import iso
 from sandbox.wix.errors import WixError, no_such_collection
 from sandbox.wix.schema import describe, multi_references, paired, plugin_of, references
 from sandbox.wix.values import dump_text
-
-if TYPE_CHECKING:
-    from sandbox.world import World
 
 
 @dataclass(frozen=True)

@@ -7,22 +7,19 @@ of the same id (dev.wix.com, "CMS Draft & Publish Workflow"). Under PUBLISH an i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-from sandbox.wix.answers import envelope
 from sandbox.wix.bulk import write_each
+from sandbox.wix.collections import Collection
 from sandbox.wix.errors import WixError, no_such_item
 from sandbox.wix.items import read_item_id
+from sandbox.wix.responses import envelope
+from sandbox.wix.site import Call, Site
 from sandbox.wix.values import is_draft
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sandbox.wix.collections import Collection
-    from sandbox.wix.site import Call, Site
-
-    Item = dict[str, Any]
-    Move = Callable[[Site, Collection, str], Item]
+Item = dict[str, Any]
+Move = Callable[[Site, Collection, str], Item]
 
 
 def create_draft(call: Call) -> Any:

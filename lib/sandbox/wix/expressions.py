@@ -24,19 +24,16 @@ type, a division by zero and a negative place are refused (WDE0080). A number to
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from sandbox.wix.errors import Violation, WixError, bad_argument
 from sandbox.wix.items import MAX_ITEM_BYTES
+from sandbox.wix.params import Asked
 from sandbox.wix.values import MAX_DEPTH, dump_text, first_value, is_date, path_of
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sandbox.wix.asked import Asked
-
-    Row = dict[str, Any]
-    Expression = Callable[[Row], Any]
+Row = dict[str, Any]
+Expression = Callable[[Row], Any]
 
 MAX_LENGTH = 1000
 """Characters of a text or a field path, and operands of one operation (the client's typings)."""

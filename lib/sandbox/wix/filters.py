@@ -19,21 +19,19 @@ is what the official client sends as null; an empty `$or` matches nothing; a boo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.web import clean_text
 from sandbox.wix.errors import WixError, bad_argument
 from sandbox.wix.urls import read_matches, read_urlized
 from sandbox.wix.values import MAX_DEPTH, NOTHING, Identity, dump_text, id_list, identity, is_date, path_of, values_at
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Item = dict[str, Any]
-    Predicate = Callable[[Item], bool]
-    Reader = Callable[[Item], list[Any]]
-    Links = Callable[[str], Reader | None]
+Item = dict[str, Any]
+Predicate = Callable[[Item], bool]
+Reader = Callable[[Item], list[Any]]
+Links = Callable[[str], Reader | None]
 
 _SQL_ON_ID = {"$eq": "=", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sandbox.wix.answers import MAX_CHARACTERS, too_long
+from sandbox.wix.collections import Collection, Face
 from sandbox.wix.errors import Violation, WixError
 from sandbox.wix.pace import Pace
+from sandbox.wix.params import Asked
+from sandbox.wix.responses import MAX_CHARACTERS, too_long
+from sandbox.wix.site import Call, Site
 from sandbox.wix.values import id_list, is_draft
-
-if TYPE_CHECKING:
-    from sandbox.wix.asked import Asked
-    from sandbox.wix.collections import Collection, Face
-    from sandbox.wix.site import Call, Site
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 1000

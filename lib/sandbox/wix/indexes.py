@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.wix.collection_api import named_collection
+from sandbox.wix.collections import Collection
 from sandbox.wix.errors import Violation, WixError, bad_argument
 from sandbox.wix.filters import Filter
+from sandbox.wix.site import Call
 from sandbox.wix.snapshot import Snapshot
 from sandbox.wix.uniques import unique_value
 from sandbox.wix.values import dump_text
-
-if TYPE_CHECKING:
-    from sandbox.wix.collections import Collection
-    from sandbox.wix.site import Call
 
 MAX_REGULAR, MAX_UNIQUE, MAX_PATHS = 3, 1, 3
 _BUILD_SECONDS = 60.0

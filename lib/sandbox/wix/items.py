@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sandbox.app_state import World
 from sandbox.clock import iso
+from sandbox.wix.collections import Collection
 from sandbox.wix.errors import WixError, bad_argument, no_such_item
+from sandbox.wix.references import Links
 from sandbox.wix.uniques import check_unique, keep_unique
 from sandbox.wix.values import clean, date_ms, dump_text
-
-if TYPE_CHECKING:
-    from sandbox.wix.collections import Collection
-    from sandbox.wix.references import Links
-    from sandbox.world import World
 
 MAX_ITEM_BYTES = 500 * 1024
 STAMPS = ("_createdDate", "_updatedDate")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.wix.patches import read_modifications
 from sandbox.wix.queries import filter_of
+from sandbox.wix.site import Call
 from sandbox.wix.writes import patch_item, refuse_links
-
-if TYPE_CHECKING:
-    from sandbox.wix.site import Call
 
 
 def remove_by_filter(call: Call) -> Any:

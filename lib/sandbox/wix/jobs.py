@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
+from sandbox.app_state import World
+from sandbox.wix.collections import Collection
 from sandbox.wix.errors import Refusal, WixError
+from sandbox.wix.filters import Filter
+from sandbox.wix.items import Items
 from sandbox.wix.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sandbox.wix.collections import Collection
-    from sandbox.wix.filters import Filter
-    from sandbox.wix.items import Items
-    from sandbox.world import World
 
 _log = logging.getLogger("sandbox")
 _BATCH = 200

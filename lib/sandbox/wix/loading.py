@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from sandbox.web import BadBody, parse_json
-from sandbox.wix.asked import Asked
+from sandbox.wix.collections import Collection
 from sandbox.wix.errors import Refusal
 from sandbox.wix.items import read_item_id
+from sandbox.wix.params import Asked
 from sandbox.wix.schema import SYSTEM_KEYS, read_collection
+from sandbox.wix.site import Site
 from sandbox.wix.values import date_ms, is_date
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from sandbox.wix.collections import Collection
-    from sandbox.wix.site import Site
 
 _EVERYBODY_READS = {"insert": "ADMIN", "update": "ADMIN", "remove": "ADMIN", "read": "ANYONE"}
 

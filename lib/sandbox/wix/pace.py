@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import heapq
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from sandbox.wix.errors import too_slow
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 SECONDS = 5.0
 """The service's bound on one read (WDE0028)."""

@@ -9,14 +9,12 @@ import hmac
 import json
 import secrets
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sandbox.app_state import World
 from sandbox.wix.errors import Violation, WixError
+from sandbox.wix.params import Asked
 from sandbox.wix.values import dump_text
-
-if TYPE_CHECKING:
-    from sandbox.wix.asked import Asked
-    from sandbox.world import World
 
 DEFAULT_LIMIT = 50
 CURSOR_SECONDS = 3600.0

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.wix.errors import Violation, bad_argument
 from sandbox.wix.items import STAMPS
+from sandbox.wix.params import Asked
 from sandbox.wix.values import identity, is_date, path_of
-
-if TYPE_CHECKING:
-    from sandbox.wix.asked import Asked
 
 ACTIONS = ("SET_FIELD", "REMOVE_FIELD", "INCREMENT_FIELD", "APPEND_TO_ARRAY", "REMOVE_FROM_ARRAY")
 _OPTIONS = {

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from sandbox.wix.aggregates import Groups, answer_rows, keep_rows, sort_rows, too_many
-from sandbox.wix.asked import Asked
+from sandbox.wix.collections import Collection
 from sandbox.wix.errors import Violation, WixError
-from sandbox.wix.expressions import MAX_LENGTH, read_expression
+from sandbox.wix.expressions import MAX_LENGTH, Expression, read_expression
 from sandbox.wix.filters import predicate_of
 from sandbox.wix.pace import Pace
 from sandbox.wix.paging import Page, read_page
+from sandbox.wix.params import Asked
 from sandbox.wix.projections import Projection, placed, reaches, read_field_path
 from sandbox.wix.queries import filter_of
+from sandbox.wix.site import Call
 from sandbox.wix.sorting import Order
 from sandbox.wix.values import first_value, is_date
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from sandbox.wix.collections import Collection
-    from sandbox.wix.expressions import Expression
-    from sandbox.wix.site import Call
-
-    Row = dict[str, Any]
-    Rows = list[Row]
-    Stage = Callable[[Rows, Pace], Awaitable[Rows]]
+Row = dict[str, Any]
+Rows = list[Row]
+Stage = Callable[[Rows, Pace], Awaitable[Rows]]
 
 MAX_STAGES = 100
 MAX_RESULTS = 10_000

@@ -5,19 +5,16 @@ DRAFT_ITEMS has calls of its own, because the drafts there are must go somewhere
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from sandbox.wix.collection_api import named_collection
+from sandbox.wix.collections import Collection
 from sandbox.wix.drafts import publish
 from sandbox.wix.errors import WixError, bad_argument
 from sandbox.wix.schema import PLUGIN_TYPES, paired, plugin_of
+from sandbox.wix.site import Call
 from sandbox.wix.values import clean, is_draft
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sandbox.wix.collections import Collection
-    from sandbox.wix.site import Call
 
 _ON_PUBLISH = ("FAIL_WHEN_DRAFT_ITEMS_INSTALLED", "DISCARD_DRAFT_ITEMS", "PUBLISH_DRAFT_ITEMS")
 _COPY = "COPY_DRAFT_ITEMS_WITH_DRAFT_STATUS"

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.wix.errors import Violation, WixError
-from sandbox.wix.expressions import MAX_LENGTH, read_expression
+from sandbox.wix.expressions import MAX_LENGTH, Expression, read_expression
+from sandbox.wix.params import Asked
 from sandbox.wix.values import MAX_DEPTH, is_date, path_of, project
 
-if TYPE_CHECKING:
-    from sandbox.wix.asked import Asked
-    from sandbox.wix.expressions import Expression
-
-    Row = dict[str, Any]
-    Path = tuple[str, ...]
+Row = dict[str, Any]
+Path = tuple[str, ...]
 
 _KINDS = ("include", "exclude", "reshape", "projectNested")
 

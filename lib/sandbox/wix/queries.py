@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import json
 import secrets
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from sandbox.web import clean_text
-from sandbox.wix.answers import dump_each, envelope, join_answer
-from sandbox.wix.asked import Asked
+from sandbox.wix.collections import Collection
 from sandbox.wix.errors import Violation, WixError, no_such_item
 from sandbox.wix.filters import Filter, compile_filter, predicate_of
 from sandbox.wix.includes import fill_references, read_includes
 from sandbox.wix.items import read_item_id
 from sandbox.wix.pace import Pace, sort_in_slices
-from sandbox.wix.paging import read_page
+from sandbox.wix.paging import Page, read_page
+from sandbox.wix.params import Asked
+from sandbox.wix.responses import dump_each, envelope, join_answer
+from sandbox.wix.site import Call
+from sandbox.wix.snapshot import Row, Snapshot
 from sandbox.wix.sorting import NEWEST_FIRST, Order, read_order
 from sandbox.wix.values import NOTHING, dump_text, id_list, identity, is_draft, path_of, project, values_at
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sandbox.wix.collections import Collection
-    from sandbox.wix.paging import Page
-    from sandbox.wix.site import Call
-    from sandbox.wix.snapshot import Row, Snapshot
 
 MAX_FIELDS = 1000
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sandbox.store import Store
+from sandbox.wix.collections import Collection, Collections, Face
 from sandbox.wix.errors import WixError, no_such_item
-
-if TYPE_CHECKING:
-    from sandbox.store import Store
-    from sandbox.wix.collections import Collection, Collections, Face
 
 
 class Links:

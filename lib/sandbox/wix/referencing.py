@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sandbox.wix.answers import envelope, join_answer
-from sandbox.wix.asked import Asked
 from sandbox.wix.bulk import entries_of, refusal_of
 from sandbox.wix.errors import Refusal, Violation, WixError, bad_argument, no_such_item
 from sandbox.wix.pace import Pace
 from sandbox.wix.paging import read_page
+from sandbox.wix.params import Asked
+from sandbox.wix.responses import envelope, join_answer
+from sandbox.wix.site import Call
 from sandbox.wix.values import dump_text, is_draft, project
-
-if TYPE_CHECKING:
-    from sandbox.wix.site import Call
 
 MAX_REFERRING_ITEMS = 1000
 

@@ -19,9 +19,9 @@ from sandbox.wix import (
     queries,
     referencing,
     search,
-    vault,
     writes,
 )
+from sandbox.wix import secrets as vault
 from sandbox.wix.errors import WixError
 from sandbox.wix.site import Call
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.wix.errors import Violation, WixError, bad_argument
+from sandbox.wix.params import Asked
 from sandbox.wix.values import clean
-
-if TYPE_CHECKING:
-    from sandbox.wix.asked import Asked
 
 FIELD_TYPES = frozenset(
     [

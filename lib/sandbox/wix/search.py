@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.wix.errors import bad_argument
 from sandbox.wix.queries import answer_query, filter_of
+from sandbox.wix.site import Call
 from sandbox.wix.values import dump_text
-
-if TYPE_CHECKING:
-    from sandbox.wix.site import Call
 
 _WORD = re.compile(r"\w+")
 MAX_FOUND = 10_000

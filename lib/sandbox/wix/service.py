@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response
 
+from sandbox.app_state import World
 from sandbox.web import BodyTooLarge, json_answer, read_body
-from sandbox.wix.asked import Asked, from_body, from_query
 from sandbox.wix.errors import Refusal, WixError, too_large
 from sandbox.wix.loading import load_site
+from sandbox.wix.params import Asked, from_body, from_query
 from sandbox.wix.routes import Route, find_route
 from sandbox.wix.site import Call, Site, consistency_token, seen_until
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from starlette.requests import Request
-
-    from sandbox.world import World
 
 MAX_BODY = 4 * 1024 * 1024
 MAX_URL = 16 * 1024

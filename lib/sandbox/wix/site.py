@@ -6,20 +6,18 @@ import base64
 import binascii
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sandbox.app_state import World
 from sandbox.wix.collections import Collection, Collections
 from sandbox.wix.errors import WixError
 from sandbox.wix.items import Items
 from sandbox.wix.jobs import Jobs
+from sandbox.wix.params import Asked
 from sandbox.wix.references import Links
 from sandbox.wix.schema import check_operation
 from sandbox.wix.snapshot import Snapshot
 from sandbox.wix.tables import SCHEMA
-
-if TYPE_CHECKING:
-    from sandbox.wix.asked import Asked
-    from sandbox.world import World
 
 MINUTE = 60.0
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator
+from typing import Any
 
+from sandbox.store import Store
+from sandbox.wix.filters import Filter
 from sandbox.wix.pace import SECONDS, Pace
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from sandbox.store import Store
-    from sandbox.wix.filters import Filter
 
 _CHUNK = 500
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.web import clean_text
 from sandbox.wix.errors import WixError
-from sandbox.wix.pace import sort_in_slices
+from sandbox.wix.pace import Pace, sort_in_slices
+from sandbox.wix.params import Asked
 from sandbox.wix.values import NOTHING, Identity, identity, path_of, values_at
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from sandbox.wix.asked import Asked
-    from sandbox.wix.pace import Pace
 
 INDEXED = {
     (("_id", False),): "id",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sandbox.store import Store
+from sandbox.wix.collections import Collection
 from sandbox.wix.errors import WixError
 from sandbox.wix.values import NOTHING, dump_text, identity, path_of, values_at
-
-if TYPE_CHECKING:
-    from sandbox.store import Store
-    from sandbox.wix.collections import Collection
 
 MAX_KEY_BYTES = 1024
 

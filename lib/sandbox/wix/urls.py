@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from sandbox.wix.errors import WixError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _NOT_IN_URLS = re.compile(r"[^\w]+")
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.web import clean_text
-from sandbox.wix.answers import envelope
+from sandbox.wix.collections import Collection
 from sandbox.wix.errors import WixError, bad_argument
 from sandbox.wix.items import read_item_id
+from sandbox.wix.params import Asked
 from sandbox.wix.patches import modify, read_modifications
 from sandbox.wix.queries import condition_of
+from sandbox.wix.responses import envelope
+from sandbox.wix.site import Call
 from sandbox.wix.values import path_of
-
-if TYPE_CHECKING:
-    from sandbox.wix.asked import Asked
-    from sandbox.wix.collections import Collection
-    from sandbox.wix.site import Call
 
 
 def read_data(entry: Asked, *, update: bool = False, tail: str = "") -> dict[str, Any]:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from lmdr import freshness, plans
 from lmdr.matching import carriers, completeness, driver_components, driver_weights, drivers
 from runbook.json_types import MISSING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 FOLDER = Path(__file__).parents[3].parent / "shared" / "oracle"
 SETS = [

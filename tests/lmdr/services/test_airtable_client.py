@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from lmdr.services import airtable_client as client
+from platform_kit import Platform
 from runbook.errors import ItemExists, NoSuchItem, UnknownField, WrongType
-from runbook.records import Query
-
-if TYPE_CHECKING:
-    from platform_kit import Platform
+from runbook.query import Query
 
 
 @pytest.mark.parametrize("dot", [1234567, "1234567", " 1234567 ", 1234567.0, "01234567"])

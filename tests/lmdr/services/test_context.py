@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
 from lmdr.services.context import ANYONE, Caller, Context, service
+from platform_kit import Platform
 from runbook.cutover import Shadow
 from runbook.errors import NoSuchItem, RecordsError, UnknownField, WrongType
 from runbook.json_types import MISSING
-from runbook.records import Query
-
-if TYPE_CHECKING:
-    from platform_kit import Platform
+from runbook.query import Query
 
 
 def test_a_row_is_what_was_put_with_stamps_of_the_clock(platform: Platform) -> None:

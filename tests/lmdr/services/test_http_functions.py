@@ -6,28 +6,24 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
 import uvicorn
-from platform_kit import NOON
 from stripe import WebhookSignature
 
-from lmdr.services import http_functions, stripe_log, stripe_webhook
+from lmdr.services import http_functions
+from lmdr.services.billing import stripe_log, stripe_webhook
+from lmdr.services.billing.stripe_log import ABANDONED, EventBusy, claim, is_event_processed, log_stripe_event
+from lmdr.services.context import Context
 from lmdr.services.http_functions import LONGEST, WEBHOOK, app
-from lmdr.services.stripe_log import ABANDONED, EventBusy, claim, is_event_processed, log_stripe_event
+from platform_kit import NOON, Platform
 from runbook.errors import SourceDown
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from platform_kit import Platform
-
-    from lmdr.services.context import Context
 
 SECRET = "whsec_test"
 DOT = "1234567"

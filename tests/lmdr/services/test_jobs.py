@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from lmdr.services.abandonment_email_service import mark_checkout_recovered, track_abandoned_checkout
+from lmdr.services.billing.abandonment_emails import mark_checkout_recovered, track_abandoned_checkout
 from lmdr.services.jobs import backfill_searchable_drivers, run_enrichment_batch, send_abandonment_emails
-
-if TYPE_CHECKING:
-    from platform_kit import Platform
+from platform_kit import Platform
 
 # ------------------------------------------------------------------ enrichments
 

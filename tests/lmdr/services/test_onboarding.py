@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from lmdr.services.carrier_onboarding import get_carrier_onboarding
-from lmdr.services.partner_onboarding import SHOWN, get_partner_page
-
-if TYPE_CHECKING:
-    from platform_kit import Platform
+from lmdr.services.carrier.onboarding import get_carrier_onboarding
+from lmdr.services.content.partner_onboarding import SHOWN, get_partner_page
+from platform_kit import Platform
 
 
 @pytest.mark.parametrize(

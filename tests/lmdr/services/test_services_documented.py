@@ -5,12 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from lmdr.platform import PLATFORM
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CATALOG = PLATFORM.catalog
 FOLDER = PLATFORM.root / "lib/lmdr/services"
@@ -57,11 +54,16 @@ def is_service(path: Path) -> bool:
     return bool({"service", "admitted"} & set(decorators)) or path.stem == "http_functions"
 
 
+def name_of(path: Path) -> str:
+    """`admin/audit` for `services/admin/audit.py`."""
+    return path.relative_to(FOLDER).with_suffix("").as_posix()
+
+
 def test_the_readme_names_every_service_and_its_flags() -> None:
     told = {
         row[0]: set(re.findall(r"\w+", row[1]))
-        for row in re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$", README, re.MULTILINE)
+        for row in re.findall(r"^\| `([\w/]+)` \| [^|]+ \| ([^|]+) \|$", README, re.MULTILINE)
     }
-    there = {path.stem: flags(path) for path in FOLDER.glob("*.py") if is_service(path)}
+    there = {name_of(path): flags(path) for path in FOLDER.rglob("*.py") if is_service(path)}
     assert len(there) > 25
     assert {name: told.get(name) for name in there} == there

@@ -5,40 +5,42 @@ from __future__ import annotations
 import csv
 import io
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from admin_kit import DRIVER, SUPER, audited
 
-from lmdr.services import admin, carrier_admin, content, observability, observability_reports
-from lmdr.services.admin_ai_usage import get_ai_health_check, get_ai_usage_stats
-from lmdr.services.admin_audit import (
+from admin_kit import DRIVER, SUPER, audited
+from lmdr.services.admin import carriers as carrier_admin
+from lmdr.services.admin import drivers as admin
+from lmdr.services.admin.access import AccessDenied
+from lmdr.services.admin.ai_usage import get_ai_health_check, get_ai_usage_stats
+from lmdr.services.admin.audit import (
     export_audit_log_csv,
     get_admin_list,
     get_audit_entry_detail,
     get_audit_log,
     get_audit_stats,
 )
-from lmdr.services.admin_content import (
+from lmdr.services.admin.dashboard import (
+    get_activity_chart_data,
+    get_dashboard_overview,
+    get_quick_stats,
+    resolve_alert,
+)
+from lmdr.services.admin.matches import export_matches_csv, get_match_stats, get_match_trends, get_top_matches
+from lmdr.services.admin.moderation import (
     get_moderation_queue,
     get_moderation_stats,
     update_document_status,
     update_job_status,
     update_review_status,
 )
-from lmdr.services.admin_dashboard import (
-    get_activity_chart_data,
-    get_dashboard_overview,
-    get_quick_stats,
-    resolve_alert,
-)
-from lmdr.services.admin_match import export_matches_csv, get_match_stats, get_match_trends, get_top_matches
-from lmdr.services.carrier_matching import log_match_event
+from lmdr.services.content import pages as content
 from lmdr.services.context import ANYONE, Caller
-from lmdr.services.parts.admin_access import AccessDenied
-
-if TYPE_CHECKING:
-    from platform_kit import Platform
+from lmdr.services.driver.carrier_matching import log_match_event
+from lmdr.services.observability import logs as observability
+from lmdr.services.observability import reports as observability_reports
+from platform_kit import Platform
 
 MODERATOR = Caller("admin-3", "moe@example.com")
 DOT = 1234567

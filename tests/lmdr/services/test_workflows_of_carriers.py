@@ -4,43 +4,39 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lmdr.services.ai_enrichment import enrich_carrier
-from lmdr.services.carrier_leads import (
-    get_carrier_leads,
-    get_lead_status,
-    submit_carrier_staffing_request,
-    update_lead_status,
-)
-from lmdr.services.carrier_onboarding import get_carrier_onboarding
-from lmdr.services.carrier_preferences import (
-    create_hiring_preferences,
-    get_hiring_preferences,
-    get_weight_preferences,
-    save_weight_preferences,
-    update_hiring_preferences,
-)
-from lmdr.services.context import Caller
-from lmdr.services.driver_matching import find_matching_drivers, get_driver_profile
-from lmdr.services.fmcsa import get_carrier_safety_data
-from lmdr.services.jobs import run_enrichment_batch
-from lmdr.services.partner_onboarding import get_partner_page
-from lmdr.services.parts.fmcsa_client import Fmcsa
-from lmdr.services.stripe import get_billing_history, get_subscription_details
-from lmdr.services.stripe_webhook import handle_stripe_event
-from lmdr.services.subscription import (
+from lmdr.services.billing.stripe import get_billing_history, get_subscription_details
+from lmdr.services.billing.stripe_webhook import handle_stripe_event
+from lmdr.services.billing.subscription import (
     check_view_quota,
     get_full_subscription_status,
     get_subscription,
     get_usage_stats,
     start_checkout,
 )
-
-if TYPE_CHECKING:
-    from platform_kit import Platform
-
-    from lmdr.services.context import Context
+from lmdr.services.carrier.driver_matching import find_matching_drivers, get_driver_profile
+from lmdr.services.carrier.enrichment import enrich_carrier
+from lmdr.services.carrier.leads import (
+    get_carrier_leads,
+    get_lead_status,
+    submit_carrier_staffing_request,
+    update_lead_status,
+)
+from lmdr.services.carrier.onboarding import get_carrier_onboarding
+from lmdr.services.carrier.preferences import (
+    create_hiring_preferences,
+    get_hiring_preferences,
+    get_weight_preferences,
+    save_weight_preferences,
+    update_hiring_preferences,
+)
+from lmdr.services.content.partner_onboarding import get_partner_page
+from lmdr.services.context import Caller, Context
+from lmdr.services.fmcsa.client import Fmcsa
+from lmdr.services.fmcsa.safety_data import get_carrier_safety_data
+from lmdr.services.jobs import run_enrichment_batch
+from platform_kit import Platform
 
 OWNER = Caller("member-owen", "owen@example.com", frozenset({"carrier"}))
 RAY = Caller("member-ray", "ray@example.com", frozenset({"recruiter"}))

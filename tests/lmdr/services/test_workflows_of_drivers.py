@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lmdr.services.application import (
+from lmdr.services.carrier.driver_matching import detect_mutual_match, find_matching_drivers, get_driver_profile
+from lmdr.services.context import ANYONE, Caller
+from lmdr.services.driver.applications import (
     get_application_status,
     get_driver_applications,
     submit_application,
     withdraw_application,
 )
-from lmdr.services.carrier_matching import find_matching_carriers, get_driver_saved_carriers, log_match_event
-from lmdr.services.context import ANYONE, Caller
-from lmdr.services.driver_matching import detect_mutual_match, find_matching_drivers, get_driver_profile
-from lmdr.services.driver_outreach import (
-    get_outreach_history,
-    get_quota_status,
-    save_driver_to_pipeline,
-    send_message_to_driver,
-)
-from lmdr.services.driver_profiles import (
+from lmdr.services.driver.carrier_matching import find_matching_carriers, get_driver_saved_carriers, log_match_event
+from lmdr.services.driver.profiles import (
     get_carrier_interest_stats,
     get_or_create_driver_profile,
     set_discoverability,
@@ -29,9 +23,15 @@ from lmdr.services.driver_profiles import (
     update_driver_preferences,
     update_driver_qualifications,
 )
-from lmdr.services.messaging import get_conversation, get_unread_count, mark_as_read, send_message
-from lmdr.services.messaging_realtime import check_for_new_messages, get_new_messages, get_unread_count_for_user
-from lmdr.services.recruiter import (
+from lmdr.services.messaging.messages import get_conversation, get_unread_count, mark_as_read, send_message
+from lmdr.services.messaging.realtime import check_for_new_messages, get_new_messages, get_unread_count_for_user
+from lmdr.services.recruiter.outreach import (
+    get_outreach_history,
+    get_quota_status,
+    save_driver_to_pipeline,
+    send_message_to_driver,
+)
+from lmdr.services.recruiter.profile import (
     add_carrier,
     add_recruiter_notes,
     get_candidate_details,
@@ -40,11 +40,8 @@ from lmdr.services.recruiter import (
     get_pipeline_stats,
     update_candidate_status,
 )
-
-if TYPE_CHECKING:
-    from platform_kit import Platform
-
-    from runbook.json_types import Item
+from platform_kit import Platform
+from runbook.json_types import Item
 
 ANN = Caller("member-ann", "ann@example.com", frozenset({"driver"}))
 RAY = Caller("member-ray", "ray@example.com", frozenset({"recruiter"}))

@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runbook.airtable import client as client_module
 from runbook.airtable.client import Airtable
-from runbook.airtable.pacing import Pacer
+from runbook.airtable.rate_limiter import Pacer
 from runbook.airtable.requests_log import RequestLog
 from runbook.errors import AirtableError, BudgetSpent
 from runbook.state import State
 from sandbox import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 BASE = "appFleet000000001"
 SEED: dict[str, Any] = {
@@ -36,6 +34,7 @@ SEED: dict[str, Any] = {
     ],
 }
 TABLE = "Trucks / Vans"
+MERGE_ON = ["Legacy Wix ID"]
 WRITE = {"service": "airtable", "path": "/v0/appFleet000000001/*"}
 
 
@@ -88,7 +87,7 @@ def statuses(airtable: Airtable) -> list[int]:
 def test_records_are_created_changed_found_and_deleted(airtable: Airtable) -> None:
     made = airtable.create(BASE, TABLE, rows(3))
     again = airtable.upsert(
-        BASE, TABLE, [{"Legacy Wix ID": "t1", "Wheels": None}, {"Legacy Wix ID": "t9", "Wheels": 4}]
+        BASE, TABLE, [{"Legacy Wix ID": "t1", "Wheels": None}, {"Legacy Wix ID": "t9", "Wheels": 4}], MERGE_ON
     )
     assert again[0]["id"] == made[1]["id"]
     assert "Wheels" not in again[0]["fields"]
@@ -139,13 +138,13 @@ def test_a_list_whose_iterator_expired_is_begun_anew_and_no_record_comes_twice(
 @pytest.mark.parametrize("n", [0, 11])
 def test_a_wrong_number_of_records_is_refused_before_it_is_sent(airtable: Airtable, n: int) -> None:
     with pytest.raises(ValueError, match="1 to 10"):
-        airtable.upsert(BASE, TABLE, rows(n))
+        airtable.upsert(BASE, TABLE, rows(n), MERGE_ON)
     assert len(airtable.log) == 0
 
 
 def test_an_upsert_without_a_key_is_refused_before_it_is_sent(airtable: Airtable) -> None:
     with pytest.raises(ValueError, match="at each call"):
-        airtable.upsert(BASE, TABLE, [{"Wheels": 4}])
+        airtable.upsert(BASE, TABLE, [{"Wheels": 4}], MERGE_ON)
     assert len(airtable.log) == 0
 
 
@@ -168,7 +167,7 @@ def test_an_upsert_without_a_key_is_refused_before_it_is_sent(airtable: Airtable
 )
 def test_an_upsert_goes_out_again_and_makes_no_double(box: Sandbox, airtable: Airtable, fault: dict[str, Any]) -> None:
     box.faults({**fault, "match": {**WRITE, "method": "PATCH"}, "times": 2})
-    made = airtable.upsert(BASE, TABLE, rows(10))
+    made = airtable.upsert(BASE, TABLE, rows(10), MERGE_ON)
     assert len(made) == 10
     assert len(airtable.log) == 3
     assert ids_there(airtable) == sorted(f"t{n}" for n in range(10))
@@ -210,14 +209,14 @@ def test_a_read_timeout_is_an_unknown_outcome_for_a_create_and_passes_for_an_ups
     assert caught.value.kind == "OUTCOME_UNKNOWN"
     assert caught.value.status is None
     box.faults({"kind": "delay", "seconds": 1, "match": {**WRITE, "method": "PATCH"}})
-    airtable.upsert(BASE, TABLE, rows(1, 5))
+    airtable.upsert(BASE, TABLE, rows(1, 5), MERGE_ON)
     assert statuses(airtable)[-2:] == [0, 200]
 
 
 def test_what_keeps_failing_is_told_after_some_tries(box: Sandbox, airtable: Airtable) -> None:
     box.faults({"kind": "status", "status": 503, "times": None})
     with pytest.raises(AirtableError) as caught:
-        airtable.upsert(BASE, TABLE, rows(1))
+        airtable.upsert(BASE, TABLE, rows(1), MERGE_ON)
     assert caught.value.status == 503
     assert 2 <= len(airtable.log) <= 10
 
@@ -254,7 +253,7 @@ def test_threads_that_pass_the_limit_pause_once_and_all_get_through(
 
         def run(n: int) -> None:
             start.wait()
-            airtable.upsert(BASE, TABLE, rows(1, n))
+            airtable.upsert(BASE, TABLE, rows(1, n), MERGE_ON)
 
         threads = [threading.Thread(target=run, args=(n,)) for n in range(14)]
         for thread in threads:
@@ -272,7 +271,7 @@ def test_a_spent_month_is_told_at_once(box: Sandbox, airtable: Airtable) -> None
     body = {"errors": [{"error": "PUBLIC_API_BILLING_LIMIT_EXCEEDED"}]}
     box.faults({"kind": "status", "status": 429, "body": body, "times": None})
     with pytest.raises(BudgetSpent, match="first of next month"):
-        airtable.upsert(BASE, TABLE, rows(1))
+        airtable.upsert(BASE, TABLE, rows(1), MERGE_ON)
     assert len(airtable.log) == 1
 
 
@@ -290,16 +289,16 @@ def test_deleting_what_a_lost_answer_has_deleted_is_no_error(box: Sandbox, airta
 def test_errors_say_what_airtable_said_and_what_would_be_right(box: Sandbox, make: Callable[..., Airtable]) -> None:
     airtable = make(box.airtable_url, box.token)
     with pytest.raises(AirtableError, match='Field "Wheels" cannot accept') as caught:
-        airtable.upsert(BASE, TABLE, [{"Legacy Wix ID": "a", "Wheels": "many"}])
+        airtable.upsert(BASE, TABLE, [{"Legacy Wix ID": "a", "Wheels": "many"}], MERGE_ON)
     assert (caught.value.status, caught.value.kind) == (422, "INVALID_VALUE_FOR_COLUMN")
     with pytest.raises(AirtableError, match=r"data\.records:read"):
         list(airtable.records(BASE, "Nothing"))
     with pytest.raises(AirtableError, match=r"data\.records:write"):
-        airtable.upsert(BASE, "Nothing", rows(1))
+        airtable.upsert(BASE, "Nothing", rows(1), MERGE_ON)
     with pytest.raises(AirtableError, match=r"schema\.bases:read"):
         airtable.tables("appNothing0000001")
     with pytest.raises(AirtableError, match="AIRTABLE_BASE_ID") as caught:
-        airtable.upsert("appNothing0000001", "x", rows(1))
+        airtable.upsert("appNothing0000001", "x", rows(1), MERGE_ON)
     assert (caught.value.status, caught.value.kind) == (404, "NOT_FOUND")
     with pytest.raises(AirtableError, match="AIRTABLE_WORKSPACE_ID"):
         airtable.create_base("x", "wspNothing0000001", [{"name": "a", "fields": [{"name": "b", "type": "number"}]}])
@@ -319,7 +318,7 @@ def test_the_key_is_nowhere_to_be_seen(box: Sandbox, make: Callable[..., Airtabl
     airtable = make(box.airtable_url, "patVerySecret")
     box.faults({"kind": "drop_before", "times": None})
     with pytest.raises(AirtableError) as caught:
-        airtable.upsert(BASE, TABLE, rows(1))
+        airtable.upsert(BASE, TABLE, rows(1), MERGE_ON)
     airtable.log.write(tmp_path / "requests.jsonl")
     error: BaseException | None = caught.value
     seen = [repr(airtable), (tmp_path / "requests.jsonl").read_text(), repr(airtable.log.summary())]
@@ -343,7 +342,7 @@ def test_a_netrc_file_does_not_replace_the_token(
 
 def test_every_try_is_noted_once_and_written_once(box: Sandbox, airtable: Airtable, tmp_path: Path) -> None:
     box.faults({"kind": "status", "status": 503}, {"kind": "drop_before"})
-    airtable.upsert(BASE, TABLE, rows(1))
+    airtable.upsert(BASE, TABLE, rows(1), MERGE_ON)
     path = tmp_path / "requests" / "phase.jsonl"
     airtable.log.write(path)
     list(airtable.records(BASE, TABLE))

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
-from airtable_kit import BASE, connect
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from airtable_kit import BASE, connect
 from runbook.airtable import formulas
+from runbook.airtable.client import Airtable
 from sandbox import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from runbook.airtable.client import Airtable
 
 UGLY = [
     "'",

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from test_suites import FILE, write_catalog
 
+from runbook.catalog import Catalog, Collection
 from runbook.checks.frames import AirtableFrame, WixFrame
 from runbook.checks.gx import read_suite, run_suite
 from runbook.checks.links import AMBIGUOUS, DANGLING, NO_KEY, LinkCell, expected_cells
+from runbook.checks.report import SuiteReport
 from runbook.checks.suites import suite_path, write_suites
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from runbook.catalog import Catalog, Collection
-    from runbook.checks.report import SuiteReport
 
 pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
 

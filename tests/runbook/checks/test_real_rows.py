@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,11 +11,9 @@ from lmdr import catalog as lmdr_catalog
 from runbook.catalog import ORIGINAL
 from runbook.checks.frames import AirtableFrame, WixFrame
 from runbook.checks.gx import read_suite, run_suite
+from runbook.checks.report import SuiteReport
 from runbook.checks.suites import suite_path
 from runbook.mapping import Mapping
-
-if TYPE_CHECKING:
-    from runbook.checks.report import SuiteReport
 
 ROOT = Path(__file__).resolve().parents[3]
 REAL = ROOT.parent / "shared" / "data" / "wix_export"

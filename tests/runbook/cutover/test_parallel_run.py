@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+
+from runbook.cutover import Difference, ParallelTest, Rule, run_parallel
+from runbook.errors import SourceDown
+from runbook.records import Records
 from two_sides import CATALOG, faq, side, side_that
 
-from runbook.cutover import ParallelTest, Rule, run_parallel
-from runbook.errors import SourceDown
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from runbook.cutover import Difference
-    from runbook.records import Records
-
-    Answers = Iterator[tuple[str, Any]]
+Answers = Iterator[tuple[str, Any]]
 
 EVERYWHERE = frozenset(CATALOG.collections)
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
-from two_sides import faq, side, side_that
 
 from runbook.cutover import Rule, Shadow
 from runbook.errors import SourceDown
-from runbook.records import Query
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from runbook.records import Records
+from runbook.query import Query
+from runbook.records import Records
+from two_sides import faq, side, side_that
 
 SOON = 5.0
 """Seconds that a test waits for a thread, and never needs."""

@@ -3,19 +3,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-from a_run import SLUG, made, phase
 
+from a_run import SLUG, made, phase
 from runbook.errors import CheckFailed, SettingError, TamperedRun
 from runbook.evidence.folder import RunFolder, new_run_id
 from runbook.evidence.manifest import verify, write_manifest
 from runbook.evidence.report import write_report
 from runbook.evidence.signing import sign_off
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from a_run import SLUG, made, phase
 
+from a_run import SLUG, made, phase
 from runbook.evidence.folder import RunFolder
 from runbook.evidence.manifest import verify, write_manifest
 from runbook.evidence.report import render, write_report

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -17,9 +17,6 @@ import pytest
 from runbook.errors import SettingError, StepError
 from runbook.evidence.folder import RunFolder
 from runbook.evidence.runner import run_notebook
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PARAMETERS = 'environment = "sandbox"  # or "live"\nrun_id = None  # None: a new one\ndry_run = False'
 SECRET = "patABCDEFGHIJKLMN.0123456789abcdef"

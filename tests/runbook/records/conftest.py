@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
+
 from records_kit import NAMES, START, Both
-
+from runbook.records import Records
 from sandbox import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from runbook.records import Records
 
 
 @pytest.fixture(scope="session")

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
-from records_kit import CATALOG, ids, own
 
+from records_kit import CATALOG, Both, ids, own
 from runbook.errors import ItemExists, SourceDown
-from runbook.json_types import MISSING
-from runbook.records import Mirror, Query
+from runbook.json_types import MISSING, Item
+from runbook.mirror import Mirror
+from runbook.query import Query
+from runbook.records import Records
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from records_kit import Both
-
-    from runbook.json_types import Item
-    from runbook.records import Records
-
-    Rule = dict[str, Any]
+Rule = dict[str, Any]
 
 KINDS: dict[str, Rule] = {
     "dropped before": {"kind": "drop_before"},

@@ -5,22 +5,17 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
-from records_kit import CATALOG, OWNER, ids, own
 
+from records_kit import CATALOG, OWNER, Both, ids, own
 from runbook.errors import AmbiguousKey, ItemExists, NoSuchItem, WrongType
-from runbook.records import AirtableRecords, Mirror, Query
+from runbook.mirror import Mirror
+from runbook.query import Query
+from runbook.records import AirtableRecords, Records
 from runbook.records.airtable import Flights
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from records_kit import Both
-
-    from runbook.records import Records
-
 
 # Links
 

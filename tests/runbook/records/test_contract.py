@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
-from records_kit import STAMPS, ids
 
+from records_kit import STAMPS, Both, ids
 from runbook.errors import UnknownField, WrongType
 from runbook.json_types import MISSING
-from runbook.records import Query
-
-if TYPE_CHECKING:
-    from records_kit import Both
-
-    from runbook.records import Records
+from runbook.query import Query
+from runbook.records import Records
 
 CARRIERS = "Carriers"
 

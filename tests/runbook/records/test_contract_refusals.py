@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from runbook.errors import NoSuchItem, RecordsError, UnknownField, WrongType
 from runbook.json_types import MISSING
-from runbook.records import Query
+from runbook.query import Query
+from runbook.records import Records
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from runbook.records import Records
-
-    Write = Callable[[Records, dict[str, Any]], object]
+Write = Callable[[Records, dict[str, Any]], object]
 
 WAYS: dict[str, Write] = {
     "insert": lambda records, wrong: records.insert("Everything", wrong),

@@ -5,21 +5,17 @@ from __future__ import annotations
 import enum
 import uuid
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from records_kit import CATALOG, OWNER, STAMPS, ids, own
 
+from records_kit import CATALOG, OWNER, STAMPS, Both, ids, own
 from runbook.errors import ItemExists, NoSuchItem
 from runbook.json_types import MISSING
-from runbook.records import Query, WixRecords
+from runbook.query import Query
+from runbook.records import Records, WixRecords
 from runbook.wix.client import DATA, WixClient
 from sandbox import Sandbox
-
-if TYPE_CHECKING:
-    from records_kit import Both
-
-    from runbook.records import Records
 
 CARRIERS = "Carriers"
 UNICODE = {

@@ -8,13 +8,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+
 from odd_values import KEYS, MAPPING, MIXED, MOMENTS, NUMBERS, WORDS, holds, likely
 from records_kit import EVERYTHING
-
-from runbook.records import Query
-from runbook.records.evaluate import predicate
+from runbook.query import Query
+from runbook.query.evaluate import predicate
+from runbook.query.values import item_json
 from runbook.records.formula import narrow
-from runbook.records.values import item_json
 from sandbox.airtable.formulas import parse
 
 IN_ORIGINAL = "FIND('\"{}\":',{{Wix Original}})"

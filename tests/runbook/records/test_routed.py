@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import pytest
-from records_kit import CATALOG, ids
 
+from records_kit import CATALOG, Both, ids
 from runbook.errors import SettingError
-from runbook.records import Query, RoutedRecords
+from runbook.query import Query
+from runbook.records import Records, RoutedRecords
 from runbook.records.routed import all_turned
 from runbook.state import State
-from runbook.state.turns import CALLS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from records_kit import Both
-
-    from runbook.records import Records
-    from runbook.state.flags import Side
+from runbook.state.flags import Side
+from runbook.state.locks import CALLS
 
 IDS = [f"{n}" for n in range(8)]
 

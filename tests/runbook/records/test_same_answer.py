@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from odd_values import KEYS, MIXED, MOMENTS, NUMBERS, WORDS, holds, likely
-from records_kit import EVERYTHING, ids, own
-
+from records_kit import EVERYTHING, Both, ids, own
 from runbook.errors import WrongType
-from runbook.records import Query
-from runbook.records.evaluate import arrange, predicate
+from runbook.json_types import Item
+from runbook.query import Query
+from runbook.query.evaluate import arrange, predicate
+from runbook.query.values import item_json, to_python
 from runbook.records.formula import narrow
-from runbook.records.values import item_json, to_python
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from records_kit import Both
-
-    from runbook.json_types import Item
 
 ROWS, QUERIES = 6, 16
 OPERATORS = (

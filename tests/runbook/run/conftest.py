@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
+
 from migrated import Site
-
 from runbook.local import stop_local_servers
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SMALL = "0.005"
 

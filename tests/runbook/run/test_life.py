@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import pytest
-from migrated import run_phase
 
 from lmdr.platform import PLATFORM
-from runbook import flag_code, flag_commands
+from migrated import Site, run_phase
+from runbook.commands import flag_formats as flag_code
+from runbook.commands import flags as flag_commands
+from runbook.commands.monitor import open_check
+from runbook.commands.rollback import open_rollback
+from runbook.commands.status import standing
+from runbook.commands.unfreeze import unfreeze
+from runbook.cutover.freeze import frozen
 from runbook.errors import CheckFailed, FlagRefused, SettingError
-from runbook.integrity import open_check
-from runbook.rollback import open_rollback
-from runbook.run.archive import unfreeze
-from runbook.standing import standing
-from runbook.wix.freeze import frozen
 from runbook.wix.writing import reverse_sync_remove, reverse_sync_save
-
-if TYPE_CHECKING:
-    from migrated import Site
 
 LEGACY = "Legacy Wix ID"
 

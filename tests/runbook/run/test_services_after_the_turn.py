@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from click.testing import CliRunner
-from migrated import Site, run_phase
 
 from lmdr.platform import PLATFORM
+from migrated import Site, run_phase
 from runbook.cli import main
+from runbook.commands.monitor import open_check
+from runbook.commands.rollback import Rollback, open_rollback
 from runbook.errors import CheckFailed
-from runbook.integrity import open_check
+from runbook.json_types import Item
 from runbook.records.opening import open_records
-from runbook.rollback import Rollback, open_rollback
-
-if TYPE_CHECKING:
-    from runbook.json_types import Item
 
 
 def turn(side: str) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from runbook.state import State
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 pytest.importorskip("runbook.steps.load")
-from runbook.run.archive import CHECKS, stable_days
+from runbook.cutover.stable_days import CHECKS, stable_days
 
 DAY = timedelta(days=1)
 

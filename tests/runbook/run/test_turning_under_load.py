@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from migrated import Site, run_phase
 
 from lmdr.platform import PLATFORM
-from lmdr.services.content import get_blog_categories, get_blog_posts, get_faqs, get_pricing_tiers
+from lmdr.services.content.pages import get_blog_categories, get_blog_posts, get_faqs, get_pricing_tiers
 from lmdr.services.context import Context
+from migrated import Site, run_phase
 from runbook.cli import main
+from runbook.cutover import turning
 from runbook.errors import FlagRefused
-from runbook.records import Query
+from runbook.query import Query
+from runbook.records import Records
 from runbook.records.opening import open_records
-from runbook.run import turning
-from runbook.state.turns import CALLS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from runbook.records import Records
-    from runbook.state import State
+from runbook.state import State
+from runbook.state.locks import CALLS
 
 CALLERS = 6
 

@@ -8,15 +8,12 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from runbook.state import State
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def _program(name: str) -> str | None:

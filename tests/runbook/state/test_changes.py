@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
-from runbook.state import AMBIGUOUS, Landed
-
-if TYPE_CHECKING:
-    from runbook.state import State
+from runbook.state import AMBIGUOUS, Landed, State
 
 BASE, OTHER = "appFleet000000001", "appOther000000001"
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 import stat
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from runbook.private_files import create_private
 from runbook.state import State
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # As the last to close a database does, if no other process seems to have it open: it deletes the write-ahead log.
 CLOSE_AS_LAST = """

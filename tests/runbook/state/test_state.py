@@ -5,15 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from runbook.errors import SettingError
 from runbook.state import AMBIGUOUS, Known, Landed, Progressed, State
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BASE = "appFleet000000001"
 

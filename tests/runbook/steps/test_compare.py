@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from runbook.catalog import Collection, Copy, Field, Link
 from runbook.checks.links import AMBIGUOUS, DANGLING, NO_KEY, LinkCell
 from runbook.mapping import Mapping
+from runbook.staged import StagedRow
 from runbook.steps.compare import Comparison, compare, declared_rules
-from runbook.steps.transform import StagedRow
 
 FIELDS = [
     {"wix": "name", "wix_type": "text", "name": "Name", "type": "singleLineText", "personal": True},

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
-from load_kit import BASE, SEED, World, trucks, world
 
-from runbook.airtable import writer as writer_module
+from load_kit import BASE, SEED, World, trucks, world
 from runbook.catalog import LEGACY_ID
 from runbook.errors import AirtableError, AmbiguousKey, BudgetSpent, SchemaDrift, StepError
 from runbook.quarantine import Entry
+from runbook.steps import load_writer as writer_module
 from runbook.steps.load import load
 from sandbox import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 PATCH = {"service": "airtable", "method": "PATCH", "path": f"/v0/{BASE}/*"}
 

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from runbook.airtable.client import Airtable
-from runbook.airtable.pacing import Pacer
-from runbook.airtable.schema import Tables, apply_schema, plan_schema
+from runbook.airtable.rate_limiter import Pacer
 from runbook.catalog import LEGACY_ID, load_catalog
 from runbook.checks.suites import write_suites
 from runbook.errors import CheckFailed, CheckNotRun
 from runbook.quarantine import Entry, Quarantine
-from runbook.snapshot import SnapshotWriter
+from runbook.schema import Tables, apply_schema, plan_schema
+from runbook.snapshot import Snapshot, SnapshotWriter
+from runbook.staged import Transformed
 from runbook.state import Landed, State
 from runbook.steps.transform import transform
-from runbook.steps.validate import validate
+from runbook.steps.validate import Validated, validate
 from sandbox import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from runbook.snapshot import Snapshot
-    from runbook.steps.transform import Transformed
-    from runbook.steps.validate import Validated
 
 pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
 
@@ -140,7 +135,9 @@ class World:
         rows = list(transformed.rows())
         records = {}
         for at in range(0, len(rows), 10):
-            made = self.airtable.upsert(BASE, self.tables.id(name), [row.fields for row in rows[at : at + 10]])
+            made = self.airtable.upsert(
+                BASE, self.tables.id(name), [row.fields for row in rows[at : at + 10]], [LEGACY_ID]
+            )
             records |= {record["fields"][LEGACY_ID]: record["id"] for record in made}
         self.state.remember(BASE, name, [Landed(legacy, record) for legacy, record in records.items()])
         return records

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
 
-from sandbox.box import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from sandbox.in_process import Sandbox
 
 EVERYTHING = {
     "base": {"name": "Everything"},

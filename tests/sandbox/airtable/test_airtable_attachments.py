@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from sandbox.airtable import outward
-from sandbox.box import Sandbox
+from sandbox.in_process import Sandbox
 
 BAD = (422, "INVALID_ATTACHMENT_OBJECT")
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from sandbox.box import Sandbox
+from sandbox.in_process import Sandbox
 
 LOST = (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)
 

@@ -8,7 +8,7 @@ import json
 import pytest
 import requests
 
-from sandbox.box import Sandbox
+from sandbox.in_process import Sandbox
 
 AUTH = (401, "AUTHENTICATION_REQUIRED", "Authentication required")
 NOT_FOUND = (404, "NOT_FOUND", None)

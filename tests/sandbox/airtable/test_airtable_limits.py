@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.box import Sandbox
+from sandbox.in_process import Sandbox
 from sandbox.settings import Settings
 
 TOO_MANY = {"errors": [{"error": "RATE_LIMIT_REACHED", "message": "Rate limit exceeded. Please try again later"}]}

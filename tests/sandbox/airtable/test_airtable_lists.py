@@ -7,7 +7,7 @@ from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 
-from sandbox.box import Sandbox
+from sandbox.in_process import Sandbox
 
 PAGE_SIZE = (422, "INVALID_PAGE_SIZE_ARGUMENT", "Page size argument should be between 0 and 100")
 DEAD = (422, "LIST_RECORDS_ITERATOR_NOT_AVAILABLE", None)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from sandbox.box import Sandbox
+from sandbox.in_process import Sandbox
 
 WORKSPACE = "wspSandboxDefault"
 FORBIDDEN = (403, "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND")

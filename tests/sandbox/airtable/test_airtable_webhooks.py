@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from sandbox.box import Sandbox
+from sandbox.in_process import Sandbox
 
 FORBIDDEN = (403, "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND")
 INVALID = (422, "INVALID_REQUEST_UNKNOWN")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from sandbox.box import Sandbox
+from sandbox.in_process import Sandbox
 
 UPDATE_LIMIT = (
     422,

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, cast
+from typing import cast
+
+import pytest
 
 from sandbox.airtable import listing
 from sandbox.airtable.errors import Refusal
 from sandbox.airtable.listing import Iterator, Iterators
-
-if TYPE_CHECKING:
-    import pytest
-
-    from sandbox.airtable.schema import Table
+from sandbox.airtable.schema import Table
 
 
 class OneTable:

@@ -11,11 +11,11 @@ import pytest
 import requests
 
 from sandbox.app import App
+from sandbox.app_state import World
 from sandbox.server import HOST, bind, make_server
 from sandbox.settings import Settings
 from sandbox.web import json_answer
 from sandbox.wix import WixService
-from sandbox.world import World
 
 PREFIX = "/wix-data/v2"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.app_state import World
 from sandbox.settings import Settings
 from sandbox.wix import SiteError, WixService
-from sandbox.world import World
 
 EXPORT = Path(__file__).resolve().parents[4] / "shared" / "data" / "wix_export"
 STAMP = {"$date": "2020-01-01T00:00:00.000Z"}

@@ -249,7 +249,7 @@ def test_what_is_too_much_is_refused(cars, monkeypatch):
             patch.setattr(f"sandbox.wix.aggregates.{name}", 2)
             refused(cars, "WDE0092", stage)
     with monkeypatch.context() as patch:
-        patch.setattr("sandbox.wix.answers.MAX_CHARACTERS", 20)
+        patch.setattr("sandbox.wix.responses.MAX_CHARACTERS", 20)
         refused(cars, "WDE0180", {"skip": 0})
         cars.refused(400, "WDE0180", "POST", "/items/query", C)
     monkeypatch.setattr(pipeline, "MAX_ROWS", 1)

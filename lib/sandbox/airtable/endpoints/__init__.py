@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sandbox.airtable.endpoints.attachments import AttachmentEndpoints
 from sandbox.airtable.endpoints.comments import CommentEndpoints
 from sandbox.airtable.endpoints.meta import MetaEndpoints
 from sandbox.airtable.endpoints.records import RecordEndpoints
+from sandbox.airtable.endpoints.steps import Route
 from sandbox.airtable.endpoints.webhooks import WebhookEndpoints
-
-if TYPE_CHECKING:
-    from sandbox.airtable.endpoints.steps import Route
-    from sandbox.airtable.engine import Engine
+from sandbox.airtable.engine import Engine
 
 
 def every_route(engine: Engine) -> list[Route]:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from starlette.requests import Request
+from starlette.responses import Response
 
-from sandbox.airtable.endpoints.steps import body_of, record_of, transact
+from sandbox.airtable.endpoints.steps import Route, body_of, record_of, transact
+from sandbox.airtable.engine import Engine
 from sandbox.airtable.errors import bad_value, unknown_field
+from sandbox.airtable.writing import Writer
 from sandbox.web import json_answer, segment
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.responses import Response
-
-    from sandbox.airtable.endpoints.steps import Route
-    from sandbox.airtable.engine import Engine
-    from sandbox.airtable.writing import Writer
 
 
 class AttachmentEndpoints:

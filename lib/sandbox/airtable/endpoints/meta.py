@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sandbox.airtable import asked, meta
-from sandbox.airtable.endpoints.steps import body_of, meta_base_of, query_of, transact
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox.airtable import meta
+from sandbox.airtable import params as asked
+from sandbox.airtable.endpoints.steps import Route, body_of, meta_base_of, query_of, transact
+from sandbox.airtable.engine import Engine
 from sandbox.airtable.errors import bad_offset, invalid_request, model_not_found
 from sandbox.web import json_answer, segment
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.responses import Response
-
-    from sandbox.airtable.endpoints.steps import Route
-    from sandbox.airtable.engine import Engine
 
 PAGE_SIZE = 1_000
 _OFFSET = re.compile(r"itr[0-9A-Za-z]{14}/(app[0-9A-Za-z]{14})")

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-from sandbox.airtable import asked
-from sandbox.airtable.endpoints.steps import body_of, query_of, record_of, table_of, transact
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox.airtable import params as asked
+from sandbox.airtable.endpoints.steps import Route, body_of, query_of, record_of, table_of, transact
+from sandbox.airtable.engine import Engine
 from sandbox.airtable.errors import Refusal, invalid_records, invalid_request, no_such_row
 from sandbox.airtable.listing import Iterators, Show, list_records, read_query, read_show, show_record
-from sandbox.airtable.writing import merge_fields
+from sandbox.airtable.records import Record
+from sandbox.airtable.schema import Field, Table
+from sandbox.airtable.writing import Writer, merge_fields
 from sandbox.ids import is_airtable_id
 from sandbox.web import json_answer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.requests import Request
-    from starlette.responses import Response
-
-    from sandbox.airtable.endpoints.steps import Route
-    from sandbox.airtable.engine import Engine
-    from sandbox.airtable.records import Record
-    from sandbox.airtable.schema import Field, Table
-    from sandbox.airtable.writing import Writer
 
 CREATE_LIMIT = "A maximum of {limit} records can be created per request but you have provided {count}."
 UPDATE_LIMIT = (

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from sandbox.airtable import asked
+from starlette.requests import Request
+
+from sandbox.airtable import params as asked
+from sandbox.airtable.engine import Engine
 from sandbox.airtable.errors import bad_body, invalid_request, model_not_found, too_large
+from sandbox.airtable.records import Record
+from sandbox.airtable.schema import Base, Table
 from sandbox.airtable.writing import Writer
-from sandbox.web import BadBody, BodyTooLarge, parse_json, read_body, segment
+from sandbox.web import BadBody, BodyTooLarge, Handler, parse_json, read_body, segment
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.requests import Request
-
-    from sandbox.airtable.engine import Engine
-    from sandbox.airtable.records import Record
-    from sandbox.airtable.schema import Base, Table
-    from sandbox.web import Handler
-
-    Route = tuple[str, str, Handler]
+Route = tuple[str, str, Handler]
 
 _T = TypeVar("_T")
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from starlette.requests import Request
+from starlette.responses import Response
 
-from sandbox.airtable import asked
-from sandbox.airtable.endpoints.steps import body_of, meta_base_of, query_of
+from sandbox.airtable import params as asked
+from sandbox.airtable.endpoints.steps import Route, body_of, meta_base_of, query_of
+from sandbox.airtable.engine import Engine
 from sandbox.airtable.errors import invalid_request
 from sandbox.web import json_answer, segment
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.responses import Response
-
-    from sandbox.airtable.endpoints.steps import Route
-    from sandbox.airtable.engine import Engine
 
 PAGE_SIZE = 50
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
 from sandbox.airtable.formulas.functions import FORMS, FUNCTIONS
 from sandbox.airtable.formulas.functions.logic import always, any_of
@@ -20,6 +20,7 @@ from sandbox.airtable.formulas.nodes import (
     Reference,
 )
 from sandbox.airtable.formulas.parser import FormulaError
+from sandbox.airtable.formulas.row import Row, Run
 from sandbox.airtable.formulas.values import (
     MOST_CHARACTERS,
     FaultError,
@@ -30,11 +31,6 @@ from sandbox.airtable.formulas.values import (
     text_of,
     to_number,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from sandbox.airtable.formulas.row import Row, Run
 
 _ARITHMETIC: dict[str, Callable[[float, float], float]] = {
     "+": operator.add,

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
+from sandbox.airtable.formulas.locales import Locale
 from sandbox.airtable.formulas.values import FaultError, capped, in_utc
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sandbox.airtable.formulas.locales import Locale
 
 LONGEST_FORMAT = 2000
 """Longest format in characters; a guard of the sandbox."""

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from sandbox.airtable.formulas.locales import ENGLISH
+from sandbox.airtable.formulas.locales import ENGLISH, Locale
 from sandbox.airtable.formulas.moment_format import tokens
 from sandbox.airtable.formulas.moments import iso_moment, offset_of
 from sandbox.airtable.formulas.values import FaultError
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    from sandbox.airtable.formulas.locales import Locale
 
 LONGEST_TEXT = 1000
 """Longest text that is read as a date; a guard of the sandbox."""

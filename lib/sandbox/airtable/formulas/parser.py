@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
+
+from lark import Token
 
 from sandbox.airtable.formulas.functions import SIGNATURES
 from sandbox.airtable.formulas.nodes import (
@@ -19,11 +22,6 @@ from sandbox.airtable.formulas.nodes import (
     Reference,
     walk,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from lark import Token
 
 MOST_TEXT = 200_000
 """Longest formula in characters; a guard of the sandbox, Airtable publishes none."""

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from sandbox.airtable.formulas.compiler import Compiler, is_true
 from sandbox.airtable.formulas.narrowing import Lookup, lookup_of
 from sandbox.airtable.formulas.nodes import Node, Reference, walk
 from sandbox.airtable.formulas.parser import FormulaError, field_reference, parse_tree
 from sandbox.airtable.formulas.results import result_kind
+from sandbox.airtable.formulas.row import Row
 from sandbox.airtable.formulas.values import FAULT, FaultError, Localized, Value, in_utc
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from sandbox.airtable.formulas.row import Row
 
 _FAULTS = (FaultError, ArithmeticError, ValueError, TypeError, LookupError, RecursionError)
 

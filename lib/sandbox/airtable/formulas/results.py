@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
 from sandbox.airtable.formulas.functions import SIGNATURES
 from sandbox.airtable.formulas.nodes import Call, Concatenation, Literal, Node, Reference
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 _TEXT = "singleLineText"
 _MOMENTS = {

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from sandbox.airtable.formulas.values import Value
+from sandbox.airtable.formulas.values import Value
 
 
 class Row(Protocol):

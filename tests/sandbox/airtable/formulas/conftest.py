@@ -2,17 +2,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox.airtable.formulas import parse
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sandbox.airtable.formulas import Value
+from sandbox.airtable.formulas import Value, parse
 
 NOW = datetime(2026, 11, 22, 14, 51, 19, 370_000, tzinfo=UTC)
 

@@ -6,16 +6,12 @@ names no other: Airtable's formula field reference, support.airtable.com/docs/fo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from sandbox.airtable.formulas.functions import arrays, calendar, dates, logic, numeric, patterns, records, text
-from sandbox.airtable.formulas.row import MANY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sandbox.airtable.formulas.row import Run
-    from sandbox.airtable.formulas.values import Value
+from sandbox.airtable.formulas.row import MANY, Run
+from sandbox.airtable.formulas.values import Value
 
 FUNCTIONS: dict[str, tuple[Callable[..., Value], int, int]] = {
     **arrays.FUNCTIONS,

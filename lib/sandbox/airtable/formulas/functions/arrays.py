@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from sandbox.airtable.formulas.row import MANY
 from sandbox.airtable.formulas.values import (
@@ -14,9 +14,6 @@ from sandbox.airtable.formulas.values import (
     text_of,
     to_whole,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def flattened(values: tuple[Value, ...] | list[Value]) -> list[Value]:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
 from sandbox.airtable.formulas.functions.arrays import flattened
 from sandbox.airtable.formulas.moment_format import week_of
 from sandbox.airtable.formulas.moments import like, shifted, to_moment
 from sandbox.airtable.formulas.values import FaultError, Value, text_of, to_whole
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _DAY = timedelta(days=1)
 

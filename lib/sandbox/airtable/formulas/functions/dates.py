@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sandbox.airtable.formulas.moment_format import DEFAULT_FORMAT, format_moment
@@ -16,10 +17,6 @@ from sandbox.airtable.formulas.moments import (
     unit_of,
 )
 from sandbox.airtable.formulas.values import FaultError, Localized, Value, in_utc, text_of, to_number
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
 
 
 def _add(moment: Value, count: Value, unit: Value) -> Value:

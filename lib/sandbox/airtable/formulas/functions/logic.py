@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
-from sandbox.airtable.formulas.row import MANY
+from sandbox.airtable.formulas.row import MANY, Row, Run
 from sandbox.airtable.formulas.values import FaultError, Value, equals, truth
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from sandbox.airtable.formulas.row import Row, Run
 
 
 def always(value: Value) -> Run:

@@ -6,14 +6,11 @@ import functools
 import math
 import operator
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from sandbox.airtable.formulas.functions.arrays import flattened
 from sandbox.airtable.formulas.row import MANY
 from sandbox.airtable.formulas.values import FaultError, Value, in_utc, text_of, to_number, to_whole
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _NOT_NUMERIC = re.compile(r"[^0-9.\-]+")
 _NUMERIC = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")

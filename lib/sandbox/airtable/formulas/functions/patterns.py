@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.airtable.formulas.values import MOST_CHARACTERS, FaultError, Value, text_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _PATTERN_BYTES = 4 << 20
 """Most memory one compiled pattern may take; 32 of them are kept, so 128 MB at the very worst."""

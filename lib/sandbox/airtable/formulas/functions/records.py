@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from sandbox.airtable.formulas.functions.logic import always
 from sandbox.airtable.formulas.locales import locale_named
 from sandbox.airtable.formulas.moment_parse import parse_moment
 from sandbox.airtable.formulas.moments import humanized, locale_of, to_moment
-from sandbox.airtable.formulas.values import text_of, to_text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sandbox.airtable.formulas.row import Row, Run
-    from sandbox.airtable.formulas.values import Value
+from sandbox.airtable.formulas.row import Row, Run
+from sandbox.airtable.formulas.values import Value, text_of, to_text
 
 
 def _today(arguments: list[Run]) -> Run:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 from urllib.parse import quote
 
 from sandbox.airtable.formulas.functions.arrays import flattened, joined
 from sandbox.airtable.formulas.row import MANY
 from sandbox.airtable.formulas.values import MOST_CHARACTERS, FaultError, Value, capped, text_of, to_whole
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def _found(needle: str, hay: str, start: Value) -> int:

@@ -1,0 +1,1 @@
+"""Services for admins, and the rules and shapes that they share."""

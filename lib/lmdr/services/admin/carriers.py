@@ -1,0 +1,264 @@
+"""Carriers as admins keep them: lists, one carrier, its status and flag, changes of many, figures, all as CSV."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from lmdr import js
+from lmdr.services.admin.access import AdminError, admins, admitted
+from lmdr.services.admin.changes import log_action, status_change
+from lmdr.services.admin.fleets import count_by_fleet, fleet_of, of_fleet
+from lmdr.services.admin.lists import Paging, equal, filters_of, to_csv
+from lmdr.services.admin.periods import DAY
+from lmdr.services.context import Caller, Context, service
+from lmdr.services.dot_numbers import dot_number, dot_text
+from runbook.errors import RunbookError
+from runbook.json_types import Item
+from runbook.query import Query
+from runbook.records import Records
+
+CARRIERS, ENRICHMENTS = "Carriers", "CarrierEnrichments"
+STATUSES: Final = ("active", "inactive", "suspended", "pending_review")
+
+_SHOWN, _SAMPLE = 20, 1000
+_BULK: Final = {
+    "activate": "bulkActivate", "deactivate": "bulkDeactivate", "flag": "bulkFlag", "unflag": "bulkUnflag",
+    "refreshEnrichment": "bulkRefreshEnrichment",
+}  # fmt: skip
+
+
+@service
+@admitted(admins, "Failed to get the carriers")
+def get_carriers_list(context: Context, caller: Caller, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A page of carriers, each with its `fleetCategory` and `enrichmentStatus`.
+
+    `options`: filters {search, status, fleetSize, safetyRating, state}, page 1, pageSize 25, sortField 'legal_name',
+    sortDirection 'asc'. Gives carriers, totalCount, page, pageSize, totalPages. `search` looks into names and cities,
+    and for a DOT number. As on the platform, totalCount knows the filter status alone. Raises AdminError.
+    """
+    records, filters = context.records, filters_of(options)
+    paging = Paging.of(options, size=25, sort="legal_name", descending=False)
+    rows = records.query(CARRIERS, paging.of_query(_filtered(filters))).items
+    total = records.count(CARRIERS, equal(Query(), filters, {"status": "status"}))
+    return {"carriers": _told(context, rows), **paging.told(total)}
+
+
+@service
+@admitted(admins, "Failed to get the carrier")
+def get_carrier_detail(context: Context, caller: Caller, carrier_id: str) -> dict[str, Any]:
+    """A carrier, its safetyData and enrichment (None where there is none), its 20 newest matches and interests.
+
+    Raises AdminError where there is no such carrier.
+    """
+    records, carrier = context.records, _carrier(context, carrier_id)
+    dot = dot_text(carrier.get("dot_number"))
+    of_dot, of_carrier = Query().eq("dot_number", dot), Query().eq("carrier_dot", dot).limit(_SHOWN)
+    return {
+        "carrier": _told(context, [carrier])[0],
+        "safetyData": records.first("CarrierSafetyData", of_dot),
+        "enrichment": records.first(ENRICHMENTS, of_dot),
+        "matches": records.query("MatchEvents", of_carrier.descending("timestamp")).items,
+        "interests": records.query("DriverCarrierInterests", of_carrier.descending("_createdDate")).items,
+    }
+
+
+@service
+@admitted(admins, "Failed to update the carrier's status")
+def update_carrier_status(
+    context: Context, caller: Caller, carrier_id: str, status: str, reason: str = ""
+) -> dict[str, Any]:
+    """Set a carrier's status, with an entry in its statusHistory; audited.
+
+    Raises AdminError for a status other than active, inactive, suspended, pending_review, or where there is no carrier.
+    """
+    return _set_status(context, caller, carrier_id, status, reason)
+
+
+@service
+@admitted(admins, "Failed to flag the carrier")
+def flag_carrier(context: Context, caller: Caller, carrier_id: str, reason: str = "") -> dict[str, Any]:
+    """Flag a carrier, which puts it under review (status pending_review); audited. Raises AdminError."""
+    return _flag(context, caller, carrier_id, reason)
+
+
+@service
+@admitted(admins, "Failed to unflag the carrier")
+def unflag_carrier(context: Context, caller: Caller, carrier_id: str) -> dict[str, Any]:
+    """Take a carrier's flag away, which makes it active again; audited. Raises AdminError."""
+    return _unflag(context, caller, carrier_id)
+
+
+@service
+@admitted(admins, "Failed to refresh the carrier's enrichment")
+def refresh_carrier_enrichment(context: Context, caller: Caller, carrier_id: str) -> dict[str, Any]:
+    """Delete what is cached of a carrier's enrichment, so that it is made anew; audited.
+
+    Gives `cleared`: whether there was any. Raises AdminError.
+    """
+    return _refresh(context, caller, carrier_id)
+
+
+@service
+@admitted(admins, "Failed to update the carriers")
+def bulk_update_carriers(context: Context, caller: Caller, carrier_ids: Iterable[str], action: str) -> dict[str, Any]:
+    """Do one thing to many carriers: activate, deactivate, flag, unflag or refreshEnrichment.
+
+    Each is audited by itself, and the whole once. Gives the numbers success and failed, and errors [{id, error}]: one
+    carrier that fails does not stop the others. Raises AdminError for any other action, before anything is written.
+    """
+    change = _bulk_change(context, caller, action)
+    ids, errors = [*carrier_ids], []
+    for carrier_id in ids:
+        try:
+            change(carrier_id)
+        except AdminError as error:
+            errors.append({"id": carrier_id, "error": str(error)})
+        except RunbookError:
+            errors.append({"id": carrier_id, "error": "Failed to update the carrier"})
+    told = {"success": len(ids) - len(errors), "failed": len(errors)}
+    log_action(context, caller, _BULK[action], "carrier", details=told)
+    return {**told, "errors": errors}
+
+
+@service
+@admitted(admins, "Failed to get the carrier statistics")
+def get_carrier_stats(context: Context, caller: Caller) -> dict[str, Any]:
+    """How many carriers: total, byStatus (each of the four), flagged, byFleetSize {small, medium, large}, enriched."""
+    records = context.records
+    return {
+        "total": records.count(CARRIERS),
+        "byStatus": {status: records.count(CARRIERS, Query().eq("status", status)) for status in STATUSES},
+        "flagged": records.count(CARRIERS, Query().eq("isFlagged", True)),
+        "byFleetSize": count_by_fleet(records),
+        "enriched": records.count(ENRICHMENTS),
+    }
+
+
+@service
+@admitted(admins, "Failed to get the states")
+def get_state_distribution(context: Context, caller: Caller) -> list[dict[str, Any]]:
+    """How many of the newest 1000 carriers are of each state: {state, count}, the most first."""
+    rows = context.records.query(CARRIERS, Query().limit(_SAMPLE))
+    states = Counter(js.to_string(js.or_(row.get("phy_state"), "Unknown")) for row in rows)
+    return [{"state": state, "count": count} for state, count in states.most_common()]
+
+
+@service
+@admitted(admins, "Failed to export the carriers")
+def export_carriers_csv(context: Context, caller: Caller, filters: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The first 1000 carriers by name that the filters keep: csv, count, fileName; audited."""
+    text, count = carriers_as_csv(context, filters)
+    log_action(context, caller, "exportData", "carrier", details={"count": count, "filters": {**(filters or {})}})
+    return {"csv": text, "count": count, "fileName": f"carriers-{context.now():%Y-%m-%d}.csv"}
+
+
+def carriers_as_csv(context: Context, filters: Mapping[str, Any] | None = None) -> tuple[str, int]:
+    """What `export_carriers_csv` exports, and how many rows; not audited."""
+    query = _filtered(filters or {}).ascending("legal_name").limit(_SAMPLE)
+    rows = _told(context, context.records.query(CARRIERS, query).items)
+    keys = {
+        "DOT Number": "dot_number", "Legal Name": "legal_name", "City": "phy_city", "State": "phy_state",
+        "Power Units": "nbr_power_unit", "Drivers": "driver_total", "Safety Rating": "safety_rating",
+        "Status": "status", "Flagged": "isFlagged", "Flag Reason": "flagReason", "Enrichment": "enrichmentStatus",
+    }  # fmt: skip
+    return to_csv(keys, ([row.get(key) for key in keys.values()] for row in rows)), len(rows)
+
+
+def enrichment_status(enriched: Any, now: datetime) -> str:
+    """How old an enrichment is: 'fresh' up to 7 days, 'stale' up to 14, then 'expired'; 'none' without a date."""
+    then = js.date(enriched) if js.truthy(enriched) else None
+    if then is None:
+        return "none"
+    return "fresh" if now - then <= 7 * DAY else "stale" if now - then <= 14 * DAY else "expired"
+
+
+def _filtered(filters: Mapping[str, Any]) -> Query:
+    query = Query()
+    if js.truthy(filters.get("search")):
+        search = js.to_string(filters["search"])
+        query = query.contains("legal_name", search).or_(Query().contains("phy_city", search))
+        # The platform looks for the text in dot_number, a number, and never finds it there.
+        if (number := dot_number(search)) is not None:
+            query = query.or_(Query().eq("dot_number", number))
+    if js.truthy(filters.get("fleetSize")):
+        query = query.and_(of_fleet(filters["fleetSize"]))
+    return equal(query, filters, {"status": "status", "safetyRating": "safety_rating", "state": "phy_state"})
+
+
+def _told(context: Context, carriers: list[Item]) -> list[dict[str, Any]]:
+    enriched = _enriched(context.records, [dot_text(carrier.get("dot_number")) for carrier in carriers])
+    return [
+        {
+            **carrier,
+            "fleetCategory": fleet_of(carrier.get("nbr_power_unit")),
+            "enrichmentStatus": enrichment_status(enriched.get(dot_text(carrier.get("dot_number"))), context.now()),
+        }
+        for carrier in carriers
+    ]
+
+
+def _enriched(records: Records, dots: list[str]) -> dict[str, Any]:
+    """When carriers were enriched, by the text of their DOT number."""
+    found = records.get_all(ENRICHMENTS, Query().in_("dot_number", filter(None, dots))) if any(dots) else []
+    return {row["dot_number"]: row.get("enriched_date") for row in found}
+
+
+def _carrier(context: Context, carrier_id: str) -> Item:
+    found = context.records.get(CARRIERS, carrier_id)
+    if found is None:
+        raise AdminError("Carrier not found")
+    return found
+
+
+def _bulk_change(context: Context, caller: Caller, action: str) -> Callable[[str], object]:
+    match action:
+        case "activate":
+            return lambda carrier_id: _set_status(context, caller, carrier_id, "active", "Bulk activation")
+        case "deactivate":
+            return lambda carrier_id: _set_status(context, caller, carrier_id, "inactive", "Bulk deactivation")
+        case "flag":
+            return lambda carrier_id: _flag(context, caller, carrier_id, "Bulk flag")
+        case "unflag":
+            return lambda carrier_id: _unflag(context, caller, carrier_id)
+        case "refreshEnrichment":
+            return lambda carrier_id: _refresh(context, caller, carrier_id)
+        case _:
+            raise AdminError("Invalid action")
+
+
+def _set_status(context: Context, caller: Caller, carrier_id: str, status: str, reason: str) -> dict[str, Any]:
+    if status not in STATUSES:
+        raise AdminError("Invalid status")
+    carrier = _carrier(context, carrier_id)
+    context.records.patch(CARRIERS, carrier_id, status_change(context, caller, carrier, status, reason))
+    told = {"previousStatus": carrier.get("status"), "newStatus": status, "reason": reason}
+    log_action(context, caller, "updateCarrierStatus", "carrier", carrier_id, told)
+    return {"success": True, "carrierId": carrier_id, "status": status}
+
+
+def _flag(context: Context, caller: Caller, carrier_id: str, reason: str) -> dict[str, Any]:
+    _carrier(context, carrier_id)
+    changes = {"isFlagged": True, "flagReason": reason, "flaggedAt": context.now(), "status": "pending_review"}
+    context.records.patch(CARRIERS, carrier_id, changes)
+    log_action(context, caller, "flagCarrier", "carrier", carrier_id, {"reason": reason})
+    return {"success": True, "carrierId": carrier_id}
+
+
+def _unflag(context: Context, caller: Caller, carrier_id: str) -> dict[str, Any]:
+    before = _carrier(context, carrier_id)
+    changes = {"isFlagged": False, "flagReason": None, "flaggedAt": None, "status": "active"}
+    context.records.patch(CARRIERS, carrier_id, changes)
+    log_action(context, caller, "unflagCarrier", "carrier", carrier_id, {"reason": before.get("flagReason")})
+    return {"success": True, "carrierId": carrier_id}
+
+
+def _refresh(context: Context, caller: Caller, carrier_id: str) -> dict[str, Any]:
+    dot = dot_text(_carrier(context, carrier_id).get("dot_number"))
+    cached = context.records.first(ENRICHMENTS, Query().eq("dot_number", dot))
+    if cached is not None:
+        context.records.remove(ENRICHMENTS, cached["_id"])
+    log_action(context, caller, "refreshEnrichment", "carrier", carrier_id, {"dotNumber": dot})
+    return {"success": True, "carrierId": carrier_id, "cleared": cached is not None}

@@ -1,0 +1,1 @@
+"""Payments by Stripe, a carrier's plan, and checkouts that were not finished."""

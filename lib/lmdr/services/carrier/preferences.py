@@ -1,0 +1,170 @@
+"""What a carrier looks for in drivers, and how much each thing counts for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lmdr import js
+from lmdr.matching.driver_weights import WEIGHTS
+from lmdr.services.access import refusal
+from lmdr.services.context import Caller, Context, refused, service
+from lmdr.services.dot_numbers import dot_text
+from runbook.json_types import MISSING, Item
+from runbook.query import Query
+
+CDL_TYPES = ("A", "B", "C")
+URGENCIES = ("immediate", "30_day", "ongoing")
+LISTS = ("target_zip_codes", "target_states", "route_types", "equipment_types", "required_endorsements")
+AT_LEAST_0 = ("min_experience_years", "max_experience_years", "positions_open")
+PAYS = ("offered_pay_min", "offered_pay_max")
+KEYS = ("required_cdl_types", "target_radius_miles", "urgency", *LISTS, *AT_LEAST_0, *PAYS)
+"""What a recruiter may say of a carrier's preferences, beside whose they are."""
+
+
+def validate_preferences_data(data: Mapping[str, Any], is_update: bool = False) -> dict[str, Any]:
+    """Every rule that preferences break: {isValid, errors}, in the order of the form; callers show the first.
+
+    New ones need carrier_dot, required_cdl_types (of A, B, C) and target_radius_miles (above 0); an update only where
+    it has them. All else is checked where it is there and not null.
+    """
+    errors = [*_errors(data, is_update)]
+    return {"isValid": not errors, "errors": errors}
+
+
+@service
+def create_hiring_preferences(context: Context, caller: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Add preferences for a carrier that the caller may act for: {success, preferences} or {success: False, error}."""
+    found = validate_preferences_data(data)
+    if not found["isValid"]:
+        return refused(found["errors"][0])
+    if no := _no_access(context, caller, data["carrier_dot"]):
+        return no
+    row = {
+        "_owner": caller.member_id,
+        "carrier_dot": dot_text(data["carrier_dot"]),
+        "recruiter_id": caller.member_id,
+        "is_active": True,
+        **{key: data[key] for key in KEYS if key in data},
+    }
+    return {"success": True, "preferences": context.records.insert("CarrierHiringPreferences", row)}
+
+
+@service
+def update_hiring_preferences(
+    context: Context, caller: Caller, preferences_id: str, data: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Change preferences; whose they are stays. Shapes as `create_hiring_preferences`."""
+    found = validate_preferences_data(data, is_update=True)
+    if not found["isValid"]:
+        return refused(found["errors"][0])
+    row = context.records.get("CarrierHiringPreferences", preferences_id) if preferences_id else None
+    if row is None:
+        return refused("Preferences not found")
+    if no := _no_access(context, caller, row.get("carrier_dot")):
+        return no
+    if "carrier_dot" in data and dot_text(data["carrier_dot"]) != row.get("carrier_dot"):
+        return refused("carrier_dot cannot be changed")
+    changes = {key: data[key] for key in KEYS if key in data}
+    return {"success": True, "preferences": context.records.patch("CarrierHiringPreferences", row["_id"], changes)}
+
+
+@service
+def deactivate_hiring_preferences(context: Context, caller: Caller, preferences_id: str) -> dict[str, Any]:
+    """Put preferences aside without losing them: {success} or {success: False, error}."""
+    row = context.records.get("CarrierHiringPreferences", preferences_id) if preferences_id else None
+    if row is None:
+        return refused("Preferences not found")
+    if no := _no_access(context, caller, row.get("carrier_dot")):
+        return no
+    context.records.patch("CarrierHiringPreferences", row["_id"], {"is_active": False})
+    return {"success": True}
+
+
+@service
+def get_hiring_preferences(context: Context, dot: str) -> dict[str, Any]:
+    """A carrier's newest active preferences: {success, preferences}, null where there are none."""
+    return {"success": True, "preferences": _active(context, dot)}
+
+
+@service
+def get_hiring_preference_by_id(context: Context, preferences_id: str) -> dict[str, Any]:
+    """Preferences by `_id`, active or not: {success, preferences} or {success: False, error}."""
+    row = context.records.get("CarrierHiringPreferences", preferences_id) if preferences_id else None
+    return refused("Preferences not found") if row is None else {"success": True, "preferences": row}
+
+
+@service
+def get_weight_preferences(context: Context, dot: str) -> dict[str, Any]:
+    """How much each component of a driver's score counts for a carrier: {success, weights, isDefault}."""
+    row = _active(context, dot) or {}
+    told = {name: row.get(f"weight_{name}") for name in WEIGHTS}
+    weights = {name: value if js.is_number(value) else WEIGHTS[name] for name, value in told.items()}
+    return {"success": True, "weights": weights, "isDefault": not any(map(js.is_number, told.values()))}
+
+
+@service
+def save_weight_preferences(context: Context, dot: str, weights: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep how much each component counts for a carrier: {success, weights} or {success: False, error}.
+
+    `weights`: all six components, each 0 to 100, not all 0. A carrier without active preferences gets some: class A,
+    within 100 miles. Anyone may, as on the platform.
+    """
+    carrier = dot_text(dot)
+    if not carrier:
+        return refused("Carrier DOT is required")
+    for name in WEIGHTS:
+        value = weights.get(name)
+        if value is None:
+            return refused(f"Missing weight: {name}")
+        if not js.is_number(value) or not 0 <= value <= 100:
+            return refused(f"Weight {name} must be a number between 0 and 100")
+    if sum(weights[name] for name in WEIGHTS) <= 0:
+        return refused("Total weight must be greater than 0")
+    told = {f"weight_{name}": weights[name] for name in WEIGHTS}
+    row = _active(context, carrier)
+    if row is not None:
+        context.records.patch("CarrierHiringPreferences", row["_id"], told)
+    else:
+        new = {"carrier_dot": carrier, "required_cdl_types": ["A"], "target_radius_miles": 100, "is_active": True}
+        context.records.insert("CarrierHiringPreferences", {**new, **told})
+    return {"success": True, "weights": {name: weights[name] for name in WEIGHTS}}
+
+
+def _errors(data: Mapping[str, Any], is_update: bool) -> Iterator[str]:
+    if not is_update and not dot_text(data.get("carrier_dot")):
+        yield "carrier_dot is required"
+    if not is_update or "required_cdl_types" in data:
+        types = data.get("required_cdl_types")
+        if not isinstance(types, list) or not types:
+            yield "required_cdl_types must be a non-empty array"
+        else:
+            yield from (f"Invalid CDL type: {wrong}" for wrong in [t for t in types if t not in CDL_TYPES][:1])
+    if not is_update or "target_radius_miles" in data:
+        radius = data.get("target_radius_miles")
+        if not js.is_number(radius) or not radius > 0:
+            yield "target_radius_miles must be a number greater than 0"
+    there = {key: value for key, value in data.items() if value is not None and value is not MISSING}
+    for key in AT_LEAST_0:
+        if key in there and not (js.is_number(there[key]) and there[key] >= 0):
+            yield f"{key} must be a number of 0 or more"
+    pays = [there[key] for key in PAYS if key in there and js.is_number(there[key])]
+    yield from (f"{key} must be a number" for key in PAYS if key in there and not js.is_number(there[key]))
+    if len(pays) == len(PAYS) and pays[1] < pays[0]:
+        yield "offered_pay_max must not be below offered_pay_min"
+    if "urgency" in there and there["urgency"] not in URGENCIES:
+        yield f"urgency must be one of: {', '.join(URGENCIES)}"
+    for key in LISTS:
+        # A list of anything else is one that neither a search nor Airtable can read.
+        if key in there and not (isinstance(there[key], list) and all(isinstance(one, str) for one in there[key])):
+            yield f"{key} must be an array of texts"
+
+
+def _no_access(context: Context, caller: Caller, dot: Any) -> dict[str, Any] | None:
+    # The platform asked RecruiterCarrierAccess, which nobody fills, and so let nobody in.
+    return refusal(context, caller, dot)
+
+
+def _active(context: Context, dot: str) -> Item | None:
+    asked = Query().eq("carrier_dot", dot_text(dot)).eq("is_active", True).descending("_createdDate")
+    return context.records.first("CarrierHiringPreferences", asked)

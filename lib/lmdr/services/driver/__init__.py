@@ -1,0 +1,1 @@
+"""What a driver does: profile, applications, looking for carriers."""

@@ -1,0 +1,164 @@
+"""A driver's applications at carriers: handing one in, following it, taking it back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lmdr import js
+from lmdr.services.access import NOT_LOGGED_IN, own_profile
+from lmdr.services.context import Caller, Context, refused, service
+from lmdr.services.dot_numbers import dot_text
+from lmdr.services.driver.application_form import document_urls, profile_changes
+from lmdr.services.driver.uploads import UploadFailed
+from lmdr.services.interests import add_interest, history_with, interest_between
+from runbook.json_types import Item
+from runbook.query import Query
+
+NO_PROFILE = "Driver profile not found"
+UNDER_WAY = frozenset({"applied", "in_review", "contacted", "offer", "hired"})
+"""Statuses in which a driver cannot apply again."""
+
+
+@service
+def submit_application(context: Context, caller: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Apply at a carrier with a filled-in form, which completes the driver's profile as well.
+
+    `data`: carrierDOT, phone or email (one of the two at least), carrierName, matchScore, message, preferredContact
+    ('phone' where not given), availability, and what `profile_changes` takes. The first check that fails decides:
+    logged in, a profile of the caller's own, a carrierDOT, a phone or an email, documents that can be kept.
+
+    One that was rejected, withdrawn or only of interest is handed in again; its outcome stays. Gives {success,
+    applicationId, status, isNew}. One that is under way is refused: {success: False, isDuplicate, existingStatus,
+    applicationId, error}; the profile has been completed by then.
+    """
+    profile = own_profile(context, caller)
+    dot = dot_text(data.get("carrierDOT"))
+    if error := _first_fault(caller, profile, dot, data):
+        return refused(error)
+    assert profile is not None
+    try:
+        documents = document_urls(context, data)
+    except UploadFailed as failed:
+        return refused(str(failed))
+    profile = context.records.patch(
+        "DriverProfiles", profile["_id"], profile_changes(data, documents, profile, context.now())
+    )
+    interest, is_new = interest_between(context, profile["_id"], dot), False
+    if interest is None:
+        pair = {"_owner": caller.member_id, "driver_id": profile["_id"], "carrier_dot": dot}
+        first = {
+            "carrier_name": data.get("carrierName") or "",
+            "match_score": js.or_(js.parse_int(data.get("matchScore")), 0),
+            "origin": "driver_applied",
+            "outcome": None,
+        }
+        interest, is_new = add_interest(context, pair | first | _applied(context, data, profile, None))
+    if not is_new:
+        if interest.get("status") in UNDER_WAY:
+            return refused(
+                "You have already applied to this carrier",
+                isDuplicate=True,
+                existingStatus=interest["status"],
+                applicationId=interest["_id"],
+            )
+        again = _applied(context, data, profile, interest.get("status_history"))
+        interest = context.records.patch("DriverCarrierInterests", interest["_id"], again)
+    context.mail(
+        "application_submitted",
+        caller.member_id,
+        carrierName=interest.get("carrier_name") or "",
+        applicationId=interest["_id"],
+    )
+    return {"success": True, "applicationId": interest["_id"], "status": "applied", "isNew": is_new}
+
+
+@service
+def get_application_status(context: Context, caller: Caller, carrier_dot: Any) -> dict[str, Any]:
+    """Where the caller's application at a carrier stands: {success, hasApplied, status, applicationId, application}.
+
+    `status`: the row's status, or its action where it has none; the last three are None where there is no row.
+    """
+    interest = _own_interest(context, caller, carrier_dot)
+    if isinstance(interest, str):
+        return refused(interest)
+    if interest is None:
+        return {"success": True, "hasApplied": False, "status": None, "applicationId": None, "application": None}
+    return {
+        "success": True,
+        "hasApplied": True,
+        "status": interest.get("status") or interest.get("action"),
+        "applicationId": interest["_id"],
+        "application": interest,
+    }
+
+
+@service
+def withdraw_application(context: Context, caller: Caller, carrier_dot: Any) -> dict[str, Any]:
+    """Take the caller's application at a carrier back, in whatever status it is: {success, applicationId, status}."""
+    interest = _own_interest(context, caller, carrier_dot)
+    if interest is None or isinstance(interest, str):
+        return refused(interest or "Application not found")
+    changes = {
+        "status": "withdrawn",
+        "outcome": "withdrawn",
+        "outcome_date": context.now(),
+        "status_history": history_with(
+            context, interest.get("status_history"), "withdrawn", note="Application withdrawn by driver"
+        ),
+    }
+    context.records.patch("DriverCarrierInterests", interest["_id"], changes)
+    return {"success": True, "applicationId": interest["_id"], "status": "withdrawn"}
+
+
+@service
+def get_driver_applications(context: Context, caller: Caller) -> dict[str, Any]:
+    """The caller's applications and interests, the last that anything happened to first, 100 at the most.
+
+    {success, applications}.
+    """
+    profile = own_profile(context, caller)
+    if profile is None:
+        return refused(NO_PROFILE if caller.logged_in else NOT_LOGGED_IN)
+    asked = Query().eq("driver_id", profile["_id"]).descending("action_timestamp").limit(100)
+    return {"success": True, "applications": context.records.query("DriverCarrierInterests", asked).items}
+
+
+def _first_fault(caller: Caller, profile: Item | None, dot: str, data: Mapping[str, Any]) -> str | None:
+    if not caller.logged_in:
+        return NOT_LOGGED_IN
+    if profile is None:
+        return NO_PROFILE
+    if not dot:
+        return "Carrier DOT is required"
+    return None if data.get("phone") or data.get("email") else "Phone or email is required"
+
+
+def _applied(context: Context, data: Mapping[str, Any], profile: Item, history: Any) -> Item:
+    """What an application sets, new or again."""
+    now = context.now()
+    given = {
+        "contact_phone": data.get("phone"),
+        "contact_email": data.get("email"),
+        "availability": data.get("availability"),
+        "driver_message": data.get("message"),
+        "driver_zip_at_match": profile.get("home_zip"),
+        **{key: profile.get(key) for key in ("cdl_front_url", "cdl_back_url", "med_card_url", "resume_url")},
+    }
+    return {
+        "action": "applied",
+        "status": "applied",
+        "application_date": now,
+        "action_timestamp": now,
+        "preferred_contact": data.get("preferredContact") or "phone",
+        **{key: value for key, value in given.items() if value},
+        "status_history": history_with(context, history, "applied", note="Application submitted"),
+    }
+
+
+def _own_interest(context: Context, caller: Caller, carrier_dot: Any) -> Item | str | None:
+    """The caller's row at a carrier, None without, or why there cannot be one."""
+    profile = own_profile(context, caller)
+    if profile is None:
+        return NO_PROFILE if caller.logged_in else NOT_LOGGED_IN
+    return interest_between(context, profile["_id"], carrier_dot)

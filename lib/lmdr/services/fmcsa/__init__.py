@@ -1,0 +1,1 @@
+"""Carriers' safety data from FMCSA."""

@@ -1,0 +1,1 @@
+"""Messages between a driver and a carrier's recruiters."""

@@ -1,0 +1,117 @@
+"""Messages between a driver and a carrier's recruiters, within an application."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from lmdr.js import trim
+from lmdr.services.access import NOT_LOGGED_IN, carrier_link
+from lmdr.services.context import Caller, Context, refused, service
+from runbook.json_types import Item
+from runbook.query import Query
+
+LONGEST = 2000
+"""UTF-16 units of a message, as JavaScript counts them."""
+PREVIEW = 100
+"""Characters of a message that its mail shows."""
+
+_TAG = re.compile(r"<[^>]*>")
+_ENTITY = re.compile(r"&[^;]+;")
+
+
+@service
+def send_message(
+    context: Context, caller: Caller, application_id: str, content: str, receiver_id: str, sender_type: str
+) -> dict[str, Any]:
+    """Send a message of an application; its receiver gets a mail with the beginning of it.
+
+    `sender_type`: 'driver', for the driver who owns the application's profile, or 'recruiter', for one with an active
+    link to its carrier. `receiver_id`: a member's id. The first check that fails decides: all four are there, the
+    caller is logged in, the application exists, the caller may write in it, something is left of the text once it is
+    sanitised. Gives {success, messageId, message} or {success: False, error}.
+    """
+    if not (application_id and content and receiver_id and sender_type):
+        return refused("Missing required fields")
+    if not caller.member_id:
+        return refused(NOT_LOGGED_IN)
+    application = context.records.get("DriverCarrierInterests", application_id)
+    if application is None:
+        return refused("Application not found")
+    if not _may_write(context, caller, application, sender_type):
+        return refused("You do not have permission to send messages in this application")
+    text = sanitized(content)
+    if not text:
+        return refused("Message content is empty")
+    message = context.records.insert(
+        "Messages",
+        {
+            "_owner": caller.member_id,
+            "application_id": application_id,
+            "content": text,
+            "sender_id": caller.member_id,
+            "receiver_id": receiver_id,
+            "sender_type": sender_type,
+            "timestamp": context.now(),
+            "is_read": False,
+        },
+    )
+    context.mail("new_message", receiver_id, senderType=sender_type, preview=text[:PREVIEW])
+    return {"success": True, "messageId": message["_id"], "message": message}
+
+
+@service
+def get_conversation(context: Context, application_id: str) -> dict[str, Any]:
+    """The messages of an application, the oldest first, 50 at the most; whoever asks. {success, messages}."""
+    asked = Query().eq("application_id", application_id).ascending("timestamp")
+    return {"success": True, "messages": context.records.query("Messages", asked).items}
+
+
+@service
+def get_unread_count(context: Context, caller: Caller) -> dict[str, Any]:
+    """How many messages to the caller are unread: {success, count}; nobody has none."""
+    if not caller.member_id:
+        return {"success": True, "count": 0}
+    return {"success": True, "count": context.records.count("Messages", unread_by(caller.member_id))}
+
+
+@service
+def mark_as_read(context: Context, caller: Caller, application_id: str) -> dict[str, Any]:
+    """Mark what is addressed to the caller in an application as read: {success, updated}."""
+    if not caller.member_id:
+        return refused(NOT_LOGGED_IN)
+    unread = context.records.get_all("Messages", unread_by(caller.member_id).eq("application_id", application_id))
+    context.records.bulk_update("Messages", [{**message, "is_read": True} for message in unread])
+    return {"success": True, "updated": len(unread)}
+
+
+def unread_by(member_id: str) -> Query:
+    """What asks for the unread messages to a member."""
+    return Query().eq("receiver_id", member_id).eq("is_read", False)
+
+
+def sanitized(content: Any) -> str:
+    """A message's text as it is stored: without tags and entities, its first 2,000 UTF-16 units, trimmed.
+
+    What stands between an `&` and the next `;` counts as an entity, so that "a & b; c" becomes "a  c". What is no text
+    gives "".
+    """
+    if not isinstance(content, str):
+        return ""
+    bare = _without(_ENTITY, ";", _without(_TAG, ">", content))
+    units = bare.encode("utf-16-le", "surrogatepass")[: 2 * LONGEST]
+    return trim(units.decode("utf-16-le", "ignore"))  # half a pair, at the cut or sent so, is no character
+
+
+def _without(pattern: re.Pattern[str], end: str, text: str) -> str:
+    """The text without what matches; behind the last `end` nothing can, and looking there takes quadratic time."""
+    head, last, tail = text.rpartition(end)
+    return pattern.sub("", head + last) + tail
+
+
+def _may_write(context: Context, caller: Caller, application: Item, sender_type: str) -> bool:
+    if sender_type == "driver":
+        # The platform compared driver_id, a profile's id, with the member's: no driver could write. Its owner is meant.
+        profile = context.records.get("DriverProfiles", application.get("driver_id") or "")
+        return profile is not None and profile.get("_owner") == caller.member_id
+    return sender_type == "recruiter" and carrier_link(context, caller, application.get("carrier_dot")) is not None

@@ -1,0 +1,1 @@
+"""Logs and traces that services leave, and the reports on them."""

@@ -1,0 +1,1 @@
+"""What a recruiter does: profile, pipeline, outreach; and how fast recruiters answer."""

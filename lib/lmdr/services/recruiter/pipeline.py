@@ -1,0 +1,183 @@
+"""A carrier's pipeline: who applied or was picked, how far they are, and moving them on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from lmdr import js
+from lmdr.services.access import NOT_LOGGED_IN, carrier_link, refusal
+from lmdr.services.airtable_client import get_carrier_by_dot
+from lmdr.services.context import Caller, Context, refused, service
+from lmdr.services.dot_numbers import dot_text
+from lmdr.services.interests import ENDS, STAGES, history_with
+from lmdr.services.recruiter.response_badge import mean_response_time, response_badge, tenths
+from runbook.json_types import Item
+from runbook.query import Query
+
+HIDDEN = frozenset({"rejected", "withdrawn"})
+ANSWERED = frozenset({"contacted", "in_review"})
+"""Statuses by which a recruiter has answered; the first of them stops the clock of its response time."""
+
+
+@service
+def get_pipeline_candidates(
+    context: Context, caller: Caller, carrier_dot: Any, filters: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """A carrier's candidates, the last that anything happened to first, each with its driver's profile as `driver`.
+
+    `filters`: status; includeHidden, to see rejected and withdrawn ones too. A row without a status is 'interested'.
+    Gives {success, candidates, byStage, totalCount}; `byStage` has the candidates of each of the six stages.
+    """
+    if no := refusal(context, caller, carrier_dot):
+        return no
+    told = filters or {}
+    rows = [
+        row
+        for row in _interests(context, carrier_dot, Query().descending("action_timestamp"))
+        if (told.get("includeHidden") or _stage(row) not in HIDDEN)
+        and (not told.get("status") or _stage(row) == told["status"])
+    ]
+    drivers = _drivers(context, rows)
+    candidates = [{**row, "driver": drivers.get(row.get("driver_id"))} for row in rows]
+    return {
+        "success": True,
+        "candidates": candidates,
+        "byStage": {stage: [one for one in candidates if _stage(one) == stage] for stage in STAGES},
+        "totalCount": len(candidates),
+    }
+
+
+@service
+def update_candidate_status(
+    context: Context, caller: Caller, interest_id: str, new_status: str, notes: str = ""
+) -> dict[str, Any]:
+    """Move a candidate to any status, from any; its driver gets a mail. {success, status, recruiterResponseTime}.
+
+    The history gets an entry with `notes`, or 'Status changed to …'. hired, rejected and withdrawn are the outcome too.
+    The response time, in hours, is set once: when the first 'contacted' or 'in_review' comes.
+    """
+    if not new_status:
+        return refused("Status is required")
+    interest = _candidate(context, caller, interest_id)
+    if isinstance(interest, str):
+        return refused(interest)
+    now = context.now()
+    note = notes or f"Status changed to {new_status}"
+    changes: Item = {
+        "status": new_status,
+        "action_timestamp": now,
+        "status_history": history_with(
+            context, interest.get("status_history"), new_status, note=note, actor="recruiter"
+        ),
+    }
+    if new_status in ENDS:
+        changes |= {"outcome": new_status, "outcome_date": now}
+    began = interest.get("application_date") or interest.get("action_timestamp")
+    if new_status in ANSWERED and interest.get("recruiter_response_time") is None and began:
+        changes["recruiter_response_time"] = tenths((now - began) / timedelta(hours=1))
+    stored = context.records.patch("DriverCarrierInterests", interest_id, changes)
+    _tell_driver(context, stored)
+    return {
+        "success": True,
+        "status": new_status,
+        "recruiterResponseTime": stored.get("recruiter_response_time"),
+    }
+
+
+@service
+def get_pipeline_stats(context: Context, caller: Caller, carrier_dot: Any) -> dict[str, Any]:
+    """A carrier's pipeline in figures, over all of its rows: {success, stats}.
+
+    stats: totalPipeline, without rejected and withdrawn; byStage, a count for each status; last7Days and last30Days, by
+    the last action; avgResponseTime, hours to a tenth, None where none is known; conversionRate, percent of those that
+    ended who were hired; badge.
+    """
+    if no := refusal(context, caller, carrier_dot):
+        return no
+    rows = _interests(context, carrier_dot)
+    by_stage = dict.fromkeys((*STAGES, *sorted(HIDDEN)), 0)
+    for row in rows:
+        by_stage[_stage(row)] = by_stage.get(_stage(row), 0) + 1
+    ended = sum(by_stage[end] for end in ENDS)
+    hours = mean_response_time(rows)
+    return {
+        "success": True,
+        "stats": {
+            "totalPipeline": sum(count for stage, count in by_stage.items() if stage not in HIDDEN),
+            "byStage": by_stage,
+            "last7Days": _since(context, rows, 7),
+            "last30Days": _since(context, rows, 30),
+            "avgResponseTime": hours,
+            "conversionRate": js.round_half_up(100 * by_stage["hired"] / ended) if ended else 0,
+            "badge": response_badge(hours),
+        },
+    }
+
+
+@service
+def get_candidate_details(context: Context, caller: Caller, interest_id: str) -> dict[str, Any]:
+    """One candidate with its driver's profile as `driver`: {success, candidate}."""
+    interest = _candidate(context, caller, interest_id)
+    if isinstance(interest, str):
+        return refused(interest)
+    driver = context.records.get("DriverProfiles", interest.get("driver_id") or "")
+    return {"success": True, "candidate": {**interest, "driver": driver}}
+
+
+@service
+def add_recruiter_notes(context: Context, caller: Caller, interest_id: str, notes: str) -> dict[str, Any]:
+    """Keep what recruiters note of a candidate, in place of what they noted before: {success, notes}."""
+    interest = _candidate(context, caller, interest_id)
+    if isinstance(interest, str):
+        return refused(interest)
+    context.records.patch("DriverCarrierInterests", interest_id, {"recruiter_notes": notes})
+    return {"success": True, "notes": notes}
+
+
+def _candidate(context: Context, caller: Caller, interest_id: str) -> Item | str:
+    """A row that the caller may work with, or why there is none."""
+    if not caller.logged_in:
+        return NOT_LOGGED_IN
+    interest = context.records.get("DriverCarrierInterests", interest_id) if interest_id else None
+    if interest is None:
+        return "Candidate not found"
+    if carrier_link(context, caller, interest.get("carrier_dot")) is None:
+        return "You do not have access to this candidate"
+    return interest
+
+
+def _interests(context: Context, carrier_dot: Any, query: Query | None = None) -> list[Item]:
+    of_carrier = (query or Query()).eq("carrier_dot", dot_text(carrier_dot))
+    return context.records.get_all("DriverCarrierInterests", of_carrier)
+
+
+def _drivers(context: Context, interests: list[Item]) -> dict[Any, Item]:
+    ids = {row["driver_id"] for row in interests if row.get("driver_id")}
+    if not ids:
+        return {}
+    profiles = context.records.get_all("DriverProfiles", Query().in_("_id", sorted(ids)))
+    return {profile["_id"]: profile for profile in profiles}
+
+
+def _stage(interest: Item) -> str:
+    return interest.get("status") or "interested"
+
+
+def _since(context: Context, interests: list[Item], days: int) -> int:
+    begin = context.now() - timedelta(days=days)
+    return sum(bool(row.get("action_timestamp")) and row["action_timestamp"] >= begin for row in interests)
+
+
+def _tell_driver(context: Context, interest: Item) -> None:
+    profile = context.records.get("DriverProfiles", interest.get("driver_id") or "")
+    if profile is None or not profile.get("_owner"):
+        return
+    carrier = get_carrier_by_dot(context, interest["carrier_dot"]) or {}
+    context.mail(
+        "application_status_changed",
+        profile["_owner"],
+        carrierName=interest.get("carrier_name") or carrier.get("legal_name") or "",
+        status=interest["status"].replace("_", " ").title(),
+    )

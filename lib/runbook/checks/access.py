@@ -1,0 +1,238 @@
+"""What both accounts allow, asked before anything is written, and the whole site against the limits of the plan.
+
+No API tells the plan of a workspace: it is a parameter. Nothing here writes a record; nothing shows a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, Literal, Protocol
+
+from runbook.airtable.client import Airtable
+from runbook.display import Shown, Table
+from runbook.errors import AirtableError, RunbookError, SettingError
+from runbook.settings import PLANS, WARN_SHARE
+from runbook.wix.secrets import secret_names
+
+Verdict = Literal["ok", "failed", "not known"]
+_NO_COLUMN = "no column has this name"  # so that Airtable refuses the record, after it has looked at the rights
+_TOKENS = "airtable.com/create/tokens"
+_SCOPES = "data.records:read, data.records:write, schema.bases:read, schema.bases:write"
+
+
+class WixAccount(Protocol):
+    """What is asked of the Wix side."""
+
+    def collections(self) -> list[dict[str, Any]]:
+        """Every collection of the site."""
+
+    def count(self, collection: str) -> int:
+        """Its rows."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question: what, how it was answered, what to do where it failed."""
+
+    what: str
+    verdict: Verdict
+    words: str
+    todo: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class Access(Shown):
+    """Every check. `rows`, `calls`: what the migration needs; `plan`: the plan it was held against."""
+
+    checks: tuple[Check, ...]
+    plan: str
+    rows: int
+    calls: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing failed; what cannot be known does not fail."""
+        return not any(check.verdict == "failed" for check in self.checks)
+
+    def table(self) -> Table:
+        """A line a check."""
+        rows = [(c.what, c.verdict, c.words, c.todo) for c in self.checks]
+        return Table("Access and limits", ("what", "verdict", "found", "what to do"), rows)
+
+    def facts(self) -> dict[str, Any]:
+        """For the evidence."""
+        return {
+            "passed": self.passed,
+            "plan": self.plan,
+            "rows": self.rows,
+            "calls": self.calls,
+            "checks": [{"what": c.what, "verdict": c.verdict, "words": c.words, "todo": c.todo} for c in self.checks],
+        }
+
+
+def check_access(
+    airtable: Airtable,
+    wix: WixAccount,
+    *,
+    base_id: str | None,
+    workspace_id: str | None,
+    plan: str,
+    rows: Mapping[str, int],
+    secrets: Callable[[Any], tuple[str, ...]] = secret_names,
+) -> Access:
+    """Ask both accounts. `rows`: rows at the source by Wix name; `plan`: free, team, business or enterprise.
+
+    A refusal is a failed check, never raised. Raises SettingError for a plan that does not exist.
+    """
+    if plan not in PLANS:
+        raise SettingError(f"RUNBOOK_PLAN is {plan!r}; valid are {', '.join(PLANS)}")
+    total, calls = sum(rows.values()), calls_needed(rows)
+    checks = [
+        *_airtable(airtable, base_id, workspace_id),
+        _records(plan, total),
+        _calls(plan, calls),
+        *_wix(wix, rows, secrets),
+    ]
+    return Access(tuple(checks), plan, total, calls)
+
+
+def calls_needed(rows: Mapping[str, int]) -> int:
+    """Calls at the most for one whole run: rows and links by tens, reading back by hundreds, the schema."""
+    return sum(2 * ceil(count / 10) + 2 * ceil(max(count, 1) / 100) + 3 for count in rows.values())
+
+
+def _airtable(airtable: Airtable, base_id: str | None, workspace_id: str | None) -> list[Check]:
+    try:
+        told = airtable.whoami()
+    except RunbookError as error:
+        todo = f"Make a token with the scopes {_SCOPES} at {_TOKENS}, and set AIRTABLE_API_KEY to it"
+        return [Check("Airtable: who the token is", "failed", str(error), todo)]
+    scopes = told.get("scopes")
+    words = (
+        ", ".join(scopes) if scopes else "Airtable tells the scopes of OAuth tokens only; the checks below show them"
+    )
+    checks = [Check("Airtable: who the token is", "ok", f"user {told.get('id')}; {words}")]
+    try:
+        bases = airtable.bases()
+    except RunbookError as error:
+        todo = f"Give the token the scope schema.bases:read at {_TOKENS}"
+        return [*checks, Check("Airtable: list bases", "failed", str(error), todo)]
+    checks.append(Check("Airtable: list bases", "ok", f"{len(bases)} bases"))
+    if base_id is None:
+        checks.append(_workspace(workspace_id))
+        return checks
+    level = next((b["permissionLevel"] for b in bases if b["id"] == base_id), None)
+    if level is None:
+        todo = f"Give the token access to it at {_TOKENS} ('Access'), or set AIRTABLE_BASE_ID to another"
+        return [*checks, Check("Airtable: the base", "failed", f"{base_id} is not among the token's bases", todo)]
+    if level == "create":
+        checks.append(Check("Airtable: the base", "ok", f"{base_id}, permission 'create'"))
+    else:
+        todo = "A creator of the base raises it under 'Share': Creator is needed to make tables"
+        checks.append(Check("Airtable: the base", "failed", f"{base_id}, permission {level!r}", todo))
+    try:
+        tables = airtable.tables(base_id)
+    except RunbookError as error:
+        todo = f"Give the token the scope schema.bases:read at {_TOKENS}"
+        return [*checks, Check("Airtable: read the schema", "failed", str(error), todo)]
+    checks.append(Check("Airtable: read the schema", "ok", f"{len(tables)} tables"))
+    checks.append(_creates(airtable, base_id, tables))
+    return checks
+
+
+def _workspace(workspace_id: str | None) -> Check:
+    what = "Airtable: the base"
+    if workspace_id is None:
+        todo = "Set AIRTABLE_BASE_ID (app…), or AIRTABLE_WORKSPACE_ID (wsp…) to make one"
+        return Check(what, "failed", "neither a base nor a workspace to make one in is set", todo)
+    return Check(
+        what,
+        "not known",
+        f"there is none yet; it will be made in {workspace_id}, of which Airtable tells nothing before",
+        "`run.provision()` shows it",
+    )
+
+
+def _creates(airtable: Airtable, base: str, tables: list[dict[str, Any]]) -> Check:
+    """A record with a column that is not there: refused for its rights, or, where those suffice, for the column."""
+    what = "Airtable: create records"
+    if not tables:
+        return Check(what, "not known", "the base has no table to ask it of")
+    try:
+        made = airtable.create(base, tables[0]["id"], [{_NO_COLUMN: "x"}])
+    except AirtableError as error:
+        if error.kind == "UNKNOWN_FIELD_NAME":
+            return Check(what, "ok", "Airtable would take one; none was made")
+        todo = f"Give the token the scope data.records:write at {_TOKENS}, and its owner at least Editor in the base"
+        return Check(what, "failed", str(error), todo)
+    except RunbookError as error:
+        return Check(what, "failed", str(error), "")
+    ids = ", ".join(record["id"] for record in made)
+    return Check(what, "failed", f"Airtable made a record with a column that is not there: {ids}", "Delete it by hand")
+
+
+def _records(plan: str, total: int) -> Check:
+    limit = PLANS[plan][0]
+    what = "Airtable: records in the base"
+    share = f"{total / limit:.0%} used"
+    if total <= limit:
+        alert = " – close to it" if total > WARN_SHARE * limit else ""
+        words = f"{total:,} rows on {plan.title()} ({limit:,}): {share}{alert}"
+        todo = "Leave logs out, or take a larger plan before it fills" if alert else ""
+        return Check(what, "ok", words, todo)
+    enough = next((name for name, (records, _) in PLANS.items() if total <= records), None)
+    if enough is None:
+        words = f"{total:,} rows are more than any plan holds in a base ({max(n for n, _ in PLANS.values()):,})"
+        return Check(what, "failed", words, "Leave collections out, or split them over bases")
+    held = PLANS[enough][0]
+    words = (
+        f"{total:,} rows need {enough.title()} ({held:,}): {total / held:.0%} used; "
+        f"the plan is {plan.title()} ({limit:,}), {total - limit:,} too few"
+    )
+    todo = f"Change the workspace to {enough.title()} and set RUNBOOK_PLAN={enough}, or leave collections out"
+    return Check(what, "failed", words, todo)
+
+
+def _calls(plan: str, calls: int) -> Check:
+    limit = PLANS[plan][1]
+    what = "Airtable: API calls a month"
+    if limit is None:
+        return Check(what, "ok", f"{calls:,} at the most for one run; {plan.title()} has no bound")
+    words = f"{calls:,} at the most for one run, {plan.title()} has {limit:,}: {calls / limit:.0%}"
+    if calls > limit:
+        enough = next((name for name, (_, most) in PLANS.items() if most is None or calls <= most), plan)
+        return Check(what, "failed", words, f"Change the workspace to {enough.title()}, and set RUNBOOK_PLAN={enough}")
+    close = calls > WARN_SHARE * limit
+    todo = "What is left of the month may not be enough: see 'Usage' of the workspace" if close else ""
+    return Check(what, "ok", words + (" – close to it" if close else ""), todo)
+
+
+def _wix(wix: WixAccount, rows: Mapping[str, int], secrets: Callable[[Any], tuple[str, ...]]) -> list[Check]:
+    keys = "manage.wix.com, API Keys Manager"
+    checks = []
+    try:
+        collections = wix.collections()
+    except RunbookError as error:
+        checks.append(Check("Wix: list collections", "failed", str(error), f"Give the key 'Wix Data' rights: {keys}"))
+    else:
+        checks.append(Check("Wix: list collections", "ok", f"{len(collections)} collections"))
+        there = {str(one["id"]) for one in collections}
+        name = next((name for name in rows if name in there), None)
+        if name is None:
+            checks.append(Check("Wix: count rows", "not known", "none of the catalog's collections is on the site"))
+        else:
+            try:
+                checks.append(Check("Wix: count rows", "ok", f"{name}: {wix.count(name):,}"))
+            except RunbookError as error:
+                todo = f"Give the key 'Manage Data Items': {keys}"
+                checks.append(Check("Wix: count rows", "failed", str(error), todo))
+    try:
+        count = len(secrets(wix))
+    except RunbookError as error:
+        todo = f"Give the key 'Manage Secrets': {keys}"
+        checks.append(Check("Wix: names of secrets", "failed", str(error), todo))
+    else:
+        checks.append(Check("Wix: names of secrets", "ok", f"{count} secrets; values are never read"))
+    return checks

@@ -1,0 +1,88 @@
+"""The request limit under load: some seconds of reads from several threads, and what the service saw of them."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from runbook.airtable.client import Airtable
+from runbook.display import Shown, Table
+from runbook.errors import AirtableError
+
+
+@dataclass(frozen=True, repr=False)
+class PacingShown(Shown):
+    """What was sent. `busiest`: most answers in any one second; `limit`: requests a second; `limited`: answers 429.
+
+    `per_second`: answers in each second since the first request. `seconds`: wall clock.
+    """
+
+    requests: int
+    workers: int
+    seconds: float
+    per_second: tuple[int, ...]
+    busiest: int
+    limit: float
+    limited: int
+    failed: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether all was answered, and nothing 429."""
+        return self.limited == 0 and self.failed == 0
+
+    def table(self) -> Table:
+        """A line a second."""
+        rate = self.requests / self.seconds if self.seconds else 0.0
+        words = (
+            f"{self.requests} requests from {self.workers} threads in {self.seconds:.1f} s: {rate:.1f} a second, "
+            f"{self.limit:g} are allowed; {self.limited} were answered 429, {self.failed} failed."
+        )
+        rows = [(second + 1, count, self.limit) for second, count in enumerate(self.per_second)]
+        return Table("The request limit under load", ("second", "answers", "allowed"), rows, (words,))
+
+    def facts(self) -> dict[str, Any]:
+        """For the evidence."""
+        return {
+            "requests": self.requests,
+            "workers": self.workers,
+            "seconds": round(self.seconds, 2),
+            "per_second": list(self.per_second),
+            "busiest": self.busiest,
+            "limit": self.limit,
+            "limited": self.limited,
+            "failed": self.failed,
+            "passed": self.passed,
+        }
+
+
+def show_pacing(
+    airtable: Airtable, base: str, table: str, *, requests: int = 40, workers: int = 8, limit: float = 5.0
+) -> PacingShown:
+    """Read one record of a table again and again, as fast as the pacer lets several threads. Reads only.
+
+    A 429 is counted from the client's own log: the client itself waits and goes on. Raises nothing for a failed read;
+    it is counted.
+    """
+    began = time.monotonic()
+    before = len(airtable.log.rows())
+
+    def ask(_: int) -> tuple[float, bool]:
+        try:
+            next(airtable.records(base, table, fields=[], page_size=1), None)
+        except AirtableError:
+            return time.monotonic() - began, False
+        return time.monotonic() - began, True
+
+    with ThreadPoolExecutor(workers) as pool:
+        answers = sorted(pool.map(ask, range(requests)))
+    seconds = time.monotonic() - began
+    limited = sum(1 for row in itertools.islice(airtable.log.rows(), before, None) if row.status == 429)
+    times = [at for at, _ in answers]
+    per_second = tuple(sum(1 for at in times if second <= at < second + 1) for second in range(int(times[-1]) + 1))
+    busiest = max(sum(1 for other in times[i:] if other < at + 1) for i, at in enumerate(times))
+    failed = sum(1 for _, ok in answers if not ok)
+    return PacingShown(requests, workers, seconds, per_second, busiest, limit, limited, failed)

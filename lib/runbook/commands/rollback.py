@@ -1,0 +1,185 @@
+"""Back to Wix: what would be lost, carrying it over where asked for, and the flags. Setting back is always allowed."""
+
+from __future__ import annotations
+
+from runbook.catalog import Collection
+from runbook.connections import Connections, connect
+from runbook.cutover.going_back import Losses, find_losses
+from runbook.cutover.turning import turn_back
+from runbook.display import Progress, Table
+from runbook.errors import CheckFailed, RunbookError, SettingError
+from runbook.evidence.folder import RunFolder, check_name, new_run_id
+from runbook.evidence.manifest import write_manifest
+from runbook.parameters import check_types, known_flag, known_phase
+from runbook.platform import Platform
+from runbook.schema import Tables
+from runbook.wix.writing import reverse_sync_remove, reverse_sync_save
+
+SLUG = "rollback"
+SOURCE = "wix"
+
+
+class Rollback:
+    """A rollback, opened: nothing has turned yet."""
+
+    def __init__(
+        self, connections: Connections, folder: RunFolder, flags: list[str], *, reverse_sync: bool, dry_run: bool
+    ) -> None:
+        self.connections = connections
+        self.folder = folder
+        self.flags = flags
+        self.asked_reverse_sync = reverse_sync
+        self.dry_run = dry_run
+        self.found: dict[str, Losses] = {}
+        self._carried = False
+
+    def table(self) -> Table:
+        """The flags it is about."""
+        state = self.connections.state.flags
+        rows = []
+        for flag in self.flags:
+            names = ", ".join(c.wix for c in self.connections.catalog.of_flag(flag))
+            turns = state.history(flag)
+            rows.append((flag, state.get(flag), str(turns[-1].at) if turns else None, names))
+        return Table("Rollback to Wix", ("flag", "stands at", "since", "collections"), rows)
+
+    def __repr__(self) -> str:
+        return repr(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+    def losses(self) -> Table:
+        """Compare both sides as they are now, for every collection of a flag that is on."""
+        base = self.connections.base(SOURCE)
+        collections = self._collections()
+        tables = (
+            Tables(self.connections.airtable.tables(base), self.connections.catalog) if base and collections else None
+        )
+        for c in collections:
+            try:
+                with Progress(f"Compare {c.wix}"):
+                    self.found[c.wix] = (
+                        find_losses(self.connections, c, base, tables)
+                        if base and tables
+                        else Losses(why="there is no base")
+                    )
+            except RunbookError as error:
+                self.found[c.wix] = Losses(why=str(error))
+        rows = [
+            (name, len(x.added), len(x.changed), len(x.removed), x.why or ("passed" if not x.rows else "would be lost"))
+            for name, x in self.found.items()
+        ]
+        facts = {
+            name: {"added": len(x.added), "changed": len(x.changed), "removed": len(x.removed), "why": x.why}
+            for name, x in self.found.items()
+        }
+        self.folder.write_evidence(SLUG, "losses", facts)
+        total = sum(x.rows for x in self.found.values())
+        words = (
+            f"{total:,} rows are in Airtable as Wix does not have them; `reverse_sync` carries them over first."
+            if total
+            else "Nothing would be lost."
+        )
+        columns = ("collection", "added in Airtable", "changed there", "removed there", "verdict")
+        return Table("What would be lost", columns, rows, (words,))
+
+    def reverse_sync(self) -> Table:
+        """Write those rows to Wix, where asked for; then compare again."""
+        if not self.asked_reverse_sync or self.dry_run:
+            return Table("Reverse sync", ("verdict",), [], ("Not asked for: nothing was written to Wix.",))
+        if set(self.found) != {c.wix for c in self._collections()}:
+            self.losses()
+        rows, facts = [], {}
+        for name, lost in self.found.items():
+            if not lost.rows:
+                continue
+            saved = reverse_sync_save(self.connections.wix, name, [*lost.added, *lost.changed])
+            removed = reverse_sync_remove(self.connections.wix, name, lost.removed)
+            failed = len(saved.refused) + len(removed.refused)
+            rows.append((name, len(saved.done), len(removed.done), failed, "failed" if failed else "passed"))
+            facts[name] = {
+                "saved": len(saved.done),
+                "removed": len(removed.done),
+                "refused": {**saved.refused, **removed.refused},
+            }
+        self.folder.write_evidence(SLUG, "reverse_sync", facts)
+        self._carried = True
+        self.losses()
+        return Table(
+            "Reverse sync",
+            ("collection", "written to Wix", "removed from Wix", "refused", "verdict"),
+            rows,
+            ("Wix sets `_updatedDate` itself; an added row keeps its `_id`, but not its `_createdDate`.",),
+        )
+
+    def turn_back(self) -> Table:
+        """Set the flags to 'wix'."""
+        state, rows = self.connections.state.flags, []
+        for flag in self.flags:
+            before = state.get(flag)
+            if before != "wix" and not self.dry_run:
+                turn_back(self.connections.state, flag, who="rollback", why="rolled back", run_id=self.folder.path.name)
+            rows.append((flag, before, state.get(flag), "dry run" if self.dry_run else "passed"))
+        self.folder.write_evidence(SLUG, "turned", {"flags": {row[0]: row[2] for row in rows}})
+        return Table("Turned back", ("flag", "stood at", "stands at", "verdict"), rows)
+
+    def verdict(self) -> Table:
+        """Raises CheckFailed where a flag still stands at 'airtable', or reverse sync left something behind."""
+        state = self.connections.state.flags
+        reasons = (
+            [] if self.dry_run else [f"{f} still stands at 'airtable'" for f in self.flags if state.get(f) != "wix"]
+        )
+        if self._carried:
+            reasons += [f"{name}: {x.rows} rows are still not in Wix" for name, x in self.found.items() if x.rows]
+        reasons += [f"{name}: what would be lost is not known: {x.why}" for name, x in self.found.items() if x.why]
+        self.folder.write_evidence(SLUG, "gate", {"passed": not reasons, "reasons": reasons, "warnings": []})
+        self.connections.log.write(self.folder.path / "requests" / f"{SLUG}.jsonl")
+        write_manifest(self.folder)
+        if reasons:
+            raise CheckFailed("the rollback is not complete:\n  " + "\n  ".join(reasons))
+        words = "nothing was turned: dry run" if self.dry_run else f"{len(self.flags)} flags stand at 'wix'"
+        return Table("Verdict", ("verdict", "what"), [("passed", words)])
+
+    def _collections(self) -> list[Collection]:
+        on = [flag for flag in self.flags if self.connections.state.flags.get(flag) == "airtable"]
+        return [c for flag in on for c in self.connections.catalog.of_flag(flag)]
+
+
+def flags_of(platform: Platform, phase: int | None, flag: str | None) -> list[str]:
+    """The flags that a rollback is about: one, one phase's, or all. Raises SettingError."""
+    if phase is not None and flag is not None:
+        raise SettingError("phase and flag are both set; give one of them, or neither for all flags")
+    if flag is not None:
+        return [known_flag(platform, flag)]
+    if phase is None:
+        return list(platform.catalog.flags)
+    found = list(known_phase(platform, phase).flags)
+    if not found:
+        raise SettingError(f"phase {phase} has no flag, so there is nothing to roll back in it")
+    return found
+
+
+def open_rollback(
+    platform: Platform,
+    *,
+    environment: str = "sandbox",
+    run_id: str | None = None,
+    phase: int | None = None,
+    flag: str | None = None,
+    reverse_sync: bool = False,
+    dry_run: bool = False,
+) -> Rollback:
+    """Open a rollback of one flag, of one phase's flags, or of all. Raises SettingError."""
+    check_types(
+        {"environment": (environment, str), "reverse_sync": (reverse_sync, bool), "dry_run": (dry_run, bool)},
+        {"run_id": (run_id, str), "phase": (phase, int), "flag": (flag, str)},
+    )
+    flags = flags_of(platform, phase, flag)
+    catalog = platform.catalog
+    if run_id is not None:
+        check_name(run_id)
+    connections = connect(platform, environment)
+    connections.state.flags.create(catalog.flags)
+    folder = RunFolder(connections.settings.runs / (run_id or f"{new_run_id()}-rollback"))
+    return Rollback(connections, folder, flags, reverse_sync=reverse_sync, dry_run=dry_run)

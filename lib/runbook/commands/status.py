@@ -1,0 +1,41 @@
+"""Where a migration stands: what `runbook status` shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runbook.connections import base_key
+from runbook.display import Table
+from runbook.platform import Platform
+from runbook.settings import read_home
+from runbook.state import State
+
+
+def standing(platform: Platform, environment: str, source: str = "wix") -> Table:
+    """A line a collection: phase, flag, rows, verdict, run. Reads the state alone; asks neither side."""
+    state = State(read_home(environment, platform)[1])
+    known = state.facts.get(base_key(source))
+    base = known["id"] if known else None
+    done = state.progress.all(base) if base else {}
+    flags = state.flags.all()
+    rows: list[tuple[Any, ...]] = []
+    for phase in platform.catalog.phases:
+        for c in phase.collections:
+            found = done.get(c.wix)
+            flag = f"{c.flag}: {flags.get(c.flag, 'wix')}"
+            if found is None:
+                rows.append((phase.number, c.wix, flag, None, None, None, "not migrated", None))
+                continue
+            verdict = "passed" if found.green else "failed"
+            rows.append(
+                (phase.number, c.wix, flag, found.exported, found.loaded, found.quarantined, verdict, found.run_id)
+            )
+    green = sum(1 for found in done.values() if found.green)
+    total = len(platform.catalog.collections)
+    on = sorted(flag for flag, value in flags.items() if value == "airtable")
+    return Table(
+        f"{environment}: {green} of {total} collections migrated and verified into {base or 'no base yet'}",
+        ("phase", "collection", "flag", "exported", "loaded", "quarantined", "verdict", "run"),
+        rows,
+        (f"Flags on airtable: {', '.join(on) or 'none'}.",),
+    )

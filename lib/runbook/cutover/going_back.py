@@ -1,0 +1,61 @@
+"""What Airtable holds that Wix does not: what going back would lose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from runbook.catalog import LEGACY_ID, ORIGINAL, Collection
+from runbook.connections import Connections
+from runbook.json_types import Fields, Item
+from runbook.mapping import Mapping
+from runbook.schema import Tables
+from runbook.wix.source import WixSource
+
+_STAMPS = ("_createdDate", "_updatedDate", "_owner")
+
+
+@dataclass
+class Losses:
+    """What Airtable holds of a collection that Wix does not: rows by `_id`. `why`: it could not be found out."""
+
+    added: list[Item] = field(default_factory=list)
+    changed: list[Item] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    why: str = ""
+
+    @property
+    def rows(self) -> int:
+        """How many rows would be lost."""
+        return len(self.added) + len(self.changed) + len(self.removed)
+
+
+def find_losses(connections: Connections, c: Collection, base: str, tables: Tables) -> Losses:
+    """Both sides as they are, by `_id`. An item is compared in Airtable's terms: what it would be written as."""
+    mapping, lost = Mapping(c), Losses()
+    names = {column.name for column in c.columns} | {ORIGINAL}  # links are made from keys, and say no more
+    # Wix stamps what is written to it: a row that differs in nothing else has lost nothing.
+    stamps = {c.field(key).name for key in _STAMPS}
+    source = WixSource(connections.wix, connections.catalog)
+    in_wix: dict[str, Item] = {}
+    source.export(c, lambda item: in_wix.__setitem__(item["_id"], item))
+    seen = set()
+    for record in connections.airtable.records(base, tables.id(c)):
+        own = {name: cell for name, cell in record["fields"].items() if name in names}
+        legacy = own.get(LEGACY_ID)
+        if legacy is None:
+            lost.why = f"record {record['id']} has no {LEGACY_ID}: it cannot be told apart"
+            continue
+        seen.add(legacy)
+        item = in_wix.get(legacy)
+        if item is None:
+            lost.added.append(mapping.to_wix(own))
+        elif _but(stamps, mapping.to_airtable(item).fields) != _but(stamps, own):
+            lost.changed.append(mapping.to_wix(own))
+    known = connections.state.ids(base, c.wix)
+    changes = connections.state.changes.of(base, c.wix)
+    lost.removed = [id_ for id_ in in_wix if id_ not in seen and (id_ in known or changes.get(id_) == "removed")]
+    return lost
+
+
+def _but(names: set[str], fields: Fields) -> Fields:
+    return {name: cell for name, cell in fields.items() if name not in names}

@@ -1,0 +1,37 @@
+"""How long all has been green since the cut-over: what the Wix fallback may go by."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from runbook.state import State
+
+STABLE_DAYS = 30  # the users' plan: Wix stays a fallback for 30 days
+CHECKS = "integrity checks"  # the state's fact that holds [{"at", "passed", "run"}]
+
+
+def stable_days(state: State, now: datetime | None = None) -> tuple[int, str]:
+    """Whole days without a red check, counted from evidence: (days, words).
+
+    The count begins at the first green check after the last red one and after the last turn of a flag to 'airtable'.
+    Days in which no check ran count only while checks are at most 8 days apart: the check is weekly.
+    """
+    now = now or datetime.now(UTC)
+    checks = state.facts.get(CHECKS) or []
+    turns = [turn.at for turn in state.flags.history() if turn.value == "airtable"]
+    start: datetime | None = None
+    last: datetime | None = None
+    since = max(turns, default="")
+    for check in checks:
+        at = datetime.fromisoformat(check["at"])
+        if not check["passed"] or check["at"] < since:
+            start = last = None
+            continue
+        if last is None or (at - last).days > 8:
+            start = at
+        last = at
+    if start is None or last is None:
+        return 0, "no green integrity check is on record since the last red one or the last turn of a flag"
+    if (now - last).days > 8:
+        return 0, f"the last integrity check was on {last:%Y-%m-%d}; it must run weekly to count"
+    return (now - start).days, f"green since {start:%Y-%m-%d}, last checked on {last:%Y-%m-%d}"

@@ -1,0 +1,111 @@
+"""Turning flags on evidence: a flag goes to 'airtable' only if what it stands for is complete, green and current."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from runbook.catalog import Catalog
+from runbook.errors import FlagRefused
+from runbook.state import State
+from runbook.state.locks import CALLS
+from runbook.wix.source import Source
+
+
+def gate_key(base: str, phase: int) -> str:
+    """The name of the state's fact that holds a phase's last gate: {"passed", "run_id"}."""
+    return f"gate:{base}:{phase}"
+
+
+def reasons_against(
+    flag: str, catalog: Catalog, state: State, base: str, source: Source, *, gates: bool = True
+) -> list[str]:
+    """Why a flag may not turn to 'airtable' now; empty: it may.
+
+    Complete: every collection of the flag has evidence. Green: it was verified with nothing unexplained, and the last
+    gate of its phase passed (`gates` False: the caller is that phase, and has judged). Current: the source has neither
+    more or fewer rows nor a later change than when it was exported.
+    """
+    if source.label != "wix":
+        return [
+            f"the evidence is of {source.label}, a folder; only the site itself can show that nothing changed since"
+        ]
+    known = state.progress.all(base)
+    reasons = []
+    for phase in dict.fromkeys(c.phase for c in catalog.of_flag(flag)) if gates else ():
+        gate = state.facts.get(gate_key(base, phase))
+        if gate is None or not gate["passed"]:
+            words = f"is red (run {gate['run_id']})" if gate else "has not been passed yet"
+            reasons.append(f"the gate of phase {phase} {words}")
+    for c in catalog.of_flag(flag):
+        done = known.get(c.wix)
+        if done is None or done.verified_at is None:
+            reasons.append(f"{c.wix} has not been migrated and validated yet")
+        elif not done.green:
+            reasons.append(f"{c.wix}: its last validation was red (run {done.run_id})")
+        else:
+            mark = source.mark(c.wix)
+            if (mark.count, mark.newest_update) != (done.source_count, done.source_newest):
+                reasons.append(
+                    f"{c.wix} has changed in Wix since run {done.run_id}: it has {mark.count:,} rows, the newest of "
+                    f"{mark.newest_update}; the evidence is of {done.source_count:,} and {done.source_newest}. "
+                    f"Run phase {c.phase} again"
+                )
+    return reasons
+
+
+CALLS_SECONDS = 30.0
+"""How long a turn waits for the calls of services that are under way."""
+_BACK_SECONDS = 5.0
+
+
+@contextmanager
+def between_calls(state: State, flag: str) -> Iterator[None]:
+    """No call of a service is under way, and none begins, while the block lasts. Raises FlagRefused."""
+    with state.turns.whole(CALLS, CALLS_SECONDS) as alone:
+        if not alone:
+            raise FlagRefused(
+                f"flag {flag!r} was not turned: calls of services were under way for {CALLS_SECONDS:g} s on end. Turn "
+                "it again when they are done"
+            )
+        yield
+
+
+def turn_back(state: State, flag: str, *, who: str, why: str, run_id: str | None = None) -> None:
+    """Set a flag to 'wix': between two calls if there is a moment within a few seconds, else at once."""
+    with state.turns.whole(CALLS, _BACK_SECONDS):
+        state.flags.set(flag, "wix", who=who, why=why, run_id=run_id)
+
+
+def turn_on(
+    flags: Iterable[str], catalog: Catalog, state: State, base: str, source: Source, *, who: str, run_id: str
+) -> dict[str, list[str]]:
+    """Turn each flag that may turn; returns by flag why it did not (empty: it stands at 'airtable')."""
+    refused: dict[str, list[str]] = {}
+    for flag in flags:
+        if state.flags.get(flag) == "airtable":
+            refused[flag] = []
+            continue
+        # Asked first while calls go on, for Wix may be slow to answer; once more when none is under way.
+        refused[flag] = reasons_against(flag, catalog, state, base, source, gates=False)
+        if refused[flag]:
+            continue
+        try:
+            with between_calls(state, flag):
+                refused[flag] = reasons_against(flag, catalog, state, base, source, gates=False)
+                if not refused[flag]:
+                    why = "evidence complete, green and current"
+                    state.flags.set(flag, "airtable", who=who, why=why, run_id=run_id)
+        except FlagRefused as error:
+            refused[flag] = [str(error)]
+    return refused
+
+
+def require_turn(flag: str, catalog: Catalog, state: State, base: str | None, source: Source) -> None:
+    """Raises FlagRefused, with every reason, where a flag may not turn to 'airtable'."""
+    reasons = ["nothing has been migrated yet"] if base is None else reasons_against(flag, catalog, state, base, source)
+    if reasons:
+        raise FlagRefused(
+            f"flag {flag!r} stays at 'wix'; it turns on evidence that is complete, green and current:\n  "
+            + "\n  ".join(reasons)
+        )

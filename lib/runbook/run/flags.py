@@ -1,0 +1,41 @@
+"""The DATA_SOURCE flags in a phase: created in the first, turned in each where that is asked for."""
+
+from __future__ import annotations
+
+from runbook.cutover.turning import turn_on
+from runbook.display import Table
+from runbook.run.context import Opened
+from runbook.run.gate import judge
+
+
+def create_flags(run: Opened) -> Table:
+    """Create what is missing, at 'wix'; what stands, stands."""
+    flags = run.connections.state.flags
+    if not run.dry_run:
+        flags.create(run.catalog.flags)
+    values = {name: flags.get(name) for name in run.catalog.flags}
+    run.results.checks["every flag exists"] = True
+    run.evidence("flags", {"flags": values})
+    rows = [(name, value, ", ".join(c.wix for c in run.catalog.of_flag(name))) for name, value in values.items()]
+    return Table("DATA_SOURCE", ("flag", "source", "collections"), rows)
+
+
+def turn_phase(run: Opened) -> Table:
+    """The flags of a phase: where they stand, and why they do not turn."""
+    state, flags = run.connections.state, run.phase.flags
+    asked = run.parameters["turn_flags"]
+    refused: dict[str, list[str]] = {flag: [] for flag in flags}
+    if asked:
+        red = judge(run).reasons
+        if red:
+            refused = {flag: [f"the gate of this phase is red: {red[0]}"] for flag in flags}
+        else:
+            refused = turn_on(flags, run.catalog, state, run.base(), run.source, who="turn_flags", run_id=run.run_id)
+        run.results.checks["the flags that were asked for turned"] = not any(refused.values())
+    rows = []
+    for flag in flags:
+        stands = state.flags.get(flag)
+        words = "; ".join(refused[flag]) or ("" if asked else "turn_flags is not set")
+        rows.append((flag, stands, ", ".join(c.wix for c in run.catalog.of_flag(flag)), words))
+    run.evidence("flags", {"flags": {row[0]: row[1] for row in rows}, "refused": refused})
+    return Table("DATA_SOURCE", ("flag", "stands at", "collections", "why"), rows)

@@ -1,0 +1,139 @@
+"""The base that is filled: the one that is set, the one a former run made, or a new one. Never a stranger's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from runbook.airtable.client import Airtable
+from runbook.catalog import Catalog, Collection
+from runbook.errors import AirtableError, SettingError, TargetError
+from runbook.json_types import Json
+from runbook.schema.apply import REFUSED, outcome_unknown
+from runbook.schema.compare import wanted_of
+from runbook.schema.steps import MakeTable
+from runbook.schema.tables import marked
+
+
+class _Facts(Protocol):
+    def get(self, name: str) -> dict[str, Json] | None: ...
+
+    def put(self, name: str, value: dict[str, Json]) -> None: ...
+
+
+class RemembersFacts(Protocol):
+    """The part of the state that is needed here: named facts, kept for ever."""
+
+    @property
+    def facts(self) -> _Facts:
+        """Facts by name."""
+
+
+def find_or_create_base(
+    airtable: Airtable,
+    state: RemembersFacts,
+    *,
+    base_id: str | None,
+    workspace_id: str | None,
+    name: str,
+    catalog: Catalog,
+    first_tables: Sequence[Collection] | None = None,
+) -> str:
+    """The id of the base to fill; made where there is none.
+
+    `base_id`: the base that is set; it must be reachable with the permission to create. Else the base of this name that
+    a former run made, known to the state, or told by the mark in its tables' descriptions. Else a new one in
+    `workspace_id`, with `first_tables` (by default the catalog's first): Airtable makes no base without a table.
+
+    Raises TargetError where the base cannot be reached or told, SettingError where one is needed and no workspace set,
+    AirtableError where it is not known whether the base was made; running it again adopts it then.
+    """
+    bases = airtable.bases()
+    if base_id is not None:
+        return _reachable(bases, base_id, f"AIRTABLE_BASE_ID is {base_id}")
+    known = state.facts.get(_fact(name))
+    if known is not None:
+        return _reachable(bases, known["id"], f"the base {known['id']} was made as {name!r} by a former run")
+    found = _adopt(airtable, bases, name, catalog)
+    if found is None:
+        found = _create(airtable, workspace_id, name, catalog, first_tables)
+    state.facts.put(_fact(name), {"id": found, "name": name})
+    return found
+
+
+def _fact(name: str) -> str:
+    return f"base made: {name}"
+
+
+def _reachable(bases: list[dict[str, Json]], base_id: str, why: str) -> str:
+    base = next((b for b in bases if b["id"] == base_id), None)
+    if base is None:
+        raise TargetError(
+            f"{why}, but the token does not reach it (it reaches {len(bases)} bases); nothing was done. Give the token "
+            "access to it (airtable.com/create/tokens, 'Access'), restore it from the trash if it was deleted, or set "
+            "AIRTABLE_BASE_ID to the base that is meant"
+        )
+    if base["permissionLevel"] != "create":
+        raise TargetError(
+            f"{why}, but the token's owner has the permission {base['permissionLevel']!r} there, and 'create' (called "
+            "Creator or Owner in Airtable) is needed to make tables and columns; nothing was done. A creator of the "
+            "base can raise it under 'Share'"
+        )
+    return base_id
+
+
+def _adopt(airtable: Airtable, bases: list[dict[str, Json]], name: str, catalog: Catalog) -> str | None:
+    """The one base of this name, if its tables say that they are ours."""
+    same = [b for b in bases if b["name"] == name]
+    if not same:
+        return None
+    if len(same) > 1:
+        raise TargetError(
+            f"there are {len(same)} bases named {name!r}: {', '.join(b['id'] for b in same)}; nothing was done. Set "
+            "AIRTABLE_BASE_ID to the one that is meant"
+        )
+    base_id = _reachable(bases, same[0]["id"], f"there is a base named {name!r}, {same[0]['id']}")
+    ours = {c.table: c.wix for c in catalog.collections.values()}
+    if any(marked(t) is not None and ours.get(t["name"]) == marked(t) for t in airtable.tables(base_id)):
+        return base_id
+    raise TargetError(
+        f"there is a base named {name!r}, {base_id}, and none of its tables says that this project made it; nothing "
+        "was "
+        "done. If it is to be filled all the same, set AIRTABLE_BASE_ID to it; else rename it, and a new one is made"
+    )
+
+
+def _create(
+    airtable: Airtable, workspace_id: str | None, name: str, catalog: Catalog, first: Sequence[Collection] | None
+) -> str:
+    if workspace_id is None:
+        raise SettingError(
+            f"there is no base named {name!r}, and AIRTABLE_WORKSPACE_ID is not set to make one in: it begins with "
+            "wsp and "
+            "stands in the workspace's address. Or set AIRTABLE_BASE_ID to a base that is there"
+        )
+    chosen = list(first) if first else [next(iter(catalog.collections.values()))]
+    wanted = [wanted_of(collection) for collection in chosen]
+    tables = [MakeTable(w.table, w.description, w.columns).spec for w in wanted]
+    try:
+        return _id(airtable.create_base(name, workspace_id, tables))
+    except AirtableError as error:
+        if error.kind in REFUSED:  # a column that Airtable does not make; provisioning reports it by name
+            slim = [{**table, "fields": table["fields"][:1]} for table in tables]
+            return _id(airtable.create_base(name, workspace_id, slim))
+        if not outcome_unknown(error):
+            raise
+        made = _adopt(airtable, airtable.bases(), name, catalog)
+        if made is not None:
+            return made
+        raise AirtableError(
+            f"it is not known whether Airtable made the base {name!r}: {error}. It is not in the list of bases now; "
+            "run "
+            "this again, and it is adopted if it came after all, else made",
+            status=error.status,
+            kind=error.kind,
+        ) from error
+
+
+def _id(answer: Any) -> str:
+    return str(answer["id"] if isinstance(answer, dict) else answer)

@@ -1,0 +1,115 @@
+"""What Airtable's API cannot do, in words that tell a person where to click and what to set.
+
+The API creates tables and columns and renames them. It changes no type, option or choice of a column that is there,
+deletes nothing, and knows no tab groups (airtable.com/developers/web/api: "Update field" takes name and description).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from runbook.json_types import Json
+
+_TYPES = {
+    "singleLineText": "Single line text",
+    "multilineText": "Long text, with 'Enable rich text formatting' off",
+    "richText": "Long text, with 'Enable rich text formatting' on",
+    "email": "Email",
+    "url": "URL",
+    "phoneNumber": "Phone",
+    "number": "Number",
+    "currency": "Currency",
+    "percent": "Percent",
+    "checkbox": "Checkbox",
+    "date": "Date, with 'Include time' off",
+    "dateTime": "Date, with 'Include time' on",
+    "singleSelect": "Single select",
+    "multipleSelects": "Multiple select",
+    "multipleRecordLinks": "Link to another record",
+}
+
+
+def type_in_words(spec: Mapping[str, Json]) -> str:
+    """A column's type as Airtable's own dialog calls it, with what is to be set there."""
+    options: Mapping[str, Any] = spec.get("options") or {}
+    kind = str(spec["type"])
+    words = _TYPES.get(kind, kind)
+    match kind:
+        case "number" | "percent":
+            words += f", Precision {precision_in_words(options['precision'])}"
+        case "currency":
+            words += f", Symbol {options['symbol']}, Precision {precision_in_words(options['precision'])}"
+        case "dateTime":
+            words += ", Date format ISO, Time format 24 hour, 'Use the same time zone for all collaborators': GMT/UTC"
+        case "date":
+            words += ", Date format ISO"
+        case "singleSelect" | "multipleSelects":
+            words += f", Options {quoted(choice['name'] for choice in options['choices'])}"
+        case _:
+            pass
+    return words
+
+
+def precision_in_words(digits: int) -> str:
+    """`1.00 (2)`, as the dialog shows it."""
+    return f"1.{'0' * digits} ({digits})" if digits else "1 (0)"
+
+
+def quoted(names: Iterable[str]) -> str:
+    """`'a', 'b'`."""
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def edit_field(table: str, name: str, what: str) -> str:
+    """Where a column's own dialog is, and what to set in it."""
+    return f"In table '{table}', click the arrow beside '{name}', then 'Edit field': {what}; 'Save'"
+
+
+def change_type(table: str, spec: Mapping[str, Json]) -> str:
+    """Give an existing column the type that the catalog says."""
+    return edit_field(table, str(spec["name"]), f"type {type_in_words(spec)}") + (
+        ". Or, where it is empty or not needed, rename it, and plan again: the right one is then made"
+    )
+
+
+def add_field(table: str, spec: Mapping[str, Json]) -> str:
+    """Make a column that the API will not make."""
+    kind = type_in_words(spec)
+    return f"In table '{table}', click '+' right of the last column: name '{spec['name']}', type {kind}; 'Create field'"
+
+
+def add_choices(table: str, name: str, choices: Iterable[str]) -> str:
+    """Add choices to a select."""
+    return edit_field(table, name, f"'Add option' for each of {quoted(choices)}, written exactly so")
+
+
+def raise_precision(table: str, name: str, digits: int) -> str:
+    """Let a number show all the digits of the data."""
+    return edit_field(table, name, f"Precision {precision_in_words(digits)}")
+
+
+def rename_field(table: str, now: str, name: str) -> str:
+    """Rename a column."""
+    return f"In table '{table}', double-click the header '{now}' and name it '{name}'"
+
+
+def rename_table(now: str, name: str) -> str:
+    """Rename a table."""
+    return f"Double-click the tab '{now}' and name it '{name}'"
+
+
+def change_primary(table: str, name: str, now: str) -> str:
+    """Make another column the primary one."""
+    return (
+        f"In table '{table}', click the arrow beside the first column '{now}', then 'Change primary field', "
+        f"and choose '{name}'"
+    )
+
+
+def relink(table: str, name: str, target: str) -> str:
+    """A link that leads elsewhere is to make room: its cells cannot be carried over."""
+    return (
+        f"In table '{table}', double-click the header '{name}' and give it another name (or delete it, if its links "
+        f"are not needed), and plan again: a link '{name}' to '{target}' is then made"
+    )

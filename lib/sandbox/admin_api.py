@@ -1,0 +1,145 @@
+"""`/_sandbox/*`: what only a sandbox has. Never a path of the real services.
+
+| door                              | what it does                                                             |
+|-----------------------------------|--------------------------------------------------------------------------|
+| GET /_sandbox                     | the addresses and credentials                                            |
+| POST /_sandbox/seed               | plant a base (see `airtable.seed`)                                       |
+| GET, POST, DELETE /_sandbox/faults| list, add, clear fault rules (see `faults`)                              |
+| GET /_sandbox/stats               | counts per base or site and endpoint                                     |
+| GET, POST /_sandbox/clock         | `{"advance": seconds}` or `{"now": ISO time}` moves the server's clock   |
+| POST /_sandbox/rights             | `{"data": false}` refuses the Wix key its data rights, true gives them   |
+| GET /_sandbox/attachments/...     | files of attachment cells, at URLs that expire                           |
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox.airtable.engine import Engine
+from sandbox.airtable.seed import SeedError, plant
+from sandbox.app_state import WORKSPACE, World
+from sandbox.clock import Clock, iso
+from sandbox.faults import BadFault
+from sandbox.web import BadBody, BodyTooLarge, Routes, json_answer, parse_json, read_body, segment
+
+_END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
+_BODY_LIMIT = 200_000_000  # bytes: a seed may hold a whole base
+
+
+class _Unreadable(ValueError):
+    """A request to a door that makes no sense; the message says what does."""
+
+
+class Doors:
+    """Answers everything under `/_sandbox`."""
+
+    name = "sandbox"
+
+    def __init__(self, world: World, engine: Engine) -> None:
+        self._world = world
+        self._engine = engine
+        self._routes = Routes(
+            [
+                ("GET", "/_sandbox", self._about),
+                ("POST", "/_sandbox/seed", self._seed),
+                ("GET", "/_sandbox/faults", self._list_faults),
+                ("POST", "/_sandbox/faults", self._add_faults),
+                ("DELETE", "/_sandbox/faults", self._clear_faults),
+                ("GET", "/_sandbox/stats", self._stats),
+                ("GET", "/_sandbox/clock", self._clock),
+                ("POST", "/_sandbox/clock", self._move_clock),
+                ("POST", "/_sandbox/rights", self._rights),
+                ("GET", "/_sandbox/attachments/{attachment}/{expires}/{mac}/{filename}", self._attachment),
+            ]
+        )
+
+    async def answer(self, request: Request) -> Response:
+        """The answer; 404 where there is no such door."""
+        found = self._routes.find(request)
+        if found is None:
+            return json_answer({"error": "there is no such door; the README lists them"}, 404)
+        try:
+            return await found[1](request)
+        except (_Unreadable, BadBody, BadFault, SeedError) as problem:
+            return json_answer({"error": str(problem)}, 400)
+        except BodyTooLarge:
+            return json_answer({"error": f"the body is larger than {_BODY_LIMIT:,} bytes"}, 413)
+
+    async def _about(self, request: Request) -> Response:
+        world = self._world
+        return json_answer(
+            {
+                "airtableUrl": world.base_url,
+                "wixUrl": world.base_url,
+                "token": world.token,
+                "wixKey": world.wix_key,
+                "siteId": world.site_id,
+                "workspaceId": WORKSPACE,
+            }
+        )
+
+    async def _seed(self, request: Request) -> Response:
+        return json_answer(plant(self._engine, await _json(request)))
+
+    async def _list_faults(self, request: Request) -> Response:
+        return json_answer({"rules": [fault.show() for fault in self._world.faults.rules]})
+
+    async def _add_faults(self, request: Request) -> Response:
+        told = await _json(request)
+        rules = told["rules"] if isinstance(told, dict) and "rules" in told else told
+        self._world.faults.add(rules if isinstance(rules, list) else [rules])
+        return await self._list_faults(request)
+
+    async def _clear_faults(self, request: Request) -> Response:
+        self._world.faults.clear()
+        return await self._list_faults(request)
+
+    async def _stats(self, request: Request) -> Response:
+        return json_answer(self._world.stats.show())
+
+    async def _clock(self, request: Request) -> Response:
+        return json_answer({"now": iso(self._world.clock.now()), "offset": self._world.clock.offset})
+
+    async def _move_clock(self, request: Request) -> Response:
+        told = await _json(request)
+        clock = self._world.clock
+        match told:
+            case {"advance": int() | float() as seconds} if not isinstance(seconds, bool):
+                _move(clock, clock.time() + seconds)
+            case {"now": str() as moment}:
+                try:
+                    read = datetime.fromisoformat(moment)
+                except ValueError:
+                    raise _Unreadable(f"now is {moment!r}, not an ISO time") from None
+                _move(clock, (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp())
+            case _:
+                raise _Unreadable('the clock takes {"advance": seconds} or {"now": ISO time}')
+        self._world.move_clock()
+        return await self._clock(request)
+
+    async def _rights(self, request: Request) -> Response:
+        told = await _json(request)
+        if not isinstance(told, dict) or not isinstance(told.get("data"), bool):
+            raise _Unreadable('rights are {"data": true | false}')
+        self._world.wix_data_rights = told["data"]
+        return json_answer({"data": self._world.wix_data_rights})
+
+    async def _attachment(self, request: Request) -> Response:
+        return self._engine.attachments.serve(
+            segment(request, "attachment"), segment(request, "expires"), segment(request, "mac")
+        )
+
+
+async def _json(request: Request) -> Any:
+    return parse_json(await read_body(request, _BODY_LIMIT))
+
+
+def _move(clock: Clock, moment: float) -> None:
+    """Move the clock to an epoch second in which both services' own dates still work."""
+    if not 0 <= moment < _END_OF_TIME:
+        raise _Unreadable("the clock goes from 1970 to 9000")
+    clock.advance(moment - clock.time())

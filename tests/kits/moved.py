@@ -1,0 +1,73 @@
+"""A site that was moved to Airtable, asked on both sides; and cells that somebody changes there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runbook.cutover import ParallelTest, Tally, run_parallel
+from runbook.json_types import Item
+from runbook.records.routed import all_turned
+from runbook.records.views import ReadOnly
+from sandbox import Sandbox
+from sides import CATALOG, Sides
+
+Ids = Mapping[str, Iterable[str]]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A site that was moved, rows that could not be are in quarantine."""
+
+    sides: Sides
+
+    def run(self, test: ParallelTest, *, hidden: Ids | None = None, gone: Ids | None = None) -> Tally:
+        """What a parallel test comes to. `hidden` in Wix: what is in quarantine; `gone` from Airtable: nothing."""
+        airtable = all_turned(CATALOG, self.sides.wix, self.sides.airtable)
+        found = run_parallel(
+            [test],
+            ReadOnly(self.sides.wix, without=self.quarantined() if hidden is None else hidden),
+            ReadOnly(airtable, without=gone),
+            there={*CATALOG.collections, *(kept.wix for kept in CATALOG.kept)},
+        )
+        return found.tallies[test.name]
+
+    def quarantined(self) -> dict[str, set[str]]:
+        """The ids in quarantine, by collection."""
+        return {name: self.sides.quarantine.ids(name) for name in CATALOG.collections}
+
+    def rows(self, collection: str) -> list[Item]:
+        """The rows that are on both sides, in an order that lasts."""
+        return sorted(self.sides.airtable.get_all(collection), key=lambda row: row["_id"])
+
+    @contextmanager
+    def cell(self, collection: str, item_id: str, key: str, value: Any) -> Iterator[None]:
+        """With another value in the cell of one row, as somebody may write it in Airtable; None empties it."""
+        sides, table = self.sides, CATALOG.collection(collection).table
+        name = CATALOG.collection(collection).by_key[key].name
+        (record,) = sides.client_of_base.records(sides.base, table, formula=f"{{Legacy Wix ID}}='{item_id}'")
+
+        def write(cell: Any) -> None:
+            sides.client_of_base.update(sides.base, table, [{"id": record["id"], "fields": {name: cell}}])
+            sides.mirror.load([collection])
+
+        write(value)
+        try:
+            yield
+        finally:
+            write(record["fields"].get(name))
+
+
+@contextmanager
+def moved_site(folder: Path, site: Path) -> Iterator[Moved]:
+    """A site of `<Collection>.jsonl` on both sides."""
+    with Sandbox(site=site, requests_per_second="off", plan="business") as box:
+        sides = Sides(box, folder)
+        try:
+            sides.migrate()
+            yield Moved(sides)
+        finally:
+            sides.close()

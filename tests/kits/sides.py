@@ -1,0 +1,127 @@
+"""Both sides of LMDR's data for tests: a sandbox's Wix site and a base beside it, and moving rows from one to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lmdr.platform import PLATFORM
+from runbook.airtable.client import Airtable
+from runbook.airtable.rate_limiter import Pacer
+from runbook.mirror import Mirror
+from runbook.quarantine import Quarantine
+from runbook.records import AirtableRecords, RoutedRecords, WixRecords
+from runbook.schema import Tables, apply_schema, plan_schema
+from runbook.schema.base import find_or_create_base
+from runbook.snapshot import SnapshotWriter
+from runbook.state import State
+from runbook.steps.load import load
+from runbook.steps.transform import transform
+from runbook.wix.client import DATA, WixClient
+from runbook.wix.source import WixSource
+from sandbox import Sandbox
+
+NOON = datetime(2026, 1, 21, 12, tzinfo=UTC)
+CATALOG = PLATFORM.catalog
+BESIDE = ("recruiterProfiles", "RecruiterOutreachHistory", "SystemAlerts", "SystemErrors", "PromptVersions")
+"""Collections that services use and the migration leaves alone, beside those that the catalog says stay."""
+
+
+class NotingClient(WixClient):
+    """Notes which collections are written to, so that emptying the site needs not look into all of them."""
+
+    def __init__(self, *where: str) -> None:
+        super().__init__(*where)
+        self.written: set[str] = set()
+
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+        if body and "dataCollectionId" in body and not path.endswith(("/get", "/query", "/count")):
+            self.written.add(body["dataCollectionId"])
+        return super().ask(method, path, body, **more)
+
+
+class Sides:
+    """Both sides, as yet without rows but for those of the sandbox's site.
+
+    `now` is what stamps rows in Airtable; Wix has the sandbox's clock.
+    """
+
+    def __init__(self, box: Sandbox, folder: Path) -> None:
+        self.box, self.folder = box, folder
+        self.quarantine = Quarantine(folder / "quarantine")
+        self.now = NOON
+        self.client = NotingClient(box.wix_url, box.wix_key, box.site_id)
+        self.wix = WixRecords(self.client, CATALOG)
+        self.names = (*CATALOG.collections, *(kept.wix for kept in CATALOG.kept), *BESIDE)
+        there = {collection["id"] for collection in self.client.collections()}
+        for name in self.names:
+            if name in there:
+                continue
+            body = {"collection": {"id": name, "fields": [{"key": "name", "type": "TEXT"}]}}
+            self.client.ask("POST", f"{DATA}/collections", body, what=f"make {name}")
+        self.state = State(f"sqlite:///{folder / 'state.db'}")
+        self.client_of_base = Airtable(
+            box.token, url=box.airtable_url, pacer=lambda base: Pacer(self.state, base, None), backoff=0.001, tries=2
+        )
+        every = list(CATALOG.collections.values())
+        self.base = find_or_create_base(
+            self.client_of_base,
+            self.state,
+            base_id=None,
+            workspace_id="wspSandboxDefault",
+            name="Services",
+            catalog=CATALOG,
+        )
+        apply_schema(plan_schema(CATALOG, every, self.client_of_base.tables(self.base)), self.client_of_base, self.base)
+        self.tables = Tables(self.client_of_base.tables(self.base), CATALOG)
+        self.mirror = Mirror(self.client_of_base, self.base, CATALOG, self.state, folder / "mirror.db")
+        self.mirror.load()
+        self.airtable = AirtableRecords(
+            self.client_of_base, self.base, CATALOG, self.state, mirror=self.mirror, now=lambda: self.now
+        )
+        self.records = RoutedRecords(CATALOG, self.state, self.wix, self.airtable)
+
+    def turn(self, side: str, *flags: str) -> None:
+        """Set flags, all of them where none is named."""
+        for flag in flags or CATALOG.flags:
+            self.state.flags.set(flag, side, who="a test", why="to see both sides")
+
+    def migrate(self) -> None:
+        """Move every row of Wix to Airtable, as a phase does it."""
+        source = WixSource(self.client, CATALOG)
+        for collection in CATALOG.load_order(CATALOG.collections):
+            if not self.wix.count(collection.wix):
+                continue
+            with SnapshotWriter(self.folder / "snapshots", collection, source="wix") as writer:
+                source.export(collection, writer.write)
+                snapshot = writer.finish()
+            staged = transform(snapshot, collection, self.folder / "staged", self.quarantine)
+            load(
+                staged,
+                collection,
+                airtable=self.client_of_base,
+                base=self.base,
+                tables=self.tables,
+                state=self.state,
+                quarantine=self.quarantine,
+                catalog=CATALOG,
+                remove_gone=True,
+                remove_many=True,
+            )
+            self.mirror.load([collection.wix])
+
+    def close(self) -> None:
+        self.mirror.close()
+        self.state.close()
+
+    def empty(self) -> None:
+        """Take every row out again."""
+        for name in [*self.client.written]:
+            self.client.ask("POST", f"{DATA}/items/truncate", {"dataCollectionId": name}, what=f"empty {name}")
+        self.client.written.clear()
+        for name in CATALOG.collections:
+            for item in self.airtable.get_all(name):
+                self.airtable.remove(name, item["_id"])
+            self.state.changes.forget(self.base, name)

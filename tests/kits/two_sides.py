@@ -1,0 +1,32 @@
+"""Two sides whose rows lie at hand, so that they can differ, hang and break as a test wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from lmdr.platform import PLATFORM
+from runbook.json_types import Item
+from runbook.records import Records
+from runbook.records.views import ItemRecords
+
+CATALOG = PLATFORM.catalog
+
+
+def side(**rows: Iterable[Item]) -> Records:
+    """Records of some collections; of any other there are no rows."""
+    return ItemRecords(CATALOG, lambda name: rows.get(name, ()))
+
+
+def faq(number: int, **fields: Any) -> Item:
+    return {"_id": f"faq-{number}", "question": f"Question {number}", "display_order": number, **fields}
+
+
+def side_that(does: Callable[[], Iterable[Item]]) -> Records:
+    """Records that do something whenever they are read, and give what it gives as FAQs."""
+
+    class Doing(ItemRecords):
+        def _at_hand(self, collection: str) -> dict[str, Item]:
+            return {item["_id"]: item for item in does()}
+
+    return Doing(CATALOG, lambda name: ())

@@ -1,0 +1,185 @@
+"""Enrichments: their fourteen days, what is kept of an answer and what is not, and what a driver sees without one."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lmdr.services.carrier.enrichment import enrich_carrier, parse_enrichment
+from lmdr.services.context import Context
+from lmdr.services.fmcsa.client import Fmcsa
+from platform_kit import Platform
+from runbook.errors import SourceDown
+
+DOT = "1234567"
+CARRIER = {"dot_number": 1234567, "legal_name": "ACME", "nbr_power_unit": 100, "telephone": "555-0100"}
+WRITTEN = {"freight_types": "Reefer", "route_types": ["OTR", "Regional"], "home_time": "Weekly", "sentiment_score": 4.25,
+           "sentiment_pros": ["Good pay, on time", "日本"], "sentiment_cons": [], "driver_sentiment": "Mixed",
+           "data_confidence": "High", "ai_summary": "A \"good\" one."}  # fmt: skip
+
+
+class Providers:
+    """Stands for both: keeps what it is asked; an answer that is an exception is raised."""
+
+    def __init__(self, written: Any = None, found: Any = None) -> None:
+        self.written = json.dumps(WRITTEN) if written is None else written
+        self.found = {"content": "It hires.", "citations": ["https://a.test"]} if found is None else found
+        self.asked: list[tuple[str, str, dict[str, Any]]] = []
+
+    def research(self, prompt: str, **how: Any) -> Any:
+        return self._answer("perplexity", self.found, prompt, how)
+
+    def synthesis(self, prompt: str, **how: Any) -> Any:
+        return self._answer("claude", self.written, prompt, how)
+
+    def _answer(self, name: str, told: Any, prompt: str, how: dict[str, Any]) -> Any:
+        self.asked.append((name, prompt, how))
+        if isinstance(told, Exception):
+            raise told
+        return told
+
+    def context(self, platform: Platform, **more: Any) -> Context:
+        return platform.context(providers={"perplexity": self.research, "claude": self.synthesis, **more})
+
+
+def keep(platform: Platform, age: timedelta, **fields: Any) -> str:
+    told = {"dot_number": DOT, "ai_summary": "OLD", "sentiment_pros": '["pay"]', "enriched_date": platform.now - age}
+    return str(platform.put("CarrierEnrichments", **told | fields)["_id"])
+
+
+def test_a_carrier_is_researched_put_together_and_kept(platform: Platform) -> None:
+    providers = Providers()
+    told = enrich_carrier(
+        providers.context(platform), int(DOT), CARRIER, {"minCPM": 0.6, "driverName": "Ann"}, "TikTok"
+    )
+    assert (told["fromCache"], told["error"], told["ai_summary"]) == (False, False, 'A "good" one.')
+    assert (told["route_types"], told["benefits"], told["sentiment_score"]) == ("OTR, Regional", "Unknown", 4.25)
+    assert (told["sentiment_pros"], told["sources_found"]) == (["Good pay, on time", "日本"], ["https://a.test"])
+    (research, synthesis) = providers.asked
+    assert (research[0], research[2]) == ("perplexity", {"timeout": 25.0})
+    assert (synthesis[0], synthesis[2]) == ("claude", {"timeout": 30.0, "max_tokens": 1200})
+    assert all(word in synthesis[1] for word in ("ACME", "It hires.", "TikTok", "0.6"))
+    assert not any(secret in research[1] + synthesis[1] for secret in ("Ann", "555-0100"))
+    (row,) = platform.rows("CarrierEnrichments")
+    assert (row["dot_number"], row["enriched_date"], row["last_matched_date"]) == (DOT, platform.now, platform.now)
+    assert (row["enrichment_version"], row["source"], row["match_count"], row["error"]) == (
+        9, "claude-perplexity-hybrid-v3", 1, False)  # fmt: skip
+    assert json.loads(row["sentiment_pros"]) == ["Good pay, on time", "日本"]
+    again = enrich_carrier(providers.context(platform), DOT, CARRIER)
+    assert (again["fromCache"], again["sentiment_pros"], len(providers.asked)) == (True, told["sentiment_pros"], 2)
+
+
+@pytest.mark.parametrize(
+    ("age", "shown"),
+    [
+        (timedelta(0), 0),
+        (timedelta(days=1, hours=6), 1.3),
+        (timedelta(days=14), 14),
+        (timedelta(days=14, milliseconds=1), None),
+    ],
+)
+def test_what_is_kept_is_good_for_fourteen_days(platform: Platform, age: timedelta, shown: float | None) -> None:
+    keep(platform, age)
+    providers = Providers()
+    told = enrich_carrier(providers.context(platform), DOT, CARRIER)
+    assert (told["fromCache"], told.get("cache_age_days")) == (shown is not None, shown)
+    assert len(providers.asked) == (2 if shown is None else 0)
+
+
+def test_a_new_enrichment_takes_the_whole_place_of_the_old(platform: Platform) -> None:
+    row_id = keep(platform, timedelta(days=20), match_count=4, pay_insights="old", _owner="member-1")
+    enrich_carrier(Providers().context(platform), DOT, CARRIER)
+    (row,) = platform.rows("CarrierEnrichments")
+    assert (row["_id"], row["_owner"], row["match_count"]) == (row_id, "member-1", 5)
+    assert "pay_insights" not in row
+
+
+@pytest.mark.parametrize("written", ["", "Sorry.", "{", "[1]", '{"a": }', "null", None])
+def test_an_answer_that_cannot_be_read_is_kept_like_any_other(platform: Platform, written: Any) -> None:
+    providers = Providers()
+    providers.written = written
+    told = enrich_carrier(providers.context(platform), DOT, CARRIER)
+    assert (told["error"], told["driver_sentiment"], told["fromCache"]) == (True, "Unavailable", False)
+    assert "fallback" not in told
+    again = enrich_carrier(providers.context(platform), DOT, CARRIER)
+    assert (again["error"], again["fromCache"], len(providers.asked)) == (True, True, 2)
+
+
+@pytest.mark.parametrize("broken", ["research", "synthesis", "none"])
+def test_without_an_answer_there_is_a_guess_that_is_not_kept(platform: Platform, broken: str) -> None:
+    providers = Providers(
+        written=TimeoutError() if broken == "synthesis" else None, found=OSError() if broken == "research" else None
+    )
+    context = platform.context() if broken == "none" else providers.context(platform)
+    told = enrich_carrier(context, DOT, CARRIER)
+    assert (told["error"], told["fallback"], told["fromCache"]) == (True, True, False)
+    assert (told["dot_number"], told["route_types"], told["data_confidence"]) == (DOT, "Regional/OTR", "None")
+    assert platform.rows("CarrierEnrichments") == []
+
+
+@pytest.mark.parametrize(
+    ("trucks", "routes"),
+    [(19, "Regional/Local"), (20, "Regional/OTR"), (200, "Regional/OTR"), (201, "OTR/Dedicated"), (None, "Regional/Local"),
+     ("201 trucks", "OTR/Dedicated"), ("many", "Regional/Local")],
+)  # fmt: skip
+def test_routes_are_guessed_from_the_fleet(platform: Platform, trucks: Any, routes: str) -> None:
+    assert enrich_carrier(platform.context(), DOT, {"nbr_power_unit": trucks})["route_types"] == routes
+
+
+def test_an_old_enrichment_stays_when_a_new_one_cannot_be_had(platform: Platform) -> None:
+    keep(platform, timedelta(days=20))
+    assert enrich_carrier(platform.context(), DOT, CARRIER)["fallback"] is True
+    assert platform.rows("CarrierEnrichments")[0]["ai_summary"] == "OLD"
+
+
+def test_safety_goes_into_the_summary_and_is_never_fatal(platform: Platform) -> None:
+    answer = {"content": {"carrier": {"legalName": "ACME", "safetyRating": "C", "allowedToOperate": "Y"}}}
+    providers = Providers()
+    context = providers.context(platform, fmcsa=Fmcsa(lambda path, timeout: (200, answer)))
+    assert enrich_carrier(context, DOT, CARRIER)["fmcsa"]["badge"] == "Conditional"
+    assert "Conditional safety rating" in providers.asked[1][1]
+
+    def broken(path: str, timeout: float) -> tuple[int, Any]:
+        raise RuntimeError
+
+    told = enrich_carrier(providers.context(platform, fmcsa=Fmcsa(broken)), "7", CARRIER)
+    assert (told["error"], told["fmcsa"]) == (False, None)
+
+
+def test_what_is_no_dot_number_is_guessed_and_nobody_is_asked(platform: Platform) -> None:
+    providers = Providers()
+    assert enrich_carrier(providers.context(platform), "12ab", CARRIER)["fallback"] is True
+    assert providers.asked == []
+
+
+def test_what_cannot_be_kept_is_answered_all_the_same(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(*args: Any, **kwargs: Any) -> None:
+        raise SourceDown("down")
+
+    context = Providers().context(platform)
+    monkeypatch.setattr(type(context.records), "insert", down)
+    assert enrich_carrier(context, DOT, CARRIER)["ai_summary"] == 'A "good" one.'
+
+
+def test_an_answer_is_read_whatever_stands_around_it() -> None:
+    for written in (
+        '{"home_time": "Weekly"}',
+        '```json\n{"home_time": "Weekly"}\n```',
+        'Here: {"home_time": "Weekly"}.',
+    ):
+        told = parse_enrichment(written)
+        assert told is not None
+        assert (told["home_time"], told["freight_types"], told["sentiment_pros"]) == ("Weekly", "Unknown", [])
+        assert "sentiment_score" not in told
+
+
+def test_values_of_any_kind_become_ours() -> None:
+    told = parse_enrichment('{"benefits": ["401k", null, {"a": 1}], "home_time": 7, "sentiment_pros": "x",'
+                            ' "sources_found": ["a", 1, null], "sentiment_score": "3.5 of 5", "more": 1}')  # fmt: skip
+    assert told is not None
+    assert (told["benefits"], told["home_time"], told["sentiment_pros"]) == ('401k, {"a": 1}', "7", [])
+    assert (told["sources_found"], told["sentiment_score"]) == (["a", "1"], 3.5)
+    assert "more" not in told
