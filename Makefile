@@ -6,7 +6,7 @@ PACKAGES := lib tests bench notebooks
 
 FLAGS :=
 
-.PHONY: help migrate test lab sandbox lint types notebooks bench lock clean
+.PHONY: help migrate test quick lab sandbox lint types bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -24,9 +24,10 @@ lab: .venv-lab/ready  ## environment, then JupyterLab on notebooks/
 sandbox: .venv/ready  ## environment, then the sandbox on port 8787; FLAGS='--site DIR ...' adds flags
 	$(BIN)/sandbox serve $(FLAGS)
 
-lint: .venv/ready  ## ruff, lint and format
+lint: .venv/ready  ## ruff, lint and format; the layers
 	$(BIN)/ruff check $(PACKAGES)
 	$(BIN)/ruff format --check $(PACKAGES)
+	$(BIN)/lint-imports
 
 types: .venv/ready  ## mypy --strict on lib
 	$(BIN)/mypy
