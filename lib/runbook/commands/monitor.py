@@ -15,7 +15,7 @@ from runbook.evidence.folder import RunFolder, check_name, new_run_id
 from runbook.evidence.manifest import write_manifest
 from runbook.parameters import check_types
 from runbook.platform import Platform
-from runbook.run.cutover import ERROR_RATE
+from runbook.run.phase_checks import ERROR_RATE
 from runbook.run.revalidate import validate_again
 from runbook.schema import Tables
 from runbook.settings import CRITICAL_SHARE

@@ -37,7 +37,7 @@ class Results:
     warnings: list[str] = field(default_factory=list)
 
 
-class Opened:
+class RunContext:
     """Both sides, the folder of the run, the phase's collections, and the results so far. Steps are `PhaseRun`'s."""
 
     def __init__(

@@ -6,26 +6,26 @@ from collections import Counter
 from typing import Any
 
 from runbook import pictures
-from runbook.run.context import Opened
+from runbook.run.context import RunContext
 
 
-def counts(run: Opened) -> Any:
+def counts(run: RunContext) -> Any:
     """Rows at the source, in Airtable and in quarantine, by collection."""
     done = run.results.validated
     return pictures.counts([(name, v.exported, v.loaded, v.quarantined) for name, v in done.items()])
 
 
-def requests_over_time(run: Opened) -> Any:
+def requests_over_time(run: RunContext) -> Any:
     """Requests a second against the limit; 429s marked."""
     return pictures.requests_over_time(_requests(run), run.connections.settings.rate)
 
 
-def outcomes(run: Opened) -> Any:
+def outcomes(run: RunContext) -> Any:
     """The checks by collection and kind."""
     return pictures.outcomes({name: v.outcomes() for name, v in run.results.validated.items()})
 
 
-def quarantine(run: Opened) -> Any:
+def quarantine(run: RunContext) -> Any:
     """Rows in quarantine by reason, the collection before it."""
     reasons: Counter[str] = Counter()
     for name, done in run.results.transformed.items():
@@ -36,17 +36,17 @@ def quarantine(run: Opened) -> Any:
     return pictures.quarantine(dict(reasons))
 
 
-def latency(run: Opened) -> Any:
+def latency(run: RunContext) -> Any:
     """Answer times of Airtable."""
     return pictures.latency(_requests(run))
 
 
-def record_limit(run: Opened) -> Any:
+def record_limit(run: RunContext) -> Any:
     """Rows by table against the plan's limit."""
     known = run.connections.state.progress.all(run.base())
     rows = {run.catalog.collection(name).table: done.loaded for name, done in known.items()}
     return pictures.record_limit(rows, run.connections.settings.records_limit)
 
 
-def _requests(run: Opened) -> list[dict[str, Any]]:
+def _requests(run: RunContext) -> list[dict[str, Any]]:
     return [row._asdict() for row in run.connections.log.rows()]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from runbook.cutover.turning import turn_on
 from runbook.display import Table
-from runbook.run.context import Opened
-from runbook.run.gate import judge
+from runbook.run.context import RunContext
+from runbook.run.gate import evaluate_gate
 
 
-def create_flags(run: Opened) -> Table:
+def create_flags(run: RunContext) -> Table:
     """Create what is missing, at 'wix'; what stands, stands."""
     flags = run.connections.state.flags
     if not run.dry_run:
@@ -20,13 +20,13 @@ def create_flags(run: Opened) -> Table:
     return Table("DATA_SOURCE", ("flag", "source", "collections"), rows)
 
 
-def turn_phase(run: Opened) -> Table:
-    """The flags of a phase: where they stand, and why they do not turn."""
+def turn_flags(run: RunContext) -> Table:
+    """Turn the phase's flags to 'airtable' if `turn_flags` is set and the evidence allows it; shows why not."""
     state, flags = run.connections.state, run.phase.flags
     asked = run.parameters["turn_flags"]
     refused: dict[str, list[str]] = {flag: [] for flag in flags}
     if asked:
-        red = judge(run).reasons
+        red = evaluate_gate(run).reasons
         if red:
             refused = {flag: [f"the gate of this phase is red: {red[0]}"] for flag in flags}
         else:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from runbook.display import Shown, Table
+from runbook.cutover.turning import gate_key
+from runbook.display import Shown, Table, display_now
 from runbook.errors import CheckFailed
-from runbook.run.context import Opened
+from runbook.evidence.manifest import write_manifest
+from runbook.run.context import RunContext
 
 SCHEMA_CHECK = "the schema is as planned"
 
@@ -59,7 +61,7 @@ class Gate(Shown):
         return self
 
 
-def judge(run: Opened) -> Gate:
+def evaluate_gate(run: RunContext) -> Gate:
     """The gate of a phase, from what its steps came to. What was not done is a reason, never a pass."""
     results, reasons = run.results, []
     for name, why in results.stopped.items():
@@ -98,3 +100,17 @@ def judge(run: Opened) -> Gate:
         collections=len(done),
         rows=sum(v.loaded for v in done),
     )
+
+
+def close_gate(run: RunContext) -> Gate:
+    """The verdict on the phase, noted in state and in the manifest. Raises CheckFailed, after it is displayed."""
+    gate = evaluate_gate(run)
+    run.evidence("gate", gate.facts())
+    base = run.connections.base(run.source.label)
+    if base is not None and not run.dry_run:
+        run.connections.state.facts.put(gate_key(base, run.phase.number), {"passed": gate.passed, "run_id": run.run_id})
+    run.save_requests()
+    write_manifest(run.folder)
+    if gate.reasons:
+        display_now(gate)
+    return gate.require()

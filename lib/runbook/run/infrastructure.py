@@ -7,13 +7,13 @@ from runbook.checks.access import Access
 from runbook.checks.rate_limit import PacingShown
 from runbook.checks.rate_limit import show_pacing as pace
 from runbook.display import Table
-from runbook.run.context import Opened
+from runbook.run.context import RunContext
 from runbook.wix.secrets import put_secret, secret_names
 
 KEY_SECRET, BASE_SECRET = "AIRTABLE_API_KEY", "AIRTABLE_BASE_ID"
 
 
-def check_access(run: Opened) -> Access:
+def check_access(run: RunContext) -> Access:
     """Ask both accounts what they allow, and compare the whole site with the plan's limits."""
     settings = run.connections.settings
     rows = {name: offer.count for name, offer in run.offers().items() if name in run.catalog.collections}
@@ -30,7 +30,7 @@ def check_access(run: Opened) -> Access:
     return found
 
 
-def check_schema_links(run: Opened) -> Table:
+def check_schema_links(run: RunContext) -> Table:
     """Every link column of the base's tables, and its inverse."""
     if run.dry_run:
         return run.dry("links", "no link was made")
@@ -56,7 +56,7 @@ def check_schema_links(run: Opened) -> Table:
     )
 
 
-def tab_groups(run: Opened) -> Table:
+def tab_groups(run: RunContext) -> Table:
     """Which table to put into which group of tabs."""
     groups = run.catalog.tab_groups
     rows = [
@@ -71,7 +71,7 @@ def tab_groups(run: Opened) -> Table:
     )
 
 
-def store_secrets(run: Opened) -> Table:
+def store_secrets(run: RunContext) -> Table:
     """Put the key and the base's id where the site's own code looks for them; shows names only."""
     if run.dry_run:
         return run.dry("secrets", "no secret was written")
@@ -85,7 +85,7 @@ def store_secrets(run: Opened) -> Table:
     return Table("Secrets Manager of the site", ("name", "done", "verdict"), rows, ("Values are never shown.",))
 
 
-def show_pacing(run: Opened) -> PacingShown | Table:
+def show_pacing(run: RunContext) -> PacingShown | Table:
     """Some seconds of requests from several threads at once."""
     if run.dry_run:
         return run.dry("pacing", "no table to read yet")

@@ -9,14 +9,12 @@ from typing import Any, TypeVar
 
 from runbook.catalog import Collection
 from runbook.connections import base_key
-from runbook.cutover.turning import gate_key
 from runbook.display import Page, Shown, Table, display_now
 from runbook.errors import AirtableError, RunbookError, StepError, TargetError, WixError
-from runbook.evidence.manifest import write_manifest
-from runbook.run import archive, cutover, figures, flags, infrastructure, services
+from runbook.run import completion, figures, flags, infrastructure, phase_checks, services
 from runbook.run import tables as shown
-from runbook.run.context import Opened
-from runbook.run.gate import SCHEMA_CHECK, Gate, judge
+from runbook.run.context import RunContext
+from runbook.run.gate import SCHEMA_CHECK, close_gate
 from runbook.run.planning import Plan, plan_lines
 from runbook.run.revalidate import distrust
 from runbook.run.steps import Steps
@@ -32,7 +30,7 @@ from runbook.steps.validate import Validated, validate
 T = TypeVar("T")
 
 
-class PhaseRun(Opened):
+class PhaseRun(RunContext):
     """A phase, opened. Every step can be run again: what stands is not made twice."""
 
     def __repr__(self) -> str:
@@ -264,108 +262,29 @@ class PhaseRun(Opened):
             )
         return dict(results)
 
-    # What a phase checks beside its collections
+    # Functions over the run context; their docstrings live with them
 
-    def check_access(self) -> Shown:
-        """Credentials, permissions and plan of both accounts."""
-        return infrastructure.check_access(self)
+    check_access = infrastructure.check_access
+    check_schema_links = infrastructure.check_schema_links
+    tab_groups = infrastructure.tab_groups
+    store_secrets = infrastructure.store_secrets
+    create_flags = flags.create_flags
+    show_pacing = infrastructure.show_pacing
+    check_lookups = phase_checks.check_lookups
+    check_links = phase_checks.check_links
+    recheck = phase_checks.recheck
+    benchmark = phase_checks.benchmark
+    record_counts = phase_checks.record_counts
+    set_alerts = phase_checks.set_alerts
+    check_services = services.check_services
+    turn_flags = flags.turn_flags
+    freeze_collections = completion.freeze_collections
+    checklist = completion.checklist
+    gate = close_gate
 
-    def check_schema_links(self) -> Shown | Table:
-        """Every link column points to the right table, and its inverse points back."""
-        return infrastructure.check_schema_links(self)
-
-    def tab_groups(self) -> Table:
-        """Which table belongs to which group: arranged by hand, Airtable has no API for it."""
-        return infrastructure.tab_groups(self)
-
-    def store_secrets(self) -> Table:
-        """Put AIRTABLE_API_KEY and AIRTABLE_BASE_ID into the Wix Secrets Manager."""
-        return infrastructure.store_secrets(self)
-
-    def create_flags(self) -> Table:
-        """Create every DATA_SOURCE flag that is not there yet, at 'wix'."""
-        return flags.create_flags(self)
-
-    def show_pacing(self) -> Shown | Table:
-        """Many requests at once: never above the limit, no 429."""
-        return infrastructure.show_pacing(self)
-
-    def check_lookups(self) -> Page | Table:
-        """The platform's look-ups of this phase, asked of Airtable and compared with the snapshot."""
-        return cutover.check_lookups(self)
-
-    def check_links(self) -> Page | Table:
-        """Every link cell against its key, every inverse cell against the rows that point to it."""
-        return cutover.check_links(self)
-
-    def recheck(self) -> Table:
-        """Every collection of every phase, read back and compared once more."""
-        return cutover.recheck(self)
-
-    def benchmark(self) -> Shown | Table:
-        """How long look-ups take, asked of Airtable itself."""
-        return cutover.benchmark(self)
-
-    def record_counts(self) -> Shown | Table:
-        """Keep the table Record Counts in the base up to date."""
-        return cutover.record_counts(self)
-
-    def set_alerts(self) -> Table:
-        """What the integrity check watches, and from where on it calls."""
-        return cutover.set_alerts(self)
-
-    def archive(self, *, freeze: bool) -> Table:
-        """With `freeze`, and every gate green: close the moved Wix collections to writes."""
-        return archive.archive(self, freeze=freeze)
-
-    def checklist(self) -> Table:
-        """What is left before the Wix side may go."""
-        return archive.checklist(self)
-
-    def check_services(self) -> Shown | Table:
-        """Ask the platform's services the same on both sides, and compare the answers field by field."""
-        return services.check_services(self)
-
-    def turn_flags(self) -> Table:
-        """Turn the flags of this phase, where asked for and the evidence allows it."""
-        return flags.turn_phase(self)
-
-    def gate(self) -> Gate:
-        """The verdict. Shows itself and leaves its evidence before it raises CheckFailed."""
-        gate = judge(self)
-        self.evidence("gate", gate.facts())
-        base = self.connections.base(self.source.label)
-        if base is not None and not self.dry_run:
-            told = {"passed": gate.passed, "run_id": self.run_id}
-            self.connections.state.facts.put(gate_key(base, self.phase.number), told)
-        self.save_requests()
-        write_manifest(self.folder)
-        if gate.reasons:
-            display_now(gate)
-        return gate.require()
-
-    # Pictures
-
-    def show_counts(self) -> Any:
-        """Rows at the source and in Airtable, by collection."""
-        return figures.counts(self)
-
-    def show_requests(self) -> Any:
-        """Requests over time against the limit."""
-        return figures.requests_over_time(self)
-
-    def show_outcomes(self) -> Any:
-        """What the checks came to, by collection and kind."""
-        return figures.outcomes(self)
-
-    def show_quarantine(self) -> Any:
-        """Rows in quarantine, by reason."""
-        return figures.quarantine(self)
-
-    def show_latency(self) -> Any:
-        """How long Airtable took to answer."""
-        return figures.latency(self)
-
-    def show_record_limit(self) -> Any:
-        """The share of the plan's record limit, by table."""
-        return figures.record_limit(self)
+    show_counts = figures.counts
+    show_requests = figures.requests_over_time
+    show_outcomes = figures.outcomes
+    show_quarantine = figures.quarantine
+    show_latency = figures.latency
+    show_record_limit = figures.record_limit

@@ -13,12 +13,12 @@ from runbook.quarantine import Quarantine
 from runbook.records.opening import opened_on
 from runbook.records.routed import all_turned
 from runbook.records.views import ItemRecords, ReadOnly
-from runbook.run.context import Opened
+from runbook.run.context import RunContext
 from runbook.snapshot import Snapshot
 from runbook.state import Progressed
 
 
-def check_services(run: Opened) -> Parallel | Table:
+def check_services(run: RunContext) -> Parallel | Table:
     """Make the phase's parallel tests. Reads only; Airtable through the mirror, which reads what they need whole."""
     if run.dry_run:
         return run.dry("services", "nothing was loaded")
@@ -58,7 +58,7 @@ def check_services(run: Opened) -> Parallel | Table:
     return found
 
 
-def _there(run: Opened) -> Mapping[str, Progressed]:
+def _there(run: RunContext) -> Mapping[str, Progressed]:
     """The collections that are in this run's base and still the source's: where the flag is on, Airtable is ahead."""
     known = run.connections.state.progress.all(run.base())
     flags = run.connections.state.flags.all()
@@ -69,11 +69,11 @@ def _there(run: Opened) -> Mapping[str, Progressed]:
     }
 
 
-def _quarantined(run: Opened, done: Progressed) -> set[str]:
+def _quarantined(run: RunContext, done: Progressed) -> set[str]:
     return Quarantine(run.connections.settings.runs / done.run_id / "quarantine").ids(done.collection)
 
 
-def _exported(run: Opened, done: Progressed) -> Iterator[Item]:
+def _exported(run: RunContext, done: Progressed) -> Iterator[Item]:
     """What a run exported of a collection: of several items with one id the first, which is the one that was loaded."""
     folder = run.connections.settings.runs / done.run_id / "snapshots"
     snapshot = Snapshot.read(folder, run.catalog.collection(done.collection))
@@ -85,7 +85,7 @@ def _exported(run: Opened, done: Progressed) -> Iterator[Item]:
             yield item
 
 
-def _moved(run: Opened, there: Mapping[str, Progressed], needed: set[str]) -> list[str]:
+def _moved(run: RunContext, there: Mapping[str, Progressed], needed: set[str]) -> list[str]:
     """What may be behind a difference: rows of the source that changed since they were exported."""
     if run.source.label != "wix":
         return []

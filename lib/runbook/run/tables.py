@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from runbook.display import Page, Table
-from runbook.run.context import Opened
+from runbook.run.context import RunContext
 from runbook.settings import AIRTABLE_RATE
 
 
-def header(run: Opened) -> Table:
+def header(run: RunContext) -> Table:
     """What was opened: environment, addresses, base, source, run folder."""
     settings = run.connections.settings
     base = run.connections.base(run.source.label)
@@ -30,7 +30,7 @@ def header(run: Opened) -> Table:
     return Table(f"Phase {run.phase.number}: {run.phase.title}", ("what", "is"), rows)
 
 
-def exported(run: Opened) -> Table:
+def exported(run: RunContext) -> Table:
     """A line a snapshot."""
     rows = [
         (s.collection, s.count, s.drafts, _counted(s.unknown_keys), s.newest_update, s.sha256[:12], "; ".join(s.notes))
@@ -41,7 +41,7 @@ def exported(run: Opened) -> Table:
     return Table(f"Exported from {run.source.label}", columns, rows, absent)
 
 
-def transformed(run: Opened) -> Page | Table:
+def transformed(run: RunContext) -> Page | Table:
     """A line a collection; under it, those with something to look at."""
     done = run.results.transformed
     rows = [(t.collection, t.exported, t.staged, t.quarantined) for t in done.values()]
@@ -50,7 +50,7 @@ def transformed(run: Opened) -> Page | Table:
     return Page(table, *(t for t in done.values() if t.reasons or t.loose or t.lost or t.new_choices or t.warnings))
 
 
-def loaded(run: Opened) -> Table:
+def loaded(run: RunContext) -> Table:
     """A line a collection: what was written, what stood already."""
     rows: list[tuple[Any, ...]] = []
     for name in run.results.transformed:
@@ -81,7 +81,7 @@ def loaded(run: Opened) -> Table:
     return Table("Loaded", columns, rows, (words,))
 
 
-def validated(run: Opened) -> Page | Table:
+def validated(run: RunContext) -> Page | Table:
     """A line a collection; under it, each reason why one is red, and what warned."""
     rows = []
     for name, done in run.results.validated.items():
@@ -113,7 +113,7 @@ def validated(run: Opened) -> Page | Table:
     return Page(table, Table("To look at", ("collection", "verdict", "why"), reasons)) if reasons else table
 
 
-def collections_facts(run: Opened) -> dict[str, Any]:
+def collections_facts(run: RunContext) -> dict[str, Any]:
     """The figures that the manifest and the report stand on, by collection."""
     return {
         name: {

@@ -172,7 +172,7 @@ def test_10_after_a_rollback_the_phase_can_be_migrated_again(site: Site) -> None
 
 def test_11_freezing_needs_every_gate_and_every_flag_and_unfreezing_gives_back_what_was(site: Site) -> None:
     run = run_phase(6)
-    run.archive(freeze=True)
+    run.freeze_collections(freeze=True)
     with pytest.raises(CheckFailed, match="freeze"):
         run.gate()
     wix = site.connections().wix
@@ -186,11 +186,11 @@ def test_11_freezing_needs_every_gate_and_every_flag_and_unfreezing_gives_back_w
     names = list(PLATFORM.catalog.collections)
     before = {name: wix.collection(name)["permissions"] for name in names}
     run = run_phase(6)
-    run.archive(freeze=True)
+    run.freeze_collections(freeze=True)
     run.checklist()
     assert run.gate().passed
     assert all(frozen(wix, names).values())
-    run.archive(freeze=True)  # a second time loses nothing of what was noted
+    run.freeze_collections(freeze=True)  # a second time loses nothing of what was noted
     unfreeze(PLATFORM, "sandbox", who="test")
     assert {name: wix.collection(name)["permissions"] for name in names} == before
 

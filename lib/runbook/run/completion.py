@@ -8,18 +8,18 @@ from runbook.cutover import freeze as closing
 from runbook.cutover.freeze import FROZEN
 from runbook.cutover.stable_days import STABLE_DAYS, stable_days
 from runbook.display import Table
-from runbook.run.context import Opened
-from runbook.run.gate import judge
+from runbook.run.context import RunContext
+from runbook.run.gate import evaluate_gate
 
 
-def archive(run: Opened, *, freeze: bool) -> Table:
+def freeze_collections(run: RunContext, *, freeze: bool) -> Table:
     """Close to writes every collection whose flag is on. Refused, with reasons, where a gate is red."""
     flags = run.connections.state.flags
     moved = [c for c in run.catalog.collections.values() if flags.get(c.flag) == "airtable"]
     if not freeze or run.dry_run:
         why = "freeze is not set" if not freeze else "dry run"
         return _told(run, [], (f"Nothing was closed: {why}. {len(moved)} collections have their flag on.",))
-    reasons = [*judge(run).reasons, *_red(run)]
+    reasons = [*evaluate_gate(run).reasons, *_red(run)]
     waiting = [flag for flag in run.catalog.flags if flags.get(flag) != "airtable"]
     if waiting:
         reasons.append(f"flags that still stand at 'wix': {', '.join(waiting)}")
@@ -44,19 +44,19 @@ def archive(run: Opened, *, freeze: bool) -> Table:
     return _told(run, [(name, *words[ok]) for name, ok in closed.items()], notes)
 
 
-def _red(run: Opened) -> list[str]:
+def _red(run: RunContext) -> list[str]:
     known = run.connections.state.progress.all(run.base())
     missing = [name for name in run.catalog.collections if name not in known]
     red = [name for name, done in known.items() if not done.green]
     return [f"not migrated yet: {', '.join(missing)}"] * bool(missing) + [f"red: {', '.join(red)}"] * bool(red)
 
 
-def _told(run: Opened, rows: list[tuple[Any, ...]], notes: tuple[str, ...]) -> Table:
+def _told(run: RunContext, rows: list[tuple[Any, ...]], notes: tuple[str, ...]) -> Table:
     run.evidence("archive", {"closed": [row[0] for row in rows], "notes": list(notes)})
     return Table("Archive", ("collection", "writes", "verdict"), rows, notes)
 
 
-def checklist(run: Opened) -> Table:
+def checklist(run: RunContext) -> Table:
     """What is left before the Wix side may go, each line from the evidence on record."""
     state = run.connections.state
     flags = state.flags

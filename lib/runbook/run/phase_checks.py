@@ -9,7 +9,7 @@ from runbook.checks.lookups import Benchmark, benchmark_lookups, check_lookup
 from runbook.checks.record_counts import RecordCounts, keep_record_counts
 from runbook.display import Page, Table
 from runbook.errors import RunbookError
-from runbook.run.context import Opened
+from runbook.run.context import RunContext
 from runbook.run.revalidate import distrust, validate_again
 from runbook.run.steps import Steps
 from runbook.settings import CRITICAL_SHARE, WARN_SHARE
@@ -19,7 +19,7 @@ ALERTS = "alerts"  # the state's fact that holds the thresholds
 ERROR_RATE = 0.001  # of answers; the users' plan: 0.1 %
 
 
-def check_lookups(run: Opened) -> Page | Table:
+def check_lookups(run: RunContext) -> Page | Table:
     """Ask Airtable what services ask, and compare with the snapshot."""
     if run.dry_run:
         return run.dry("lookups", "nothing was loaded")
@@ -43,7 +43,7 @@ def check_lookups(run: Opened) -> Page | Table:
     return Page(*found) if found else Table("Look-ups", ("verdict",), [], ("None of these collections is looked up.",))
 
 
-def check_links(run: Opened) -> Page | Table:
+def check_links(run: RunContext) -> Page | Table:
     """Every link of the phase's collections, from both tables."""
     if run.dry_run:
         return run.dry("links", "nothing was loaded")
@@ -67,7 +67,7 @@ def check_links(run: Opened) -> Page | Table:
     return Page(*found) if found else Table("Links", ("verdict",), [], ("These collections have no links.",))
 
 
-def recheck(run: Opened) -> Table:
+def recheck(run: RunContext) -> Table:
     """Validate again every collection that any phase has loaded into this base."""
     if run.dry_run:
         return run.dry("recheck", "nothing was loaded")
@@ -114,7 +114,7 @@ def recheck(run: Opened) -> Table:
     return Table("The whole, compared again", columns, rows)
 
 
-def benchmark(run: Opened) -> Benchmark | Table:
+def benchmark(run: RunContext) -> Benchmark | Table:
     """Time the platform's look-ups on Airtable."""
     if run.dry_run:
         return run.dry("benchmark", "nothing was loaded")
@@ -129,7 +129,7 @@ def benchmark(run: Opened) -> Benchmark | Table:
     return done
 
 
-def record_counts(run: Opened) -> RecordCounts | Table:
+def record_counts(run: RunContext) -> RecordCounts | Table:
     """Write each table's rows and share of the limit into the table Record Counts."""
     if run.dry_run:
         return run.dry("record counts", "no table was made")
@@ -150,7 +150,7 @@ def record_counts(run: Opened) -> RecordCounts | Table:
     return kept
 
 
-def set_alerts(run: Opened) -> Table:
+def set_alerts(run: RunContext) -> Table:
     """Set what the integrity check watches."""
     levels = {
         "cells that differ without a reason": 0,
