@@ -22,7 +22,6 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from runbook.cutover import Shadow
 from runbook.records import Records
 
 P = ParamSpec("P")
@@ -93,7 +92,7 @@ class Context:
     """See the module. `aside` does what no caller waits for, such as mails and statistics.
 
     `providers`: what a service asks outside, by name; each service says what it looks for there. `secrets`: by the
-    platform's names, read where they are needed and shown nowhere. `shadow`: compares calls between both sides, aside.
+    platform's names, read where they are needed and shown nowhere.
     """
 
     records: Records
@@ -104,13 +103,6 @@ class Context:
     aside: Callable[[Callable[[], object]], None] = do_aside
     providers: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     secrets: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
-    shadow: Shadow | None = field(default=None, repr=False)
-
-    def alone(self, records: Records) -> Context:
-        """This context over other records, with nothing outside: for asking again what was asked."""
-        nothing: Mapping[str, Any] = MappingProxyType({})
-        quiet = replace(self, records=records, send_mail=no_mail, aside=lambda work: None, providers=nothing)
-        return replace(quiet, shadow=None)
 
     def mail(self, template: str, to: str | None, **variables: Any) -> None:
         """Send a mail if there is someone to send it to; what goes wrong with it is not the caller's trouble."""
@@ -124,10 +116,7 @@ def service(function: Callable[Concatenate[Context, P], R]) -> Callable[Concaten
     @functools.wraps(function)
     def call(context: Context, *args: P.args, **kwargs: P.kwargs) -> R:
         with context.records.pinned() as records:
-            answer = function(replace(context, records=records, shadow=None), *args, **kwargs)
-        if context.shadow is not None:
-            context.shadow.compare(function.__name__, lambda aside: call(context.alone(aside), *args, **kwargs))
-        return answer
+            return function(replace(context, records=records), *args, **kwargs)
 
     return call  # type: ignore[return-value]  # functools.wraps gives `context` a name, Concatenate does not
 

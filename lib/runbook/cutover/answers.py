@@ -7,7 +7,6 @@ tally.clean             # nothing differs that no rule names
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -66,21 +65,19 @@ def _same(a: Any, b: Any) -> bool:
 
 @dataclass(repr=False)
 class Tally(Shown):
-    """Comparisons so far. Threads may share it.
+    """Comparisons so far.
 
     `explained`: differences by rule. `different`: calls with a difference that no rule names, `examples` in words.
-    `moved`: calls whose answers differed, and did not a moment later. `failed`: calls that did not answer on a side.
+    `failed`: calls that did not answer on a side.
     """
 
     rules: Sequence[Rule] = ()
     calls: int = 0
     identical: int = 0
     different: int = 0
-    moved: int = 0
     failed: int = 0
     explained: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def clean(self) -> bool:
@@ -96,28 +93,20 @@ class Tally(Shown):
         named = [(d, next((rule for rule in self.rules if rule.applies(d)), None)) for d in found]
         open_ones = [d for d, rule in named if rule is None]
         words = [f"{call}: {_in_words(explain, d)}" for d in open_ones[:3]] if len(self.examples) < LISTED else []
-        with self._lock:
-            self.calls += 1
-            self.identical += not found
-            self.different += bool(open_ones)
-            self.explained.update(rule.name for _, rule in named if rule is not None)
-            self.examples += words[: LISTED - len(self.examples)]
+        self.calls += 1
+        self.identical += not found
+        self.different += bool(open_ones)
+        self.explained.update(rule.name for _, rule in named if rule is not None)
+        self.examples += words[: LISTED - len(self.examples)]
         return not open_ones
 
     def fail(self, call: str, error: Exception) -> None:
         """A call that did not answer. Of errors that are not our own only the kind is said: they may hold anything."""
         said = f": {error}" if isinstance(error, RunbookError) else ""
-        with self._lock:
-            self.calls += 1
-            self.failed += 1
-            if len(self.examples) < LISTED:
-                self.examples.append(f"{call}: {type(error).__name__}{said}"[:300])
-
-    def move(self) -> None:
-        """A call whose answers differed only while something changed."""
-        with self._lock:
-            self.calls += 1
-            self.moved += 1
+        self.calls += 1
+        self.failed += 1
+        if len(self.examples) < LISTED:
+            self.examples.append(f"{call}: {type(error).__name__}{said}"[:300])
 
     def table(self) -> Table:
         """The counts, known differences by name, then the open ones."""
@@ -125,7 +114,6 @@ class Tally(Shown):
             ("calls compared", self.calls, None),
             ("identical", self.identical, None),
             *((f"known: {rule.name}", self.explained[rule.name], rule.says) for rule in self.rules),
-            ("changed meanwhile", self.moved, None),
             ("not answered", self.failed, None),
             ("different", self.different, "passed" if self.clean else "failed"),
         ]
@@ -137,7 +125,6 @@ class Tally(Shown):
             "calls": self.calls,
             "identical": self.identical,
             "explained": dict(self.explained),
-            "moved": self.moved,
             "failed": self.failed,
             "different": self.different,
             "examples": list(self.examples),

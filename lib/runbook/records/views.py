@@ -20,11 +20,7 @@ class WritesNothing(RecordsError):
 
 
 class _Unwritable(Records):
-    """Refuses every write. `attempts`: the collections that were to be written to."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        super().__init__(catalog)
-        self.attempts: list[str] = []
+    """Refuses every write."""
 
     def _insert(self, collection: str, items: list[Item], given: list[bool], wait: float) -> list[Item]:
         raise self._refused(collection)
@@ -39,7 +35,6 @@ class _Unwritable(Records):
         raise self._refused(collection)
 
     def _refused(self, collection: str) -> WritesNothing:
-        self.attempts.append(collection)
         return WritesNothing(f"{collection}: these records are read only; nothing was written", collection=collection)
 
 
@@ -67,9 +62,7 @@ class ReadOnly(_Unwritable):
     def pinned(self) -> Iterator[Records]:
         """These records, over the other's pinned ones."""
         with self._records.pinned() as records:
-            view = ReadOnly(records, without=self._hidden, only=self._only)
-            view.attempts = self.attempts
-            yield view
+            yield ReadOnly(records, without=self._hidden, only=self._only)
 
     def query(self, collection: str, query: Query = EVERY, *, consistent: bool = False) -> Page:
         """See `Records.query`."""

@@ -8,8 +8,7 @@ import pytest
 
 from lmdr.services.context import ANYONE, Caller, Context, service
 from platform_kit import Platform
-from runbook.cutover import Shadow
-from runbook.errors import NoSuchItem, RecordsError, UnknownField, WrongType
+from runbook.errors import NoSuchItem, UnknownField, WrongType
 from runbook.json_types import MISSING
 from runbook.query import Query
 
@@ -62,28 +61,3 @@ def test_a_service_works_with_pinned_records(platform: Platform) -> None:
 
     platform.put("Carriers", dot_number=1)
     assert count(platform.context(), "Carriers") == 1
-
-
-def test_a_shadow_compares_reads_aside_and_lets_writes_be(platform: Platform) -> None:
-    @service
-    def read(context: Context) -> int:
-        return context.records.count("Carriers")
-
-    @service
-    def write(context: Context) -> dict[str, object]:
-        try:
-            context.records.insert("Carriers", {"dot_number": 2})
-        except RecordsError:
-            return {"success": False}
-        context.mail("written", "a@b.test")
-        return {"success": True}
-
-    row = platform.put("Carriers", dot_number=1)
-    sides = platform.sides
-    with Shadow(sides.wix, sides.airtable, sample=1.0, calls_a_minute=1e6, again=0.0) as shadow:
-        context = platform.context(shadow=shadow)
-        assert read(context) == 1
-        assert write(context) == {"success": True}
-    assert (shadow.tally.calls, shadow.tally.different, shadow.passed_over) == (1, 1, 1)  # the row is on one side alone
-    assert len(platform.mails) == 1
-    assert platform.records.get("Carriers", row["_id"]) is not None

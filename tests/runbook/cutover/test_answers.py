@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -153,13 +152,6 @@ def test_what_does_not_answer_is_counted_and_says_no_more_than_its_kind() -> Non
     assert tally.examples == ["first: SourceDown: Airtable cannot be reached", "second: ValueError"]
 
 
-def test_what_moved_meanwhile_is_no_difference() -> None:
-    tally = Tally()
-    tally.note("call", 1, 1)
-    tally.move()
-    assert (tally.calls, tally.moved, tally.clean) == (2, 1, True)
-
-
 def test_the_facts_are_json_and_say_the_verdict() -> None:
     tally = Tally([ROUNDED])
     tally.note("call", {"rate": NOON}, {"rate": math.nan})
@@ -168,16 +160,8 @@ def test_the_facts_are_json_and_say_the_verdict() -> None:
         "calls": 1,
         "identical": 0,
         "explained": {"rounded": 1},
-        "moved": 0,
         "failed": 0,
         "different": 0,
         "examples": [],
         "passed": True,
     }
-
-
-def test_threads_share_a_tally() -> None:
-    tally = Tally()
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: tally.note(f"{n}", n, n + n % 2), range(400)))
-    assert (tally.calls, tally.identical, tally.different) == (400, 200, 200)
