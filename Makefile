@@ -17,6 +17,9 @@ migrate: .venv/ready  ## environment, sandbox, all six phases headless, evidence
 test: .venv/ready .venv-lab/ready lint types  ## environment, lint, types, all tests, notebooks included
 	$(BIN)/pytest -n auto --dist loadfile
 
+quick: .venv/ready  ## the fast half of the tests: units of everything, no whole runs; under 90 s on two cores
+	$(BIN)/pytest -n auto --dist loadfile -m "not slow"
+
 lab: .venv-lab/ready  ## environment, then JupyterLab on notebooks/
 	.venv-lab/bin/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks \
 	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(FLAGS)
