@@ -17,10 +17,10 @@ import pyairtable
 import requests
 
 from runbook.airtable.client import Airtable
-from runbook.airtable.rate_limiter import Pacer
-from runbook.airtable.requests_log import RequestLog
+from runbook.airtable.rate_limiter import RateLimiter
 from runbook.catalog import LEGACY_ID, load_catalog
 from runbook.quarantine import Quarantine
+from runbook.request_log import RequestLog
 from runbook.schema import Tables, apply_schema, plan_schema
 from runbook.snapshot import SnapshotWriter
 from runbook.state import State
@@ -79,7 +79,7 @@ def exactly(box: Sandbox, base: str) -> None:
 
 
 def ours(box: Sandbox, base: str) -> None:
-    """`runbook.steps.load`: the pacer, as many requests under way as the latency asks for."""
+    """`runbook.steps.load`: the rate limiter, as many requests under way as the latency asks for."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         (folder / "catalog").mkdir()
@@ -96,7 +96,7 @@ def ours(box: Sandbox, base: str) -> None:
         airtable = Airtable(
             box.token,
             url=box.airtable_url,
-            pacer=lambda name: Pacer(state, name, RATE, penalty=PENALTY),
+            rate_limiter=lambda name: RateLimiter(state, name, RATE, penalty=PENALTY),
             log=RequestLog(),
         )
         apply_schema(plan_schema(catalog, [collection], airtable.tables(base)), airtable, base)

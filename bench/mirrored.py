@@ -16,7 +16,7 @@ from pathlib import Path  # noqa: E402
 
 from lmdr import catalog as lmdr_catalog  # noqa: E402
 from runbook.airtable.client import Airtable  # noqa: E402
-from runbook.airtable.rate_limiter import Pacer  # noqa: E402
+from runbook.airtable.rate_limiter import RateLimiter  # noqa: E402
 from runbook.mirror import Mirror  # noqa: E402
 from runbook.query import Query  # noqa: E402
 from runbook.records import AirtableRecords  # noqa: E402
@@ -27,7 +27,7 @@ def main() -> None:
     url, token, base, folder, rate = sys.argv[1:]
     imported = time.perf_counter()
     catalog, state = lmdr_catalog.load(), State(f"sqlite:///{folder}/state.db")
-    airtable = Airtable(token, url=url, pacer=lambda name: Pacer(state, name, float(rate)))
+    airtable = Airtable(token, url=url, rate_limiter=lambda name: RateLimiter(state, name, float(rate)))
     mirror = Mirror(airtable, base, catalog, state, Path(folder) / "mirror.db")
     records = AirtableRecords(airtable, base, catalog, state, mirror=mirror)
     opened = time.perf_counter()

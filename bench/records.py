@@ -35,12 +35,12 @@ from lmdr.services.context import ANYONE, Caller, Context
 from lmdr.services.driver.carrier_matching import find_matching_carriers
 from lmdr.services.messaging.messages import get_conversation
 from runbook.airtable.client import Airtable
-from runbook.airtable.rate_limiter import Pacer
-from runbook.airtable.requests_log import RequestLog
+from runbook.airtable.rate_limiter import RateLimiter
 from runbook.json_types import Item
 from runbook.mapping import Mapping
 from runbook.mirror import Mirror
 from runbook.records import AirtableRecords, RoutedRecords, WixRecords
+from runbook.request_log import RequestLog
 from runbook.schema.tables import create_spec, original_spec
 from runbook.state import Landed, State
 from runbook.wix.client import DATA, WixClient
@@ -169,11 +169,11 @@ def open_site(server: Server, wix: Server, folder: Path) -> Iterator[Site]:
         for flag in CATALOG.flags:
             state.flags.set(flag, "airtable", who="bench", why="to read there")
         log = RequestLog()
-        pacer = Pacer(state, BASE, RATE)
-        airtable = Airtable(TOKEN, url=server.url, pacer=lambda _: pacer, log=log)
+        limiter = RateLimiter(state, BASE, RATE)
+        airtable = Airtable(TOKEN, url=server.url, rate_limiter=lambda _: limiter, log=log)
         client = WixClient(wix.url, "bench", "bench")
         kept = {"collection": {"id": "FeatureAdoptionLog", "fields": [{"key": "featureId", "type": "TEXT"}]}}
-        client.ask("POST", f"{DATA}/collections", kept, what="make FeatureAdoptionLog")
+        client.request("POST", f"{DATA}/collections", kept, what="make FeatureAdoptionLog")
         in_wix = WixRecords(client, CATALOG)
         mirror = Mirror(airtable, BASE, CATALOG, state, folder / "mirror.db")
         sides = [AirtableRecords(airtable, BASE, CATALOG, state, mirror=one) for one in (mirror, None)]

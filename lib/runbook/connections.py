@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runbook.airtable.client import Airtable
-from runbook.airtable.rate_limiter import Pacer
-from runbook.airtable.requests_log import RequestLog
+from runbook.airtable.rate_limiter import RateLimiter
 from runbook.catalog import Catalog
 from runbook.local import local_servers
 from runbook.platform import Platform
+from runbook.request_log import RequestLog
 from runbook.settings import Settings, read_settings
 from runbook.state import State
 from runbook.wix.client import WixClient
@@ -51,9 +51,9 @@ def connect(platform: Platform, environment: str, env: Mapping[str, str] | None 
     state = State(settings.state_url)
     log = RequestLog()
 
-    def pacer(base: str) -> Pacer:
-        return Pacer(state, base, settings.rate, penalty=settings.penalty)
+    def rate_limiter(base: str) -> RateLimiter:
+        return RateLimiter(state, base, settings.rate, penalty=settings.penalty)
 
-    airtable = Airtable(settings.airtable_key, url=settings.airtable_url, pacer=pacer, log=log)
+    airtable = Airtable(settings.airtable_key, url=settings.airtable_url, rate_limiter=rate_limiter, log=log)
     wix = WixClient(settings.wix_url, settings.wix_key, settings.site_id)
     return Connections(platform, settings, state, airtable, wix, log)

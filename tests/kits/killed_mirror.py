@@ -7,13 +7,13 @@ from pathlib import Path
 
 from mirror_kit import CATALOG
 from runbook.airtable.client import Airtable
-from runbook.airtable.rate_limiter import Pacer
+from runbook.airtable.rate_limiter import RateLimiter
 from runbook.mirror import Mirror
 from runbook.state import State
 
 token, url, base, folder = sys.argv[1:]
 state = State(f"sqlite:///{folder}/state.db")
-airtable = Airtable(token, url=url, pacer=lambda base: Pacer(state, base, None))
+airtable = Airtable(token, url=url, rate_limiter=lambda base: RateLimiter(state, base, None))
 mirror = Mirror(airtable, base, CATALOG, state, Path(folder) / "mirror.db")
 print("ready", flush=True)
 while True:

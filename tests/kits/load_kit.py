@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runbook.airtable.client import Airtable
-from runbook.airtable.rate_limiter import Pacer
+from runbook.airtable.rate_limiter import RateLimiter
 from runbook.catalog import LEGACY_ID, Catalog, load_catalog
 from runbook.quarantine import Quarantine
 from runbook.schema import Tables, apply_schema, plan_schema
@@ -161,7 +161,7 @@ def world(box: Sandbox, folder: Path, rate: float | None = None, **settings: Any
         airtable = Airtable(
             box.token,
             url=box.airtable_url,
-            pacer=lambda base: Pacer(state, base, rate, penalty=0.05),
+            rate_limiter=lambda base: RateLimiter(state, base, rate, penalty=0.05),
             backoff=0.001,
             **settings,
         )

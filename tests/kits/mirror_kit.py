@@ -9,7 +9,7 @@ from typing import Any
 
 from every_kind import field
 from runbook.airtable.client import Airtable
-from runbook.airtable.rate_limiter import Pacer
+from runbook.airtable.rate_limiter import RateLimiter
 from runbook.catalog import LEGACY_ID, Catalog, Collection, Link, Phase
 from runbook.json_types import Item
 from runbook.mapping import Mapping
@@ -90,7 +90,7 @@ class Fleet:
         return Airtable(
             self.box.token,
             url=self.box.airtable_url,
-            pacer=lambda base: Pacer(self.state, base, None, penalty=0.001),
+            rate_limiter=lambda base: RateLimiter(self.state, base, None, penalty=0.001),
             **told,
         )
 

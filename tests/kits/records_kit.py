@@ -9,7 +9,7 @@ from typing import Any
 
 from every_kind import COPIES, FIELDS, LINKS, field
 from runbook.airtable.client import Airtable
-from runbook.airtable.rate_limiter import Pacer
+from runbook.airtable.rate_limiter import RateLimiter
 from runbook.catalog import LEGACY_ID, Catalog, Collection, Kept, Link, Phase
 from runbook.json_types import Fields, Item
 from runbook.mirror import Mirror
@@ -95,13 +95,13 @@ class Both:
             body: Item = {"id": name, "fields": [{"key": "name", "type": "TEXT"}]}
             if name == "Pages":
                 body["plugins"] = [PLUGIN]
-            self.client.ask("POST", f"{DATA}/collections", {"collection": body}, what=f"make {name}")
+            self.client.request("POST", f"{DATA}/collections", {"collection": body}, what=f"make {name}")
         self.wix = WixRecords(self.client, CATALOG)
         self.state = State(f"sqlite:///{folder / 'state.db'}")
         self.api = Airtable(
             box.token,
             url=box.airtable_url,
-            pacer=lambda base: Pacer(self.state, base, None, penalty=0.001),
+            rate_limiter=lambda base: RateLimiter(self.state, base, None, penalty=0.001),
             backoff=0.001,
             tries=3,
         )
@@ -183,7 +183,7 @@ class Both:
         self.box.faults(clear=True)
         for name in SITE:
             if self.client.count(name):
-                self.client.ask("POST", f"{DATA}/items/truncate", {"dataCollectionId": name}, what=f"empty {name}")
+                self.client.request("POST", f"{DATA}/items/truncate", {"dataCollectionId": name}, what=f"empty {name}")
         for name, collection in CATALOG.collections.items():
             found = list(self.api.records(self.base, collection.table, fields=[LEGACY_ID]))
             self._delete(name, [record["id"] for record in found])

@@ -9,7 +9,7 @@ from typing import Any
 
 from lmdr.platform import PLATFORM
 from runbook.airtable.client import Airtable
-from runbook.airtable.rate_limiter import Pacer
+from runbook.airtable.rate_limiter import RateLimiter
 from runbook.mirror import Mirror
 from runbook.quarantine import Quarantine
 from runbook.records import AirtableRecords, RoutedRecords, WixRecords
@@ -36,10 +36,10 @@ class NotingClient(WixClient):
         super().__init__(*where)
         self.written: set[str] = set()
 
-    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    def request(self, method: str, path: str, body: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
         if body and "dataCollectionId" in body and not path.endswith(("/get", "/query", "/count")):
             self.written.add(body["dataCollectionId"])
-        return super().ask(method, path, body, **more)
+        return super().request(method, path, body, **more)
 
 
 class Sides:
@@ -60,10 +60,14 @@ class Sides:
             if name in there:
                 continue
             body = {"collection": {"id": name, "fields": [{"key": "name", "type": "TEXT"}]}}
-            self.client.ask("POST", f"{DATA}/collections", body, what=f"make {name}")
+            self.client.request("POST", f"{DATA}/collections", body, what=f"make {name}")
         self.state = State(f"sqlite:///{folder / 'state.db'}")
         self.client_of_base = Airtable(
-            box.token, url=box.airtable_url, pacer=lambda base: Pacer(self.state, base, None), backoff=0.001, tries=2
+            box.token,
+            url=box.airtable_url,
+            rate_limiter=lambda base: RateLimiter(self.state, base, None),
+            backoff=0.001,
+            tries=2,
         )
         every = list(CATALOG.collections.values())
         self.base = find_or_create_base(
@@ -119,7 +123,7 @@ class Sides:
     def empty(self) -> None:
         """Take every row out again."""
         for name in [*self.client.written]:
-            self.client.ask("POST", f"{DATA}/items/truncate", {"dataCollectionId": name}, what=f"empty {name}")
+            self.client.request("POST", f"{DATA}/items/truncate", {"dataCollectionId": name}, what=f"empty {name}")
         self.client.written.clear()
         for name in CATALOG.collections:
             for item in self.airtable.get_all(name):

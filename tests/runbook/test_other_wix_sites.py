@@ -120,7 +120,7 @@ def test_03_rows_that_change_between_the_steps_are_next_times() -> None:
 def test_04_renamed_back_it_is_green() -> None:
     wix = run_on(OTHER, 2, steps=()).run.connections.wix
     body = {"collection": {"id": "CaseStudies", "fields": [{"key": "title", "displayName": "Title", "type": "TEXT"}]}}
-    wix.ask("POST", f"{DATA}/collections", body, what="make a collection")
+    wix.request("POST", f"{DATA}/collections", body, what="make a collection")
     reverse_sync_save(wix, "CaseStudies", [{"_id": "s1", "title": "back"}])
     done = phase_2()
     assert done.green, done.reasons
@@ -129,7 +129,7 @@ def test_04_renamed_back_it_is_green() -> None:
 
 def test_05_a_collection_that_vanishes_is_said_and_its_rows_stay() -> None:
     wix = run_on(OTHER, 2, steps=()).run.connections.wix
-    wix.ask("DELETE", f"{DATA}/collections/BlogPosts", what="remove a collection")
+    wix.request("DELETE", f"{DATA}/collections/BlogPosts", what="remove a collection")
     done = phase_2()
     assert any("BlogPosts is absent" in warning and "1 row" in warning for warning in done.warnings), done.warnings
     assert len(done.records("BlogPosts")) == 1

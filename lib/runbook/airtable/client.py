@@ -1,6 +1,6 @@
 """Airtable's Web API as this project uses it: paced, retried where that is safe, every request noted.
 
-airtable = Airtable(key, pacer=lambda base: Pacer(state, base, 5))
+airtable = Airtable(key, rate_limiter=lambda base: RateLimiter(state, base, 5))
 for record in airtable.records(base, "Carriers", fields=["DOT Number"]):
     ...
 airtable.upsert(base, "Carriers", [{"Legacy Wix ID": "…", "DOT Number": 123}], ["Legacy Wix ID"])
@@ -21,8 +21,7 @@ import requests
 
 from runbook.airtable import formulas
 from runbook.airtable.listing import Asked
-from runbook.airtable.rate_limiter import Pacer
-from runbook.airtable.requests_log import RequestLog
+from runbook.airtable.rate_limiter import RateLimiter
 from runbook.airtable.responses import (
     BILLING,
     ITERATOR_GONE,
@@ -37,6 +36,7 @@ from runbook.airtable.responses import (
 )
 from runbook.errors import AirtableError, BudgetSpent
 from runbook.json_types import Fields, Json
+from runbook.request_log import RequestLog
 
 URL = "https://api.airtable.com"
 PER_WRITE = 10  # records a request takes; the documentation no longer says so, and more has been seen to pass
@@ -48,7 +48,7 @@ _RESTARTS = 5  # of a list whose iterator expired
 
 
 class Airtable:
-    """Airtable, for one token. Threads may share it; `pacer` gives the pace of a base.
+    """Airtable, for one token. Threads may share it; `rate_limiter` makes the one of a base.
 
     `timeout`: seconds to connect and to answer; `backoff`: seconds before the second of `tries`, doubled at each.
 
@@ -62,7 +62,7 @@ class Airtable:
         key: str,
         *,
         url: str = URL,
-        pacer: Callable[[str], Pacer],
+        rate_limiter: Callable[[str], RateLimiter],
         log: RequestLog | None = None,
         timeout: tuple[float, float] = TIMEOUT,
         backoff: float = 0.5,
@@ -76,8 +76,8 @@ class Airtable:
         self._timeout = timeout
         self._backoff = backoff
         self._tries = tries
-        self._make_pacer = pacer
-        self._pacers: dict[str, Pacer] = {}
+        self._make_limiter = rate_limiter
+        self._limiters: dict[str, RateLimiter] = {}
         self._lock = threading.Lock()
         self.log = log if log is not None else RequestLog()
         _settle(self._session, self._url)
@@ -89,12 +89,12 @@ class Airtable:
         """Close its connections; it may be used again."""
         self._session.close()
 
-    def pacer(self, base: str) -> Pacer:
+    def rate_limiter(self, base: str) -> RateLimiter:
         """The pace of a base."""
         with self._lock:
-            if base not in self._pacers:
-                self._pacers[base] = self._make_pacer(base)
-            return self._pacers[base]
+            if base not in self._limiters:
+                self._limiters[base] = self._make_limiter(base)
+            return self._limiters[base]
 
     # One request
 
@@ -120,14 +120,14 @@ class Airtable:
         """
         what = what or f"{method} {path}"
         again_always = method != "POST" if idempotent is None else idempotent
-        pacer = None if base is None else self.pacer(base)
+        limiter = None if base is None else self.rate_limiter(base)
         address = f"{self._url}/v0/{path}" + (f"?{urlencode(params)}" if params else "")
         body = None if json is None else json_module.dumps(json, separators=(",", ":"), allow_nan=False).encode()
         tries = pauses = 0
         while True:
-            if pacer is not None:
-                pacer.wait()
-            answer, error = self._send(method, address, body, what, pacer if telling else None)
+            if limiter is not None:
+                limiter.wait()
+            answer, error = self._send(method, address, body, what, limiter if telling else None)
             if answer is not None and answer.status_code == 204:
                 return None
             if answer is not None and answer.status_code < 300:
@@ -152,8 +152,8 @@ class Airtable:
             assert isinstance(error, AirtableError)
             if again is Again.PAUSE and pauses < _PAUSES:
                 pauses += 1
-                if pacer is not None:
-                    pacer.penalise(wait)
+                if limiter is not None:
+                    limiter.pause(wait)
                 else:
                     time.sleep(30.0 if wait is None else wait)
                 continue
@@ -166,7 +166,7 @@ class Airtable:
             time.sleep(wait)
 
     def _send(
-        self, method: str, address: str, body: bytes | None, what: str, pacer: Pacer | None
+        self, method: str, address: str, body: bytes | None, what: str, limiter: RateLimiter | None
     ) -> tuple[requests.Response | None, Exception | None]:
         began, clock = time.time(), time.monotonic()
         headers = None if body is None else {"Content-Type": "application/json"}
@@ -180,8 +180,8 @@ class Airtable:
             return None, error
         finally:
             self.log.add(began, status, method, what)
-        if pacer is not None:
-            pacer.observe(time.monotonic() - clock)
+        if limiter is not None:
+            limiter.observe(time.monotonic() - clock)
         return answer, None
 
     # Who and which bases

@@ -1,12 +1,12 @@
 """One pace a base, shared by all threads, processes and machines that talk to it.
 
-    pacer = Pacer(state, base, 5)
-    pacer.wait()           # blocks until the next request may go out
-    pacer.observe(0.21)    # how long it took
-    pacer.penalise(30)     # it was answered 429
+    limiter = RateLimiter(state, base, 5)
+    limiter.wait()           # blocks until the next request may go out
+    limiter.observe(0.21)    # how long it took
+    limiter.pause(30)     # it was answered 429
 
 Airtable allows 5 requests in any second and locks the base out for 30 seconds after a sixth. Requests do not arrive as
-evenly as they leave. Measured against that rule, with 50 ms of jitter: pacing at exactly 5 a second trips the lock-out
+evenly as they leave. Measured against that rule, with 50 ms of jitter: sending exactly 5 a second trips the lock-out
 again and again and gets 4 % of the quota; 5/(1+J), J being the jitter in seconds, gets 95 % and no lock-out; sleeping
 200 ms after each answer gets 25 %.
 """
@@ -28,7 +28,7 @@ _BLOCK = 0.05  # seconds of slots that are reserved at once where a base allows 
 _MANY = 20.0  # requests a second from which on they are
 
 
-class Pacer:
+class RateLimiter:
     """The pace of one base. `rate`: requests a second that the base allows; None: as many as one likes.
 
     `penalty`: seconds that a 429 holds everyone back for. A process that dies holds at most one slot, or a block of
@@ -54,7 +54,7 @@ class Pacer:
             self._slots.create(base)
 
     def __repr__(self) -> str:
-        return f"Pacer({self.base}, {'no limit' if self.rate is None else f'{self.rate:g}/s'})"
+        return f"RateLimiter({self.base}, {'no limit' if self.rate is None else f'{self.rate:g}/s'})"
 
     @property
     def jitter(self) -> float:
@@ -105,7 +105,7 @@ class Pacer:
                 most = ordered[len(ordered) * 95 // 100] if len(ordered) >= 40 else ordered[-1]
                 self._jitter = max(self._least, min(MOST, _MARGIN * (most - ordered[0])))
 
-    def penalise(self, seconds: float | None = None) -> None:
+    def pause(self, seconds: float | None = None) -> None:
         """Hold every request to the base back for `seconds` (`penalty` where None), everywhere.
 
         As many as tell of the same lock-out make one pause. The jitter was taken too small; it is not again.

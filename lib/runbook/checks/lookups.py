@@ -191,7 +191,7 @@ class _Smallest:
 
 @dataclass(frozen=True, repr=False)
 class Benchmark(Shown):
-    """Times of a mix of look-ups. `times`: milliseconds by look-up, as answered, without waiting for the pacer.
+    """Times of a mix of look-ups. `times`: milliseconds by look-up, as answered, without waiting for the rate limiter.
 
     `limited`: answers 429.
     """

@@ -14,7 +14,7 @@ from runbook.errors import AirtableError
 
 
 @dataclass(frozen=True, repr=False)
-class PacingShown(Shown):
+class RateLimitCheck(Shown):
     """What was sent. `busiest`: most answers in any one second; `limit`: requests a second; `limited`: answers 429.
 
     `per_second`: answers in each second since the first request. `seconds`: wall clock.
@@ -59,10 +59,10 @@ class PacingShown(Shown):
         }
 
 
-def show_pacing(
+def check_rate_limit(
     airtable: Airtable, base: str, table: str, *, requests: int = 40, workers: int = 8, limit: float = 5.0
-) -> PacingShown:
-    """Read one record of a table again and again, as fast as the pacer lets several threads. Reads only.
+) -> RateLimitCheck:
+    """Read one record of a table again and again, as fast as the rate limiter lets several threads. Reads only.
 
     A 429 is counted from the client's own log: the client itself waits and goes on. Raises nothing for a failed read;
     it is counted.
@@ -85,4 +85,4 @@ def show_pacing(
     per_second = tuple(sum(1 for at in times if second <= at < second + 1) for second in range(int(times[-1]) + 1))
     busiest = max(sum(1 for other in times[i:] if other < at + 1) for i, at in enumerate(times))
     failed = sum(1 for _, ok in answers if not ok)
-    return PacingShown(requests, workers, seconds, per_second, busiest, limit, limited, failed)
+    return RateLimitCheck(requests, workers, seconds, per_second, busiest, limit, limited, failed)

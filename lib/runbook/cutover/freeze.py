@@ -83,7 +83,7 @@ def _set(client: WixClient, name: str, wanted: Permissions) -> None:
         body = {"collection": {**before, "permissions": wanted}}
         what = f"change the permissions of {name}"
         try:
-            client.ask("PUT", f"{DATA}/collections", body, what=what, permission=_PERMISSION)
+            client.request("PUT", f"{DATA}/collections", body, what=what, permission=_PERMISSION)
         except WixError as error:  # it may have been done without an answer, or another hand was faster: look
             if error.status is not None and error.status < 500 and error.code != "WDE0178":
                 raise

@@ -33,9 +33,9 @@ def read_whole(
     `streams`: how many at the most. Rows that are written here meanwhile stay as written. Raises AirtableError; what
     was taken over until then stays.
     """
-    pacer = intake.airtable.pacer(intake.base)
-    if pacer.rate is not None and pacer.latency:
-        streams = min(streams, math.ceil(pacer.latency * pacer.rate) + 1)
+    limiter = intake.airtable.rate_limiter(intake.base)
+    if limiter.rate is not None and limiter.latency:
+        streams = min(streams, math.ceil(limiter.latency * limiter.rate) + 1)
     differed = dict.fromkeys(names, 0)
     left = list(differed)
     while left:

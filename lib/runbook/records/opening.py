@@ -14,14 +14,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from runbook.airtable.client import Airtable
-from runbook.airtable.rate_limiter import Pacer
-from runbook.airtable.requests_log import RequestLog
+from runbook.airtable.rate_limiter import RateLimiter
 from runbook.connections import Connections, connect
 from runbook.mirror import Mirror
 from runbook.platform import Platform
 from runbook.records.airtable import AirtableRecords
 from runbook.records.routed import RoutedRecords
 from runbook.records.wix import WixRecords
+from runbook.request_log import RequestLog
 from runbook.state import State
 from runbook.wix.client import WixClient
 
@@ -68,10 +68,12 @@ def opened_on(connections: Connections, stack: ExitStack, *, base: str | None, k
     airtable, mirror = None, None
     if base is not None:
 
-        def pacer(of: str) -> Pacer:
-            return Pacer(state, of, settings.rate, penalty=settings.penalty)
+        def rate_limiter(of: str) -> RateLimiter:
+            return RateLimiter(state, of, settings.rate, penalty=settings.penalty)
 
-        asking = Airtable(settings.airtable_key, url=settings.airtable_url, pacer=pacer, log=log, tries=_TRIES)
+        asking = Airtable(
+            settings.airtable_key, url=settings.airtable_url, rate_limiter=rate_limiter, log=log, tries=_TRIES
+        )
         stack.callback(asking.close)
         mirror = Mirror(asking, base, catalog, state, settings.folder / f"mirror-{base}.db")
         stack.callback(mirror.close)

@@ -145,7 +145,9 @@ class WixRecords(Records):
 
     def _read(self, verb: str, collection: str, body: dict[str, Json], what: str) -> dict[str, Any]:
         try:
-            return self._client.ask("POST", f"{DATA}/items/{verb}", body, what=what, repeatable=True, quiet=True)
+            return self._client.request(
+                "POST", f"{DATA}/items/{verb}", body, what=what, idempotent=True, sensitive=True
+            )
         except WixError as error:
             raise _down(collection, error) or error from None
 
@@ -163,8 +165,8 @@ class WixRecords(Records):
 
     def _ask(self, path: str, collection: str, body: dict[str, Json], verb: str, *, repeatable: bool) -> dict[str, Any]:
         what = f"{verb} in {collection}"
-        return self._client.ask(
-            "POST", DATA + path, body, what=what, repeatable=repeatable, quiet=True, permission=_PERMISSION
+        return self._client.request(
+            "POST", DATA + path, body, what=what, idempotent=repeatable, sensitive=True, permission=_PERMISSION
         )
 
     def _change(self, path: str, collection: str, item_id: str, body: dict[str, Json], verb: str, wait: float) -> Item:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from runbook.checks import access as accounts
 from runbook.checks.access import Access
-from runbook.checks.rate_limit import PacingShown
-from runbook.checks.rate_limit import show_pacing as pace
+from runbook.checks.rate_limit import RateLimitCheck, check_rate_limit
 from runbook.display import Table
 from runbook.run.context import RunContext
 from runbook.wix.secrets import put_secret, secret_names
@@ -85,13 +84,13 @@ def store_secrets(run: RunContext) -> Table:
     return Table("Secrets Manager of the site", ("name", "done", "verdict"), rows, ("Values are never shown.",))
 
 
-def show_pacing(run: RunContext) -> PacingShown | Table:
+def show_rate_limit(run: RunContext) -> RateLimitCheck | Table:
     """Some seconds of requests from several threads at once."""
     if run.dry_run:
-        return run.dry("pacing", "no table to read yet")
+        return run.dry("rate_limit", "no table to read yet")
     settings = run.connections.settings
     table = run.tables().id(run.catalog.collection(run.phase.tables[0] if run.phase.tables else run.collections[0].wix))
-    shown = pace(
+    shown = check_rate_limit(
         run.connections.airtable,
         run.base(),
         table,
@@ -101,5 +100,5 @@ def show_pacing(run: RunContext) -> PacingShown | Table:
     )
     run.results.checks["the request limit was kept under load"] = shown.passed
     run.save_requests()
-    run.evidence("pacing", shown.facts())
+    run.evidence("rate_limit", shown.facts())
     return shown

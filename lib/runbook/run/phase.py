@@ -269,7 +269,7 @@ class PhaseRun(RunContext):
     tab_groups = infrastructure.tab_groups
     store_secrets = infrastructure.store_secrets
     create_flags = flags.create_flags
-    show_pacing = infrastructure.show_pacing
+    show_rate_limit = infrastructure.show_rate_limit
     check_lookups = phase_checks.check_lookups
     check_links = phase_checks.check_links
     recheck = phase_checks.recheck

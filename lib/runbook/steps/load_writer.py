@@ -77,7 +77,7 @@ class Writer:
         self._airtable, self._base, self._table = airtable, base, table
         self._collection, self._state, self._done = collection, state, done
         self._workers = workers or WORKERS
-        self._pacer = airtable.pacer(base)
+        self._limiter = airtable.rate_limiter(base)
         self._outcomes: list[_Outcome] = []
         self._flushed = time.monotonic()
         self.written = Written()
@@ -106,9 +106,9 @@ class Writer:
                 self._flush()
 
     def _at_once(self) -> int:
-        if self._pacer.rate is None:
+        if self._limiter.rate is None:
             return min(_UNLIMITED, self._workers)
-        return max(1, min(self._workers, math.ceil(self._pacer.latency * self._pacer.rate) + 1))
+        return max(1, min(self._workers, math.ceil(self._limiter.latency * self._limiter.rate) + 1))
 
     def _collect(self, under_way: set[Future[_Outcome]]) -> set[Future[_Outcome]]:
         ready, left = wait(under_way, return_when=FIRST_COMPLETED)

@@ -136,7 +136,7 @@ class WixClient:
         if fields:
             query["fields"] = list(fields)
         body = {"query": query, **self._of(collection)}
-        answer = self.ask("POST", f"{DATA}/items/query", body, what=f"query {collection}", repeatable=True)
+        answer = self.request("POST", f"{DATA}/items/query", body, what=f"query {collection}", idempotent=True)
         items = [_data(entry) for entry in _list(answer, "dataItems", f"query {collection}")]
         more = (answer.get("pagingMetadata") or {}).get("hasNext")
         return items, bool(more) if more is not None else len(items) == limit
@@ -144,7 +144,7 @@ class WixClient:
     def count(self, collection: str) -> int:
         """How many items there are, drafts too, from the primary. Raises WixError."""
         what = f"count the items of {collection}"
-        answer = self.ask("POST", f"{DATA}/items/count", self._of(collection), what=what, repeatable=True)
+        answer = self.request("POST", f"{DATA}/items/count", self._of(collection), what=what, idempotent=True)
         total = answer.get("totalCount", 0)
         if not isinstance(total, int | float):
             raise WixError(f"Wix answered without a number when asked to {what}", status=200)
@@ -159,7 +159,7 @@ class WixClient:
         found: dict[str, dict[str, Any]] = {}
         while True:
             params = {"paging.limit": "100", "paging.offset": str(len(found)), "consistentRead": "true"}
-            answer = self.ask("GET", f"{DATA}/collections", params=params, what=what, repeatable=True)
+            answer = self.request("GET", f"{DATA}/collections", params=params, what=what, idempotent=True)
             failed = answer.get("failed_sources") or answer.get("failedSources")
             if failed:
                 raise WixError(f"Wix could not {what}: {', '.join(map(str, failed))} failed; run it again", status=200)
@@ -175,7 +175,7 @@ class WixClient:
         what = f"read the schema of {name}"
         params = {"consistentRead": "true"}
         path = f"{DATA}/collections/{name}"  # an id's slash is not encoded
-        answer = self.ask("GET", path, params=params, what=what, repeatable=True)
+        answer = self.request("GET", path, params=params, what=what, idempotent=True)
         found = answer.get("collection")
         if not isinstance(found, dict):
             raise WixError(f"Wix answered without a collection when asked to {what}", status=200)
@@ -216,7 +216,7 @@ class WixClient:
             "fields": ["_id"],
             "paging": {"limit": limit, "offset": offset},
         }
-        answer = self.ask("POST", f"{DATA}/items/query-referenced", body, what=what, repeatable=True)
+        answer = self.request("POST", f"{DATA}/items/query-referenced", body, what=what, idempotent=True)
         results = _list(answer, "results", what)
         page = [_data(entry["dataItem"])["_id"] if entry.get("dataItem") else None for entry in results]
         # The paging metadata may be no more than {count}: then a short page ends.
@@ -228,7 +228,7 @@ class WixClient:
 
     # ------------------------------------------------------------------ asking
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
@@ -236,14 +236,14 @@ class WixClient:
         *,
         params: Mapping[str, str] | None = None,
         what: str,
-        repeatable: bool = False,
-        quiet: bool = False,
+        idempotent: bool = False,
+        sensitive: bool = False,
         permission: str = '"Manage Data Items" and "Manage Data Collections"',
     ) -> dict[str, Any]:
         """The JSON of a 200. `what` completes "asked to …" in errors; it holds no value of an item.
 
-        429 is waited out. `repeatable`: asking twice does what asking once does, so 5xx, a broken connection and half
-        an answer are tried again too. `quiet`: what is sent holds values, so Wix's words stay out of the error.
+        429 is waited out. `idempotent`: asking twice does what asking once does, so 5xx, a broken connection and half
+        an answer are tried again too. `sensitive`: what is sent holds values, so Wix's words stay out of the error.
         Raises WixError; WixTooMuch where fewer rows may do.
         """
         quota, trouble = iter(_QUOTA_WAITS), iter(self._trouble_waits)
@@ -260,9 +260,9 @@ class WixClient:
                 )
                 told = _json(answer)
             except (requests.RequestException, ValueError, RecursionError) as error:
-                wait = next(trouble, None) if repeatable else None
+                wait = next(trouble, None) if idempotent else None
                 if wait is None:
-                    raise WixError(self._silence(what, error, repeatable)) from None
+                    raise WixError(self._silence(what, error, idempotent)) from None
                 self._sleep(wait)
                 continue
             self._note(answer)
@@ -274,11 +274,13 @@ class WixClient:
                 waits = quota
             elif code == "WDE0117":
                 waits = unresolved  # a site that was just made says so once
-            elif repeatable and answer.status_code >= 500 and code not in TOO_MUCH:
+            elif idempotent and answer.status_code >= 500 and code not in TOO_MUCH:
                 waits = trouble
             wait = next(waits, None) if waits is not None else None
             if wait is None:
-                raise self._refused(what, answer.status_code, code, "" if quiet or not repeatable else said, permission)
+                raise self._refused(
+                    what, answer.status_code, code, "" if sensitive or not idempotent else said, permission
+                )
             self._sleep(max(wait, _retry_after(answer)))
 
     def _note(self, answer: requests.Response) -> None:
@@ -302,7 +304,7 @@ class WixClient:
         kind = WixTooMuch if code in TOO_MUCH or status == 413 else WixError
         return kind("; ".join(parts), status=status, code=code)
 
-    def _silence(self, what: str, error: Exception, repeatable: bool) -> str:
+    def _silence(self, what: str, error: Exception, idempotent: bool) -> str:
         match error:
             case requests.JSONDecodeError() | requests.exceptions.ChunkedEncodingError() | RecursionError():
                 happened = "gave an answer that is no whole JSON"
@@ -312,8 +314,8 @@ class WixClient:
                 happened = "could not be reached, or broke the connection"
             case _:
                 happened = f"could not be asked ({type(error).__name__})"
-        tried = f", {len(self._trouble_waits) + 1} times" if repeatable else ""
-        unsure = "" if repeatable else "; whether it was done is not known"
+        tried = f", {len(self._trouble_waits) + 1} times" if idempotent else ""
+        unsure = "" if idempotent else "; whether it was done is not known"
         advice = "see that this machine reaches it, then run it again"
         return f"{self.url} {happened} when asked to {what}{tried}{unsure}; {advice}"
 

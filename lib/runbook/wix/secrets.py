@@ -34,7 +34,7 @@ def put_secret(client: WixClient, name: str, value: str, description: str = "") 
     if name not in known:
         what = f"create the secret {name}"
         try:
-            client.ask("POST", f"{SECRETS}/secrets", {"secret": secret}, what=what, permission=_PERMISSION)
+            client.request("POST", f"{SECRETS}/secrets", {"secret": secret}, what=what, permission=_PERMISSION)
         except WixError as error:
             if error.status in (400, 401, 403, 429):
                 raise
@@ -46,13 +46,15 @@ def put_secret(client: WixClient, name: str, value: str, description: str = "") 
     # Setting a value twice sets it once, so this is tried again.
     what = f"update the secret {name}"
     path = f"{SECRETS}/secrets/{known[name]}"
-    client.ask("PATCH", path, {"secret": secret}, what=what, repeatable=True, quiet=True, permission=_PERMISSION)
+    client.request(
+        "PATCH", path, {"secret": secret}, what=what, idempotent=True, sensitive=True, permission=_PERMISSION
+    )
     return "updated"
 
 
 def _ids(client: WixClient) -> dict[str, str]:
-    answer = client.ask(
-        "GET", f"{SECRETS}/secrets", what="list the names of secrets", repeatable=True, permission=_PERMISSION
+    answer = client.request(
+        "GET", f"{SECRETS}/secrets", what="list the names of secrets", idempotent=True, permission=_PERMISSION
     )
     found = answer.get("secrets")
     if not isinstance(found, list):

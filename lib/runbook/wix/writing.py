@@ -61,7 +61,7 @@ def reverse_sync_references(client: WixClient, collection: str, field_key: str, 
     }
     what = f"set the references {field_key} of {item_id} in {collection}"
     path = f"{DATA}/items/replace-references"
-    client.ask("POST", path, body, what=what, repeatable=True, permission=_PERMISSION)
+    client.request("POST", path, body, what=what, idempotent=True, permission=_PERMISSION)
 
 
 def _bulk(
@@ -78,7 +78,7 @@ def _bulk(
     what = f"{verb} {len(entries):,} items of {collection} (reverse sync)"
     path = f"{DATA}/bulk/items/{verb}"
     try:
-        answer = client.ask("POST", path, body, what=what, repeatable=True, quiet=True, permission=_PERMISSION)
+        answer = client.request("POST", path, body, what=what, idempotent=True, sensitive=True, permission=_PERMISSION)
     except WixTooMuch:
         if len(entries) == 1:
             raise

@@ -13,9 +13,9 @@ import pytest
 
 from runbook.airtable import client as client_module
 from runbook.airtable.client import Airtable
-from runbook.airtable.rate_limiter import Pacer
-from runbook.airtable.requests_log import RequestLog
+from runbook.airtable.rate_limiter import RateLimiter
 from runbook.errors import AirtableError, BudgetSpent
+from runbook.request_log import RequestLog
 from runbook.state import State
 from sandbox import Sandbox
 
@@ -56,7 +56,9 @@ def make(state: State) -> Iterator[Callable[..., Airtable]]:
 
     def build(url: str, key: str = "patKey", rate: float | None = None, **more: Any) -> Airtable:
         settings: dict[str, Any] = {"backoff": 0.001, "timeout": (5, 30), **more}
-        made.append(Airtable(key, url=url, pacer=lambda base: Pacer(state, base, rate, penalty=0.01), **settings))
+        made.append(
+            Airtable(key, url=url, rate_limiter=lambda base: RateLimiter(state, base, rate, penalty=0.01), **settings)
+        )
         return made[-1]
 
     yield build
@@ -247,7 +249,10 @@ def test_threads_that_pass_the_limit_pause_once_and_all_get_through(
 ) -> None:
     with Sandbox(seed=SEED, requests_per_second=10, penalty=0.5) as box:
         airtable = Airtable(
-            box.token, url=box.airtable_url, pacer=lambda base: Pacer(state, base, 200, penalty=1.2), backoff=0.001
+            box.token,
+            url=box.airtable_url,
+            rate_limiter=lambda base: RateLimiter(state, base, 200, penalty=1.2),
+            backoff=0.001,
         )
         start = threading.Barrier(14)
 
@@ -374,9 +379,9 @@ def test_the_summary_counts() -> None:
 
 def test_the_first_page_of_a_filter_tells_nothing_of_how_long_the_way_is(airtable: Airtable) -> None:
     airtable.create(BASE, TABLE, [{"Wheels": number} for number in range(3)])
-    pacer = airtable.pacer(BASE)
-    before = len(pacer._trips)
+    limiter = airtable.rate_limiter(BASE)
+    before = len(limiter._trips)
     assert len(list(airtable.records(BASE, TABLE, formula="{Wheels}>=0", page_size=2))) == 3
-    assert len(pacer._trips) == before + 1  # the second page's
+    assert len(limiter._trips) == before + 1  # the second page's
     assert len(list(airtable.records(BASE, TABLE))) == 3
-    assert len(pacer._trips) == before + 2
+    assert len(limiter._trips) == before + 2

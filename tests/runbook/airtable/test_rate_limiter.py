@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from runbook.airtable.rate_limiter import JITTER, LEAST, MOST, Pacer
+from runbook.airtable.rate_limiter import JITTER, LEAST, MOST, RateLimiter
 from runbook.state import State
 from sandbox import Sandbox
 
@@ -25,12 +25,12 @@ SEED: dict[str, Any] = {
 CLIENT = """
 import sys, threading, time
 from runbook.airtable.client import Airtable
-from runbook.airtable.rate_limiter import Pacer
+from runbook.airtable.rate_limiter import RateLimiter
 from runbook.state import State
 
 url, state_url, rate, threads, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])
 state = State(state_url)
-airtable = Airtable("key", url=url, pacer=lambda base: Pacer(state, base, rate, penalty=1))
+airtable = Airtable("key", url=url, rate_limiter=lambda base: RateLimiter(state, base, rate, penalty=1))
 print("ready", flush=True)
 sys.stdin.readline()
 end = time.monotonic() + seconds
@@ -81,7 +81,7 @@ def test_two_processes_with_threads_keep_the_quota_and_use_it(tmp_path: Path, ra
 
 
 def test_slots_of_two_pacers_are_an_interval_apart(state: State) -> None:
-    one, other = Pacer(state, BASE, 5), Pacer(state, BASE, 5)
+    one, other = RateLimiter(state, BASE, 5), RateLimiter(state, BASE, 5)
     assert one.interval == pytest.approx((1 + JITTER) / 5)
     first = state.slots.reserve(BASE, one.interval)
     second = state.slots.reserve(BASE, other.interval)
@@ -92,12 +92,12 @@ def test_slots_of_two_pacers_are_an_interval_apart(state: State) -> None:
 
 
 def test_ten_threads_that_see_one_429_make_one_pause(state: State) -> None:
-    pacer = Pacer(state, BASE, 5, penalty=30)
+    limiter = RateLimiter(state, BASE, 5, penalty=30)
     start = threading.Barrier(10)
 
     def run() -> None:
         start.wait()
-        pacer.penalise()
+        limiter.pause()
 
     threads = [threading.Thread(target=run) for _ in range(10)]
     for thread in threads:
@@ -110,55 +110,55 @@ def test_ten_threads_that_see_one_429_make_one_pause(state: State) -> None:
 
 
 def test_a_429_of_another_process_holds_this_one_back(state: State) -> None:
-    pacer, other = Pacer(state, BASE, 5), Pacer(state, BASE, 5)
-    pacer.wait()
-    other.penalise(0.6)
+    limiter, other = RateLimiter(state, BASE, 5), RateLimiter(state, BASE, 5)
+    limiter.wait()
+    other.pause(0.6)
     began = time.monotonic()
-    pacer.wait()
+    limiter.wait()
     assert time.monotonic() - began > 0.4
 
 
 def test_what_a_429_taught_is_kept(state: State) -> None:
-    pacer = Pacer(state, BASE, 5)
-    before = pacer.jitter
-    pacer.penalise(0.001)
-    assert pacer.jitter == pytest.approx(before * 1.5)
+    limiter = RateLimiter(state, BASE, 5)
+    before = limiter.jitter
+    limiter.pause(0.001)
+    assert limiter.jitter == pytest.approx(before * 1.5)
     for _ in range(50):
-        pacer.observe(0.1)
-    assert pacer.jitter == pytest.approx(before * 1.5)
+        limiter.observe(0.1)
+    assert limiter.jitter == pytest.approx(before * 1.5)
 
 
 def test_the_jitter_follows_what_is_measured_within_bounds(state: State) -> None:
-    pacer = Pacer(state, BASE, 5)
-    assert pacer.jitter == JITTER
+    limiter = RateLimiter(state, BASE, 5)
+    assert limiter.jitter == JITTER
     for n in range(100):
-        pacer.observe(0.2 + 0.1 * (n % 20) / 20)
-    assert pacer.jitter == pytest.approx(1.5 * 0.09, abs=0.01)
-    assert pacer.latency == pytest.approx(0.25, abs=0.01)
+        limiter.observe(0.2 + 0.1 * (n % 20) / 20)
+    assert limiter.jitter == pytest.approx(1.5 * 0.09, abs=0.01)
+    assert limiter.latency == pytest.approx(0.25, abs=0.01)
     for _ in range(100):
-        pacer.observe(0.2)
-    assert pacer.jitter == LEAST
+        limiter.observe(0.2)
+    assert limiter.jitter == LEAST
     for n in range(100):
-        pacer.observe(5.0 if n % 10 == 0 else 0.2)
-    assert pacer.jitter == MOST
+        limiter.observe(5.0 if n % 10 == 0 else 0.2)
+    assert limiter.jitter == MOST
     assert 5 / (1 + MOST) > 0.84 * 5
 
 
 def test_a_few_slow_answers_are_heeded_before_many_are_measured(state: State) -> None:
-    pacer = Pacer(state, BASE, 5)
+    limiter = RateLimiter(state, BASE, 5)
     for seconds in (0.1, 0.1, 0.2, 0.1, 0.1):
-        pacer.observe(seconds)
-    assert pacer.jitter == pytest.approx(0.15)
+        limiter.observe(seconds)
+    assert limiter.jitter == pytest.approx(0.15)
 
 
 def test_a_high_rate_reserves_in_blocks(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
-    pacer = Pacer(state, BASE, 2000)
+    limiter = RateLimiter(state, BASE, 2000)
     asked: list[float] = []
     reserve = state.slots.reserve
     monkeypatch.setattr(state.slots, "reserve", lambda base, span: asked.append(span) or reserve(base, span))
     began = time.monotonic()
     for _ in range(400):
-        pacer.wait()
+        limiter.wait()
     took = time.monotonic() - began
     print(f"\n400 slots at 2,000/s in {took:.2f} s, {len(asked)} reservations")
     assert took >= 399 / 2000 * 0.5
@@ -166,15 +166,15 @@ def test_a_high_rate_reserves_in_blocks(state: State, monkeypatch: pytest.Monkey
 
 
 def test_without_a_limit_the_database_is_not_asked(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
-    pacer = Pacer(state, BASE, None)
+    limiter = RateLimiter(state, BASE, None)
     monkeypatch.delattr(type(state.slots), "reserve")
-    pacer.wait()
-    assert pacer.interval == 0
-    assert repr(pacer) == f"Pacer({BASE}, no limit)"
+    limiter.wait()
+    assert limiter.interval == 0
+    assert repr(limiter) == f"RateLimiter({BASE}, no limit)"
 
 
 def test_a_clock_that_was_set_back_holds_no_one_for_hours(state: State) -> None:
-    Pacer(state, BASE, 5)
+    RateLimiter(state, BASE, 5)
     state.slots.reserve(BASE, 7200)  # what the row looks like after the clock went back two hours
     assert state.slots.reserve(BASE, 0.2) < 0.1
 
@@ -182,13 +182,13 @@ def test_a_clock_that_was_set_back_holds_no_one_for_hours(state: State) -> None:
 @pytest.mark.parametrize("rate", [0, -1])
 def test_a_rate_that_lets_nothing_through_is_refused(state: State, rate: float) -> None:
     with pytest.raises(ValueError, match="above 0"):
-        Pacer(state, BASE, rate)
+        RateLimiter(state, BASE, rate)
 
 
 def test_a_process_that_dies_with_slots_in_hand_holds_up_no_one(tmp_path: Path, state: State) -> None:
     code = (
-        "import os, sys; from runbook.state import State; from runbook.airtable.rate_limiter import Pacer\n"
-        f"p = Pacer(State(sys.argv[1]), {BASE!r}, 500)\n"
+        "import os, sys; from runbook.state import State; from runbook.airtable.rate_limiter import RateLimiter\n"
+        f"p = RateLimiter(State(sys.argv[1]), {BASE!r}, 500)\n"
         "for _ in range(40): p.wait()\n"
         "os.kill(os.getpid(), 9)"
     )

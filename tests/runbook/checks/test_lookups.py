@@ -13,7 +13,7 @@ from airtable_kit import BASE, connect, put_rows, seed, small_catalog, staged
 from runbook.airtable.client import Airtable
 from runbook.catalog import Collection
 from runbook.checks.lookups import benchmark_lookups, check_lookup, quantile, sample_rows
-from runbook.checks.rate_limit import show_pacing
+from runbook.checks.rate_limit import check_rate_limit
 from runbook.errors import CatalogError, SettingError, TargetError
 from runbook.schema import Tables, apply_schema, plan_schema
 from sandbox import Sandbox
@@ -140,7 +140,7 @@ def test_a_429_is_counted(tmp_path: Path) -> None:
         done = benchmark_lookups(airtable, BASE, loaded.tables, [(loaded.hubs, "code")], requests=6)
         assert done.limited == 1
         box.faults({**fault, "match": {"path": "/v0/*/tbl*"}})
-        shown = show_pacing(airtable, BASE, loaded.tables.id("hubs"), requests=8, workers=4)
+        shown = check_rate_limit(airtable, BASE, loaded.tables.id("hubs"), requests=8, workers=4)
         assert shown.limited == 1
         assert not shown.passed
 
@@ -155,7 +155,7 @@ def test_the_limit_holds_under_load(tmp_path: Path) -> None:
     """Eight threads, a limit of 40 a second that the sandbox enforces."""
     with Sandbox(seed=seed(), requests_per_second=40) as box, connect(box, tmp_path, rate=40) as airtable:
         table = airtable.tables(BASE)[0]["id"]
-        shown = show_pacing(airtable, BASE, table, requests=60, workers=8, limit=40)
+        shown = check_rate_limit(airtable, BASE, table, requests=60, workers=8, limit=40)
         stats = box.stats()["airtable"][BASE]
     assert shown.passed
     assert shown.limited == 0
@@ -169,5 +169,5 @@ def test_the_limit_holds_under_load(tmp_path: Path) -> None:
 
 def test_failed_reads_are_counted(tmp_path: Path) -> None:
     with Sandbox(seed=seed(), requests_per_second="off") as box, connect(box, tmp_path) as airtable:
-        shown = show_pacing(airtable, BASE, "tblNobody00000000", requests=4, workers=2)
+        shown = check_rate_limit(airtable, BASE, "tblNobody00000000", requests=4, workers=2)
     assert (shown.failed, shown.passed) == (4, False)

@@ -284,7 +284,7 @@ def test_wix_shows_ones_own_writes_though_its_reads_lag() -> None:
     with Sandbox(requests_per_second="off", stale_reads=60_000) as box:
         one, other = (WixRecords(WixClient(box.wix_url, box.wix_key, box.site_id), CATALOG) for _ in range(2))
         body = {"collection": {"id": "Carriers", "fields": [{"key": "name", "type": "TEXT"}]}}
-        one._client.ask("POST", f"{DATA}/collections", body, what="make Carriers")
+        one._client.request("POST", f"{DATA}/collections", body, what="make Carriers")
         one.insert(CARRIERS, {"_id": "a", "trucks": 1})
         assert one.count(CARRIERS, Query().eq("trucks", 1)) == 1
         one.patch(CARRIERS, "a", {"trucks": 2})

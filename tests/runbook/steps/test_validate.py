@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from runbook.airtable.client import Airtable
-from runbook.airtable.rate_limiter import Pacer
+from runbook.airtable.rate_limiter import RateLimiter
 from runbook.catalog import LEGACY_ID, load_catalog
 from runbook.checks.suites import write_suites
 from runbook.errors import CheckFailed, CheckNotRun
@@ -163,7 +163,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     with Sandbox(seed=SEED, requests_per_second="off") as box, State(f"sqlite:///{tmp_path / 'state.db'}") as state:
-        airtable = Airtable(box.token, url=box.airtable_url, pacer=lambda base: Pacer(state, base, None))
+        airtable = Airtable(box.token, url=box.airtable_url, rate_limiter=lambda base: RateLimiter(state, base, None))
         yield World(airtable, state, tmp_path)
         airtable.close()
 

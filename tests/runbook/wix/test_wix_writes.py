@@ -85,7 +85,7 @@ def test_a_refusal_names_the_permission(two):
 def value_of(site, name):
     from runbook.wix.client import SECRETS
 
-    return site.client.ask("GET", f"{SECRETS}/secrets/name/{name}", what="see", repeatable=True)["value"]
+    return site.client.request("GET", f"{SECRETS}/secrets/name/{name}", what="see", idempotent=True)["value"]
 
 
 def test_a_secret_is_created_then_updated(site):
