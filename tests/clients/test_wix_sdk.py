@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
 from nodejs import check_names, run_checks
+
 from sandbox.in_process import Sandbox
 
 SCRIPT = "wix_sdk.mjs"
