@@ -259,9 +259,6 @@ def link_key(value: Json) -> str | None:
 
 def _column(field: Field) -> _Column:
     kind = codec(field)
-    scale = field.precision
-    if scale is not None and field.type == "percent":
-        scale += 2  # shown times 100
     return _Column(
         key=field.wix,
         name=field.name,
@@ -270,7 +267,7 @@ def _column(field: Field) -> _Column:
         default=kind.default,
         required=field.required,
         known=frozenset(field.choices) if isinstance(kind, Choice) and field.open else None,
-        decimals=scale,
+        decimals=None if field.precision is None else field.precision + field.column_kind.decimals_hidden,
         field=field,
         codec=kind,
     )
@@ -357,12 +354,12 @@ def _plain(column: _Column, value: Json) -> Any:
         return None
     if cell is None:
         return column.decode(None) if column.default is not MISSING else None
-    match column.field.type:
-        case "date":
+    match column.field.column_kind.holds:
+        case "day":
             return date.fromisoformat(cell)
-        case "dateTime":
+        case "instant":
             return datetime.fromisoformat(cell)
-        case "number" | "currency" | "percent":
+        case "number":
             return cell
         case _:
             return column.decode(cell)

@@ -75,9 +75,9 @@ def test_the_owner_of_a_driver_is_the_member(catalog: Catalog) -> None:
 
 
 def test_dot_is_a_number_in_carriers_and_text_elsewhere(catalog: Catalog) -> None:
-    assert catalog.collection("Carriers").field("dot_number").kind == "number"
+    assert catalog.collection("Carriers").field("dot_number").codec_name == "number"
     elsewhere = [
-        (c.wix, f.name, f.wix_type, f.type, f.kind)
+        (c.wix, f.name, f.wix_type, f.type, f.codec_name)
         for c, f in every(catalog)
         if f.wix in ("carrier_dot", "dot_number", "carrierDot") and c.wix != "Carriers"
     ]
@@ -90,17 +90,17 @@ def test_dot_is_a_number_in_carriers_and_text_elsewhere(catalog: Catalog) -> Non
 def test_safety_data_keeps_the_text_and_copies_the_number(catalog: Catalog) -> None:
     safety = catalog.collection("CarrierSafetyData")
     assert safety.field("dot_number").type == "singleLineText"
-    assert [(c.wix, c.name, c.kind) for c in safety.copies] == [("dot_number", "Carrier DOT", "text_int")]
+    assert [(c.wix, c.name, c.codec_name) for c in safety.copies] == [("dot_number", "Carrier DOT", "text_int")]
 
 
 def test_zip_codes_are_text(catalog: Catalog) -> None:
     zips = [f for _, f in every(catalog) if "zip" in f.wix.casefold() or f.wix == "postalCode"]
     assert len(zips) == 8
-    assert all(f.type == "singleLineText" and f.kind in ("text", "csv_list") for f in zips)
+    assert all(f.type == "singleLineText" and f.codec_name in ("text", "csv_list") for f in zips)
 
 
 def test_json_text_stays_the_same_text(catalog: Catalog) -> None:
-    as_text = {(c.wix, f.wix) for c, f in every(catalog) if f.kind == "json_text_as_string"}
+    as_text = {(c.wix, f.wix) for c, f in every(catalog) if f.codec_name == "json_text_as_string"}
     assert as_text == {
         ("DriverCarrierInterests", "status_history"), ("carrierStaffingRequests", "status_history"),
         ("Messages", "metadata"), ("StripeEvents", "data_summary"),
@@ -108,16 +108,16 @@ def test_json_text_stays_the_same_text(catalog: Catalog) -> None:
         ("CarrierEnrichments", "sources_found"),
         ("CarrierSafetyData", "basics"), ("CarrierSafetyData", "inspections"), ("CarrierSafetyData", "crashes"),
     }  # fmt: skip
-    assert catalog.collection("Carriers").field("statusHistory").kind == "json_text"  # a native array
+    assert catalog.collection("Carriers").field("statusHistory").codec_name == "json_text"  # a native array
 
 
 def test_three_states_are_a_checkbox(catalog: Catalog) -> None:
     clean = catalog.collection("DriverProfiles").field("clean_mvr")
-    assert (clean.wix_type, clean.type, clean.kind, clean.required) == ("boolean", "checkbox", "boolean", False)
+    assert (clean.wix_type, clean.type, clean.codec_name, clean.required) == ("boolean", "checkbox", "boolean", False)
 
 
 def test_a_status_of_a_driver_is_folded(catalog: Catalog) -> None:
-    assert catalog.collection("DriverProfiles").field("status").kind == "enum_title"
+    assert catalog.collection("DriverProfiles").field("status").codec_name == "enum_title"
 
 
 def test_money(catalog: Catalog) -> None:

@@ -174,7 +174,7 @@ def test_small_damage_is_all_over_the_site(site: SampleSite, rows: Rows, catalog
         isinstance(row.get(field.wix), str) and bool(re.fullmatch(r"-?\d+(\.\d+)?", row[field.wix]))
         for name, collection in catalog.collections.items()
         for field in collection.fields
-        if field.kind == "number"
+        if field.codec_name == "number"
         for row in rows[name].values()
     )
     assert texts == site.spread["text of a number"] + 1  # Carriers' "0.55"; " 12 " has blanks

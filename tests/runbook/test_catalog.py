@@ -117,12 +117,12 @@ def test_an_own_field_takes_the_place_of_the_system_field(draft: Draft) -> None:
     assert catalog.collection("Trips").field("_owner").name == "Owner"
 
 
-def test_codecs_that_go_without_saying(draft: Draft) -> None:
+def test_default_codecs(draft: Draft) -> None:
     catalog = draft.load()
-    assert {f.wix: f.kind for f in catalog.collection("Trucks").fields[:4]} == {
+    assert {f.wix: f.codec_name for f in catalog.collection("Trucks").fields[:4]} == {
         "plate": "text", "dot": "number", "kind": "choice", "sold": "boolean",
     }  # fmt: skip
-    assert catalog.collection("Trips").field("truck_dot").kind == "text_int"
+    assert catalog.collection("Trips").field("truck_dot").codec_name == "text_int"
 
 
 def test_options_are_those_of_the_create_call(draft: Draft) -> None:
@@ -238,7 +238,7 @@ def test_two_files_say_the_base(draft: Draft) -> None:
         ({"type": "singleSelect", "choices": ["a", "b", "a"]}, "choices: 'a' is listed twice"),
         ({"choices": ["a"]}, "choices, open: only a singleSelect or multipleSelects has them, not a singleLineText"),
         ({"open": True}, "choices, open: only a singleSelect or multipleSelects has them"),
-        ({"wix_type": "object"}, "codec: none is the obvious one from Wix object to Airtable singleLineText; name one"),
+        ({"wix_type": "object"}, "codec: there is no default from Wix object to Airtable singleLineText; name one"),
         ({"codec": "boolean"}, "codec: boolean writes to checkbox, not to a singleLineText"),
         ({"pattern": "(["}, "pattern: '([' is no regular expression"),
         ({"minimum": 3, "maximum": 2}, "minimum: 3 is above the maximum, 2"),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from every_kind import FIELDS, field, is_text, takes
-from runbook.catalog.words import COLUMNS_OF
+from runbook.catalog.column_kinds import COLUMN_KINDS, CodecName
 from runbook.codecs import CODECS, Refused, codec, same, utf16_length
 from runbook.codecs.values import exact_number, number_text
 from runbook.json_types import MISSING
@@ -324,8 +325,9 @@ def test_a_cell_of_another_type_than_the_columns_does_not_stop_the_reader(f, cel
 
 
 def test_there_is_a_codec_for_every_name_that_a_catalog_may_say():
-    assert CODECS.keys() == COLUMNS_OF.keys()
-    assert {f.kind for f in FIELDS} == CODECS.keys()
+    assert CODECS.keys() == set(get_args(CodecName))
+    assert all(any(kind.accepts(name) for kind in COLUMN_KINDS.values()) for name in CODECS)
+    assert {f.codec_name for f in FIELDS} == CODECS.keys()
 
 
 def test_a_refusal_shows_the_value_but_of_a_personal_field_only_its_size():

@@ -209,7 +209,7 @@ def _damage(world: World, collection: Collection, rows: list[Item], spread: dict
         key = world.rng.choice(keys)
         kind = world.rng.choice(("null", "empty", "absent", "text of a number"))
         if kind == "text of a number" and (
-            collection.field(key).kind != "number" or not isinstance(row[key], int | float)
+            collection.field(key).codec_name != "number" or not isinstance(row[key], int | float)
         ):
             kind = "absent"
         if kind == "absent":

@@ -11,12 +11,11 @@ What every collection has (the legacy id, the owner, both timestamps, the column
 
 from runbook.catalog.loading import load_catalog
 from runbook.catalog.model import Catalog, Collection, Copy, Field, Kept, Link, Phase
-from runbook.catalog.words import LEGACY_ID, ORIGINAL, PRIMARY_TYPES
+from runbook.catalog.names import LEGACY_ID, ORIGINAL
 
 __all__ = [
     "LEGACY_ID",
     "ORIGINAL",
-    "PRIMARY_TYPES",
     "Catalog",
     "Collection",
     "Copy",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runbook.catalog.model import Catalog, Collection, Phase
-from runbook.catalog.words import LEGACY_ID, ORIGINAL, PRIMARY_TYPES, nearest
+from runbook.catalog.names import LEGACY_ID, ORIGINAL, nearest
 
 Problem = tuple[int | None, str, str]
 
@@ -89,7 +89,7 @@ def _of_collection(catalog: Catalog, c: Collection) -> Iterator[str]:
         yield f"_id: must be the column {LEGACY_ID!r} (say it once, in system_fields)"
     if c.primary not in c.by_name:
         yield f"primary: there is no column {c.primary!r}{nearest(c.primary, c.by_name)}"
-    elif c.by_name[c.primary].type not in PRIMARY_TYPES:
+    elif not c.by_name[c.primary].column_kind.primary:
         yield f"primary: a {c.by_name[c.primary].type} cannot be a table's first field; {LEGACY_ID!r} always can"
     for key in c.natural_key:
         if key not in c.by_key:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from runbook.catalog.checks import problems
 from runbook.catalog.model import Catalog, Collection, Copy, Field, Kept, Link, Part, Phase
-from runbook.catalog.words import nearest
+from runbook.catalog.names import nearest
 from runbook.catalog.yaml_files import read_mapping
 from runbook.errors import CatalogError
 

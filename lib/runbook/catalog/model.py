@@ -10,7 +10,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic import Field as Setting
 
-from runbook.catalog.words import COLUMNS_OF, AirtableType, CodecName, WixType, default_codec, nearest
+from runbook.catalog.column_kinds import COLUMN_KINDS, CodecName, ColumnKind, WixType
+from runbook.catalog.names import nearest
 from runbook.errors import CatalogError
 
 
@@ -34,7 +35,7 @@ class Field(Part):
     wix: Text
     wix_type: WixType
     name: Text
-    type: AirtableType
+    type: str
     codec: CodecName | None = None
     precision: Annotated[int, Setting(ge=0, le=8)] | None = None
     symbol: str | None = None
@@ -59,29 +60,32 @@ class Field(Part):
         return self
 
     def _problems(self) -> Iterator[str]:
-        is_number = self.type in ("number", "currency", "percent")
-        if is_number and self.precision is None:
-            yield f"precision: a {self.type} needs one, 0 to 8; it must cover the data"
-        if self.type == "currency" and self.precision is not None and self.precision > 7:
-            yield f"precision: {self.precision} is above 7, the most that a currency can have"
-        if self.precision is not None and not is_number:
+        if self.type not in COLUMN_KINDS:
+            hint = nearest(self.type, COLUMN_KINDS)
+            yield f"type: {self.type!r:.60} is none of {', '.join(map(repr, COLUMN_KINDS))}{hint}"
+            return
+        settings, most = self.column_kind.settings, self.column_kind.max_precision
+        if "precision" in settings and self.precision is None:
+            yield f"precision: a {self.type} needs one, 0 to {most}; it must cover the data"
+        if "precision" in settings and (self.precision or 0) > most:
+            yield f"precision: {self.precision} is above {most}, the most that a {self.type} can have"
+        if self.precision is not None and "precision" not in settings:
             yield f"precision: a {self.type} has none; take it out"
-        if self.type == "currency" and not self.symbol:
-            yield "symbol: a currency needs one, such as $"
-        if self.symbol is not None and self.type != "currency":
+        if "symbol" in settings and not self.symbol:
+            yield f"symbol: a {self.type} needs one, such as $"
+        if self.symbol is not None and "symbol" not in settings:
             yield f"symbol: only a currency has one, not a {self.type}"
-        is_select = self.type in ("singleSelect", "multipleSelects")
-        if is_select and not self.choices:
+        if "choices" in settings and not self.choices:
             yield f"choices: a {self.type} needs the values that services write"
-        if not is_select and (self.choices or self.open):
+        if "choices" not in settings and (self.choices or self.open):
             yield f"choices, open: only a singleSelect or multipleSelects has them, not a {self.type}"
         for choice in {c for c in self.choices if self.choices.count(c) > 1}:
             yield f"choices: {choice!r} is listed twice"
-        default = default_codec(self.wix_type, self.type)
-        if self.codec is None and default is None:
-            yield f"codec: none is the obvious one from Wix {self.wix_type} to Airtable {self.type}; name one"
-        if self.codec is not None and self.type not in COLUMNS_OF[self.codec]:
-            yield f"codec: {self.codec} writes to {' or '.join(sorted(COLUMNS_OF[self.codec]))}, not to a {self.type}"
+        if self.codec is None and self.wix_type not in self.column_kind.defaults:
+            yield f"codec: there is no default from Wix {self.wix_type} to Airtable {self.type}; name one"
+        if self.codec is not None and not self.column_kind.accepts(self.codec):
+            columns = sorted(name for name, kind in COLUMN_KINDS.items() if kind.accepts(self.codec))
+            yield f"codec: {self.codec} writes to {' or '.join(columns)}, not to a {self.type}"
         if self.pattern is not None:
             try:
                 re.compile(self.pattern)
@@ -90,31 +94,25 @@ class Field(Part):
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             yield f"minimum: {self.minimum:g} is above the maximum, {self.maximum:g}"
 
-    @cached_property
-    def kind(self) -> CodecName:
-        """The codec by name: the one the catalog names, else the obvious one for both types."""
-        named = self.codec or default_codec(self.wix_type, self.type)
-        assert named is not None
-        return named
+    @property
+    def column_kind(self) -> ColumnKind:
+        """The kind of its column."""
+        return COLUMN_KINDS[self.type]
+
+    @property
+    def codec_name(self) -> CodecName:
+        """The codec: the one that the catalog names, else the default from its Wix type to its column."""
+        return self.codec or self.column_kind.defaults[self.wix_type]
 
     @cached_property
     def options(self) -> dict[str, Any] | None:
         """The `options` of Airtable's create-field call; None where the type takes none."""
-        match self.type:
-            case "number" | "percent":
-                return {"precision": self.precision}
-            case "currency":
-                return {"precision": self.precision, "symbol": self.symbol}
-            case "checkbox":
-                return {"icon": "check", "color": "greenBright"}  # the only pair that the Free plan takes
-            case "date":
-                return {"dateFormat": {"name": "iso"}}
-            case "dateTime":
-                return {"timeZone": "utc", "dateFormat": {"name": "iso"}, "timeFormat": {"name": "24hour"}}
-            case "singleSelect" | "multipleSelects":
-                return {"choices": [{"name": choice} for choice in self.choices]}
-            case _:
-                return None
+        options: dict[str, Any] = {**self.column_kind.options}
+        for setting in self.column_kind.settings:
+            options[setting] = (
+                [{"name": choice} for choice in self.choices] if setting == "choices" else getattr(self, setting)
+            )
+        return options or None
 
 
 class Copy(Field):

@@ -145,9 +145,9 @@ def _find(airtable: Airtable, base: str, table: str, column: str, value: Json) -
 
 def _absent(field: Field) -> list[Sample]:
     """A value that no row has."""
-    if field.type in ("number", "currency", "percent"):
+    if field.column_kind.holds == "number":
         return [Sample(-987654321.0, frozenset())]
-    if field.type in ("checkbox", "date", "dateTime"):
+    if field.column_kind.holds == "boolean" or field.column_kind.is_date:
         return []
     return [Sample('no row\'s "value" {is} this\\', frozenset())]
 

@@ -29,16 +29,8 @@ SIDES: tuple[Side, ...] = ("wix", "airtable")
 EXPECTED_ROWS = "expected_rows"
 
 _DERIVED = {"from": "catalog"}
-_LONG = ("multilineText", "richText")
 _LISTS = {"gallery", "tags", "array", "multireference"}
 _OBJECTS = {"object", "address", "richcontent"}
-# What Great Expectations' type check takes on pandas for the columns that `frames` makes.
-_TYPE_IN_AIRTABLE = {
-    "checkbox": "bool",
-    "date": "datetime64",
-    "dateTime": "Timestamp",
-    "multipleSelects": "list",
-}
 
 
 @dataclass(frozen=True, repr=False)
@@ -151,8 +143,8 @@ def helpers(field: Field, side: Side) -> list[str]:
     found = []
     if side == "wix" and (field.minimum is not None or field.maximum is not None):
         found.append(as_number(column))
-    selects = ("singleSelect", "multipleSelects") if side == "wix" else () if field.open else ("multipleSelects",)
-    if field.type in selects:
+    kind = field.column_kind
+    if kind.is_select if side == "wix" else kind.holds == "choices" and not field.open:
         found.append(allowed(column))
     return found
 
@@ -185,9 +177,9 @@ def _of_field(field: Field, *, source: bool) -> Iterator[dict[str, Any]]:
             "expect_column_values_to_be_of_type", "warning" if source else "critical", column=column, type_=kind
         )
     if field.name != LEGACY_ID:
-        if field.required and (source or field.type != "checkbox"):  # an unticked box is no lack
+        if field.required and (source or field.column_kind.holds != "boolean"):  # an unticked box is no lack
             # Transform lets no row without it through; but an empty list, or blanks, make an empty cell all the same.
-            sure = source or (field.kind == "text" and not field.loose)
+            sure = source or (field.codec_name == "text" and not field.loose)
             severity = "critical" if sure else "warning"
             yield _expectation("expect_column_values_to_not_be_null", severity, column=column)
         if field.unique:
@@ -203,7 +195,7 @@ def _of_field(field: Field, *, source: bool) -> Iterator[dict[str, Any]]:
         )
     if field.pattern is not None:
         yield _expectation("expect_column_values_to_match_regex", "warning", column=column, regex=_whole(field.pattern))
-    if field.type in _LONG and (not source or kind == "str"):
+    if field.column_kind.multiline and (not source or kind == "str"):
         severity = "warning" if source and field.loose else "critical"
         yield _expectation("expect_column_value_lengths_to_be_between", severity, column=column, max_value=TEXT_LIMIT)
 
@@ -215,10 +207,10 @@ def _of_values(field: Field, column: str, *, source: bool) -> Iterator[dict[str,
     if allowed(column) in helpers(field, "wix" if source else "airtable"):
         found = _expectation(in_set, severity, column=allowed(column), value_set=[True])
         yield _said(found, f"{column} holds choices of the catalog alone.")
-    elif field.type == "singleSelect" and not field.open:
+    elif field.column_kind.holds == "choice" and not field.open:
         yield _expectation(in_set, severity, column=column, value_set=list(field.choices))
-    elif field.values and field.type not in ("singleSelect", "multipleSelects", "checkbox"):
-        numeric = field.type in ("number", "currency", "percent")
+    elif field.values and not field.column_kind.is_select and field.column_kind.holds != "boolean":
+        numeric = field.column_kind.holds == "number"
         values: list[Any] = [float(v) if numeric else v for v in field.values]
         yield _expectation(in_set, "warning", column=column, value_set=values)
 
@@ -239,10 +231,8 @@ def _of_link(link: Link) -> Iterator[dict[str, Any]]:
 
 def type_in_airtable(field: Field) -> str:
     """The type of a column of `frames.airtable_frame`, in the only spelling that holds on pandas."""
-    if field.type in ("number", "currency", "percent"):
-        # A column that shows no decimals holds 2.5 all the same, as Wix did; made from text it is whole or refused.
-        return "int" if field.kind == "text_int" else "float"
-    return _TYPE_IN_AIRTABLE.get(field.type, "str")
+    # A column that shows no decimals holds 2.5 all the same, as Wix did; made from text it is whole or refused.
+    return "int" if field.codec_name == "text_int" else field.column_kind.frame_type
 
 
 def type_in_wix(field: Field) -> str | None:

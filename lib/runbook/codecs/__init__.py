@@ -11,7 +11,7 @@ but where its table says that the original is kept.
 from __future__ import annotations
 
 from runbook.catalog import Field
-from runbook.catalog.words import CodecName
+from runbook.catalog.column_kinds import CodecName
 from runbook.codecs.base import Codec
 from runbook.codecs.choices import Choice, Choices, EnumTitle, ScalarOrList
 from runbook.codecs.dates import Date, Datetime
@@ -40,7 +40,7 @@ CODECS: dict[CodecName, type[Codec]] = {
 
 def codec(field: Field) -> Codec:
     """The codec of a field: of its kind, with its choices, its types, and its silence where it is personal."""
-    return CODECS[field.kind](field)
+    return CODECS[field.codec_name](field)
 
 
 __all__ = ["CODECS", "TEXT_LIMIT", "Codec", "Refused", "codec", "same", "to_json", "utf16_length"]

@@ -28,7 +28,7 @@ class Text(Codec):
 
     def __init__(self, field: Field) -> None:
         super().__init__(field)
-        self._rich = field.type == "richText"
+        self._rich = field.column_kind.adds_line_break
 
     def encode(self, value: Json) -> str | None:
         """See the class."""

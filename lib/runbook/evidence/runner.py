@@ -32,7 +32,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from runbook.catalog.words import nearest
+from runbook.catalog.names import nearest
 from runbook.display import Shown, Table
 from runbook.errors import SettingError, StepError
 from runbook.evidence.folder import EXECUTED, RunFolder, check_name, write_bytes

@@ -38,7 +38,6 @@ from runbook.query.values import is_date, stamp
 _UNSAYABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _NOTHING = "FALSE()"
 _TEXTUAL = ("text", "choice", "json_text_as_string")
-_NUMERIC = ("number", "currency", "percent")
 _SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 
 
@@ -152,17 +151,17 @@ def _said(test: Test, column: Field) -> tuple[str, bool] | None:
 def _equal(column: Field, value: Json) -> tuple[str, bool] | None:
     """Cells that say a value; of a list those that may hold it."""
     name, kind = formulas.field(column.name), codec(column)
-    if value is None and column.kind == "json_text":  # null may be an element of a list
+    if value is None and column.codec_name == "json_text":  # null may be an element of a list
         return f"OR({name}&''='',FIND('null',{name}&'')>0)", False
     if value is None:
         return f"{name}&''=''", kind.default is MISSING
-    if column.type == "checkbox":
+    if column.column_kind.holds == "boolean":
         if value is True:
             return name, True
         return (f"NOT({name})", False) if value is False else (_NOTHING, True)
-    if column.type == "dateTime" or column.type == "date":
+    if column.column_kind.is_date:
         return _near(column, value)
-    if column.kind in ("choices", "scalar_or_list", "csv_list", "json_text"):
+    if column.codec_name in ("choices", "scalar_or_list", "csv_list", "json_text"):
         return _element(column, value)
     try:
         cell = kind.encode(value)
@@ -172,7 +171,7 @@ def _equal(column: Field, value: Json) -> tuple[str, bool] | None:
         return _NOTHING, True  # such a value is in the original alone
     if cell.__class__ is str and _UNSAYABLE.search(cell):
         return None
-    if column.type == "richText":
+    if column.column_kind.adds_line_break:
         return f"FIND({formulas.text(str(value))},{name})=1", False
     if value.__class__ is dict:
         return None  # an object is the same in any order of its keys, its text is not
@@ -184,7 +183,7 @@ def _element(column: Field, value: Json) -> tuple[str, bool] | None:
     if value.__class__ is not str or not value:
         return None
     ways = [value]
-    if column.kind == "json_text":  # a text that is no JSON stands there as it is, one in a list is escaped
+    if column.codec_name == "json_text":  # a text that is no JSON stands there as it is, one in a list is escaped
         ways = list(dict.fromkeys([value, json.dumps(value, ensure_ascii=False)[1:-1]]))
     if any(map(_UNSAYABLE.search, ways)):
         return None
@@ -192,13 +191,13 @@ def _element(column: Field, value: Json) -> tuple[str, bool] | None:
 
 
 def _with(operator: str, column: Field, text: str) -> tuple[str, bool] | None:
-    if column.kind not in _TEXTUAL or _UNSAYABLE.search(text):
+    if column.codec_name not in _TEXTUAL or _UNSAYABLE.search(text):
         return None
     cell = f"{formulas.field(column.name)}&''"
     if not text:
         return f"{cell}!=''", True
     part, cell = f"LOWER({formulas.text(text)})", f"LOWER({cell})"
-    if column.type == "richText":  # its cell ends with a line break of Airtable's own
+    if column.column_kind.adds_line_break:
         return f"FIND({part},{cell})>0", False
     said = {
         "contains": f"FIND({part},{cell})>0",
@@ -209,12 +208,12 @@ def _with(operator: str, column: Field, text: str) -> tuple[str, bool] | None:
 
 
 def _beyond(operator: str, column: Field, bound: Json) -> tuple[str, bool] | None:
-    if column.kind == "number" and column.type in _NUMERIC:
+    if column.codec_name == "number":
         if bound.__class__ not in (int, float):
             return _NOTHING, True
         name = formulas.field(column.name)
         return f"AND({name}&''!='',{name}{_SIGNS[operator]}{formulas.number(bound)})", True
-    if column.type in ("date", "dateTime"):
+    if column.column_kind.is_date:
         return _after(operator, column, bound)
     return None
 
@@ -245,9 +244,10 @@ def _dated(name: str, said: str) -> str:
 
 def _moment(column: Field, value: Json) -> tuple[datetime | None, timedelta]:
     """What a date column's cell would be compared with, and how roughly."""
-    if column.type == "dateTime" and column.wix_type == "datetime" and is_date(value):
+    holds = column.column_kind.holds
+    if holds == "instant" and column.wix_type == "datetime" and is_date(value):
         text, margin = value["$date"], timedelta(seconds=2)
-    elif column.type == "date" and value.__class__ is str and re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
+    elif holds == "day" and value.__class__ is str and re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
         text, margin = value, timedelta(days=2)
     else:
         return None, timedelta()

@@ -7,48 +7,25 @@ deletes nothing, and knows no tab groups (airtable.com/developers/web/api: "Upda
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from runbook.catalog.column_kinds import COLUMN_KINDS, Setting
 from runbook.json_types import Json
-
-_TYPES = {
-    "singleLineText": "Single line text",
-    "multilineText": "Long text, with 'Enable rich text formatting' off",
-    "richText": "Long text, with 'Enable rich text formatting' on",
-    "email": "Email",
-    "url": "URL",
-    "phoneNumber": "Phone",
-    "number": "Number",
-    "currency": "Currency",
-    "percent": "Percent",
-    "checkbox": "Checkbox",
-    "date": "Date, with 'Include time' off",
-    "dateTime": "Date, with 'Include time' on",
-    "singleSelect": "Single select",
-    "multipleSelects": "Multiple select",
-    "multipleRecordLinks": "Link to another record",
-}
 
 
 def type_in_words(spec: Mapping[str, Json]) -> str:
     """A column's type as Airtable's own dialog calls it, with what is to be set there."""
-    options: Mapping[str, Any] = spec.get("options") or {}
-    kind = str(spec["type"])
-    words = _TYPES.get(kind, kind)
-    match kind:
-        case "number" | "percent":
-            words += f", Precision {precision_in_words(options['precision'])}"
-        case "currency":
-            words += f", Symbol {options['symbol']}, Precision {precision_in_words(options['precision'])}"
-        case "dateTime":
-            words += ", Date format ISO, Time format 24 hour, 'Use the same time zone for all collaborators': GMT/UTC"
-        case "date":
-            words += ", Date format ISO"
-        case "singleSelect" | "multipleSelects":
-            words += f", Options {quoted(choice['name'] for choice in options['choices'])}"
-        case _:
-            pass
-    return words
+    kind, options = COLUMN_KINDS[spec["type"]], spec.get("options") or {}
+    return ", ".join([kind.label, *(_setting_in_words(setting, options[setting]) for setting in kind.settings)])
+
+
+def _setting_in_words(setting: Setting, value: Json) -> str:
+    match setting:
+        case "precision":
+            return f"Precision {precision_in_words(value)}"
+        case "symbol":
+            return f"Symbol {value}"
+        case "choices":
+            return f"Options {quoted(choice['name'] for choice in value)}"
 
 
 def precision_in_words(digits: int) -> str:

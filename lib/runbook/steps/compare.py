@@ -26,7 +26,6 @@ from runbook.staged import StagedRow
 
 LISTED = 100  # differences and ids that are listed; the rest is counted
 _UPDATED = "_updatedDate"
-_TEXTS = {"singleLineText", "multilineText", "richText", "email", "url", "phoneNumber"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +362,9 @@ def _ambiguous(cell: Cell) -> bool:
 
 def _line_feed(cell: Cell) -> bool:
     a, b = cell.expected, cell.actual
-    if cell.column is None or cell.column.type != "richText" or not isinstance(a, str) or not isinstance(b, str):
+    if cell.column is None or not cell.column.column_kind.adds_line_break:
+        return False
+    if not isinstance(a, str) or not isinstance(b, str):
         return False
     return a.rstrip("\n") == b.rstrip("\n")
 
@@ -391,17 +392,19 @@ def _why(cell: Cell) -> str:
         return f"is empty; {_shown(a, column)} was staged"
     if a is None:
         return f"holds {_shown(b, column)}; it was staged empty"
-    if isinstance(a, str) and isinstance(b, str) and (column is None or column.personal or column.type in _TEXTS):
+    if isinstance(a, str) and isinstance(b, str) and _hidden(column):
         at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
         return f"{mask(b)}, {mask(a)} was staged; they part at character {at + 1}"
     return f"holds {_shown(b, column)}; {_shown(a, column)} was staged"
 
 
 def _shown(value: Json, column: Field | None) -> str:
-    """Numbers, dates, ticks and choices of fields that are not personal; text may hold anything."""
-    if column is None or column.personal or column.type in _TEXTS:
-        return mask(value)
-    return json.dumps(value, ensure_ascii=False)[:80]
+    return mask(value) if _hidden(column) else json.dumps(value, ensure_ascii=False)[:80]
+
+
+def _hidden(column: Field | None) -> bool:
+    """Whether values must not be shown: links, personal fields, and texts, which may hold anything."""
+    return column is None or column.personal or column.column_kind.holds == "text"
 
 
 def _rows(count: int) -> str:

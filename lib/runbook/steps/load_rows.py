@@ -78,7 +78,7 @@ class Builder:
         before = set(order[: order.index(collection.wix)])
         before |= {c.wix for c in catalog.collections.values() if c.phase < collection.phase}
         self.deferred = {link.name for link in collection.links if link.to not in before}
-        self._selects = [c for c in collection.columns if c.type in ("singleSelect", "multipleSelects")]
+        self._selects = [c for c in collection.columns if c.column_kind.is_select]
         self.choices = {c.name: set(tables.choices(collection, c.name)) for c in self._selects}
 
     def cells(self, row: StagedRow, links: dict[str, Cell]) -> Fields:
