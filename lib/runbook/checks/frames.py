@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from runbook.catalog import LEGACY_ID, ORIGINAL, Collection, Field
-from runbook.checks.links import LinkCell
 from runbook.checks.suites import (
     as_number,
     helpers,
@@ -27,6 +26,7 @@ from runbook.checks.suites import (
 from runbook.codecs import Codec, Refused, codec
 from runbook.codecs.values import exact_int
 from runbook.json_types import Item, Json
+from runbook.link_resolver import LinkCell
 
 _EXACT = 2**53  # beyond it a float64 skips whole numbers
 _INSTANTS = "datetime64[us, UTC]"
@@ -85,9 +85,9 @@ class AirtableFrame:
             column.append(fields.get(name))
         for name in self._links:
             expected = links.get(name)
-            self._states[name].append(expected.state if expected is not None else None)
+            self._states[name].append(None if expected is None or expected.state == "empty" else expected.state)
             held = fields.get(name) or ()
-            self._holds[name].append(None if expected is None else sorted(held) == sorted(expected.ids))
+            self._holds[name].append(None if expected is None else sorted(held) == sorted(expected.records))
 
     def frame(self) -> pd.DataFrame:
         """The frame; takes what was collected with it."""

@@ -6,19 +6,18 @@ Independent of the id map: where a key leads is worked out from the target's own
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from runbook.airtable.client import Airtable
 from runbook.catalog import LEGACY_ID, ORIGINAL, Catalog, Collection
-from runbook.checks.links import expected_cells
 from runbook.display import Shown, Table
+from runbook.link_resolver import resolve
 from runbook.mapping import Mapping, link_key
 from runbook.schema import Tables
 from runbook.schema.tables import LinkColumn
 from runbook.staged import Transformed
-from runbook.state import State
+from runbook.state import AMBIGUOUS, Ambiguous, State
 
 LISTED = 20  # examples that are shown; all are counted
 
@@ -124,7 +123,7 @@ class LinkCheck(Shown):
 class _Side:
     """A target table as read: rows by key, and what each other face holds."""
 
-    by_key: dict[tuple[str, str], list[str]]
+    by_key: dict[tuple[str, str], str | Ambiguous]
     faces: dict[str, dict[str, list[str]]]  # the inverse's name -> record id -> record ids
 
 
@@ -158,8 +157,8 @@ def verify_links(
     counts = {name: dict.fromkeys(("right", "empty", "dangling", "ambiguous", "wrong"), 0) for name in columns}
     examples: list[str] = []
 
-    def find(target: str, key: str, value: str) -> Sequence[str]:
-        return targets[target].by_key.get((key, value), ())
+    def find(target: str, key: str, value: str) -> str | Ambiguous | None:
+        return targets[target].by_key.get((key, value))
 
     compared = not_there = 0
     staged: set[str] = set()
@@ -169,18 +168,18 @@ def verify_links(
             not_there += 1
             continue
         compared += 1
-        for name, cell in expected_cells(collection.links, row.links, find).items():
-            count = counts[name]
+        for name, count in counts.items():
+            cell = resolve(row.links.get(name, ()), find)
             for record_id in records[row.id]:
                 held = cells[name].get(record_id, []) if name in cells else []
-                if name in cells and sorted(held) != sorted(cell.ids):
+                if name in cells and sorted(held) != sorted(cell.records):
                     count["wrong"] += 1
-                    why = f"holds {len(held)} records, its key says {len(cell.ids)}" + (
-                        " others" if held and cell.ids else ""
+                    why = f"holds {len(held)} records, its key says {len(cell.records)}" + (
+                        " others" if held and cell.records else ""
                     )
                     _example(examples, f"{collection.wix} {row.id}: {name} {why}")
                 else:
-                    count[{"resolved": "right", None: "empty"}.get(cell.state, cell.state or "")] += 1
+                    count["right" if cell.state == "resolved" else cell.state] += 1
     unknown = sum(len(ids) for legacy, ids in records.items() if legacy not in staged)
     found = [
         _count(collection, catalog, column, counts[name], cells.get(name, {}), targets[column.to], examples)
@@ -207,14 +206,14 @@ def _read_target(
     there = tables.columns(target)
     asked = [n for n in (LEGACY_ID, ORIGINAL, *(target.field(key).name for key in keys)) if n in there]
     mapping = Mapping(target)
-    side = _Side(defaultdict(list), {face: {} for face in faces})
+    side = _Side({}, {face: {} for face in faces})
     for record in airtable.records(base, tables.id(target), fields=list(dict.fromkeys([*asked, *faces]))):
         fields = record["fields"]
         item = mapping.to_wix({n: cell for n, cell in fields.items() if n not in side.faces})
         for key in keys:
             value = item.get(key) if key == "_id" else link_key(item.get(key))
             if isinstance(value, str):
-                side.by_key[key, value].append(record["id"])
+                side.by_key[key, value] = AMBIGUOUS if (key, value) in side.by_key else record["id"]
         for face, held in side.faces.items():
             if fields.get(face):
                 held[record["id"]] = fields[face]

@@ -10,6 +10,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 from runbook.airtable import formulas, row_errors
@@ -19,6 +20,7 @@ from runbook.catalog import LEGACY_ID, ORIGINAL, Catalog, Collection
 from runbook.codecs import same
 from runbook.errors import AirtableError, BudgetSpent, RecordsError, SourceDown, WrongType
 from runbook.json_types import MISSING, Fields, Item, Json
+from runbook.link_resolver import resolve
 from runbook.mapping import Mapping, Refusal, link_key
 from runbook.mirror import Mirror
 from runbook.state import Landed, State
@@ -83,16 +85,9 @@ class Rows:
 
     def _links(self, item: Item) -> Fields:
         """Where the keys of an item lead, as record ids; a key that leads to no row, or to several, links nothing."""
-        cells: Fields = {}
-        for name, candidates in self.mapping.links_of(item).items():
-            by_key: dict[tuple[str, str], list[str]] = {}
-            for target, key, value in candidates:
-                found = self._state.resolve(self._base, target, key, value)
-                if isinstance(found, str):
-                    by_key.setdefault((target, key), []).append(found)
-            if by_key:
-                cells[name] = list(dict.fromkeys(next(iter(by_key.values()))))
-        return cells
+        find = partial(self._state.resolve, self._base)
+        cells = {name: resolve(candidates, find) for name, candidates in self.mapping.links_of(item).items()}
+        return {name: list(cell.records) for name, cell in cells.items() if cell.records}
 
     # Which record it is
 

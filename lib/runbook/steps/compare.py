@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runbook.catalog import LEGACY_ID, ORIGINAL, Collection, Field
-from runbook.checks.links import LinkCell
 from runbook.codecs import Refused, codec, same
 from runbook.display import Shown, Table, mask
 from runbook.json_types import Fields, Item, Json
+from runbook.link_resolver import LinkCell
 from runbook.mapping import Mapping as CatalogMapping
 from runbook.staged import StagedRow
 
@@ -316,7 +316,7 @@ class _Work:
         for name in off:
             link = links[name]
             held = actual.get(name)
-            self._judge(id_, Cell(name, None, list(link.ids), held, False, actual, link))
+            self._judge(id_, Cell(name, None, list(link.records), held, False, actual, link))
 
     def _judge(self, id_: str, cell: Cell) -> None:
         for rule in self._rules:
@@ -335,9 +335,9 @@ class _Work:
         there = ", ".join(self._name_of(r) or "a row that is not known" for r in held) or "nothing"
         match cell.link.state:
             case "resolved":
-                meant = self._name_of(cell.link.ids[0]) or "another row"
+                meant = self._name_of(cell.link.records[0]) or "another row"
                 return f"holds {there}; its key means {meant}"
-            case None:
+            case "empty":
                 return f"holds {there}, though the row has no key for it"
             case state:
                 return f"holds {there}, though its key is {state}"
@@ -348,8 +348,8 @@ _PLAIN = {str, int, float, bool}
 
 def _holds(held: Json, link: LinkCell) -> bool:
     if not held:
-        return not link.ids
-    return isinstance(held, list) and sorted(held) == sorted(link.ids)
+        return not link.records
+    return isinstance(held, list) and sorted(held) == sorted(link.records)
 
 
 def _dangling(cell: Cell) -> bool:

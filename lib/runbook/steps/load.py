@@ -18,11 +18,12 @@ from runbook.airtable.client import PER_WRITE, Airtable
 from runbook.airtable.lookup_ids import find_all, look_up, require_unique
 from runbook.catalog import LEGACY_ID, Catalog, Collection
 from runbook.errors import SchemaDrift, StepError
+from runbook.link_resolver import KnownRows, LinkCell, resolve
 from runbook.quarantine import Quarantine
 from runbook.schema.tables import Tables
 from runbook.staged import StagedRow, Transformed
 from runbook.state import Known, Landed, State
-from runbook.steps.load_rows import DANGLING, NOT_THERE, RESOLVED, SEVERAL, Builder, Resolver, Scan, scan
+from runbook.steps.load_rows import Builder, Scan, scan
 from runbook.steps.load_writer import STEP, Row, Writer, Written
 from runbook.steps.loaded import Loaded
 
@@ -142,7 +143,7 @@ class _Work:
             self._check_gone(len(gone), len(known), remove_many)
             self._remove(gone, known)
         count = _Count(transformed.staged, on_progress)
-        passing = _Pass(self.builder, Resolver(self.state, self.base), known)
+        passing = _Pass(self.builder, KnownRows(self.state, self.base), known)
         if dry_run:
             rows = list(passing.rows(transformed.rows(), count))
             created = sum(row.new for row in rows)
@@ -166,9 +167,9 @@ class _Work:
                 adopted=adopted,
                 gone=len(gone),
                 removed=len(gone) if remove_gone and not dry_run else 0,
-                dangling=passing.ids(DANGLING),
-                ambiguous=passing.ids(SEVERAL),
-                not_there=passing.ids(NOT_THERE),
+                dangling=passing.ids("dangling"),
+                ambiguous=passing.ids("ambiguous"),
+                not_there=passing.ids("not loaded"),
                 lost=tuple(written.lost),
                 notes=self._notes(aside if remove_gone else 0),
                 dry_run=dry_run,
@@ -179,7 +180,7 @@ class _Work:
     def load_links(self, loaded: Loaded, transformed: Transformed, on_progress: Progress | None) -> Loaded:
         """The second pass; every row is looked at, those that have changed by it are written."""
         passing = _Pass(
-            self.builder, Resolver(self.state, self.base), self.state.ids(self.base, self.collection.wix), last=True
+            self.builder, KnownRows(self.state, self.base), self.state.ids(self.base, self.collection.wix), last=True
         )
         aside = {entry.id for entry in self.quarantine.entries(self.collection.wix) if entry.step == STEP}
         count = _Count(transformed.staged, on_progress)
@@ -202,9 +203,9 @@ class _Work:
                 unchanged=loaded.unchanged - (refused - updated - created),
                 quarantined=loaded.quarantined + refused,
                 waiting=0,
-                dangling=passing.ids(DANGLING),
-                ambiguous=passing.ids(SEVERAL),
-                not_there=passing.ids(NOT_THERE),
+                dangling=passing.ids("dangling"),
+                ambiguous=passing.ids("ambiguous"),
+                not_there=passing.ids("not loaded"),
                 lost=(*loaded.lost, *writer.written.lost),
             )
         )
@@ -301,8 +302,8 @@ class _Work:
 class _Pass:
     """One going through the staged rows: which are to be written, where their links lead."""
 
-    def __init__(self, builder: Builder, resolver: Resolver, known: dict[str, Known], *, last: bool = False) -> None:
-        self._builder, self._resolver, self._known = builder, resolver, known
+    def __init__(self, builder: Builder, rows: KnownRows, known: dict[str, Known], *, last: bool = False) -> None:
+        self._builder, self._rows, self._known = builder, rows, known
         self._deferred = set() if last else builder.deferred
         self._found: dict[str, dict[str, list[str]]] = {}
         self.waiting: list[str] = []
@@ -316,12 +317,12 @@ class _Pass:
             for name in self._builder.links if row.links else ():
                 if name not in row.links:
                     continue
-                cell = links[name] = self._resolver.resolve(row.links[name])
-                if cell.state != RESOLVED:
-                    if name in self._deferred and cell.state != SEVERAL:
+                cell = links[name] = resolve(row.links[name], self._rows.find)
+                if cell.state != "resolved":
+                    if name in self._deferred and cell.state != "ambiguous":
                         waits = True
                     else:
-                        self._found.setdefault(cell.state, {}).setdefault(name, []).append(row.id)
+                        self._found.setdefault(self._state(name, cell), {}).setdefault(name, []).append(row.id)
             if waits:
                 self.waiting.append(row.id)
             made = self._builder.row(row, links, self._known.get(row.id))
@@ -330,6 +331,11 @@ class _Pass:
                 count.add(1)
             else:
                 yield made
+
+    def _state(self, link: str, cell: LinkCell) -> str:
+        if cell.state == "dangling" and not cell.records and not self._rows.has_rows(self._builder.targets[link]):
+            return "not loaded"
+        return cell.state
 
     def ids(self, state: str) -> dict[str, tuple[str, ...]]:
         """By link, the rows whose keys came to this."""

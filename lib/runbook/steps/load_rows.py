@@ -11,56 +11,12 @@ from typing import NamedTuple
 from runbook.catalog import LEGACY_ID, ORIGINAL, Catalog, Collection, Field
 from runbook.codecs import codec
 from runbook.json_types import MISSING, Fields, Json
+from runbook.link_resolver import LinkCell
 from runbook.mapping import link_key
 from runbook.schema.tables import Tables
 from runbook.staged import StagedRow
-from runbook.state import AMBIGUOUS, Ambiguous, Known, State
+from runbook.state import Known
 from runbook.steps.load_writer import Row
-
-RESOLVED, DANGLING, SEVERAL, NOT_THERE = "resolved", "dangling", "ambiguous", "not there"
-
-
-class Cell(NamedTuple):
-    """A link's cell: record ids, each once, and what became of its keys."""
-
-    records: list[str]
-    state: str
-
-
-class Resolver:
-    """Where links lead, by what state knows when it is made. A key of several rows leads nowhere: none is guessed."""
-
-    def __init__(self, state: State, base: str) -> None:
-        self._state, self._base = state, base
-        self._maps: dict[tuple[str, str], dict[str, str | Ambiguous]] = {}
-
-    def resolve(self, candidates: Sequence[Sequence[str]]) -> Cell:
-        """The cell for (target collection, key there, value) triples.
-
-        The first key there under which a value leads to one row counts; of a list of references, all that lead to one
-        are linked, in their order.
-        """
-        by_key: dict[tuple[str, str], list[str]] = {}
-        for target, key, value in candidates:
-            by_key.setdefault((target, key), []).append(value)
-        state = DANGLING
-        for (target, key), values in by_key.items():
-            found = [self.map(target, key).get(value) for value in values]
-            records = list(dict.fromkeys(one for one in found if isinstance(one, str)))
-            if AMBIGUOUS in found:
-                state = SEVERAL
-            elif not self.map(target, "_id") and state == DANGLING:
-                state = NOT_THERE
-            if records:
-                whole = all(isinstance(one, str) for one in found)
-                return Cell(records, RESOLVED if whole else SEVERAL if AMBIGUOUS in found else DANGLING)
-        return Cell([], state)
-
-    def map(self, collection: str, key: str) -> dict[str, str | Ambiguous]:
-        """`State.key_map`, read once."""
-        if (collection, key) not in self._maps:
-            self._maps[collection, key] = self._state.key_map(self._base, collection, key)
-        return self._maps[collection, key]
 
 
 class Builder:
@@ -71,6 +27,7 @@ class Builder:
         columns = [*dict.fromkeys(column.name for column in collection.columns), ORIGINAL]
         there = tables.links(collection)
         self.links = [name for name, link in there.items() if link.ok]
+        self.targets = {link.name: link.to for link in collection.links}
         self.without_column = [name for name, link in there.items() if not link.ok]
         self._names = [*dict.fromkeys([*columns, *self.links])]
         self._layout = f"{zlib.crc32(chr(0).join(self._names).encode()):08x}"
@@ -81,15 +38,15 @@ class Builder:
         self._selects = [c for c in collection.columns if c.column_kind.is_select]
         self.choices = {c.name: set(tables.choices(collection, c.name)) for c in self._selects}
 
-    def cells(self, row: StagedRow, links: dict[str, Cell]) -> Fields:
+    def cells(self, row: StagedRow, links: dict[str, LinkCell]) -> Fields:
         """All non-empty cells of a row."""
         cells = {**row.fields, LEGACY_ID: row.id}
         for name in self.links:
             if name in links and links[name].records:
-                cells[name] = links[name].records
+                cells[name] = list(links[name].records)
         return cells
 
-    def row(self, row: StagedRow, links: dict[str, Cell], known: Known | None) -> Row | None:
+    def row(self, row: StagedRow, links: dict[str, LinkCell], known: Known | None) -> Row | None:
         """What to send; None where Airtable holds just that.
 
         Of a row that is there, every column is sent: an upsert leaves alone what it does not name, and a cell that has

@@ -17,12 +17,12 @@ from typing import Any
 from runbook.airtable.client import Airtable
 from runbook.catalog import LEGACY_ID, ORIGINAL, Catalog, Collection
 from runbook.checks.gx import read_suite, run_suite
-from runbook.checks.links import Targets, expected_cells
 from runbook.checks.report import ORDER, Outcome, SuiteReport, Verdict, worst
 from runbook.checks.suites import EXPECTED_ROWS, suite_path
 from runbook.display import Shown, Table
 from runbook.errors import CheckFailed
 from runbook.json_types import Item, Json
+from runbook.link_resolver import KnownRows, resolve
 from runbook.mapping import Mapping
 from runbook.quarantine import Quarantine
 from runbook.schema import Tables
@@ -188,7 +188,7 @@ def validate(
 
     present = tables.columns(collection)
     names = [*(c.name for c in collection.columns), *(link.name for link in collection.links), ORIGINAL]
-    targets = Targets(state, base)
+    rows = KnownRows(state, base)
     read_back = AirtableFrame(collection, present)
     known = state.ids(base, collection.wix)
     elsewhere: set[str] = set()
@@ -214,13 +214,13 @@ def validate(
         Mapping(collection),
         (row for row in transformed.rows() if row.id in wanted),
         records(),
-        lambda row: expected_cells(collection.links, row.links, targets.find),
+        lambda row: {link.name: resolve(row.links.get(link.name, ()), rows.find) for link in collection.links},
         declared_rules(turned=turned),
         originals=lambda ids: {item["_id"]: item for item in _first_of_each(snapshot.items(), ids)},
         turned=turned,
         removed=removed,
         seen=read_back.add,
-        name_of=targets.name_of,
+        name_of=rows.legacy_id,
     )
     target = run_suite(
         airtable_suite,

@@ -12,9 +12,9 @@ from test_suites import FILE, write_catalog
 from runbook.catalog import Catalog, Collection
 from runbook.checks.frames import AirtableFrame, WixFrame
 from runbook.checks.gx import read_suite, run_suite
-from runbook.checks.links import AMBIGUOUS, DANGLING, NO_KEY, LinkCell, expected_cells
 from runbook.checks.report import SuiteReport
 from runbook.checks.suites import suite_path, write_suites
+from runbook.link_resolver import LinkCell
 
 pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
 
@@ -70,7 +70,7 @@ def bad(report: SuiteReport) -> dict[tuple[str | None, str], tuple[str, tuple[st
 def test_what_is_as_it_should_be_passes_on_both_sides(catalog: Catalog, tmp_path: Path) -> None:
     second = {"_id": "id-1", "name": "Bob", "active": False}
     assert bad(wix_report(catalog, tmp_path, [ITEM, second])) == {}
-    links = {"Boss": NO_KEY}
+    links = {"Boss": LinkCell("empty")}
     assert bad(airtable_report(catalog, tmp_path, [{"Legacy Wix ID": "id-1", "Name": "Bob"}], links)) == {}
     assert bad(airtable_report(catalog, tmp_path, [RECORD])) == {}
 
@@ -78,7 +78,7 @@ def test_what_is_as_it_should_be_passes_on_both_sides(catalog: Catalog, tmp_path
 def test_dtypes(people: Collection) -> None:
     made = AirtableFrame(people, RECORD)
     made.add(RECORD, BOSS)
-    made.add({"Legacy Wix ID": "id-1"}, {"Boss": DANGLING})
+    made.add({"Legacy Wix ID": "id-1"}, {"Boss": LinkCell("dangling")})
     dtypes = made.frame().dtypes.astype(str).to_dict()
     assert dtypes == {
         **dict.fromkeys(dtypes, "object"),
@@ -200,40 +200,17 @@ def test_a_column_that_the_table_lacks(catalog: Catalog, tmp_path: Path) -> None
         (BOSS["Boss"], None, {"Boss (holds it)": "fail"}),
         (BOSS["Boss"], ["recBBBBBBBBBBBBBB"], {"Boss (holds it)": "fail"}),
         (BOSS["Boss"], ["recAAAAAAAAAAAAAA", "recBBBBBBBBBBBBBB"], {"Boss (holds it)": "fail"}),
-        (DANGLING, None, {"Boss (leads to)": "warn"}),
-        (DANGLING, ["recAAAAAAAAAAAAAA"], {"Boss (leads to)": "warn", "Boss (holds it)": "fail"}),
-        (AMBIGUOUS, None, {"Boss (leads to)": "warn"}),
-        (NO_KEY, None, {}),
-        (NO_KEY, ["recAAAAAAAAAAAAAA"], {"Boss (holds it)": "fail"}),
+        (LinkCell("dangling"), None, {"Boss (leads to)": "warn"}),
+        (LinkCell("dangling"), ["recAAAAAAAAAAAAAA"], {"Boss (leads to)": "warn", "Boss (holds it)": "fail"}),
+        (LinkCell("ambiguous"), None, {"Boss (leads to)": "warn"}),
+        (LinkCell("empty"), None, {}),
+        (LinkCell("empty"), ["recAAAAAAAAAAAAAA"], {"Boss (holds it)": "fail"}),
     ],
 )
 def test_links(catalog: Catalog, tmp_path: Path, link: LinkCell, cell: Any, found: dict[str, str]) -> None:
     report = airtable_report(catalog, tmp_path, [{**RECORD, "Boss": cell}], {"Boss": link})
     assert {o.column: o.verdict for o in report.outcomes if o.verdict != "pass"} == found
     assert report.of_kind()["links"] == (max(found.values(), key=["warn", "fail"].index) if found else "pass")
-
-
-def test_keys_are_tried_in_order_until_one_leads_somewhere(people: Collection) -> None:
-    rows = {
-        ("People", "_id", "a"): ["recA"],
-        ("People", "_id", "b"): ["recB"],
-        ("People", "name", "Ann"): ["recB", "recC"],
-    }
-
-    def find(*key: str) -> list[str]:
-        return rows.get(key, [])
-
-    def cell(*keys: tuple[str, str, str]) -> LinkCell:
-        return expected_cells(people.links, {"Boss": list(keys)}, find)["Boss"]
-
-    a, b, nowhere = (("People", "_id", value) for value in "abz")
-    several = ("People", "name", "Ann")
-    assert cell() == NO_KEY
-    assert cell(a) == cell(a, several) == cell(several, a) == LinkCell("resolved", ("recA",))
-    assert cell(nowhere) == DANGLING
-    assert cell(several) == cell(nowhere, several) == cell(several, nowhere) == AMBIGUOUS
-    assert cell(a, b) == LinkCell("resolved", ("recA", "recB"))
-    assert cell(a, nowhere) == LinkCell("dangling", ("recA",))
 
 
 def test_no_personal_value_is_in_what_a_suite_came_to(catalog: Catalog, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runbook.catalog import Collection, Copy, Field, Link
-from runbook.checks.links import AMBIGUOUS, DANGLING, NO_KEY, LinkCell
+from runbook.link_resolver import LinkCell
 from runbook.mapping import Mapping
 from runbook.staged import StagedRow
 from runbook.steps.compare import Comparison, compare, declared_rules
@@ -81,8 +81,8 @@ class World:
             assert not encoded.refusals
             self.staged.append(StagedRow(encoded.id, encoded.fields, encoded.links))
             cells = copy.deepcopy(encoded.fields)
-            if self.link.ids:
-                cells["Boss"] = list(self.link.ids)
+            if self.link.records:
+                cells["Boss"] = list(self.link.records)
             self.records.append({"id": f"rec{n:014d}", "createdTime": "2026-01-01T00:00:00.000Z", "fields": cells})
         self.asked: list[set[str]] = []
 
@@ -269,9 +269,9 @@ def test_rows_made_after_the_cutover_are_no_extras() -> None:
         (LinkCell("resolved", (BOSS,)), [BOSS, OTHER], "holds id-9, id-8; its key means id-9"),
         (LinkCell("resolved", (BOSS,)), ["recXXXXXXXXXXXXXX"], "holds a row that is not known; its key means id-9"),
         (LinkCell("resolved", (BOSS,)), BOSS, "holds nothing; its key means id-9"),
-        (DANGLING, [BOSS], "holds id-9, though its key is dangling"),
-        (AMBIGUOUS, [BOSS], "holds id-9, though its key is ambiguous"),
-        (NO_KEY, [BOSS], "holds id-9, though the row has no key for it"),
+        (LinkCell("dangling"), [BOSS], "holds id-9, though its key is dangling"),
+        (LinkCell("ambiguous"), [BOSS], "holds id-9, though its key is ambiguous"),
+        (LinkCell("empty"), [BOSS], "holds id-9, though the row has no key for it"),
     ],
 )
 def test_a_wrong_link_is_found(link: LinkCell, cell: Any, why: str) -> None:
@@ -285,10 +285,10 @@ def test_a_wrong_link_is_found(link: LinkCell, cell: Any, why: str) -> None:
 @pytest.mark.parametrize(
     ("link", "explained"),
     [
-        (DANGLING, {"dangling link": 2}),
-        (AMBIGUOUS, {"ambiguous link": 2}),
+        (LinkCell("dangling"), {"dangling link": 2}),
+        (LinkCell("ambiguous"), {"ambiguous link": 2}),
         (LinkCell("dangling", (BOSS,)), {"dangling link": 2}),
-        (NO_KEY, {}),
+        (LinkCell("empty"), {}),
         (LinkCell("resolved", (BOSS, OTHER)), {}),
     ],
 )
@@ -354,7 +354,7 @@ def test_lists_are_cut_and_counts_are_not() -> None:
 
 
 def test_the_figures_add_up() -> None:
-    world = World(*(item(n) for n in range(5)), link=DANGLING)
+    world = World(*(item(n) for n in range(5)), link=LinkCell("dangling"))
     world.records[0]["fields"] |= {"Age": 99, "Blurry": "txt", "Story": "A **story**\n"}
     found = world.compare()
     assert found.cells == found.equal + sum(found.explained.values()) + found.unexplained_cells
