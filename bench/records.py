@@ -179,7 +179,7 @@ def open_site(server: Server, wix: Server, folder: Path) -> Iterator[Site]:
         sides = [AirtableRecords(airtable, BASE, CATALOG, state, mirror=one) for one in (mirror, None)]
         mirrored, straight = (Context(RoutedRecords(CATALOG, state, in_wix, side)) for side in sides)
         mirror.load()
-        with mirror.kept():
+        with mirror.kept_updated():
             yield Site(rows, mirrored, straight, mirror, log)
         mirror.close()
 

@@ -19,5 +19,5 @@ print("ready", flush=True)
 while True:
     mirror.load(["Carriers"])
     mirror.store.clear("Carriers")
-    mirror.need("Carriers")
+    mirror.ensure_loaded("Carriers")
     mirror.refresh()

@@ -6,11 +6,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from runbook.mirror.sort_keys import CUT
+from runbook.mirror.sort_keys import MAX_BYTES
 from runbook.query.query import And, Not, Or, Test
 
 KEYS = ("name", "trucks", "tags")
-LONG = "x" * (CUT - 2)
+LONG = "x" * (MAX_BYTES - 2)
 
 texts = st.one_of(
     st.sampled_from(["", "a", "A", "ab", "1", "é", "\x00", "\ue000", "\U0001f600"]),

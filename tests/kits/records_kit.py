@@ -190,7 +190,7 @@ class Both:
             gone = {*self.state.ids(self.base, name), *(record["fields"].get(LEGACY_ID) for record in found)}
             self.state.forget(self.base, name, gone - {None})
             self.state.changes.forget(self.base, name)
-            self.mirror.forget(name, gone - {None})
+            self.mirror.delete(name, gone - {None})
             assert self.mirror.count(name, Query().where) == 0
 
     def close(self) -> None:

@@ -32,6 +32,15 @@ def find_all(airtable: Airtable, base: str, table: str, column: str) -> dict[str
     return found
 
 
+def fetch_records(airtable: Airtable, base: str, table: str, records: Sequence[str]) -> list[dict[str, Json]]:
+    """Records by their record ids, without those that are deleted. One request per 100."""
+    found: list[dict[str, Json]] = []
+    for start in range(0, len(records), _TERMS):
+        terms = (f"RECORD_ID()={formulas.text(record)}" for record in records[start : start + _TERMS])
+        found += airtable.records(base, table, formula=formulas.any_of(terms))
+    return found
+
+
 def require_unique(collection: str, column: str, found: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """The record of each id. Raises AmbiguousKey where several records hold one."""
     doubles = {id_: records for id_, records in found.items() if len(records) > 1}

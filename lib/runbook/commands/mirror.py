@@ -20,7 +20,7 @@ def show_mirror(platform: Platform, environment: str, *, load: bool = False, dro
         if mirror is None:
             raise SettingError("there is no base yet, so there is nothing to mirror: run the migration first")
         if drop:
-            mirror.unwatch()
+            mirror.delete_webhook()
             mirror.discard()
             return Table("Mirror", ("verdict",), [("dropped",)], ("The next read of a collection reads it whole.",))
         if load:
@@ -37,7 +37,7 @@ def _load(mirror: Mirror, names: list[str]) -> None:
 
 
 def _table(mirror: Mirror) -> Table:
-    rows = [(name, mirror.count(name, EVERYTHING), round(mirror.age(name), 1)) for name in mirror.store.names()]
+    rows = [(name, mirror.count(name, EVERYTHING), round(mirror.age(name), 1)) for name in mirror.store.synced()]
     lag = f"A change that others make in Airtable is here within {mirror.lag:,.0f} s while a service runs."
     notes = (lag, *mirror.problems())
     return Table(f"Mirror of {mirror.base}", ("collection", "rows", "seconds old"), rows, notes)

@@ -1,8 +1,8 @@
-"""A copy of the base on this machine, so that reads are fast though Airtable is not."""
+"""A local copy of the base, so that reads are fast though Airtable is not."""
 
 from __future__ import annotations
 
 from runbook.mirror.mirror import Mirror
-from runbook.mirror.sync import Refreshed
+from runbook.mirror.sync import SyncResult
 
-__all__ = ["Mirror", "Refreshed"]
+__all__ = ["Mirror", "SyncResult"]

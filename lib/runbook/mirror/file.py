@@ -1,11 +1,11 @@
-"""The mirror's file: SQLite beside the state, mode 600, that any process of this machine may share.
+"""The mirror's file: SQLite beside the state, mode 600, shared by any number of processes of this machine.
 
     file = File(path)
-    with file.snapshot() as db: ...         # reads that see one moment
-    with file.writing() as db: ...          # a transaction
+    with file.snapshot() as db: ...         # reads that see one state of the file
+    with file.transaction() as db: ...
 
-It can be deleted at any time, also while it is in use: it is made again, empty. One that is no database any more is
-taken for deleted.
+It can be deleted at any time, also while it is in use: it is created again, empty. A file that is no longer a valid
+database is treated as deleted.
 """
 
 from __future__ import annotations
@@ -23,37 +23,38 @@ from typing import Any
 
 from runbook.private_files import create_private
 
-_VERSION = 2
+_VERSION = 3
 _BUSY_SECONDS = 30.0
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
-# row: an item, under its `_id`, with the record that it is. `seq`: the number of the write that put it there.
-# place: where an item stands by a key; see `places`.
-# aside: records of Airtable that are no rows; `id`: the row whose legacy id it carries, NULL where it carries none.
-# gone: rows that were taken out, until their collection is next read whole.
-# held: collections that are here whole.
+# row: an item, under its `_id`, with its record. `seq`: the number of the write that put it there.
+# sort_key: the position of an item by one field; see the module `sort_keys`.
+# set_aside: records of Airtable that are not rows. `id`: the row whose legacy id it has; NULL: it has none.
+# tombstone: rows that were deleted, until the next full sync of their collection.
+# synced: collections that have been read in full.
+# meta: named JSON values.
 _DDL = """
-CREATE TABLE IF NOT EXISTS row (
+CREATE TABLE row (
     n INTEGER PRIMARY KEY, collection TEXT NOT NULL, id TEXT NOT NULL, record TEXT NOT NULL UNIQUE,
     seq INTEGER NOT NULL, hidden INTEGER NOT NULL, item TEXT NOT NULL, UNIQUE (collection, id)) STRICT;
-CREATE INDEX IF NOT EXISTS row_hidden ON row (collection) WHERE hidden;
-CREATE TABLE IF NOT EXISTS place (
-    collection TEXT NOT NULL, key TEXT NOT NULL, place BLOB NOT NULL, id TEXT NOT NULL, ends INTEGER NOT NULL,
-    n INTEGER NOT NULL, PRIMARY KEY (collection, key, place, id)) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS aside (
+CREATE INDEX row_hidden ON row (collection) WHERE hidden;
+CREATE TABLE sort_key (
+    collection TEXT NOT NULL, field TEXT NOT NULL, value BLOB NOT NULL, id TEXT NOT NULL, roles INTEGER NOT NULL,
+    n INTEGER NOT NULL, PRIMARY KEY (collection, field, value, id)) STRICT, WITHOUT ROWID;
+CREATE TABLE set_aside (
     record TEXT PRIMARY KEY, collection TEXT NOT NULL, id TEXT) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS gone (
+CREATE TABLE tombstone (
     collection TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL,
     PRIMARY KEY (collection, id)) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS held (
+CREATE TABLE synced (
     collection TEXT PRIMARY KEY, layout TEXT NOT NULL, rows INTEGER NOT NULL, as_of REAL NOT NULL,
-    read_at REAL NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    full_sync_at REAL NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
 
 
 class File:
-    """See the module. Threads and processes may share it; each thread has a connection of its own."""
+    """See the module. Threads and processes may share it; each thread has its own connection."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -61,7 +62,7 @@ class File:
         self._open: dict[threading.Thread, sqlite3.Connection] = {}
         self._lock = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.reading()
+        self.connection()
 
     def __repr__(self) -> str:
         return f"File({self.path.name})"
@@ -75,12 +76,12 @@ class File:
             db.close()
 
     def discard(self) -> None:
-        """Delete it; it is made again when it is next used."""
-        for path in self._paths():
-            path.unlink(missing_ok=True)
+        """Delete the file; the next use creates it again."""
+        for end in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + end).unlink(missing_ok=True)
 
-    def reading(self) -> sqlite3.Connection:
-        """This thread's connection, to the file that is there now."""
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection, to the file that exists now."""
         db: sqlite3.Connection | None = getattr(self._local, "db", None)
         if db is None or not (db.in_transaction or self._identity() == self._local.identity):
             db = self._connect()
@@ -88,8 +89,8 @@ class File:
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """Reads in the block see one moment. Nothing is to be written in it."""
-        db = self.reading()
+        """All reads in the block see one state of the file. The block must not write."""
+        db = self.connection()
         if db.in_transaction:
             yield db
             return
@@ -100,9 +101,9 @@ class File:
             db.rollback()
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction, or a part of the one that the block is in: committed at the end, rolled back on an error."""
-        db = self.reading()
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A transaction, or part of the enclosing one: committed at the end, rolled back on an error."""
+        db = self.connection()
         if db.in_transaction:
             yield db
             return
@@ -114,21 +115,18 @@ class File:
             raise
         db.commit()
 
-    def note(self, name: str) -> Any:
-        """Something noted; None for nothing."""
-        row = self.reading().execute("SELECT value FROM note WHERE name = ?", (name,)).fetchone()
+    def meta(self, name: str) -> Any:
+        """A named value; None where it is not set."""
+        row = self.connection().execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return None if row is None else json.loads(row[0])
 
-    def set_note(self, name: str, value: Any) -> None:
-        """Note something; None forgets it."""
-        with self.writing() as db:
+    def set_meta(self, name: str, value: Any) -> None:
+        """Set a named value; None removes it."""
+        with self.transaction() as db:
             if value is None:
-                db.execute("DELETE FROM note WHERE name = ?", (name,))
+                db.execute("DELETE FROM meta WHERE name = ?", (name,))
             else:
-                db.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (name, json.dumps(value)))
-
-    def _paths(self) -> list[Path]:
-        return [self.path.with_name(self.path.name + end) for end in ("", "-wal", "-shm")]
+                db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, json.dumps(value)))
 
     def _identity(self) -> tuple[int, int] | None:
         try:
@@ -140,7 +138,7 @@ class File:
     def _connect(self) -> sqlite3.Connection:
         folder = os.open(self.path.parent, os.O_RDONLY)
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX)  # one process at a time finds out whether the file has to be made
+            fcntl.flock(folder, fcntl.LOCK_EX)  # one process at a time checks whether the file must be created
             try:
                 db = self._opened()
             except sqlite3.DatabaseError as error:
@@ -161,14 +159,14 @@ class File:
 
     def _opened(self) -> sqlite3.Connection:
         if self._identity() is None:
-            self.discard()  # the write-ahead log of a file that is gone says nothing of a new one
-            create_private(self.path)  # its -wal and -shm take the mode from it
+            self.discard()  # the write-ahead log of a deleted file does not belong to the new one
+            create_private(self.path)  # its -wal and -shm get the same mode
         db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
             if db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-                _make(db)
+                _create_tables(db)
         except BaseException:
             db.close()
             raise
@@ -176,17 +174,18 @@ class File:
 
 
 def is_broken(error: sqlite3.Error) -> bool:
-    """Whether a file holds no database any more."""
+    """Whether a file is no longer a valid database."""
     return getattr(error, "sqlite_errorcode", None) in _BROKEN
 
 
-def _make(db: sqlite3.Connection) -> None:
+def _create_tables(db: sqlite3.Connection) -> None:
     db.execute("BEGIN IMMEDIATE")
     for (table,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
         db.execute(f"DROP TABLE {table}")
     for statement in _DDL.split(";\n"):
         db.execute(statement)
-    # Numbers of writes go on from here, above every number of a file that was there before.
-    db.executemany("INSERT INTO note VALUES (?, ?)", [(name, str(time.time_ns() // 1000)) for name in ("made", "seq")])
+    # Write numbers start here: above every number of an earlier file.
+    first = str(time.time_ns() // 1000)
+    db.executemany("INSERT INTO meta VALUES (?, ?)", [("created", first), ("seq", first)])
     db.execute(f"PRAGMA user_version = {_VERSION}")
     db.commit()

@@ -1,7 +1,7 @@
-"""Reads collections whole from Airtable, several streams at once, as fast as its quota lets them.
+"""Reads collections in full from Airtable, in several streams at once, as fast as the rate limit allows.
 
-One stream waits for each page before it may ask for the next; as many as the latency asks for use the quota. A table is
-parted among them evenly by the last two characters of a record's id, which are random.
+A stream waits for each page before it can ask for the next, so the latency decides how many streams use up the rate. A
+table is partitioned evenly among them by the last two characters of a record id, which are random.
 """
 
 from __future__ import annotations
@@ -16,91 +16,91 @@ from queue import SimpleQueue
 
 from runbook.airtable import formulas
 from runbook.json_types import Json
-from runbook.mirror.ingest import Intake
+from runbook.mirror.ingest import Ingester
 
-MOST_STREAMS = 8
-_STREAM_ROWS = 500  # rows from which on a table is read by several at once
+MAX_STREAMS = 8
+_ROWS_PER_STREAM = 500  # at least
 _PAGE = 100
 _ID_CHARACTERS = formulas.text(string.digits + string.ascii_letters)
 _LAST_TWO = f"2*FIND(RIGHT(RECORD_ID(),1),{_ID_CHARACTERS})+FIND(MID(RECORD_ID(),16,1),{_ID_CHARACTERS})"
 
 
-def read_whole(
-    intake: Intake, names: Sequence[str], *, clock: Callable[[], float], streams: int = MOST_STREAMS
+def full_sync(
+    ingester: Ingester, names: Sequence[str], *, clock: Callable[[], float], streams: int = MAX_STREAMS
 ) -> dict[str, int]:
-    """Make collections what they are in Airtable; how many rows of each differed.
+    """Make collections equal to Airtable's; how many rows of each differed.
 
-    `streams`: how many at the most. Rows that are written here meanwhile stay as written. Raises AirtableError; what
-    was taken over until then stays.
+    `streams`: the most at once. Rows that are written here meanwhile stay as written. Raises AirtableError; what was
+    stored until then stays.
     """
-    limiter = intake.airtable.rate_limiter(intake.base)
+    limiter = ingester.airtable.rate_limiter(ingester.base)
     if limiter.rate is not None and limiter.latency:
         streams = min(streams, math.ceil(limiter.latency * limiter.rate) + 1)
-    differed = dict.fromkeys(names, 0)
-    left = list(differed)
-    while left:
-        left = _read(intake, left, differed, clock(), streams)
-    return differed
+    changed = dict.fromkeys(names, 0)
+    remaining = list(changed)
+    while remaining:
+        remaining = _sync(ingester, remaining, changed, clock(), streams)
+    return changed
 
 
-def _read(intake: Intake, names: Sequence[str], differed: dict[str, int], began: float, streams: int) -> list[str]:
-    """The names that have to be read again: of a mirror whose file was lost meanwhile."""
-    store, mark = intake.store, intake.store.mark()
-    shares = {name: _shares(intake, name, streams) for name in names}
-    before = {name for name in names if store.held(name) is not None}
+def _sync(ingester: Ingester, names: Sequence[str], changed: dict[str, int], started: float, streams: int) -> list[str]:
+    """Read collections once; those to be read again, because the mirror's file was lost meanwhile."""
+    store, mark = ingester.store, ingester.store.mark()
+    jobs = [(name, partition) for name in names for partition in _partitions(ingester, name, streams)]
+    existing = {name for name in names if store.as_of(name) is not None}
     for name in names:
-        if name not in before:
+        if name not in existing:
             store.clear(name)
     seen: dict[str, set[str]] = {name: set() for name in names}
-    jobs = [(name, share) for name in names for share in shares[name]]
-    for name, page in _pages(intake, jobs, streams):
-        _, written = intake.take(name, page, after=mark)
-        differed[name] += len(written.changed)
+    for name, page in _pages(ingester, jobs, streams):
+        _, written = ingester.ingest(name, page, after=mark)
+        changed[name] += len(written.changed)
         seen[name].update(record["id"] for record in page)
     lost = []
     for name in names:
-        differed[name] += intake.drop_unseen(name, seen[name], mark)
-        if name in before:
+        changed[name] += ingester.delete_unseen(name, seen[name], mark)
+        if name in existing:
             store.reindex(name)
-        if not store.hold(name, moment=began, mark=mark):
+        if not store.set_synced(name, at=started, mark=mark):
             lost.append(name)
-    intake.settle(set(names).difference(lost))
+    ingester.resolve_set_aside(set(names).difference(lost))
     return lost
 
 
-def _shares(intake: Intake, name: str, streams: int) -> list[str | None]:
-    """Formulas that part a table; None for all of it."""
-    known = max(intake.state.id_map.count(intake.base, name), intake.store.size(name))
-    shares = min(streams, known // _STREAM_ROWS)
-    if shares < 2:
+def _partitions(ingester: Ingester, name: str, streams: int) -> list[str | None]:
+    """Formulas that partition a table; None for all of it."""
+    rows = max(ingester.state.id_map.count(ingester.base, name), ingester.store.size(name))
+    count = min(streams, rows // _ROWS_PER_STREAM)
+    if count < 2:
         return [None]
-    return [f"MOD({_LAST_TWO},{shares})={n}" for n in range(shares)]
+    return [f"MOD({_LAST_TWO},{count})={n}" for n in range(count)]
 
 
 def _pages(
-    intake: Intake, jobs: Sequence[tuple[str, str | None]], streams: int
+    ingester: Ingester, jobs: Sequence[tuple[str, str | None]], streams: int
 ) -> Iterator[tuple[str, list[dict[str, Json]]]]:
-    """Pages of records, each with its collection, as they come in.
+    """Pages of records, each with its collection, as they arrive.
 
-    Every stream begins before any goes on: a filter is worked out at the first page, and what is asked while several
-    are comes late, and then all at once, which would pass the limit.
+    The first pages of all jobs are read before any second page: Airtable evaluates a filter at the first page, and
+    requests made while several are evaluated are delayed and then released all at once, above the rate limit.
     """
     arrived: SimpleQueue[tuple[str, list[dict[str, Json]]]] = SimpleQueue()
     stop = threading.Event()
 
-    def begin(job: tuple[str, str | None]) -> tuple[str, Iterator[dict[str, Json]]]:
+    def read_first(job: tuple[str, str | None]) -> tuple[str, Iterator[dict[str, Json]]]:
         name, formula = job
-        records = intake.airtable.records(intake.base, intake.catalog.collection(name).table, formula=formula)
+        table = ingester.catalog.collection(name).table
+        records = ingester.airtable.records(ingester.base, table, formula=formula)
         arrived.put((name, list(islice(records, _PAGE))))
         return name, records
 
-    def go_on(stream: tuple[str, Iterator[dict[str, Json]]]) -> None:
+    def read_rest(stream: tuple[str, Iterator[dict[str, Json]]]) -> None:
         name, records = stream
         while not stop.is_set() and (page := list(islice(records, _PAGE))):
             arrived.put((name, page))
 
     def read() -> None:
-        for _ in pool.map(go_on, list(pool.map(begin, jobs))):
+        for _ in pool.map(read_rest, list(pool.map(read_first, jobs))):
             pass
 
     with ThreadPoolExecutor(streams + 1, thread_name_prefix="mirror") as pool:

@@ -1,20 +1,21 @@
-"""A copy of the base on this machine that reads are answered from, and how it is kept what Airtable is.
+"""A local copy of the base that answers reads, and is kept up to date with Airtable.
 
     mirror = Mirror(airtable, base, catalog, state, folder / "mirror.db")
-    mirror.load(["Carriers"])           # each collection is read whole once, also at its first use
-    with mirror.kept():                 # a thread asks every minute what changed
+    mirror.load(["Carriers"])           # a full sync; a collection's first use does it too
+    with mirror.kept_updated():         # a thread syncs every minute
         mirror.find("Carriers", query)
 
-Why: Airtable answers 5 requests a second, 100 rows each at 0.6 s a page, and 100,000 a month on the Team plan.
+Why: Airtable answers 5 requests per second, with 100 rows each at 0.6 s per page, and 100,000 per month on the Team
+plan.
 
-- This project writes: the answer is taken over at once.
-- Others change or remove rows: noticed within `lag` seconds (`watching` says how).
-- It drifts, whatever the reason: every collection is read whole once in `repair` seconds, one at a time.
-- Airtable is down: it goes on answering; `age` grows, `trouble` says why.
-- The process ends: it stays on disk, and the next process catches up with one request.
-- Its file is deleted, or broken: collections are read whole again.
+- A write by this project: the response is stored at once.
+- A change or deletion by others: here within `lag` seconds (see `sync`).
+- A difference for any other reason: every collection has a full sync once per `repair` seconds, one at a time.
+- Airtable is down: reads go on; `age` grows, `last_error` says why.
+- The process ends: the file stays, and the next process catches up with one request.
+- The file is deleted or broken: full sync.
 
-Several processes share one file: whichever finds that a look is due does it for all.
+Processes may share one file: the first to find that a sync is due does it for all.
 """
 
 from __future__ import annotations
@@ -33,25 +34,25 @@ from runbook.airtable.client import Airtable
 from runbook.catalog import Catalog
 from runbook.json_types import Item, Json
 from runbook.mirror.file import is_broken
-from runbook.mirror.full_sync import MOST_STREAMS, read_whole
-from runbook.mirror.ingest import Intake
+from runbook.mirror.full_sync import MAX_STREAMS, full_sync
+from runbook.mirror.ingest import Ingester
 from runbook.mirror.store import Store
-from runbook.mirror.sync import Refreshed, Watching
+from runbook.mirror.sync import Sync, SyncResult
 from runbook.query.query import Condition, Query
 from runbook.state import State
 
 T = TypeVar("T")
 
 REFRESH_SECONDS = 60.0
-"""43,200 of a month's 100,000 calls, and 15,000 more for reading 50,000 rows whole every day."""
+"""43,200 requests per month of 100,000, and 15,000 more for a daily full sync of 50,000 rows."""
 REPAIR_SECONDS = 24 * 3600.0
-_TICK = (0.02, 1.0)  # seconds, at the least and the most, between two looks whether something is due
+_TICK = (0.02, 1.0)  # seconds between two checks whether something is due: least and most
 
 
 class Mirror:
     """See the module. `path`: its file; `clock`: seconds since 1970. Threads may share it.
 
-    `trouble`: what went wrong when it was last kept up to date, None if nothing did.
+    `last_error`: what went wrong at the last sync in the background; None after a success.
     """
 
     def __init__(
@@ -69,20 +70,20 @@ class Mirror:
         self.base = base
         self.catalog = catalog
         self.store = Store(path, catalog)
-        self.trouble: Exception | None = None
+        self.last_error: Exception | None = None
         self._refresh, self._repair, self._clock = refresh, repair, clock
         self._lock_path = path.with_name(f"{path.name}.lock")
-        self._intake = Intake(airtable, base, catalog, state, self.store)
-        self._watching = Watching(self._intake, refresh=refresh, clock=clock)
+        self._ingester = Ingester(airtable, base, catalog, state, self.store)
+        self._sync = Sync(self._ingester, interval=refresh, clock=clock)
         self._stop = threading.Event()
 
     def __repr__(self) -> str:
-        held = self.store.names()
-        told = [self.base, f"{len(held)} collections"]
-        if held:
-            told += [f"{max(map(self.age, held)):.0f} s old", f"changes seen within {self.lag:.0f} s"]
-        told += [f"{len(problems)} problems" for problems in [self.problems()] if problems]
-        return f"Mirror({', '.join(told)})"
+        synced = self.store.synced()
+        parts = [self.base, f"{len(synced)} collections"]
+        if synced:
+            parts += [f"{max(map(self.age, synced)):.0f} s old", f"changes seen within {self.lag:.0f} s"]
+        parts += [f"{len(problems)} problems" for problems in [self.problems()] if problems]
+        return f"Mirror({', '.join(parts)})"
 
     def close(self) -> None:
         """End its thread and its connections; it may be used again."""
@@ -90,18 +91,18 @@ class Mirror:
         self.store.close()
 
     def discard(self) -> None:
-        """Delete it; what is read of it from then on is read whole from Airtable first."""
+        """Delete its file; the next read of a collection does a full sync first."""
         self.store.close()
         self.store.file.discard()
 
     # Reading
 
     def get(self, collection: str, item_id: str) -> Item | None:
-        """An item by `_id`. Raises AirtableError where the collection was never read and cannot be now."""
+        """An item by `_id`. Raises AirtableError where the collection was never read in full and cannot be now."""
         return self._read(collection, lambda: self.store.get(collection, item_id))
 
     def find(self, collection: str, query: Query) -> tuple[list[Item], bool]:
-        """The items of a query's page, and whether more follow. Raises as `get`."""
+        """The items of a query's page, and whether there are more. Raises as `get`."""
         return self._read(collection, lambda: self.store.find(collection, query))
 
     def count(self, collection: str, condition: Condition) -> int:
@@ -109,88 +110,88 @@ class Mirror:
         return self._read(collection, lambda: self.store.count(collection, condition))
 
     def age(self, collection: str) -> float:
-        """Seconds since a collection is known to have been what Airtable is; infinite where it was never read."""
-        held = self.store.held(collection)
-        return math.inf if held is None else max(0.0, self._clock() - held.as_of)
+        """Seconds since a collection is known to have equalled Airtable's; infinite where it was never read."""
+        as_of = self.store.as_of(collection)
+        return math.inf if as_of is None else max(0.0, self._clock() - as_of)
 
     @property
     def lag(self) -> float:
-        """Seconds by which a change that others make may be late."""
-        return self._watching.lag
+        """Seconds until a change made by others is here, at the most."""
+        return self._sync.lag
 
     def problems(self) -> list[str]:
-        """What keeps records of Airtable from being rows, and what keeps it from being up to date."""
-        found = [] if self.trouble is None else [f"not kept up to date: {self.trouble}"]
-        for aside in self.store.asides():
-            why = (
-                "has no legacy id yet" if aside.id is None else f"is a copy of the row {aside.id}, which alone is read"
+        """Records of Airtable that are not rows and why, and what keeps the mirror from being up to date."""
+        found = [] if self.last_error is None else [f"not up to date: {self.last_error}"]
+        for aside in self.store.records_set_aside():
+            reason = (
+                "has no legacy id yet" if aside.id is None else f"is a copy of the row {aside.id}; only the row is read"
             )
-            found.append(f"{aside.collection}: the record {aside.record} {why}")
+            found.append(f"{aside.collection}: the record {aside.record} {reason}")
         return found
 
-    def need(self, collection: str) -> None:
-        """Read a collection whole where it never was. Raises AirtableError where that cannot be done now."""
-        if self.store.held(collection) is None:
-            with self._alone():
-                if self.store.held(collection) is None:  # another thread or process was quicker
+    def ensure_loaded(self, collection: str) -> None:
+        """Full sync of a collection that never had one. Raises AirtableError where that is not possible now."""
+        if self.store.as_of(collection) is None:
+            with self._exclusive():
+                if self.store.as_of(collection) is None:  # another thread or process was faster
                     self._load([collection])
 
-    def catch_up(self, collection: str, moment: float) -> None:
-        """See that a collection is here as it was at a moment (seconds since 1970), or later. Raises AirtableError."""
-        self.need(collection)
-        if not self._is_of(collection, moment):
-            with self._alone():
-                if not self._is_of(collection, moment):
-                    self._watching.look()
-                if not self._is_of(collection, moment):  # not all collections are looked at, where none tells
+    def catch_up(self, collection: str, timestamp: float) -> None:
+        """Make sure that a collection is as it was at a time (seconds since 1970), or later. Raises AirtableError."""
+        self.ensure_loaded(collection)
+        if not self._is_as_of(collection, timestamp):
+            with self._exclusive():
+                if not self._is_as_of(collection, timestamp):
+                    self._sync.run()
+                if not self._is_as_of(collection, timestamp):  # without a webhook not all collections are synced
                     self._load([collection])
 
-    def _is_of(self, collection: str, moment: float) -> bool:
-        held = self.store.held(collection)
-        return held is not None and held.as_of >= moment
+    def _is_as_of(self, collection: str, timestamp: float) -> bool:
+        as_of = self.store.as_of(collection)
+        return as_of is not None and as_of >= timestamp
 
-    def _read(self, collection: str, ask: Callable[[], T]) -> T:
+    def _read(self, collection: str, read: Callable[[], T]) -> T:
         while True:
             try:
                 with self.store.file.snapshot():
-                    if self.store.held(collection) is not None:
-                        return ask()
+                    if self.store.as_of(collection) is not None:
+                        return read()
             except sqlite3.DatabaseError as error:
                 if not is_broken(error):
                     raise
                 self.store.file.discard()
-            self.need(collection)
+            self.ensure_loaded(collection)
 
-    # Taking over
+    # Writing
 
-    def learn(self, collection: str, records: Sequence[dict[str, Json]], *, after: int | None = None) -> list[Item]:
-        """Take over records as they are in Airtable now; the items among them. `after`: `Store.put`."""
-        return self._intake.take(collection, records, after=after)[0]
+    def ingest(self, collection: str, records: Sequence[dict[str, Json]], *, after: int | None = None) -> list[Item]:
+        """Store records as they are in Airtable now; the items among them. `after`: `Store.put`."""
+        return self._ingester.ingest(collection, records, after=after)[0]
 
-    def forget(self, collection: str, ids: Iterable[str]) -> None:
-        """Rows are no longer in Airtable."""
-        self.store.drop(collection, ids)
+    def delete(self, collection: str, ids: Iterable[str]) -> None:
+        """Rows were deleted in Airtable."""
+        self.store.delete(collection, ids)
 
-    def load(self, collections: Iterable[str] | None = None, *, streams: int = MOST_STREAMS) -> dict[str, int]:
-        """Read collections whole (all of the catalog where None), `streams` at once; how many rows differed.
+    def load(self, collections: Iterable[str] | None = None, *, streams: int = MAX_STREAMS) -> dict[str, int]:
+        """Full sync of collections (None: all of the catalog), `streams` at once; how many rows of each differed.
 
-        The base is watched before the first page is read, so that nothing which changes meanwhile is missed. Rows that
-        are written here meanwhile stay as written. Raises AirtableError; what was taken over until then stays.
+        The webhook is created before the first page is read, so that no change made meanwhile is missed. Rows that are
+        written here meanwhile stay as written. Raises AirtableError; what was stored until then stays.
         """
-        with self._alone():
+        with self._exclusive():
             return self._load(list(self.catalog.collections if collections is None else collections), streams)
 
-    def _load(self, names: Sequence[str], streams: int = MOST_STREAMS) -> dict[str, int]:
-        self._watching.begin()
-        return read_whole(self._intake, names, clock=self._clock, streams=streams)
+    def _load(self, names: Sequence[str], streams: int = MAX_STREAMS) -> dict[str, int]:
+        self._sync.ensure_webhook()
+        return full_sync(self._ingester, names, clock=self._clock, streams=streams)
 
-    # Keeping up
+    # Staying up to date
 
     @contextmanager
-    def kept(self) -> Iterator[Mirror]:
-        """A thread keeps it up to date while the block lasts; what goes wrong is `trouble`, and is tried again."""
+    def kept_updated(self) -> Iterator[Mirror]:
+        """A thread syncs while the block lasts; an error is kept in `last_error`, and the sync is tried again."""
         self._stop.clear()
-        thread = threading.Thread(target=self._keep, name="mirror", daemon=True)
+        thread = threading.Thread(target=self._keep_updated, name="mirror", daemon=True)
         thread.start()
         try:
             yield self
@@ -198,48 +199,48 @@ class Mirror:
             self._stop.set()
             thread.join(timeout=60)
 
-    def _keep(self) -> None:
+    def _keep_updated(self) -> None:
         least, most = _TICK
         while not self._stop.is_set():
             pause = max(least, min(most, self._refresh / 10))
             try:
                 self.refresh_if_due()
                 self.repair_if_due()
-                self.trouble = None
-            except Exception as error:  # noqa: BLE001 - whatever it is, reads go on, and the next look may do better
-                self.trouble, pause = error, self._refresh
+                self.last_error = None
+            except Exception as error:  # noqa: BLE001 - whatever it is, reads go on, and the next sync may succeed
+                self.last_error, pause = error, self._refresh
             self._stop.wait(pause)
 
-    def refresh_if_due(self) -> Refreshed | None:
-        """Look what changed, if no process has for `refresh` seconds and none does now; None where nothing was done."""
-        if not self._watching.is_due():
+    def refresh_if_due(self) -> SyncResult | None:
+        """Sync, if no process has for `refresh` seconds and none does now; None where nothing was done."""
+        if not self._sync.is_due():
             return None
-        with self._alone(wait=False) as mine:
-            return self._watching.look() if mine else None
+        with self._exclusive(wait=False) as acquired:
+            return self._sync.run() if acquired else None
 
-    def refresh(self) -> Refreshed:
-        """Look now what changed in the base, and take it over. Raises AirtableError."""
-        with self._alone():
-            return self._watching.look()
+    def refresh(self) -> SyncResult:
+        """Sync now: store what changed in the base. Raises AirtableError."""
+        with self._exclusive():
+            return self._sync.run()
 
     def repair_if_due(self) -> str | None:
-        """Read one collection whole that was not for `repair` seconds; its name, None where none is due."""
-        name = self.store.read_before(self._clock() - self._repair)
+        """Full sync of one collection that had none for `repair` seconds; its name, None where nothing was done."""
+        name = self.store.oldest_full_sync(self._clock() - self._repair)
         if name is None:
             return None
-        with self._alone(wait=False) as mine:
-            if mine:
+        with self._exclusive(wait=False) as acquired:
+            if acquired:
                 self._load([name])
-            return name if mine else None
+            return name if acquired else None
 
-    def unwatch(self) -> None:
-        """Drop the base's webhook: of a base whose mirrors are not used any more."""
-        with self._alone():
-            self._watching.end()
+    def delete_webhook(self) -> None:
+        """Delete the base's webhook, once no mirror of the base is used any more."""
+        with self._exclusive():
+            self._sync.delete_webhook()
 
     @contextmanager
-    def _alone(self, *, wait: bool = True) -> Iterator[bool]:
-        """The turn to read from Airtable for all processes; False where another has it and `wait` is False."""
+    def _exclusive(self, *, wait: bool = True) -> Iterator[bool]:
+        """The lock of the process that syncs; False where another process has it and `wait` is False."""
         with self._lock_path.open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -1,6 +1,6 @@
-"""Answers queries from the mirror's rows: by the index where it narrows, in its order where that is the query's.
+"""Answers queries from the mirror's rows, through the index of sort keys where that helps.
 
-What a condition means is said by `evaluate.predicate` alone: every row that the index finds is put to it.
+Only `evaluate.predicate` decides which rows a condition keeps: it is applied to every row that the index finds.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from math import isqrt
 
 from runbook.json_types import Item
 from runbook.mirror.file import File
-from runbook.mirror.sort_keys import HIGHEST, LOWEST, Rows, is_blurred, rows_of
+from runbook.mirror.sort_keys import HIGHEST, LOWEST, Rows, is_ambiguous, rows_of
 from runbook.query.evaluate import Predicate, arrange, predicate
 from runbook.query.query import EVERYTHING, NEWEST_FIRST, And, Condition, Query
 
-_COUNTED = 1000  # rows beyond which it does not matter how many the index finds
+_MAX_COUNT = 1000  # rows that the index finds are counted up to this number
 
 
 class Search:
-    """One collection's rows. `keys`: those that have places."""
+    """One collection's rows. `keys`: the fields that are indexed."""
 
     def __init__(self, file: File, collection: str, keys: Keys[str]) -> None:
         self._file = file
@@ -29,32 +29,32 @@ class Search:
         self._keys = keys
 
     def size(self) -> int:
-        """How many rows there are, drafts among them; 0 where the collection is not here whole."""
-        sql = "SELECT rows FROM held WHERE collection = ?"
-        row = self._file.reading().execute(sql, (self._collection,)).fetchone()
+        """How many rows there are, drafts included; 0 where the collection was not read in full."""
+        sql = "SELECT rows FROM synced WHERE collection = ?"
+        row = self._file.connection().execute(sql, (self._collection,)).fetchone()
         return 0 if row is None else int(row[0])
 
     def get(self, item_id: str) -> Item | None:
         """An item by `_id`."""
         sql = "SELECT item FROM row WHERE collection = ? AND id = ? AND NOT hidden"
         try:
-            row = self._file.reading().execute(sql, (self._collection, item_id)).fetchone()
+            row = self._file.connection().execute(sql, (self._collection, item_id)).fetchone()
         except UnicodeEncodeError:  # half of a surrogate pair
             return None
         return None if row is None else json.loads(row[0])
 
     def find(self, query: Query) -> tuple[list[Item], bool]:
-        """The items of a query's page, and whether more follow."""
+        """The items of a query's page, and whether there are more."""
         end = query.offset + query.size
         keeps = predicate(query.where)
         order = query.order or NEWEST_FIRST
         with self._file.snapshot():
-            # Going through the rows in order until the page is full reads about (end × all / kept) of them, sorting
-            # reads all that are kept: the less is read below the square root of (end × all) rows.
-            few = isqrt((end + 1) * self.size())
+            # Reading the rows in order until the page is full reads about (end × all / kept) of them, sorting reads
+            # all that are kept: the break-even point is the square root of (end × all) rows.
+            break_even = isqrt((end + 1) * self.size())
             in_order = len(order) == 1 and order[0][0] in self._keys
-            narrowed, size = self._narrowed(query.where, max(few, _COUNTED))
-            if in_order and size > few:
+            narrowed, size = self._narrowed(query.where, max(break_even, _MAX_COUNT))
+            if in_order and size > break_even:
                 found = self._first(keeps, *order[0], end + 1)
             else:
                 found = arrange(filter(keeps, self._items(narrowed)), order)
@@ -70,24 +70,24 @@ class Search:
                 hidden = "SELECT n FROM row WHERE collection = ? AND hidden"
                 sql = f"SELECT count(DISTINCT n) FROM ({rows.sql}) WHERE n NOT IN ({hidden})"
                 return int(db.execute(sql, (*rows.values, self._collection)).fetchone()[0])
-            narrowed, _ = self._narrowed(condition, _COUNTED)
+            narrowed, _ = self._narrowed(condition, _MAX_COUNT)
             return sum(map(predicate(condition), self._items(narrowed)))
 
-    def _narrowed(self, condition: Condition, most: int) -> tuple[Rows | None, int]:
-        """The part of a condition by which the index finds the fewest rows, and how many, counted up to `most` + 1."""
-        best, fewest = None, most + 1
+    def _narrowed(self, condition: Condition, limit: int) -> tuple[Rows | None, int]:
+        """The part of a condition by which the index finds the fewest rows, and how many: counted up to `limit` + 1."""
+        best, fewest = None, limit + 1
         for part in condition.parts if isinstance(condition, And) else (condition,):
             rows = rows_of(part, self._collection, self._keys)
             if rows is None:
                 continue
             sql = f"SELECT count(*) FROM (SELECT n FROM ({rows.sql}) LIMIT {fewest})"
-            size = int(self._file.reading().execute(sql, rows.values).fetchone()[0])
+            size = int(self._file.connection().execute(sql, rows.values).fetchone()[0])
             if best is None or size < fewest:
                 best, fewest = rows, size
         return best, fewest
 
     def _items(self, rows: Rows | None) -> Iterator[Item]:
-        db = self._file.reading()
+        db = self._file.connection()
         if rows is None:
             found = db.execute("SELECT item FROM row WHERE collection = ? AND NOT hidden", (self._collection,))
         else:
@@ -95,21 +95,21 @@ class Search:
         for (text,) in found:
             yield json.loads(text)
 
-    def _first(self, keeps: Predicate, key: str, descending: bool, most: int) -> list[Item]:
+    def _first(self, keeps: Predicate, key: str, descending: bool, limit: int) -> list[Item]:
         found: list[Item] = []
         for item in self._in_order(key, descending):
             if keeps(item):
                 found.append(item)
-                if len(found) == most:
+                if len(found) == limit:
                     break
         return found
 
     def _in_order(self, key: str, descending: bool) -> Iterator[Item]:
         sql = (
-            "SELECT place, item FROM place CROSS JOIN row USING (n) WHERE place.collection = ? AND key = ? "
-            f"AND ends & ? AND NOT hidden ORDER BY place {'DESC' if descending else 'ASC'}, place.id"
+            "SELECT value, item FROM sort_key CROSS JOIN row USING (n) WHERE sort_key.collection = ? AND field = ? "
+            f"AND roles & ? AND NOT hidden ORDER BY value {'DESC' if descending else 'ASC'}, sort_key.id"
         )
-        rows = self._file.reading().execute(sql, (self._collection, key, HIGHEST if descending else LOWEST))
-        for where, together in groupby(rows, lambda row: row[0]):
-            items = (json.loads(text) for _, text in together)
-            yield from arrange(items, ((key, descending),)) if is_blurred(where) else items
+        rows = self._file.connection().execute(sql, (self._collection, key, HIGHEST if descending else LOWEST))
+        for value, group in groupby(rows, lambda row: row[0]):
+            items = (json.loads(text) for _, text in group)
+            yield from arrange(items, ((key, descending),)) if is_ambiguous(value) else items

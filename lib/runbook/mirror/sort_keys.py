@@ -1,9 +1,9 @@
-"""Where an item stands by a key, as bytes that SQLite compares as Wix compares the values; and conditions as SQL.
+"""Values as bytes that SQLite compares as Wix compares the values; and conditions on them as SQL.
 
     encode(identity(5)) < encode(identity(40)) < encode(identity("1"))       # type first, then value
 
-A text is cut at `CUT` bytes, and a number is a double: a condition that this could blur finds more rows than it should,
-and says so.
+A text is cut at `MAX_BYTES` and a number is a double, so different values may have one encoding. A condition on such a
+value finds more rows than it should, and says so (`Rows.exact`).
 """
 
 from __future__ import annotations
@@ -16,43 +16,44 @@ from runbook.json_types import Json
 from runbook.query.query import And, Condition, Not, Or, Test
 from runbook.query.values import NOTHING, Identity, identity
 
-CUT = 200
+MAX_BYTES = 200
 LOWEST, HIGHEST, VALUE = 1, 2, 4
-"""What a place is of its item: the one that counts when it is sorted by the key (of a list the lowest element, or the
-highest), and a value that it has. An empty list stands like null, but is none."""
+"""Roles of a sort key, as bits: the one that counts in an ascending sort, in a descending sort (of a list its lowest
+and its highest element), and a value that the item has. An empty list sorts like null but has no value."""
 _EXACT = float(1 << 53)
 _RANGES = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
-_NONE = "SELECT n FROM row WHERE 0"
-_MOST_VALUES = 10_000  # SQLite takes 32,766 in a statement,
-_MOST_PARTS = 200  # 500 parts of a compound SELECT,
-_DEEPEST = 8  # and parentheses to a depth of 100
+_NO_ROWS = "SELECT n FROM row WHERE 0"
+# SQLite's limits are 32,766 values in a statement, 500 terms of a compound SELECT, 100 nested parentheses.
+_MAX_VALUES = 10_000
+_MAX_TERMS = 200
+_MAX_DEPTH = 8
 
 
 def encode(value: Identity) -> bytes:
     """An identity as bytes, cut."""
-    rank, what = value
+    rank, content = value
     if rank == 0:
         return b"\x00"
     if rank == 1:
         try:
-            number = float(what) + 0.0  # -0.0 is 0.0
+            number = float(content) + 0.0  # -0.0 is 0.0
         except OverflowError:
-            number = float("inf") if what > 0 else float("-inf")
+            number = float("inf") if content > 0 else float("-inf")
         (bits,) = struct.unpack(">Q", struct.pack(">d", number))
         return b"\x01" + struct.pack(">Q", bits ^ 0xFFFFFFFFFFFFFFFF if bits >> 63 else bits | 1 << 63)
     if rank == 5:
-        return b"\x05" + bytes([what])
-    text: str = what
-    return bytes([rank]) + text.encode("utf-8", "surrogatepass")[:CUT]
+        return b"\x05" + bytes([content])
+    text: str = content
+    return bytes([rank]) + text.encode("utf-8", "surrogatepass")[:MAX_BYTES]
 
 
-def places(value: Json, *, there: bool) -> dict[bytes, int]:
-    """The places of an item by one key's value, each with what it is: `LOWEST`, `HIGHEST`, `VALUE` together.
+def sort_keys(value: Json, *, present: bool) -> dict[bytes, int]:
+    """The sort keys of an item by one field's value, each with its roles: `LOWEST`, `HIGHEST`, `VALUE` together.
 
-    A key that is not `there` is placed like null, lowest of all.
+    A field that is not `present` sorts like null, lowest of all.
     """
-    if not there or value.__class__ is not list:
-        return {encode(identity(value if there else None)): LOWEST | HIGHEST | VALUE}
+    if not present or value.__class__ is not list:
+        return {encode(identity(value if present else None)): LOWEST | HIGHEST | VALUE}
     elements = [encode(identity(element)) for element in value]
     if not elements:
         return {encode(NOTHING): LOWEST | HIGHEST}
@@ -62,20 +63,17 @@ def places(value: Json, *, there: bool) -> dict[bytes, int]:
     return found
 
 
-def is_blurred(place: bytes) -> bool:
-    """Whether values that differ may share this place."""
-    if place[0] == 1:
-        (bits,) = struct.unpack(">Q", place[1:])
+def is_ambiguous(key: bytes) -> bool:
+    """Whether different values may have this encoding."""
+    if key[0] == 1:
+        (bits,) = struct.unpack(">Q", key[1:])
         (number,) = struct.unpack(">d", struct.pack(">Q", bits & ~(1 << 63) if bits >> 63 else bits ^ (1 << 64) - 1))
         return bool(abs(number) >= _EXACT)
-    return len(place) > CUT
+    return len(key) > MAX_BYTES
 
 
 class Rows(NamedTuple):
-    """SQL that gives the numbers (`n`) of rows, some of them perhaps twice.
-
-    `exact`: just those that the condition keeps, not more.
-    """
+    """SQL that gives the numbers (`n`) of rows, possibly repeated. `exact`: only rows that the condition keeps."""
 
     sql: str
     values: tuple[Any, ...]
@@ -83,35 +81,43 @@ class Rows(NamedTuple):
 
 
 def rows_of(condition: Condition, collection: str, keys: Keys[str], depth: int = 0) -> Rows | None:
-    """The rows that a condition keeps, by the keys that have places; None where it needs the items themselves."""
+    """The rows that a condition keeps, by the fields that are indexed; None where it needs the items themselves."""
     match condition:
         case Test():
             return _test(condition, collection) if condition.key in keys else None
-        case _ if depth > _DEEPEST:
+        case _ if depth > _MAX_DEPTH:
             return None
         case And(parts):
-            found = [rows_of(part, collection, keys, depth + 1) for part in parts[:_MOST_PARTS]]
-            known = [part for part in found if part is not None]
-            return _joined(" INTERSECT ", known, exact=len(known) == len(parts)) if known else None
+            return _intersection(
+                [rows_of(part, collection, keys, depth + 1) for part in parts[:_MAX_TERMS]], len(parts)
+            )
         case Or(parts):
-            found = [rows_of(part, collection, keys, depth + 1) for part in parts[: _MOST_PARTS + 1]]
-            known = [part for part in found if part is not None]
-            if not known:
-                return None if parts else Rows(_NONE, (), True)
-            return _joined(" UNION ", known, exact=True) if len(known) == len(parts) <= _MOST_PARTS else None
+            if len(parts) > _MAX_TERMS:
+                return None
+            found = [rows for part in parts if (rows := rows_of(part, collection, keys, depth + 1)) is not None]
+            if len(found) < len(parts):
+                return None
+            return _joined(" UNION ", found, exact=True) if found else Rows(_NO_ROWS, (), True)
         case Not(part):
-            inner = rows_of(part, collection, keys, depth + 1)
-            return _but(collection, inner) if inner is not None and inner.exact else None
+            return _complement(collection, rows_of(part, collection, keys, depth + 1))
 
 
-def _joined(by: str, parts: list[Rows], *, exact: bool) -> Rows:
+def _intersection(terms: list[Rows | None], count: int) -> Rows | None:
+    """The rows of all terms that are known; exact where those are all `count` of them."""
+    known = [rows for rows in terms if rows is not None]
+    return _joined(" INTERSECT ", known, exact=len(known) == count) if known else None
+
+
+def _joined(operator: str, parts: list[Rows], *, exact: bool) -> Rows:
     if len(parts) == 1:
         return parts[0]._replace(exact=exact and parts[0].exact)
-    sql = by.join(f"SELECT n FROM ({part.sql})" for part in parts)
+    sql = operator.join(f"SELECT n FROM ({part.sql})" for part in parts)
     return Rows(sql, tuple(value for part in parts for value in part.values), exact and all(p.exact for p in parts))
 
 
-def _but(collection: str, inner: Rows) -> Rows:
+def _complement(collection: str, inner: Rows | None) -> Rows | None:
+    if inner is None or not inner.exact:
+        return None
     sql = f"SELECT n FROM row WHERE collection = ? EXCEPT SELECT n FROM ({inner.sql})"
     return Rows(sql, (collection, *inner.values), True)
 
@@ -123,14 +129,12 @@ def _test(test: Test, collection: str) -> Rows | None:
         case "in" | "has_some":
             return _any(test.key, test.value, collection)
         case "ne":
-            equal = _any(test.key, [test.value], collection)
-            return _but(collection, equal) if equal is not None and equal.exact else None
+            return _complement(collection, _any(test.key, [test.value], collection))
         case "has_all":
             if not test.value:
-                return Rows(_NONE, (), True)
-            found = [_any(test.key, [value], collection) for value in test.value[:_MOST_PARTS]]
-            known = [part for part in found if part is not None]
-            return _joined(" INTERSECT ", known, exact=len(known) == len(test.value)) if known else None
+                return Rows(_NO_ROWS, (), True)
+            terms = [_any(test.key, [value], collection) for value in test.value[:_MAX_TERMS]]
+            return _intersection(terms, len(test.value))
         case "gt" | "ge" | "lt" | "le":
             return _range(test, collection)
         case _:
@@ -139,24 +143,24 @@ def _test(test: Test, collection: str) -> Rows | None:
 
 def _any(key: str, values: list[Json], collection: str) -> Rows | None:
     identities = set(map(identity, values))
-    if any(rank in (3, 4) for rank, _ in identities) or len(identities) > _MOST_VALUES:
-        return None  # lists and objects as a whole have no places
+    if any(rank in (3, 4) for rank, _ in identities) or len(identities) > _MAX_VALUES:
+        return None  # whole lists and objects are not indexed
     if not identities:
-        return Rows(_NONE, (), True)
+        return Rows(_NO_ROWS, (), True)
     wanted = {encode(value) for value in identities}
     sql = (
-        "SELECT n FROM place WHERE collection = ? AND key = ? AND "
-        f"place IN ({','.join('?' * len(wanted))}) AND ends >= {VALUE}"
+        "SELECT n FROM sort_key WHERE collection = ? AND field = ? AND "
+        f"value IN ({','.join('?' * len(wanted))}) AND roles >= {VALUE}"
     )
-    return Rows(sql, (collection, key, *wanted), not any(map(is_blurred, wanted)))
+    return Rows(sql, (collection, key, *wanted), not any(map(is_ambiguous, wanted)))
 
 
 def _range(test: Test, collection: str) -> Rows:
     bound = encode(identity(test.value))
-    blurred = is_blurred(bound)
-    sign = _RANGES[test.operator] if not blurred else ">=" if test.operator in ("gt", "ge") else "<="
+    ambiguous = is_ambiguous(bound)
     above = test.operator in ("gt", "ge")
-    # The other end is that of the type: only values of one type are compared.
+    sign = _RANGES[test.operator] if not ambiguous else ">=" if above else "<="
+    # The other bound is that of the type: only values of one type are compared.
     other, edge = ("<", bytes([bound[0] + 1])) if above else (">=", bound[:1])
-    sql = f"SELECT n FROM place WHERE collection = ? AND key = ? AND place {sign} ? AND place {other} ?"
-    return Rows(sql, (collection, test.key, bound, edge), not blurred)
+    sql = f"SELECT n FROM sort_key WHERE collection = ? AND field = ? AND value {sign} ? AND value {other} ?"
+    return Rows(sql, (collection, test.key, bound, edge), not ambiguous)

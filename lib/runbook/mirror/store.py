@@ -1,12 +1,12 @@
-"""The mirror's rows: which collections are here whole, what is written to them, and what is found in them.
+"""The mirror's rows: which collections were read in full, writing rows, and finding them.
 
     store = Store(path, catalog)
     mark = store.mark()
-    store.put("Carriers", [("rec…", item)], after=mark)     # leaves alone what was written here since
+    store.put("Carriers", [("rec…", item)], after=mark)     # keeps what was written here since the mark
     items, more = store.find("Carriers", query)
 
-A row is an item as Wix has it, under its `_id`, with the record that it is in Airtable. Keys that services look rows up
-by, and sort by, have an index of places.
+A row is an item as Wix has it, under its `_id`, with its record in Airtable. The fields that services look rows up by,
+and sort by, are indexed by sort keys.
 """
 
 from __future__ import annotations
@@ -22,33 +22,23 @@ from runbook.catalog import Catalog, Collection
 from runbook.json_types import Item
 from runbook.mirror.file import File
 from runbook.mirror.search import Search
-from runbook.mirror.sort_keys import places
+from runbook.mirror.sort_keys import sort_keys
 from runbook.query.query import Condition, Query
 
 
-class Held(NamedTuple):
-    """A collection that is here whole.
-
-    `as_of`: since when it may be behind; `read_at`: when it was last read row by row; both in seconds since 1970.
-    """
-
-    as_of: float
-    read_at: float
-
-
-class Aside(NamedTuple):
-    """A record that is no row. `id`: that of the row of which it is a copy; None: it carries no legacy id."""
+class SetAside(NamedTuple):
+    """A record that is not a row. `id`: that of the row it is a copy of; None: it has no legacy id."""
 
     collection: str
     record: str
     id: str | None
 
 
-class Written(NamedTuple):
-    """Ids of rows that differ now from what was here, and of those that were let be because they are newer."""
+class PutResult(NamedTuple):
+    """Ids of rows that differ from what was stored, and of those that were skipped: the stored row is newer."""
 
     changed: list[str]
-    newer: list[str]
+    skipped: list[str]
 
 
 class Store:
@@ -56,7 +46,7 @@ class Store:
 
     def __init__(self, path: Path, catalog: Catalog) -> None:
         self.file = File(path)
-        self._keys = {name: _placed(catalog, c) for name, c in catalog.collections.items()}
+        self._keys = {name: _indexed_keys(catalog, c) for name, c in catalog.collections.items()}
         self._layouts = {name: _layout(c, self._keys[name]) for name, c in catalog.collections.items()}
         self._searches = {name: Search(self.file, name, self._keys[name]) for name in self._keys}
 
@@ -67,54 +57,55 @@ class Store:
         """Close every connection; it may be used again."""
         self.file.close()
 
-    # What is here whole
+    # Which collections were read in full
 
-    def held(self, collection: str) -> Held | None:
-        """A collection that is here whole; None where it is not, or the catalog has changed since."""
-        sql = "SELECT as_of, read_at FROM held WHERE collection = ? AND layout = ?"
-        row = self.file.reading().execute(sql, (collection, self._layouts[collection])).fetchone()
-        return None if row is None else Held(*row)
+    def as_of(self, collection: str) -> float | None:
+        """The time a collection is known to equal Airtable's, in seconds since 1970.
 
-    def names(self) -> list[str]:
-        """Every collection that is here whole."""
-        rows = self.file.reading().execute("SELECT collection, layout FROM held ORDER BY collection").fetchall()
+        None where it was never read in full, or the catalog has changed since.
+        """
+        sql = "SELECT as_of FROM synced WHERE collection = ? AND layout = ?"
+        row = self.file.connection().execute(sql, (collection, self._layouts[collection])).fetchone()
+        return None if row is None else float(row[0])
+
+    def synced(self) -> list[str]:
+        """Every collection that was read in full."""
+        rows = self.file.connection().execute("SELECT collection, layout FROM synced ORDER BY collection").fetchall()
         return [name for name, layout in rows if self._layouts.get(name) == layout]
 
-    def read_before(self, moment: float) -> str | None:
-        """The collection that was read row by row longest ago, if that was before a moment."""
-        sql = "SELECT collection, layout FROM held WHERE read_at < ? ORDER BY read_at"
-        for name, layout in self.file.reading().execute(sql, (moment,)).fetchall():
-            if self._layouts.get(name) == layout:
-                return str(name)
-        return None
+    def oldest_full_sync(self, before: float) -> str | None:
+        """The collection whose last full sync is the oldest, if that was before a time."""
+        sql = "SELECT collection, layout FROM synced WHERE full_sync_at < ? ORDER BY full_sync_at"
+        rows = self.file.connection().execute(sql, (before,)).fetchall()
+        return next((name for name, layout in rows if self._layouts.get(name) == layout), None)
 
-    def hold(self, collection: str, *, moment: float, mark: int) -> bool:
-        """A collection is here whole, read at that moment; False where the file was lost since the mark."""
-        with self.file.writing() as db:
-            if self.file.note("made") > mark:
+    def set_synced(self, collection: str, *, at: float, mark: int) -> bool:
+        """A collection was read in full at a time; False where the file was lost since the mark."""
+        with self.file.transaction() as db:
+            if self.file.meta("created") > mark:
                 return False
             rows = db.execute("SELECT count(*) FROM row WHERE collection = ?", (collection,)).fetchone()[0]
-            told = (collection, self._layouts[collection], rows, moment, moment)
-            db.execute("INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?)", told)
-            db.execute("DELETE FROM gone WHERE collection = ? AND seq <= ?", (collection, mark))
+            values = (collection, self._layouts[collection], rows, at, at)
+            db.execute("INSERT OR REPLACE INTO synced VALUES (?, ?, ?, ?, ?)", values)
+            db.execute("DELETE FROM tombstone WHERE collection = ? AND seq <= ?", (collection, mark))
         return True
 
-    def freshen(self, moment: float, collections: Iterable[str]) -> None:
-        """Collections are known to be right as of a moment."""
-        with self.file.writing() as db:
-            told = [(moment, name) for name in collections]
-            db.executemany("UPDATE held SET as_of = max(as_of, ?) WHERE collection = ?", told)
+    def set_as_of(self, timestamp: float, collections: Iterable[str]) -> None:
+        """Collections are known to equal Airtable's at a time."""
+        with self.file.transaction() as db:
+            values = [(timestamp, name) for name in collections]
+            db.executemany("UPDATE synced SET as_of = max(as_of, ?) WHERE collection = ?", values)
 
     def clear(self, collection: str) -> None:
-        """Forget a collection's rows, and that it was held."""
-        with self.file.writing() as db:
-            for table in ("held", "place", "row", "aside", "gone"):
+        """Delete everything about a collection."""
+        with self.file.transaction() as db:
+            for table in ("synced", "sort_key", "row", "set_aside", "tombstone"):
                 db.execute(f"DELETE FROM {table} WHERE collection = ?", (collection,))
 
     # Reading
 
     def size(self, collection: str) -> int:
-        """How many rows there are; 0 where the collection is not here whole."""
+        """How many rows there are; 0 where the collection was not read in full."""
         return self._searches[collection].size()
 
     def get(self, collection: str, item_id: str) -> Item | None:
@@ -122,7 +113,7 @@ class Store:
         return self._searches[collection].get(item_id)
 
     def find(self, collection: str, query: Query) -> tuple[list[Item], bool]:
-        """The items of a query's page, and whether more follow."""
+        """The items of a query's page, and whether there are more."""
         return self._searches[collection].find(query)
 
     def count(self, collection: str, condition: Condition) -> int:
@@ -130,159 +121,163 @@ class Store:
         return self._searches[collection].count(condition)
 
     def record_of(self, collection: str, item_id: str) -> str | None:
-        """The record that an item is in Airtable."""
+        """The record id of an item."""
         sql = "SELECT record FROM row WHERE collection = ? AND id = ?"
-        row = self.file.reading().execute(sql, (collection, item_id)).fetchone()
+        row = self.file.connection().execute(sql, (collection, item_id)).fetchone()
         return None if row is None else str(row[0])
 
-    def asides(self) -> list[Aside]:
-        """Every record that is known and no row."""
-        rows = self.file.reading().execute("SELECT collection, record, id FROM aside ORDER BY collection, record")
-        return [Aside(*row) for row in rows]
+    def records_set_aside(self) -> list[SetAside]:
+        """Every known record that is not a row."""
+        sql = "SELECT collection, record, id FROM set_aside ORDER BY collection, record"
+        return [SetAside(*row) for row in self.file.connection().execute(sql)]
 
     # Writing
 
     def mark(self) -> int:
-        """A number that every later write is above, also one to a file that took this one's place."""
-        return int(self.file.note("seq"))
+        """A number below that of every later write, also of a write to a new file in place of this one."""
+        return int(self.file.meta("seq"))
 
-    def put(self, collection: str, rows: Iterable[tuple[str, Item]], *, after: int | None = None) -> Written:
+    def put(self, collection: str, rows: Iterable[tuple[str, Item]], *, after: int | None = None) -> PutResult:
         """Add or replace rows: (record, item).
 
-        `after`: let be what was written or taken out since that mark: it is newer than what was read.
+        `after`: skip rows that were written or deleted since that mark: they are newer than what was read.
         """
-        changed, newer, added = [], [], 0
-        with self.file.writing() as db:
-            seq = _next(db)
+        changed, skipped, added = [], [], 0
+        with self.file.transaction() as db:
+            seq = _next_seq(db)
             for record, item in rows:
                 item_id, text = item["_id"], json.dumps(item, separators=(",", ":"))
                 hidden = int(item.get("_publishStatus") == "DRAFT")
-                here = (collection, item_id)
+                key = (collection, item_id)
                 old = db.execute(
-                    "SELECT seq, n, item, record, hidden FROM row WHERE collection = ? AND id = ?", here
+                    "SELECT seq, n, item, record, hidden FROM row WHERE collection = ? AND id = ?", key
                 ).fetchone()
-                written = old or db.execute("SELECT seq FROM gone WHERE collection = ? AND id = ?", here).fetchone()
+                written = old or db.execute("SELECT seq FROM tombstone WHERE collection = ? AND id = ?", key).fetchone()
                 if after is not None and written is not None and written[0] > after:
-                    newer.append(item_id)
+                    skipped.append(item_id)
                     continue
-                db.execute("DELETE FROM aside WHERE record = ?", (record,))
+                db.execute("DELETE FROM set_aside WHERE record = ?", (record,))
                 if old is not None and old[2:] == (text, record, hidden):
-                    if after is None:  # a write that put back what was here is newer than a page read before it
+                    if after is None:  # a write without a change is still newer than a page that was read before it
                         db.execute("UPDATE row SET seq = ? WHERE n = ?", (seq, old[1]))
                     continue
                 changed.append(item_id)
                 if old is None:
-                    db.execute("DELETE FROM gone WHERE collection = ? AND id = ?", here)
+                    db.execute("DELETE FROM tombstone WHERE collection = ? AND id = ?", key)
                     added += 1
                 else:
-                    self._unplace(db, collection, item_id, old[2])
-                if old is None or old[3] != record:  # the record was another row: its legacy id was changed by hand
-                    self._take_out(db, "record = ? AND NOT (collection = ? AND id = ?)", (record, *here), seq)
+                    self._remove_sort_keys(db, collection, item_id, old[2])
+                if old is None or old[3] != record:  # the record was another row: someone changed its legacy id
+                    self._delete(db, "record = ? AND NOT (collection = ? AND id = ?)", (record, *key), seq)
                 n = db.execute(
                     "INSERT INTO row (collection, id, record, seq, hidden, item) VALUES (?, ?, ?, ?, ?, ?) "
                     "ON CONFLICT (collection, id) DO UPDATE SET record = excluded.record, seq = excluded.seq, "
                     "hidden = excluded.hidden, item = excluded.item RETURNING n",
-                    (*here, record, seq, hidden, text),
+                    (*key, record, seq, hidden, text),
                 ).fetchone()[0]
-                self._place(db, collection, n, item)
-            _count(db, collection, added)
-        return Written(changed, newer)
+                self._add_sort_keys(db, collection, n, item)
+            _add_to_size(db, collection, added)
+        return PutResult(changed, skipped)
 
-    def drop(self, collection: str, ids: Iterable[str]) -> None:
-        """Take rows out by `_id`."""
-        with self.file.writing() as db:
-            seq = _next(db)
+    def delete(self, collection: str, ids: Iterable[str]) -> None:
+        """Delete rows by `_id`."""
+        with self.file.transaction() as db:
+            seq = _next_seq(db)
             for item_id in ids:
-                here = (collection, item_id)
-                if not self._take_out(db, "collection = ? AND id = ?", here, seq):
-                    _bury(db, *here, seq)  # what a read under way finds of it is older than this
+                key = (collection, item_id)
+                if not self._delete(db, "collection = ? AND id = ?", key, seq):
+                    _add_tombstone(db, *key, seq)  # a read still in flight may find it, but is older than this
 
-    def drop_records(self, records: Iterable[str]) -> list[tuple[str, str]]:
-        """Take out what records were; the (collection, `_id`) of the rows among them."""
+    def delete_records(self, records: Iterable[str]) -> list[tuple[str, str]]:
+        """Delete records; (collection, `_id`) of those that were rows."""
         found = []
-        with self.file.writing() as db:
-            seq = _next(db)
+        with self.file.transaction() as db:
+            seq = _next_seq(db)
             for record in records:
-                db.execute("DELETE FROM aside WHERE record = ?", (record,))
-                found += self._take_out(db, "record = ?", (record,), seq)
+                db.execute("DELETE FROM set_aside WHERE record = ?", (record,))
+                found += self._delete(db, "record = ?", (record,), seq)
         return found
 
-    def set_aside(self, asides: Iterable[Aside], *, after: int | None = None) -> None:
-        """Records are no rows, or not any more. `after`: let be what became a row since that mark."""
-        with self.file.writing() as db:
-            seq = _next(db)
-            for aside in asides:
-                row = db.execute("SELECT seq FROM row WHERE record = ?", (aside.record,)).fetchone()
+    def set_aside(self, records: Iterable[SetAside], *, after: int | None = None) -> None:
+        """Records are not rows, or no longer. `after`: skip those that became a row since that mark."""
+        with self.file.transaction() as db:
+            seq = _next_seq(db)
+            for record in records:
+                row = db.execute("SELECT seq FROM row WHERE record = ?", (record.record,)).fetchone()
                 if after is not None and row is not None and row[0] > after:
                     continue
-                self._take_out(db, "record = ?", (aside.record,), seq)
-                told = (aside.record, aside.collection, aside.id)
-                db.execute("INSERT OR REPLACE INTO aside VALUES (?, ?, ?)", told)
+                self._delete(db, "record = ?", (record.record,), seq)
+                values = (record.record, record.collection, record.id)
+                db.execute("INSERT OR REPLACE INTO set_aside VALUES (?, ?, ?)", values)
 
-    def drop_unseen(self, collection: str, seen: set[str], mark: int) -> list[str]:
-        """Take out all that is no record among `seen` and was not written since the mark; the ids of the rows."""
-        db = self.file.reading()
+    def delete_unseen(self, collection: str, seen: set[str], mark: int) -> list[str]:
+        """Delete all records but those `seen` and those written since the mark; ids of the rows deleted."""
+        db = self.file.connection()
         rows = db.execute("SELECT record FROM row WHERE collection = ? AND seq <= ?", (collection, mark))
-        asides = db.execute("SELECT record FROM aside WHERE collection = ?", (collection,))
-        unseen = [record for (record,) in (*rows, *asides) if record not in seen]
-        return [item_id for _, item_id in self.drop_records(unseen)]
+        aside = db.execute("SELECT record FROM set_aside WHERE collection = ?", (collection,))
+        unseen = [record for (record,) in (*rows, *aside) if record not in seen]
+        return [item_id for _, item_id in self.delete_records(unseen)]
 
     def reindex(self, collection: str) -> None:
-        """Make the places of a collection anew, whatever was in them."""
-        with self.file.writing() as db:
-            db.execute("DELETE FROM place WHERE collection = ?", (collection,))
+        """Rebuild the sort keys of a collection."""
+        with self.file.transaction() as db:
+            db.execute("DELETE FROM sort_key WHERE collection = ?", (collection,))
             rows = db.execute("SELECT n, item FROM row WHERE collection = ? ORDER BY n", (collection,))
             for n, text in rows:
-                self._place(db, collection, n, json.loads(text))
+                self._add_sort_keys(db, collection, n, json.loads(text))
 
-    def _take_out(self, db: sqlite3.Connection, where: str, values: tuple[str, ...], seq: int) -> list[tuple[str, str]]:
+    def _delete(self, db: sqlite3.Connection, where: str, values: tuple[str, ...], seq: int) -> list[tuple[str, str]]:
         found = db.execute(f"SELECT n, collection, id, item FROM row WHERE {where}", values).fetchall()
         for n, collection, item_id, text in found:
-            self._unplace(db, collection, item_id, text)
+            self._remove_sort_keys(db, collection, item_id, text)
             db.execute("DELETE FROM row WHERE n = ?", (n,))
-            _bury(db, collection, item_id, seq)
-            _count(db, collection, -1)
+            _add_tombstone(db, collection, item_id, seq)
+            _add_to_size(db, collection, -1)
         return [(collection, item_id) for _, collection, item_id, _ in found]
 
-    def _place(self, db: sqlite3.Connection, collection: str, n: int, item: Item) -> None:
+    def _add_sort_keys(self, db: sqlite3.Connection, collection: str, n: int, item: Item) -> None:
         db.executemany(
-            "INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?, ?, ?)",
-            [(collection, key, where, item["_id"], ends, n) for key, where, ends in self._places(collection, item)],
+            "INSERT OR REPLACE INTO sort_key VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (collection, key, value, item["_id"], roles, n)
+                for key, value, roles in self._sort_keys(collection, item)
+            ],
         )
 
-    def _unplace(self, db: sqlite3.Connection, collection: str, item_id: str, text: str) -> None:
+    def _remove_sort_keys(self, db: sqlite3.Connection, collection: str, item_id: str, text: str) -> None:
         db.executemany(
-            "DELETE FROM place WHERE collection = ? AND key = ? AND place = ? AND id = ?",
-            [(collection, key, where, item_id) for key, where, _ in self._places(collection, json.loads(text))],
+            "DELETE FROM sort_key WHERE collection = ? AND field = ? AND value = ? AND id = ?",
+            [(collection, key, value, item_id) for key, value, _ in self._sort_keys(collection, json.loads(text))],
         )
 
-    def _places(self, collection: str, item: Item) -> Iterator[tuple[str, bytes, int]]:
+    def _sort_keys(self, collection: str, item: Item) -> Iterator[tuple[str, bytes, int]]:
         for key in self._keys[collection]:
-            for where, ends in places(item.get(key), there=key in item).items():
-                yield key, where, ends
+            for value, roles in sort_keys(item.get(key), present=key in item).items():
+                yield key, value, roles
 
 
-def _next(db: sqlite3.Connection) -> int:
-    sql = "UPDATE note SET value = CAST(value AS INTEGER) + 1 WHERE name = 'seq' RETURNING value"
+def _next_seq(db: sqlite3.Connection) -> int:
+    sql = "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'seq' RETURNING value"
     return int(db.execute(sql).fetchone()[0])
 
 
-def _bury(db: sqlite3.Connection, collection: str, item_id: str, seq: int) -> None:
-    db.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?)", (collection, item_id, seq))
+def _add_tombstone(db: sqlite3.Connection, collection: str, item_id: str, seq: int) -> None:
+    db.execute("INSERT OR REPLACE INTO tombstone VALUES (?, ?, ?)", (collection, item_id, seq))
 
 
-def _count(db: sqlite3.Connection, collection: str, more: int) -> None:
-    if more:
-        db.execute("UPDATE held SET rows = rows + ? WHERE collection = ?", (more, collection))
+def _add_to_size(db: sqlite3.Connection, collection: str, rows: int) -> None:
+    if rows:
+        db.execute("UPDATE synced SET rows = rows + ? WHERE collection = ?", (rows, collection))
 
 
-def _placed(catalog: Catalog, collection: Collection) -> tuple[str, ...]:
-    """The keys that get places: what services look up and link by, and the order that a query has without a sort."""
+def _indexed_keys(catalog: Catalog, collection: Collection) -> tuple[str, ...]:
+    """The fields that services look up and link by, and the default sort order."""
     keys = ["_id", "_createdDate", *(f.wix for f in collection.fields if f.lookup or f.unique)]
     keys += [*collection.natural_key, *catalog.link_keys.get(collection.wix, ())]
     return tuple(key for key in dict.fromkeys(keys) if key in collection.by_key)
 
 
 def _layout(collection: Collection, keys: tuple[str, ...]) -> str:
-    told = collection.model_dump_json() + ",".join(keys)
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    """A hash of all that the stored items and sort keys depend on."""
+    definition = collection.model_dump_json() + ",".join(keys)
+    return hashlib.sha256(definition.encode()).hexdigest()[:16]

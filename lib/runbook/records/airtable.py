@@ -135,8 +135,8 @@ class AirtableRecords(Records):
         def ask() -> list[Item]:
             mark = self._mirror.store.mark() if self._mirror is not None else None
             records = list(self._airtable.records(self._base, c.table, formula=narrowed.formula))
-            if self._mirror is not None and self._mirror.store.held(collection) is not None:
-                return self._mirror.learn(collection, records, after=mark)
+            if self._mirror is not None and self._mirror.store.as_of(collection) is not None:
+                return self._mirror.ingest(collection, records, after=mark)
             mapping = self.mapping(collection)
             return [mapping.to_wix(record["fields"]) for record in self._of_rows(collection).only(records)]
 

@@ -79,5 +79,5 @@ def opened_on(connections: Connections, stack: ExitStack, *, base: str | None, k
         stack.callback(mirror.close)
         airtable = AirtableRecords(asking, base, catalog, state, mirror=mirror)
         if keep:
-            stack.enter_context(mirror.kept())
+            stack.enter_context(mirror.kept_updated())
     return OpenRecords(RoutedRecords(catalog, state, wix, airtable), wix, airtable, mirror, state, log)

@@ -177,7 +177,7 @@ class Rows:
         """A row is not in Airtable."""
         self._state.forget(self._base, self.collection.wix, [item_id])
         if self._mirror is not None:
-            self._mirror.forget(self.collection.wix, [item_id])
+            self._mirror.delete(self.collection.wix, [item_id])
 
     def _landed(self, ids: list[str], records: list[dict[str, Json]]) -> list[Item]:
         """What Airtable answered to a write, taken over by state and mirror."""
@@ -190,7 +190,7 @@ class Rows:
             self._base, name, [Landed(i, record["id"]) for i, record in zip(ids, ordered, strict=True)]
         )
         if self._mirror is not None:
-            self._mirror.learn(name, ordered)
+            self._mirror.ingest(name, ordered)
         for item in written if self._keys else ():
             values = {key: value for key in self._keys if (value := link_key(item.get(key))) is not None}
             self._state.link_keys.put(self._base, name, item["_id"], values)

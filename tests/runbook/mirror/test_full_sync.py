@@ -82,7 +82,7 @@ def test_a_catalog_that_changed_is_read_anew(fleet: Fleet) -> None:
     fleet.mirror().load()
     fewer = catalog(collection("Carriers", *CATALOG.collection("Carriers").fields[:1]))
     mirror = fleet.mirror(fewer)
-    assert mirror.store.names() == []
+    assert mirror.store.synced() == []
     item = mirror.get("Carriers", "c00001")
     assert item is not None
     assert item["dot"] == "100001"
@@ -95,7 +95,7 @@ def test_a_reading_that_fails_is_no_reading(fleet: Fleet) -> None:
     fleet.box.faults({"match": {"path": "*/The Carriers*", "nth": 3}, "kind": "status", "status": 500, "times": None})
     with pytest.raises(AirtableError):
         mirror.load(["Carriers"])
-    assert mirror.store.held("Carriers") is None
+    assert mirror.store.as_of("Carriers") is None
     with pytest.raises(SourceDown):
         fleet.records(mirror).query("Carriers")
     fleet.box.faults(clear=True)
@@ -209,12 +209,12 @@ def test_a_whole_read_repairs_whatever_drifted(fleet: Fleet) -> None:
     clock = [time.time()]
     mirror = fleet.mirror(clock=lambda: clock[0])
     mirror.load()
-    with mirror.store.file.writing() as db:
+    with mirror.store.file.transaction() as db:
         db.execute('UPDATE row SET item = \'{"_id":"c00000","name":"wrong"}\' WHERE id = \'c00000\'')
         db.execute("DELETE FROM row WHERE id = 'c00001'")
         db.execute("UPDATE row SET record = 'recWrong' WHERE id = 'c00002'")
         db.execute("UPDATE row SET hidden = 1 WHERE id = 'c00003'")
-        db.execute("DELETE FROM place WHERE id = 'c00004'")
+        db.execute("DELETE FROM sort_key WHERE id = 'c00004'")
         db.execute(
             "INSERT INTO row (collection, id, record, seq, hidden, item) "
             "VALUES ('Carriers', 'invented', 'recInvented', 0, 0, '{\"_id\":\"invented\"}')"
@@ -232,9 +232,9 @@ def test_repairs_go_on_beside_the_looks(fleet: Fleet) -> None:
     fleet.add("Carriers", *items(2))
     mirror = fleet.mirror(refresh=0.02, repair=0.02)
     mirror.load()
-    with mirror.store.file.writing() as db:
+    with mirror.store.file.transaction() as db:
         db.execute("DELETE FROM row")
-    with mirror.kept():
+    with mirror.kept_updated():
         deadline = time.monotonic() + 5
         while everything(mirror) != truth(*items(2)):
             assert time.monotonic() < deadline
@@ -279,7 +279,7 @@ def test_a_file_that_breaks_while_it_is_used_is_made_anew(fleet: Fleet) -> None:
     fleet.add("Carriers", *items(3))
     mirror = fleet.mirror()
     mirror.load()
-    mirror.store.file.reading().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    mirror.store.file.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     mirror.close()
     content = fleet.file.read_bytes()
     fleet.file.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
@@ -312,7 +312,7 @@ class Killed(BaseException):
 
 def kills(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """Let the process end at its first commit, the next time at its second, and so on; what it gives revives it."""
-    left, writing = 0, File.writing
+    left, writing = 0, File.transaction
 
     def dying(self: File) -> Any:
         nonlocal left
@@ -325,7 +325,7 @@ def kills(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
         nonlocal left
         left = 0
 
-    monkeypatch.setattr(File, "writing", dying)
+    monkeypatch.setattr(File, "transaction", dying)
     for number in itertools.count(1):
         left = number
         yield revive

@@ -31,7 +31,7 @@ def test_a_copy_that_someone_makes_never_flips_the_row(fleet: Fleet, known: bool
     mirror.load(["Carriers"])
     assert rows(mirror) == {"c00001": "Carrier 1"}
     assert mirror.store.record_of("Carriers", "c00001") == row
-    assert mirror.problems() == [f"Carriers: the record {copy} is a copy of the row c00001, which alone is read"]
+    assert mirror.problems() == [f"Carriers: the record {copy} is a copy of the row c00001; only the row is read"]
     assert "1 problems" in repr(mirror)
 
 
@@ -193,7 +193,7 @@ def test_links_find_rows_that_others_made_and_keys_that_they_changed(fleet: Flee
     assert fleet.state.resolve(fleet.base, "Carriers", "_id", "c00002") == other
     driver = fleet.records(mirror).insert("Drivers", {"name": "Ann", "carrier_dot": "100002"})
     record_of_driver = mirror.store.record_of("Drivers", driver["_id"])
-    (row,) = mirror._intake.by_record("Drivers", [str(record_of_driver)])
+    (row,) = mirror._ingester.fetch("Drivers", [str(record_of_driver)])
     assert row["fields"]["Carrier"] == [other]
 
 

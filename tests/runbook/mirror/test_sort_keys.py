@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mirror_kit import CATALOG
 from random_items import LONG, collected, conditions, items, values
-from runbook.mirror.sort_keys import CUT, HIGHEST, LOWEST, encode, is_blurred, places, rows_of
+from runbook.mirror.sort_keys import HIGHEST, LOWEST, MAX_BYTES, encode, is_ambiguous, rows_of, sort_keys
 from runbook.mirror.store import Store
 from runbook.query.evaluate import place, predicate
 from runbook.query.query import And, Condition, Not, Or, Test
@@ -34,20 +34,20 @@ def test_bytes_stand_in_the_order_of_values(one: Any, other: Any) -> None:
     if one == other:
         assert encode(one) == encode(other)
     elif encode(one) == encode(other):
-        assert is_blurred(encode(one))
+        assert is_ambiguous(encode(one))
     else:
         assert (encode(one) < encode(other)) == (one < other)
 
 
 def test_a_place_is_never_longer_than_the_cut_and_the_type() -> None:
-    assert len(encode(identity("é" * CUT))) == CUT + 1
-    assert is_blurred(encode(identity("x" * (CUT + 1))))
-    assert not is_blurred(encode(identity("x" * (CUT - 1))))
+    assert len(encode(identity("é" * MAX_BYTES))) == MAX_BYTES + 1
+    assert is_ambiguous(encode(identity("x" * (MAX_BYTES + 1))))
+    assert not is_ambiguous(encode(identity("x" * (MAX_BYTES - 1))))
 
 
 @given(values)
 def test_the_ends_of_a_list_are_where_it_is_sorted(value: Any) -> None:
-    found = places(value, there=True)
+    found = sort_keys(value, present=True)
     (lowest,) = (where for where, ends in found.items() if ends & LOWEST)
     (highest,) = (where for where, ends in found.items() if ends & HIGHEST)
     assert lowest == encode(place({"key": value}, ("key",), False))
@@ -55,7 +55,7 @@ def test_the_ends_of_a_list_are_where_it_is_sorted(value: Any) -> None:
 
 
 def test_a_missing_key_stands_like_null() -> None:
-    assert places(None, there=False) == places(None, there=True)
+    assert sort_keys(None, present=False) == sort_keys(None, present=True)
 
 
 def found_by_index(store: Store, condition: Condition) -> tuple[set[str], bool] | None:
@@ -63,7 +63,7 @@ def found_by_index(store: Store, condition: Condition) -> tuple[set[str], bool] 
     if rows is None:
         return None
     sql = f"SELECT id FROM row WHERE n IN ({rows.sql})"
-    return {item_id for (item_id,) in store.file.reading().execute(sql, rows.values)}, rows.exact
+    return {item_id for (item_id,) in store.file.connection().execute(sql, rows.values)}, rows.exact
 
 
 @one_store

@@ -17,7 +17,7 @@ from mirror_kit import CATALOG, carrier, catalog, collection, ids, items
 from random_items import KEYS, collected, conditions
 from random_items import items as random_items
 from runbook.json_types import Item
-from runbook.mirror.store import Aside, Store
+from runbook.mirror.store import SetAside, Store
 from runbook.query.evaluate import arrange, predicate
 from runbook.query.query import Query, Test
 
@@ -37,13 +37,13 @@ def put(store: Store, found: list[Item], **settings: Any) -> list[str]:
 
 
 def hold(store: Store) -> None:
-    assert store.hold("Carriers", moment=1.0, mark=store.mark())
+    assert store.set_synced("Carriers", at=1.0, mark=store.mark())
 
 
 def orphans(store: Store) -> int:
     """Places that lead to no row, or to another's."""
-    sql = "SELECT count(*) FROM place LEFT JOIN row USING (n) WHERE row.id IS NOT place.id"
-    return int(store.file.reading().execute(sql).fetchone()[0])
+    sql = "SELECT count(*) FROM sort_key LEFT JOIN row USING (n) WHERE row.id IS NOT sort_key.id"
+    return int(store.file.connection().execute(sql).fetchone()[0])
 
 
 @one_store
@@ -56,7 +56,7 @@ def test_it_finds_and_counts_what_evaluation_does(
     put(store, there)
     hold(store)
     if large:  # as if there were so many rows that going through them in order is dear
-        store.file.reading().execute("UPDATE held SET rows = 1000000")
+        store.file.connection().execute("UPDATE synced SET rows = 1000000")
     wanted = arrange(filter(predicate(condition), there), order)
     kept, more = store.find("Carriers", Query(condition, tuple(order), limit, skip))
     assert kept == wanted[skip : skip + limit]
@@ -90,9 +90,9 @@ def test_no_place_leads_astray_after_any_change(store: Store) -> None:
     put(store, items(5))
     put(store, [carrier(1, dot="7", tags=["a", "b"]), carrier(2, name=None)])
     store.put("Carriers", [("recc00001", carrier(9))])  # its legacy id was changed by hand
-    store.drop("Carriers", ["c00003"])
-    store.drop_records(["recc00004"])
-    store.set_aside([Aside("Carriers", "recc00000", "c00002")])
+    store.delete("Carriers", ["c00003"])
+    store.delete_records(["recc00004"])
+    store.set_aside([SetAside("Carriers", "recc00000", "c00002")])
     assert store.count("Carriers", Test("dot", "ne", None)) == 2
     assert sorted(ids(store.find("Carriers", Query())[0])) == ["c00002", "c00009"]
     assert store.record_of("Carriers", "c00009") == "recc00001"
@@ -103,11 +103,11 @@ def test_what_was_written_since_a_read_began_stays(store: Store) -> None:
     put(store, [carrier(1), carrier(2)])
     mark = store.mark()
     put(store, [carrier(1, name="written here")])
-    store.drop("Carriers", ["c00002"])
+    store.delete("Carriers", ["c00002"])
     put(store, [carrier(3)])
     read = [carrier(1), carrier(2), carrier(3), carrier(4)]  # as it was before
     written = store.put("Carriers", [(f"rec{item['_id']}", item) for item in read], after=mark)
-    assert written.newer == ["c00001", "c00002", "c00003"]
+    assert written.skipped == ["c00001", "c00002", "c00003"]
     assert written.changed == ["c00004"]
     assert store.get("Carriers", "c00001") == carrier(1, name="written here")
     assert store.get("Carriers", "c00002") is None
@@ -115,7 +115,7 @@ def test_what_was_written_since_a_read_began_stays(store: Store) -> None:
 
 def test_a_row_that_was_taken_out_before_it_was_here_stays_out(store: Store) -> None:
     mark = store.mark()
-    store.drop("Carriers", ["c00001"])
+    store.delete("Carriers", ["c00001"])
     put(store, [carrier(1)], after=mark)
     assert store.get("Carriers", "c00001") is None
     put(store, [carrier(1)])  # and is here again when it was made again
@@ -125,10 +125,10 @@ def test_a_row_that_was_taken_out_before_it_was_here_stays_out(store: Store) -> 
 def test_a_record_that_became_a_row_since_a_read_began_is_not_set_aside(store: Store) -> None:
     mark = store.mark()
     put(store, [carrier(1)])
-    store.set_aside([Aside("Carriers", "recc00001", None)], after=mark)
+    store.set_aside([SetAside("Carriers", "recc00001", None)], after=mark)
     assert store.get("Carriers", "c00001") == carrier(1)
-    assert store.asides() == []
-    store.set_aside([Aside("Carriers", "recc00001", None)], after=store.mark())
+    assert store.records_set_aside() == []
+    store.set_aside([SetAside("Carriers", "recc00001", None)], after=store.mark())
     assert store.get("Carriers", "c00001") is None
 
 
@@ -149,19 +149,19 @@ def test_what_was_written_back_to_what_it_was_is_newer_than_a_page_read_meanwhil
 
 def test_a_whole_read_takes_out_what_it_did_not_see(store: Store) -> None:
     put(store, items(4))
-    store.set_aside([Aside("Carriers", "recCopy", "c00001"), Aside("Drivers", "recOther", None)])
+    store.set_aside([SetAside("Carriers", "recCopy", "c00001"), SetAside("Drivers", "recOther", None)])
     mark = store.mark()
     put(store, [carrier(7)])
-    assert store.drop_unseen("Carriers", {"recc00000", "recc00001"}, mark) == ["c00002", "c00003"]
+    assert store.delete_unseen("Carriers", {"recc00000", "recc00001"}, mark) == ["c00002", "c00003"]
     assert sorted(ids(store.find("Carriers", Query())[0])) == ["c00000", "c00001", "c00007"]
-    assert store.asides() == [Aside("Drivers", "recOther", None)]
+    assert store.records_set_aside() == [SetAside("Drivers", "recOther", None)]
 
 
 def test_places_are_made_anew(store: Store) -> None:
     put(store, items(3))
     hold(store)
-    store.file.reading().execute("DELETE FROM place WHERE key = 'dot'")
-    store.file.reading().execute("UPDATE place SET place = x'00' WHERE key = 'name'")
+    store.file.connection().execute("DELETE FROM sort_key WHERE field = 'dot'")
+    store.file.connection().execute("UPDATE sort_key SET value = x'00' WHERE field = 'name'")
     assert store.find("Carriers", Query().eq("dot", "100001"))[0] == []
     store.reindex("Carriers")
     assert store.find("Carriers", Query().eq("dot", "100001"))[0] == [carrier(1)]
@@ -172,11 +172,11 @@ def test_a_collection_is_not_held_once_the_catalog_has_changed(tmp_path: Path) -
     first = Store(tmp_path / "mirror.db", CATALOG)
     put(first, items(2))
     hold(first)
-    assert first.names() == ["Carriers"]
+    assert first.synced() == ["Carriers"]
     changed = Store(tmp_path / "mirror.db", catalog(collection("Carriers")))
-    assert changed.held("Carriers") is None
-    assert changed.names() == []
-    assert first.held("Carriers") is not None
+    assert changed.as_of("Carriers") is None
+    assert changed.synced() == []
+    assert first.as_of("Carriers") is not None
     first.close()
     changed.close()
 
@@ -213,13 +213,13 @@ def test_its_file_can_be_deleted_while_it_is_used(store: Store) -> None:
     hold(store)
     mark = store.mark()
     store.file.path.unlink()  # and its write-ahead log stays, which belongs to no file now
-    assert store.names() == []
+    assert store.synced() == []
     assert store.get("Carriers", "c00000") is None
     assert store.mark() > mark
-    assert not store.hold("Carriers", moment=1.0, mark=mark)  # what began before is not whole
+    assert not store.set_synced("Carriers", at=1.0, mark=mark)  # what began before is not whole
     put(store, items(1))
     hold(store)
-    assert store.names() == ["Carriers"]
+    assert store.synced() == ["Carriers"]
 
 
 def test_an_error_leaves_nothing_half_written(store: Store) -> None:
@@ -245,7 +245,7 @@ def test_reads_use_the_index(store: Store) -> None:
     put(store, items(50))
     hold(store)
     plans: list[str] = []
-    db = store.file.reading()
+    db = store.file.connection()
     asked: list[str] = []
     db.set_trace_callback(asked.append)
     store.find("Carriers", Query().eq("dot", "100007").eq("insured", False))

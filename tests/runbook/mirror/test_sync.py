@@ -11,7 +11,7 @@ import pytest
 from mirror_kit import Fleet, carrier, ids, items
 from runbook.airtable.webhooks import create_watch
 from runbook.errors import AirtableError
-from runbook.mirror import Mirror, Refreshed
+from runbook.mirror import Mirror, SyncResult
 from runbook.query import Query
 
 WEBHOOKS_REFUSED = {"match": {"path": "*/webhooks"}, "kind": "status", "status": 403, "times": None}
@@ -49,7 +49,7 @@ def test_what_others_change_make_and_remove_is_seen_with_one_look(fleet: Fleet) 
     fleet.edit("Carriers", changed, Name="by hand")
     fleet.add("Carriers", carrier(7), known=False)
     fleet.delete("Carriers", removed)
-    assert mirror.refresh() == Refreshed(changed=2, removed=1)
+    assert mirror.refresh() == SyncResult(changed=2, deleted=1)
     assert names(mirror) == {"c00000": "by hand", "c00002": "Carrier 2", "c00007": "Carrier 7"}
     assert mirror.find("Carriers", Query().eq("dot", "100001")) == ([], False)
 
@@ -60,7 +60,7 @@ def test_a_look_while_nothing_changes_is_one_request(fleet: Fleet) -> None:
     mirror.load()
     before = fleet.requests()
     for _ in range(3):
-        assert mirror.refresh() == Refreshed()
+        assert mirror.refresh() == SyncResult()
     assert fleet.requests() == before + 3
 
 
@@ -78,7 +78,7 @@ def test_more_changes_than_a_page_of_payloads_are_all_seen(fleet: Fleet) -> None
     mirror.load(["Carriers"])
     for number in range(60):
         fleet.edit("Carriers", record, Name=f"edit {number}")
-    assert mirror.refresh() == Refreshed(changed=1)
+    assert mirror.refresh() == SyncResult(changed=1)
     assert names(mirror) == {"c00001": "edit 59"}
 
 
@@ -88,8 +88,8 @@ def test_tables_that_are_no_collections_or_not_held_are_passed_over(fleet: Fleet
     fleet.add("Drivers", {"_id": "d1", "name": "Ann"})
     fleet.api.create_table(fleet.base, {"name": "Notes", "fields": [{"name": "Name", "type": "singleLineText"}]})
     fleet.api.create(fleet.base, "Notes", [{"Name": "a note"}])
-    assert mirror.refresh() == Refreshed()
-    assert mirror.store.names() == ["Carriers"]
+    assert mirror.refresh() == SyncResult()
+    assert mirror.store.synced() == ["Carriers"]
 
 
 def test_a_look_that_fails_half_way_is_made_up_for_by_the_next(fleet: Fleet) -> None:
@@ -113,10 +113,10 @@ def test_a_webhook_that_was_deleted_costs_a_whole_read_and_no_change(fleet: Flee
     fleet.api.request("DELETE", f"bases/{fleet.base}/webhooks/{webhook(fleet)}", base=fleet.base)
     fleet.edit("Carriers", changed, Name="by hand")
     fleet.delete("Carriers", removed)
-    assert mirror.refresh().whole == ("Carriers",)
+    assert mirror.refresh().full == ("Carriers",)
     assert names(mirror) == {"c00000": "by hand"}
     fleet.edit("Carriers", changed, Name="again")
-    assert mirror.refresh() == Refreshed(changed=1)
+    assert mirror.refresh() == SyncResult(changed=1)
     assert len(webhooks(fleet)) == 1
 
 
@@ -127,7 +127,7 @@ def test_a_payload_that_says_airtable_failed_costs_a_whole_read(fleet: Fleet) ->
     fleet.edit("Carriers", record, Name="by hand")
     failed = {"payloads": [{"error": True, "code": "INTERNAL_ERROR"}], "cursor": 2, "mightHaveMore": False}
     fleet.box.faults({"match": {"path": "*/payloads"}, "kind": "status", "status": 200, "body": failed})
-    assert mirror.refresh().whole == ("Carriers",)
+    assert mirror.refresh().full == ("Carriers",)
     assert names(mirror) == {"c00001": "by hand"}
 
 
@@ -142,7 +142,7 @@ def test_eight_days_without_a_look_cost_a_whole_read(own_fleet: Fleet) -> None:
     clock.now += 8 * 86400
     mirror = fleet.mirror(clock=clock)
     assert mirror.age("Carriers") > 8 * 86400 - 60
-    assert mirror.refresh().whole == ("Carriers",)
+    assert mirror.refresh().full == ("Carriers",)
     assert names(mirror) == {"c00000": "by hand"}
     assert mirror.age("Carriers") == 0
 
@@ -157,7 +157,7 @@ def test_payloads_that_another_mirror_kept_the_webhook_alive_without_are_not_mis
         fleet.box.clock(advance=4 * 86400)
         fleet.api.request("GET", f"bases/{fleet.base}/webhooks/{webhook(fleet)}/payloads", base=fleet.base)
     clock.now += 8 * 86400
-    assert mirror.refresh().whole == ("Carriers",)
+    assert mirror.refresh().full == ("Carriers",)
     assert names(mirror) == {"c00001": "by hand"}
     assert len(webhooks(fleet)) == 1
 
@@ -224,7 +224,7 @@ def test_a_token_that_may_not_make_webhooks_is_asked_again_after_an_hour(fleet: 
     assert webhooks(fleet) == []
     fleet.edit("Carriers", record, Name="between the last look and the webhook")
     clock.now += 3601
-    assert set(mirror.refresh().whole) == {"Carriers", "Drivers"}
+    assert set(mirror.refresh().full) == {"Carriers", "Drivers"}
     assert len(webhooks(fleet)) == 1
     assert names(mirror) == {"c00000": "between the last look and the webhook"}
 
@@ -238,10 +238,10 @@ def test_airtable_down_leaves_the_reads_and_tells_the_age(fleet: Fleet) -> None:
     mirror = fleet.mirror(refresh=0.02, clock=clock)
     records = fleet.records(mirror)
     mirror.load()
-    with mirror.kept():
+    with mirror.kept_updated():
         fleet.box.faults(DOWN)
         clock.now += 100
-        eventually(lambda: mirror.trouble is not None)
+        eventually(lambda: mirror.last_error is not None)
         page = records.query("Carriers")
         assert ids(page.items) == ["c00001"]
         assert page.age == 100
@@ -249,7 +249,7 @@ def test_airtable_down_leaves_the_reads_and_tells_the_age(fleet: Fleet) -> None:
         fleet.box.faults(clear=True)
         fleet.edit("Carriers", record, Name="meanwhile")
         eventually(lambda: names(mirror) == {"c00001": "meanwhile"})
-        eventually(lambda: mirror.trouble is None)
+        eventually(lambda: mirror.last_error is None)
         assert mirror.age("Carriers") == 0
 
 
@@ -272,7 +272,7 @@ def test_the_thread_keeps_up_and_ends_with_its_block(fleet: Fleet) -> None:
     (record,) = fleet.add("Carriers", carrier(1))
     mirror = fleet.mirror(refresh=0.02)
     mirror.load()
-    with mirror.kept():
+    with mirror.kept_updated():
         assert [thread.name for thread in threading.enumerate()].count("mirror") == 1
         fleet.edit("Carriers", record, Name="by hand")
         eventually(lambda: names(mirror) == {"c00001": "by hand"})
@@ -290,7 +290,7 @@ def test_of_two_processes_one_looks_for_both(fleet: Fleet) -> None:
     first.load()
     fleet.edit("Carriers", record, Name="by hand")
     clock.now += 61
-    assert first.refresh_if_due() == Refreshed(changed=1)
+    assert first.refresh_if_due() == SyncResult(changed=1)
     before = fleet.requests()
     assert second.refresh_if_due() is None
     assert names(second) == {"c00001": "by hand"}
@@ -300,7 +300,7 @@ def test_of_two_processes_one_looks_for_both(fleet: Fleet) -> None:
 def test_who_cannot_have_the_turn_does_not_wait_for_it(fleet: Fleet) -> None:
     first, second = fleet.mirror(), fleet.mirror()
     first.load()
-    with first._alone():
+    with first._exclusive():
         assert second.refresh_if_due() is None
         assert second.repair_if_due() is None
 
@@ -366,6 +366,6 @@ def test_all_mirrors_of_a_base_share_one_webhook(fleet: Fleet) -> None:
 def test_a_webhook_is_dropped_with_the_last_mirror(fleet: Fleet) -> None:
     mirror = fleet.mirror()
     mirror.load()
-    mirror.unwatch()
-    mirror.unwatch()
+    mirror.delete_webhook()
+    mirror.delete_webhook()
     assert webhooks(fleet) == []

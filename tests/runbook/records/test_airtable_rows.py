@@ -300,7 +300,7 @@ def test_a_write_while_the_mirror_is_first_read_is_seen(both: Both, tmp_path: Pa
     rule = {"match": {"service": "airtable", "method": "GET", "path": "Carriers"}, "kind": "delay", "ms": 300}
     both.box.faults(rule)
     with ThreadPoolExecutor(1) as pool:
-        loading = pool.submit(mirror.need, "Carriers")
+        loading = pool.submit(mirror.ensure_loaded, "Carriers")
         while not any(fault["hits"] for fault in both.box.faults()):
             pass
         records.patch("Carriers", "1", {"trucks": 5})
@@ -310,7 +310,7 @@ def test_a_write_while_the_mirror_is_first_read_is_seen(both: Both, tmp_path: Pa
     assert [(i["_id"], i.get("trucks")) for i in records.query("Carriers", Query().ascending("_id"))] == [
         ("0", 0), ("1", 5), ("new", None),
     ]  # fmt: skip
-    mirror.unwatch()
+    mirror.delete_webhook()
     mirror.close()
 
 
