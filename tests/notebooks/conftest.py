@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,8 @@ from runbook.local import stop_local_servers
 from runbook.settings import read_settings
 
 SCALE = "0.01"
+BIN = Path(sys.executable).parent
+NOTEBOOKS = sorted(PLATFORM.notebooks.glob("*.ipynb"))
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,11 @@ class Home:
 
     def newest_run(self) -> Path:
         return max(self.runs.iterdir())
+
+    def call(self, *command: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(command, env=self.env, cwd=PLATFORM.root, capture_output=True, text=True, timeout=600)
+        assert done.returncode == code, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        return done
 
 
 def make_home(path: Path, **more: str) -> Home:

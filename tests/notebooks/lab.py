@@ -1,4 +1,4 @@
-"""Open a notebook in JupyterLab in headless Chromium, Run All, and print what came of each cell as JSON.
+"""Open notebooks in JupyterLab in headless Chromium, Run All in each, and print what came of each cell as JSON.
 
     .venv-lab/bin/python tests/notebooks/lab.py notebooks/02_content.ipynb --pictures out/
 
@@ -28,9 +28,15 @@ CHROMIUM = [
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1400,1000",
     "--remote-debugging-port=0", "--remote-allow-origins=*",
 ]  # fmt: skip
+LAB = [
+    "--no-browser", "--port=0", "--allow-root", f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+]  # fmt: skip
+FOLDERS = ("--LabApp.workspaces_dir", "--LabApp.user_settings_dir")
 NOTEBOOK = "[...window.jupyterapp.shell.widgets('main')].find(w => w.sessionContext)"
-READY = f"Boolean(window.jupyterapp && ({NOTEBOOK})?.sessionContext.session?.kernel)"
+READY = f"Boolean(window.jupyterapp && ({NOTEBOOK})?.context.path === 'NAME' && ({NOTEBOOK}).sessionContext.session?.kernel)"
 ACTIVATE = f"window.jupyterapp.shell.activateById(({NOTEBOOK}).id)"
+SHUT_DOWN = f"({NOTEBOOK}).sessionContext.shutdown().then(() => true)"
 RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => true)"
 CELLS = """
 JSON.stringify((NOTEBOOK).content.widgets.filter(c => c.model.type === 'code').map(c => ({
@@ -91,11 +97,13 @@ def wait_for(read, seconds: float = 60):
         time.sleep(0.1)
 
 
-def run_all(notebook: Path, pictures: Path | None, seconds: float) -> list[dict]:
+def run_all(notebooks: list[Path], pictures: Path | None, seconds: float) -> dict[str, list[dict]]:
+    """Open each notebook in turn and run it whole; one server, one browser, a kernel for each."""
     with tempfile.TemporaryDirectory() as scratch:
-        root = Path(scratch, "notebooks")  # a copy: JupyterLab saves what it runs
+        root = Path(scratch, "notebooks")  # copies: JupyterLab saves what it runs
         root.mkdir()
-        shutil.copy(notebook, root)
+        for notebook in notebooks:
+            shutil.copy(notebook, root)
         environment = {
             **os.environ,
             "JUPYTER_RUNTIME_DIR": f"{scratch}/runtime",
@@ -103,21 +111,12 @@ def run_all(notebook: Path, pictures: Path | None, seconds: float) -> list[dict]
         }
         lab = subprocess.Popen(
             [
-                *(
-                    sys.executable,
-                    "-m",
-                    "jupyterlab",
-                    "--no-browser",
-                    "--port=0",
-                    "--allow-root",
-                    f"--notebook-dir={root}",
-                ),
-                *(f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True"),
-                *(
-                    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-                    f"--LabApp.workspaces_dir={scratch}/w",
-                ),
-                f"--LabApp.user_settings_dir={scratch}/s",
+                sys.executable,
+                "-m",
+                "jupyterlab",
+                f"--notebook-dir={root}",
+                *LAB,
+                *(f"{o}={scratch}/{o}" for o in FOLDERS),
             ],
             env=environment,
             stderr=subprocess.DEVNULL,
@@ -134,31 +133,8 @@ def run_all(notebook: Path, pictures: Path | None, seconds: float) -> list[dict]
             port = wait_for(lambda: Path(scratch, "chromium/DevToolsActivePort").read_text().split()[0])
             tabs = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/json"))
             page = Page(next(tab for tab in tabs if tab["type"] == "page")["webSocketDebuggerUrl"])
-            page.call(
-                "Page.navigate", url=f"http://127.0.0.1:{served[0]['port']}/lab/tree/{notebook.name}?token={TOKEN}"
-            )
-            try:
-                page.wait(READY, 90)
-            except TimeoutError:
-                if pictures:
-                    pictures.mkdir(parents=True, exist_ok=True)
-                    page.picture(pictures / f"{notebook.stem}-stuck.png")
-                raise
-            if pictures:
-                pictures.mkdir(parents=True, exist_ok=True)
-                page.picture(pictures / f"{notebook.stem}-opened.png")
-            deadline = time.monotonic() + seconds
-            page.evaluate(ACTIVATE)
-            page.evaluate(RUN_ALL)
-            cells = json.loads(str(page.evaluate(CELLS)))
-            while any(cell["count"] is None and not cell["error"] for cell in cells) and time.monotonic() < deadline:
-                if any(cell["error"] for cell in cells):
-                    break
-                time.sleep(0.2)
-                cells = json.loads(str(page.evaluate(CELLS)))
-            if pictures:
-                shots(page, pictures, notebook.stem)
-            return cells
+            address = f"http://127.0.0.1:{served[0]['port']}"
+            return {n.stem: run_one(page, address, n.name, pictures, seconds) for n in notebooks}
         finally:
             for process in (browser, lab):
                 process.terminate()
@@ -167,6 +143,34 @@ def run_all(notebook: Path, pictures: Path | None, seconds: float) -> list[dict]
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
+
+
+def run_one(page: Page, address: str, name: str, pictures: Path | None, seconds: float) -> list[dict]:
+    page.call("Page.navigate", url=f"{address}/lab/tree/{name}?token={TOKEN}&reset")
+    stem = Path(name).stem
+    if pictures:
+        pictures.mkdir(parents=True, exist_ok=True)
+    try:
+        page.wait(READY.replace("NAME", name), 90)
+    except TimeoutError:
+        if pictures:
+            page.picture(pictures / f"{stem}-stuck.png")
+        raise
+    if pictures:
+        page.picture(pictures / f"{stem}-opened.png")
+    deadline = time.monotonic() + seconds
+    page.evaluate(ACTIVATE)
+    page.evaluate(RUN_ALL)
+    cells = json.loads(str(page.evaluate(CELLS)))
+    while any(cell["count"] is None and not cell["error"] for cell in cells) and time.monotonic() < deadline:
+        if any(cell["error"] for cell in cells):
+            break
+        time.sleep(0.2)
+        cells = json.loads(str(page.evaluate(CELLS)))
+    if pictures:
+        shots(page, pictures, stem)
+    page.evaluate(SHUT_DOWN)
+    return cells
 
 
 def shots(page: Page, folder: Path, name: str) -> None:
@@ -184,8 +188,9 @@ def shots(page: Page, folder: Path, name: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("notebook", type=Path)
+    parser.add_argument("notebooks", type=Path, nargs="+")
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--seconds", type=float, default=300)
-    asked = parser.parse_args()
-    print(json.dumps(run_all(asked.notebook.resolve(), asked.pictures, asked.seconds), indent=1))
+    options = parser.parse_args()
+    found = run_all([path.resolve() for path in options.notebooks], options.pictures, options.seconds)
+    print(json.dumps(found, indent=1))
