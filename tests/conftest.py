@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
 
-LONG = ("tests/notebooks/test_ways.py", "tests/faults/", "tests/sandbox/test_kill.py", "tests/runbook/run/test_life.py")
+LONG = (
+    "tests/notebooks/test_",
+    "tests/faults/test_run_killed.py",
+    "tests/runbook/run/test_life.py",
+    "tests/runbook/test_commands.py",
+    "tests/runbook/test_live.py",
+    "tests/sandbox/test_kill.py",
+    "tests/faults/",
+)
+
+# A background job (`make test &`, nohup) inherits that SIGINT is ignored, and what the tests start would inherit it too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):

@@ -19,7 +19,7 @@ from typing import Any
 
 Send = Callable[[http.client.HTTPConnection, str, int], None]
 
-KILLS = int(os.environ.get("SANDBOX_KILLS", "200"))
+KILLS = int(os.environ.get("SANDBOX_KILLS", "60"))
 BASE = "appKill0000000001"
 SEED = {
     "base": {"id": BASE, "name": "Kill"},

@@ -205,7 +205,9 @@ def _execute(
 
     papermill_engines.register("runbook", Engine)
     # What the kernel says past its notebook is not for the reader's terminal, but for whoever asks why it died.
-    with tempfile.TemporaryFile() as own_words, _closing_loop():
+    with tempfile.TemporaryFile() as own_words, tempfile.TemporaryDirectory() as sockets, _closing_loop():
+        # Over sockets in a folder that only this user can read: no port to fight for, nobody else who could connect.
+        kernel = {"transport": "ipc", "connection_file": str(Path(sockets) / "kernel.json")}
         try:
             papermill.execute_notebook(
                 str(notebook),
@@ -217,7 +219,7 @@ def _execute(
                 coalesce_streams=True,  # a progress bar is one output, not one for each flush
                 resources={"metadata": {"path": str(notebook.parent)}},
                 kernel_manager_class=Kernels,
-                config=Config({"KernelManager": {"transport_encryption": "auto"}}),  # and no warning about TCP
+                config=Config({"KernelManager": kernel}),
             )
         except (DeadKernelError, RuntimeError) as died:
             own_words.seek(0)
