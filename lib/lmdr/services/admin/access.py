@@ -1,13 +1,13 @@
-"""Who may use the admin's services, and the one way in which they fail.
+"""Who may use the admins' services, and how they fail.
 
-    AdminError            the platform's generic message, with what went wrong as its cause
-    └── AccessDenied      the caller may not; nothing was read or written
+    AdminError            the platform's generic message, with the error as its cause
+    └── AccessDenied      the caller is not allowed; nothing was read or written
 
     @service
     @admitted(super_admins, "Failed to export the audit log")
     def export_audit_log_csv(context: Context, caller: Caller, ...) -> dict[str, Any]: ...
 
-Services of drivers and recruiters answer `{"success": False, "error": …}`; those of admins raise.
+Services for drivers and recruiters answer `{"success": False, "error": …}`; those for admins raise.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ R = TypeVar("R")
 
 
 class AdminError(Exception):
-    """An admin's service could not do what was asked."""
+    """An admin's request failed."""
 
 
 class AccessDenied(AdminError):
-    """The caller may not use this service; nothing was read or written."""
+    """The caller is not allowed to use this service; nothing was read or written."""
 
 
 def admins(context: Context, caller: Caller) -> None:
@@ -47,7 +47,7 @@ def super_admins(context: Context, caller: Caller) -> None:
 
 
 def moderators(context: Context, caller: Caller) -> None:
-    """Those whose e-mail stands in AdminUsers with the status 'active', whatever their role. Raises AccessDenied."""
+    """Members whose e-mail is in AdminUsers with the status 'active', of any role. Raises AccessDenied."""
     if not caller.logged_in or not caller.email:
         raise AccessDenied("Unauthorized: Admin access required")
     if not context.records.count("AdminUsers", Query().eq("email", caller.email).eq("status", "active")):
@@ -57,10 +57,10 @@ def moderators(context: Context, caller: Caller) -> None:
 def admitted(
     check: Check, failure: str
 ) -> Callable[[Callable[Concatenate[Context, Caller, P], R]], Callable[Concatenate[Context, Caller, P], R]]:
-    """A service for those whom `check` lets in.
+    """A service for callers who pass `check`.
 
-    It raises AccessDenied, its own AdminErrors, and AdminError(failure) where the data layer failed: a page sees the
-    generic message, a log its cause.
+    It raises AccessDenied, AdminError with a message of its own, and AdminError(failure) where the data layer failed: a
+    page sees the generic message, a log its cause.
     """
 
     def decorate(

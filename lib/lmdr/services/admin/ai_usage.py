@@ -1,4 +1,4 @@
-"""What the language models cost and how they do: figures of AIUsageLog for the admins' dashboard."""
+"""Cost and health of the language models, from AIUsageLog."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ PRICES: Final[dict[str, tuple[float, float]]] = {
     "mistral": (2, 6),
     "cohere": (0.5, 1.5),
 }
-"""USD for a million tokens, in and out; (1, 1) for any other provider."""
+"""USD per million tokens, input and output; (1, 1) for any other provider."""
 
 WARNING, CRITICAL = 100, 250
-"""USD of a projected month from which the budget's status is 'warning', is 'critical'."""
+"""USD of a projected month from which the budget's status is 'warning' and 'critical'."""
 
 _SAMPLE, _CHECKED = 1000, 100
 _PERIODS = {"day": DAY, "week": WEEK, "month": MONTH}
@@ -36,7 +36,7 @@ _RANK = {"healthy": 0, "degraded": 1, "critical": 2}
 @service
 @admitted(admins, "Failed to get the AI usage")
 def get_ai_usage_stats(context: Context, caller: Caller, period: str = "week") -> dict[str, Any]:
-    """Requests, tokens, cost (USD), avgLatency (ms) and errorRate (%) of the last 1, 7 or 30 days, newest 1000 calls.
+    """Requests, tokens, cost (USD), avgLatency (ms) and errorRate (%) of the newest 1000 calls in 1, 7 or 30 days.
 
     `period`: 'day', 'week' or 'month', any other is 'week'. Gives summary, byProvider, byFunction, budget {projected
     (USD in 30 days), warning, critical, status}, and trends by hour for a day, else by day. Raises AdminError.
@@ -52,7 +52,7 @@ def get_ai_usage_stats(context: Context, caller: Caller, period: str = "week") -
         "summary": summary,
         "byProvider": _grouped(rows, lambda row: _text(row.get("provider"))),
         "byFunction": _grouped(rows, lambda row: _text(row.get("functionId"))),
-        "budget": {"projected": _cents(projected), "warning": WARNING, "critical": CRITICAL, "status": status},
+        "budget": {"projected": _rounded(projected), "warning": WARNING, "critical": CRITICAL, "status": status},
         "trends": dict(sorted(_grouped(rows, _hour if length == DAY else _day).items())),
     }
 
@@ -60,21 +60,21 @@ def get_ai_usage_stats(context: Context, caller: Caller, period: str = "week") -
 @service
 @admitted(admins, "Failed to get the health of the AI providers")
 def get_ai_health_check(context: Context, caller: Caller) -> dict[str, Any]:
-    """How each provider does, by the last hour's newest 100 calls, and the worst of them as `status`.
+    """The health of each provider, by the newest 100 calls of the last hour; `status` is that of the worst.
 
     A provider is critical above 50 % errors, degraded above 10 % or above 5000 ms on average, else healthy.
     """
     query = Query().ge("timestamp", context.now() - HOUR).descending("timestamp").limit(_CHECKED)
     providers = _grouped(context.records.query("AIUsageLog", query), lambda row: _text(row.get("provider")))
     for figures in providers.values():
-        share, latency = figures["errors"] / figures["requests"], figures["avgLatency"]
-        figures["status"] = "critical" if share > 0.5 else "degraded" if share > 0.1 or latency > 5000 else "healthy"
+        rate, latency = figures["errors"] / figures["requests"], figures["avgLatency"]
+        figures["status"] = "critical" if rate > 0.5 else "degraded" if rate > 0.1 or latency > 5000 else "healthy"
     status = max((figures["status"] for figures in providers.values()), key=_RANK.__getitem__, default="healthy")
     return {"status": status, "providers": providers}
 
 
 def call_cost(row: Item) -> float:
-    """USD of one call. Where its tokens in and out are not known apart, they are 30 % and 70 % of all, cut down."""
+    """USD of a call. Where only the total of its tokens is known, 30 % are input and 70 % output, rounded down."""
     tokens = _number(row.get("tokensUsed"))
     tokens_in = _number(row.get("inputTokens")) or math.floor(tokens * 0.3)
     tokens_out = _number(row.get("outputTokens")) or math.floor(tokens * 0.7)
@@ -95,7 +95,7 @@ def _figures(rows: list[Item]) -> dict[str, Any]:
     return {
         "requests": len(rows),
         "tokens": sum(_number(row.get("tokensUsed")) for row in rows),
-        "cost": _cents(_cost(rows)),
+        "cost": _rounded(_cost(rows)),
         "avgLatency": js.round_half_up(latency / len(rows)) if rows else 0,
         "errors": errors,
         "errorRate": percent(errors, len(rows)),
@@ -106,8 +106,8 @@ def _cost(rows: Iterable[Item]) -> float:
     return sum(map(call_cost, rows))
 
 
-def _cents(usd: float) -> js.Number:
-    """An amount in USD to a hundredth of a cent, the smallest that a page shows."""
+def _rounded(usd: float) -> js.Number:
+    """An amount in USD, rounded to a hundredth of a cent, the smallest that a page shows."""
     return js.integral(js.round_half_up(usd * 10_000) / 10_000)
 
 
@@ -120,8 +120,8 @@ def _text(value: Any) -> str:
 
 
 def _hour(row: Item) -> str:
-    moment: datetime = row["timestamp"]
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H}:00Z"
+    timestamp: datetime = row["timestamp"]
+    return f"{timestamp.astimezone(UTC):%Y-%m-%dT%H}:00Z"
 
 
 def _day(row: Item) -> str:

@@ -1,4 +1,4 @@
-"""The audit log as admins read it: a page of it, one entry, its figures, and all of it as CSV."""
+"""The audit log for admins: pages, details, statistics, export as CSV."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from lmdr import js
-from lmdr.services.admin.access import AdminError, admins, admitted, super_admins
-from lmdr.services.admin.changes import SYSTEM, log_action
+from lmdr.services.admin.access import admins, admitted, super_admins
+from lmdr.services.admin.changes import SYSTEM, log_action, require_item
 from lmdr.services.admin.lists import EXPORTED, Paging, dated, equal, filters_of, first_rows, to_csv
 from lmdr.services.admin.periods import DAY, HOUR, MONTH, WEEK, midnight
 from lmdr.services.context import Caller, Context, service
@@ -33,7 +33,7 @@ OTHERS = (
     "rollbackPrompt", "updateReview", "updateJob", "updateDocument", "bulkUnflag",
     "bulkRefreshEnrichment",
 )  # fmt: skip
-"""Actions that are written too, and are of no category."""
+"""Further actions, without a category."""
 
 _CATEGORY = {action: category for category, actions in CATEGORIES.items() for action in actions}
 _SAMPLE = 1000
@@ -49,15 +49,15 @@ def category_of(action: Any) -> str:
 
 
 def action_label(action: Any) -> str:
-    """An action in words: 'flagCarrier' is 'Flag Carrier'."""
+    """The label of an action: 'flagCarrier' is 'Flag Carrier'."""
     text = js.to_string(js.or_(action, "unknown"))
     words = "".join(f" {letter}" if letter.isupper() else letter for letter in text)
     return words[:1].upper() + words[1:]
 
 
-def relative_time(moment: Any, now: datetime) -> str:
+def relative_time(timestamp: Any, now: datetime) -> str:
     """How long ago: 'Just now' below a minute, then '5m ago', '5h ago', '5d ago'; from 7 days on, '1/14/2026'."""
-    then = js.date(moment)
+    then = js.date(timestamp)
     if then is None:
         return "Invalid Date"
     ago = now - then
@@ -81,58 +81,56 @@ def get_audit_log(context: Context, caller: Caller, options: Mapping[str, Any] |
     'timestamp', sortDirection 'desc'. Gives entries, each with its actionLabel, category and relativeTime, and
     totalCount, page, pageSize, totalPages. Raises AdminError.
 
-    As on the platform, what `search` finds in a target's id passes by all other filters, and totalCount knows the
-    filters action, targetType and dates alone.
+    As on the platform, a match of `search` in a target's id bypasses all other filters, and totalCount applies only the
+    filters action, targetType and dates.
     """
     filters, now = filters_of(options), context.now()
     paging = Paging.of(options, size=50, sort="timestamp")
-    found = context.records.query(LOG, paging.of_query(_filtered(filters)))
+    rows = context.records.query(LOG, paging.apply(_filtered(filters)))
     total = context.records.count(LOG, _counted(filters))
-    return {"entries": [_told(entry, now) for entry in found], **paging.told(total)}
+    return {"entries": [_view(entry, now) for entry in rows], **paging.summary(total)}
 
 
 @service
 @admitted(admins, "Failed to get the audit entry")
 def get_audit_entry_detail(context: Context, caller: Caller, entry_id: str) -> dict[str, Any]:
-    """An entry, its `target` (type, id, name; None where it is gone), and the 10 newest others of the same target.
+    """An entry, its `target` (type, id, name; None once it is deleted), and the 10 newest others of the same target.
 
     Raises AdminError where there is no such entry.
     """
     records, now = context.records, context.now()
-    entry = records.get(LOG, entry_id)
-    if entry is None:
-        raise AdminError("Audit entry not found")
+    entry = require_item(context, LOG, entry_id, "Audit entry not found")
     target_id = entry.get("targetId")
     related: list[Item] = []
     if js.truthy(target_id):
         others = Query().eq("targetId", target_id).ne("_id", entry["_id"]).descending("timestamp").limit(10)
         related = records.query(LOG, others).items
     return {
-        "entry": _told(entry, now),
+        "entry": _view(entry, now),
         "target": _target(context, entry),
-        "relatedEntries": [_told(other, now) for other in related],
+        "relatedEntries": [_view(other, now) for other in related],
     }
 
 
 @service
 @admitted(admins, "Failed to get the audit statistics")
 def get_audit_stats(context: Context, caller: Caller) -> dict[str, Any]:
-    """How many actions: total, today, thisWeek (7 days), thisMonth (30 days), dailyAverage of the week.
+    """Numbers of actions: total, today, thisWeek (7 days), thisMonth (30 days), dailyAverage of the week.
 
-    And the five busiest of the week's newest 1000: topAdmins [{admin, count}], topActions [{action, label, count}].
+    The five most frequent of the week's newest 1000: topAdmins [{admin, count}], topActions [{action, label, count}].
     """
     records, now = context.records, context.now()
     week = Query().ge("timestamp", now - WEEK)
-    of_week = records.count(LOG, week)
+    this_week = records.count(LOG, week)
     rows = records.query(LOG, week.descending("timestamp").limit(_SAMPLE)).items
     by_admin = Counter(js.to_string(js.or_(row.get("adminEmail"), SYSTEM)) for row in rows)
     by_action = Counter(js.to_string(row.get("action")) for row in rows)
     return {
         "total": records.count(LOG),
         "today": records.count(LOG, Query().ge("timestamp", midnight(now))),
-        "thisWeek": of_week,
+        "thisWeek": this_week,
         "thisMonth": records.count(LOG, Query().ge("timestamp", now - MONTH)),
-        "dailyAverage": js.round_half_up(of_week / 7),
+        "dailyAverage": js.round_half_up(this_week / 7),
         "topAdmins": [{"admin": admin, "count": count} for admin, count in by_admin.most_common(5)],
         "topActions": [
             {"action": action, "label": action_label(action), "count": count}
@@ -144,16 +142,16 @@ def get_audit_stats(context: Context, caller: Caller) -> dict[str, Any]:
 @service
 @admitted(admins, "Failed to get the list of admins")
 def get_admin_list(context: Context, caller: Caller) -> list[dict[str, str]]:
-    """Who acted in the newest 1000 entries: {id, email}, by e-mail."""
+    """The admins of the newest 1000 entries: [{id, email}], by e-mail."""
     rows = context.records.query(LOG, Query().descending("timestamp").limit(_SAMPLE))
-    found = {row["adminId"]: js.to_string(js.or_(row.get("adminEmail"), SYSTEM)) for row in rows if row.get("adminId")}
-    return sorted(({"id": key, "email": email} for key, email in found.items()), key=lambda admin: admin["email"])
+    emails = {row["adminId"]: js.to_string(js.or_(row.get("adminEmail"), SYSTEM)) for row in rows if row.get("adminId")}
+    return sorted(({"id": key, "email": email} for key, email in emails.items()), key=lambda admin: admin["email"])
 
 
 @service
 @admitted(admins, "Failed to get the list of actions")
 def get_action_list(context: Context, caller: Caller) -> list[dict[str, str]]:
-    """Every action that the log knows: {value, label, category}."""
+    """Every known action: [{value, label, category}]."""
     return [
         {"value": action, "label": action_label(action), "category": category_of(action)}
         for action in (*_CATEGORY, *OTHERS)
@@ -163,35 +161,32 @@ def get_action_list(context: Context, caller: Caller) -> list[dict[str, str]]:
 @service
 @admitted(super_admins, "Failed to export the audit log")
 def export_audit_log_csv(context: Context, caller: Caller, filters: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The newest 5000 entries that the filters keep: csv, count, fileName. For super admins; audited itself."""
+    """The newest 5000 entries that pass the filters: csv, count, fileName. For super admins; audited."""
     text, count = audit_log_as_csv(context, filters)
     log_action(context, caller, "exportAuditLog", "system", details={"count": count, "filters": dict(filters or {})})
     return {"csv": text, "count": count, "fileName": f"audit-log-{context.now():%Y-%m-%d}.csv"}
 
 
 def audit_log_as_csv(context: Context, filters: Mapping[str, Any] | None = None) -> tuple[str, int]:
-    """What `export_audit_log_csv` exports, and how many rows; not audited."""
-    query = _filtered(filters or {}).descending("timestamp")
-    rows = first_rows(context.records, LOG, query, EXPORTED)
-    text = to_csv(
-        ("Timestamp", "Action", "Category", "Admin Email", "Target Type", "Target ID", "Details"),
-        (
-            (
-                row.get("timestamp"), row.get("action"), category_of(row.get("action")), row.get("adminEmail"),
-                row.get("targetType"), row.get("targetId"), _details_text(row.get("details")),
-            )
-            for row in rows
-        ),
-    )  # fmt: skip
-    return text, len(rows)
+    """The CSV of `export_audit_log_csv` and its number of rows; not audited."""
+    rows = first_rows(context.records, LOG, _filtered(filters or {}).descending("timestamp"), EXPORTED)
+    columns = {
+        "Timestamp": "timestamp", "Action": "action", "Category": "category", "Admin Email": "adminEmail",
+        "Target Type": "targetType", "Target ID": "targetId", "Details": "details",
+    }  # fmt: skip
+    views = (
+        {**row, "category": category_of(row.get("action")), "details": _details_text(row.get("details"))}
+        for row in rows
+    )
+    return to_csv(columns, ([row.get(key) for key in columns.values()] for row in views)), len(rows)
 
 
 def _filtered(filters: Mapping[str, Any]) -> Query:
     query = equal(Query(), filters, {"action": "action", "targetType": "targetType", "adminId": "adminId"})
     if js.truthy(filters.get("category")):
         category = js.to_string(filters["category"])
-        of_category = Query().in_("action", CATEGORIES.get(category, ()))
-        query = query.and_(Query().in_("action", _CATEGORY).not_() if category == "other" else of_category)
+        in_category = Query().in_("action", CATEGORIES.get(category, ()))
+        query = query.and_(Query().in_("action", _CATEGORY).not_() if category == "other" else in_category)
     query = dated(query, "timestamp", filters)
     if not js.truthy(filters.get("search")):
         return query
@@ -203,7 +198,7 @@ def _counted(filters: Mapping[str, Any]) -> Query:
     return dated(equal(Query(), filters, {"action": "action", "targetType": "targetType"}), "timestamp", filters)
 
 
-def _told(entry: Item, now: datetime) -> dict[str, Any]:
+def _view(entry: Item, now: datetime) -> dict[str, Any]:
     return {
         **entry,
         "actionLabel": action_label(entry.get("action")),

@@ -1,4 +1,4 @@
-"""Carriers as admins keep them: lists, one carrier, its status and flag, changes of many, figures, all as CSV."""
+"""Carriers for admins: lists, details, status and flag, bulk changes, statistics, export as CSV."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from lmdr import js
+from lmdr.freshness import age
 from lmdr.services.admin.access import AdminError, admins, admitted
-from lmdr.services.admin.changes import log_action, status_change
+from lmdr.services.admin.changes import log_action, require_item, set_status
 from lmdr.services.admin.fleets import count_by_fleet, fleet_of, of_fleet
 from lmdr.services.admin.lists import Paging, equal, filters_of, to_csv
 from lmdr.services.admin.periods import DAY
 from lmdr.services.context import Caller, Context, service
 from lmdr.services.dot_numbers import dot_number, dot_text
-from runbook.errors import RunbookError
 from runbook.json_types import Item
 from runbook.query import Query
 from runbook.records import Records
@@ -24,10 +24,6 @@ CARRIERS, ENRICHMENTS = "Carriers", "CarrierEnrichments"
 STATUSES: Final = ("active", "inactive", "suspended", "pending_review")
 
 _SHOWN, _SAMPLE = 20, 1000
-_BULK: Final = {
-    "activate": "bulkActivate", "deactivate": "bulkDeactivate", "flag": "bulkFlag", "unflag": "bulkUnflag",
-    "refreshEnrichment": "bulkRefreshEnrichment",
-}  # fmt: skip
 
 
 @service
@@ -37,13 +33,13 @@ def get_carriers_list(context: Context, caller: Caller, options: Mapping[str, An
 
     `options`: filters {search, status, fleetSize, safetyRating, state}, page 1, pageSize 25, sortField 'legal_name',
     sortDirection 'asc'. Gives carriers, totalCount, page, pageSize, totalPages. `search` looks into names and cities,
-    and for a DOT number. As on the platform, totalCount knows the filter status alone. Raises AdminError.
+    and for a DOT number. As on the platform, totalCount applies only the filter status. Raises AdminError.
     """
     records, filters = context.records, filters_of(options)
     paging = Paging.of(options, size=25, sort="legal_name", descending=False)
-    rows = records.query(CARRIERS, paging.of_query(_filtered(filters))).items
+    rows = records.query(CARRIERS, paging.apply(_filtered(filters))).items
     total = records.count(CARRIERS, equal(Query(), filters, {"status": "status"}))
-    return {"carriers": _told(context, rows), **paging.told(total)}
+    return {"carriers": _views(context, rows), **paging.summary(total)}
 
 
 @service
@@ -53,11 +49,11 @@ def get_carrier_detail(context: Context, caller: Caller, carrier_id: str) -> dic
 
     Raises AdminError where there is no such carrier.
     """
-    records, carrier = context.records, _carrier(context, carrier_id)
+    records, carrier = context.records, _require_carrier(context, carrier_id)
     dot = dot_text(carrier.get("dot_number"))
     of_dot, of_carrier = Query().eq("dot_number", dot), Query().eq("carrier_dot", dot).limit(_SHOWN)
     return {
-        "carrier": _told(context, [carrier])[0],
+        "carrier": _views(context, [carrier])[0],
         "safetyData": records.first("CarrierSafetyData", of_dot),
         "enrichment": records.first(ENRICHMENTS, of_dot),
         "matches": records.query("MatchEvents", of_carrier.descending("timestamp")).items,
@@ -74,59 +70,89 @@ def update_carrier_status(
 
     Raises AdminError for a status other than active, inactive, suspended, pending_review, or where there is no carrier.
     """
-    return _set_status(context, caller, carrier_id, status, reason)
+    set_status(
+        context, caller, CARRIERS, carrier_id, status, reason, target_type="carrier", allowed=STATUSES,
+        action="updateCarrierStatus",
+    )  # fmt: skip
+    return {"success": True, "carrierId": carrier_id, "status": status}
 
 
 @service
 @admitted(admins, "Failed to flag the carrier")
 def flag_carrier(context: Context, caller: Caller, carrier_id: str, reason: str = "") -> dict[str, Any]:
     """Flag a carrier, which puts it under review (status pending_review); audited. Raises AdminError."""
-    return _flag(context, caller, carrier_id, reason)
+    _require_carrier(context, carrier_id)
+    changes = {"isFlagged": True, "flagReason": reason, "flaggedAt": context.now(), "status": "pending_review"}
+    context.records.patch(CARRIERS, carrier_id, changes)
+    log_action(context, caller, "flagCarrier", "carrier", carrier_id, {"reason": reason})
+    return {"success": True, "carrierId": carrier_id}
 
 
 @service
 @admitted(admins, "Failed to unflag the carrier")
 def unflag_carrier(context: Context, caller: Caller, carrier_id: str) -> dict[str, Any]:
-    """Take a carrier's flag away, which makes it active again; audited. Raises AdminError."""
-    return _unflag(context, caller, carrier_id)
+    """Remove a carrier's flag, which makes it active again; audited. Raises AdminError."""
+    before = _require_carrier(context, carrier_id)
+    changes = {"isFlagged": False, "flagReason": None, "flaggedAt": None, "status": "active"}
+    context.records.patch(CARRIERS, carrier_id, changes)
+    log_action(context, caller, "unflagCarrier", "carrier", carrier_id, {"reason": before.get("flagReason")})
+    return {"success": True, "carrierId": carrier_id}
 
 
 @service
 @admitted(admins, "Failed to refresh the carrier's enrichment")
 def refresh_carrier_enrichment(context: Context, caller: Caller, carrier_id: str) -> dict[str, Any]:
-    """Delete what is cached of a carrier's enrichment, so that it is made anew; audited.
+    """Delete a carrier's cached enrichment, so that it is fetched again; audited.
 
     Gives `cleared`: whether there was any. Raises AdminError.
     """
-    return _refresh(context, caller, carrier_id)
+    dot = dot_text(_require_carrier(context, carrier_id).get("dot_number"))
+    cached = context.records.first(ENRICHMENTS, Query().eq("dot_number", dot))
+    if cached is not None:
+        context.records.remove(ENRICHMENTS, cached["_id"])
+    log_action(context, caller, "refreshEnrichment", "carrier", carrier_id, {"dotNumber": dot})
+    return {"success": True, "carrierId": carrier_id, "cleared": cached is not None}
 
 
 @service
 @admitted(admins, "Failed to update the carriers")
 def bulk_update_carriers(context: Context, caller: Caller, carrier_ids: Iterable[str], action: str) -> dict[str, Any]:
-    """Do one thing to many carriers: activate, deactivate, flag, unflag or refreshEnrichment.
+    """Apply an action to many carriers: activate, deactivate, flag, unflag or refreshEnrichment.
 
-    Each is audited by itself, and the whole once. Gives the numbers success and failed, and errors [{id, error}]: one
-    carrier that fails does not stop the others. Raises AdminError for any other action, before anything is written.
+    Each change is audited, and the bulk action once. Gives the numbers success and failed, and errors [{id, error}]:
+    one that fails does not stop the others. Raises AdminError for any other action, before anything is written.
     """
-    change = _bulk_change(context, caller, action)
+    if action not in _BULK:
+        raise AdminError("Invalid action")
+    audited_as, change, arguments = _BULK[action]
     ids, errors = [*carrier_ids], []
     for carrier_id in ids:
         try:
-            change(carrier_id)
+            change(context, caller, carrier_id, *arguments)
         except AdminError as error:
-            errors.append({"id": carrier_id, "error": str(error)})
-        except RunbookError:
-            errors.append({"id": carrier_id, "error": "Failed to update the carrier"})
-    told = {"success": len(ids) - len(errors), "failed": len(errors)}
-    log_action(context, caller, _BULK[action], "carrier", details=told)
-    return {**told, "errors": errors}
+            # One with a cause comes from the data layer, and names the single change.
+            errors.append(
+                {"id": carrier_id, "error": "Failed to update the carrier" if error.__cause__ else str(error)}
+            )
+    counts = {"success": len(ids) - len(errors), "failed": len(errors)}
+    log_action(context, caller, audited_as, "carrier", details=counts)
+    return {**counts, "errors": errors}
+
+
+_BULK: Final[dict[str, tuple[str, Callable[..., object], tuple[str, ...]]]] = {
+    "activate": ("bulkActivate", update_carrier_status, ("active", "Bulk activation")),
+    "deactivate": ("bulkDeactivate", update_carrier_status, ("inactive", "Bulk deactivation")),
+    "flag": ("bulkFlag", flag_carrier, ("Bulk flag",)),
+    "unflag": ("bulkUnflag", unflag_carrier, ()),
+    "refreshEnrichment": ("bulkRefreshEnrichment", refresh_carrier_enrichment, ()),
+}
+"""By action: its name in the audit log, the service and its further arguments."""
 
 
 @service
 @admitted(admins, "Failed to get the carrier statistics")
 def get_carrier_stats(context: Context, caller: Caller) -> dict[str, Any]:
-    """How many carriers: total, byStatus (each of the four), flagged, byFleetSize {small, medium, large}, enriched."""
+    """Numbers of carriers: total, byStatus (all four), flagged, byFleetSize {small, medium, large}, enriched."""
     records = context.records
     return {
         "total": records.count(CARRIERS),
@@ -140,7 +166,7 @@ def get_carrier_stats(context: Context, caller: Caller) -> dict[str, Any]:
 @service
 @admitted(admins, "Failed to get the states")
 def get_state_distribution(context: Context, caller: Caller) -> list[dict[str, Any]]:
-    """How many of the newest 1000 carriers are of each state: {state, count}, the most first."""
+    """The newest 1000 carriers by state: [{state, count}], the most frequent first."""
     rows = context.records.query(CARRIERS, Query().limit(_SAMPLE))
     states = Counter(js.to_string(js.or_(row.get("phy_state"), "Unknown")) for row in rows)
     return [{"state": state, "count": count} for state, count in states.most_common()]
@@ -149,30 +175,30 @@ def get_state_distribution(context: Context, caller: Caller) -> list[dict[str, A
 @service
 @admitted(admins, "Failed to export the carriers")
 def export_carriers_csv(context: Context, caller: Caller, filters: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The first 1000 carriers by name that the filters keep: csv, count, fileName; audited."""
+    """The first 1000 carriers by name that pass the filters: csv, count, fileName; audited."""
     text, count = carriers_as_csv(context, filters)
     log_action(context, caller, "exportData", "carrier", details={"count": count, "filters": {**(filters or {})}})
     return {"csv": text, "count": count, "fileName": f"carriers-{context.now():%Y-%m-%d}.csv"}
 
 
 def carriers_as_csv(context: Context, filters: Mapping[str, Any] | None = None) -> tuple[str, int]:
-    """What `export_carriers_csv` exports, and how many rows; not audited."""
+    """The CSV of `export_carriers_csv` and its number of rows; not audited."""
     query = _filtered(filters or {}).ascending("legal_name").limit(_SAMPLE)
-    rows = _told(context, context.records.query(CARRIERS, query).items)
-    keys = {
+    rows = _views(context, context.records.query(CARRIERS, query).items)
+    columns = {
         "DOT Number": "dot_number", "Legal Name": "legal_name", "City": "phy_city", "State": "phy_state",
         "Power Units": "nbr_power_unit", "Drivers": "driver_total", "Safety Rating": "safety_rating",
         "Status": "status", "Flagged": "isFlagged", "Flag Reason": "flagReason", "Enrichment": "enrichmentStatus",
     }  # fmt: skip
-    return to_csv(keys, ([row.get(key) for key in keys.values()] for row in rows)), len(rows)
+    return to_csv(columns, ([row.get(key) for key in columns.values()] for row in rows)), len(rows)
 
 
 def enrichment_status(enriched: Any, now: datetime) -> str:
     """How old an enrichment is: 'fresh' up to 7 days, 'stale' up to 14, then 'expired'; 'none' without a date."""
-    then = js.date(enriched) if js.truthy(enriched) else None
-    if then is None:
+    since = age(enriched, now)
+    if since is None:
         return "none"
-    return "fresh" if now - then <= 7 * DAY else "stale" if now - then <= 14 * DAY else "expired"
+    return "fresh" if since <= 7 * DAY else "stale" if since <= 14 * DAY else "expired"
 
 
 def _filtered(filters: Mapping[str, Any]) -> Query:
@@ -180,7 +206,7 @@ def _filtered(filters: Mapping[str, Any]) -> Query:
     if js.truthy(filters.get("search")):
         search = js.to_string(filters["search"])
         query = query.contains("legal_name", search).or_(Query().contains("phy_city", search))
-        # The platform looks for the text in dot_number, a number, and never finds it there.
+        # The platform searches dot_number, a number, for the text and never finds it.
         if (number := dot_number(search)) is not None:
             query = query.or_(Query().eq("dot_number", number))
     if js.truthy(filters.get("fleetSize")):
@@ -188,8 +214,8 @@ def _filtered(filters: Mapping[str, Any]) -> Query:
     return equal(query, filters, {"status": "status", "safetyRating": "safety_rating", "state": "phy_state"})
 
 
-def _told(context: Context, carriers: list[Item]) -> list[dict[str, Any]]:
-    enriched = _enriched(context.records, [dot_text(carrier.get("dot_number")) for carrier in carriers])
+def _views(context: Context, carriers: list[Item]) -> list[dict[str, Any]]:
+    enriched = _enriched_dates(context.records, [dot_text(carrier.get("dot_number")) for carrier in carriers])
     return [
         {
             **carrier,
@@ -200,65 +226,11 @@ def _told(context: Context, carriers: list[Item]) -> list[dict[str, Any]]:
     ]
 
 
-def _enriched(records: Records, dots: list[str]) -> dict[str, Any]:
-    """When carriers were enriched, by the text of their DOT number."""
-    found = records.get_all(ENRICHMENTS, Query().in_("dot_number", filter(None, dots))) if any(dots) else []
-    return {row["dot_number"]: row.get("enriched_date") for row in found}
+def _enriched_dates(records: Records, dots: list[str]) -> dict[str, Any]:
+    """When carriers were enriched, by DOT number as text."""
+    rows = records.get_all(ENRICHMENTS, Query().in_("dot_number", filter(None, dots))) if any(dots) else []
+    return {row["dot_number"]: row.get("enriched_date") for row in rows}
 
 
-def _carrier(context: Context, carrier_id: str) -> Item:
-    found = context.records.get(CARRIERS, carrier_id)
-    if found is None:
-        raise AdminError("Carrier not found")
-    return found
-
-
-def _bulk_change(context: Context, caller: Caller, action: str) -> Callable[[str], object]:
-    match action:
-        case "activate":
-            return lambda carrier_id: _set_status(context, caller, carrier_id, "active", "Bulk activation")
-        case "deactivate":
-            return lambda carrier_id: _set_status(context, caller, carrier_id, "inactive", "Bulk deactivation")
-        case "flag":
-            return lambda carrier_id: _flag(context, caller, carrier_id, "Bulk flag")
-        case "unflag":
-            return lambda carrier_id: _unflag(context, caller, carrier_id)
-        case "refreshEnrichment":
-            return lambda carrier_id: _refresh(context, caller, carrier_id)
-        case _:
-            raise AdminError("Invalid action")
-
-
-def _set_status(context: Context, caller: Caller, carrier_id: str, status: str, reason: str) -> dict[str, Any]:
-    if status not in STATUSES:
-        raise AdminError("Invalid status")
-    carrier = _carrier(context, carrier_id)
-    context.records.patch(CARRIERS, carrier_id, status_change(context, caller, carrier, status, reason))
-    told = {"previousStatus": carrier.get("status"), "newStatus": status, "reason": reason}
-    log_action(context, caller, "updateCarrierStatus", "carrier", carrier_id, told)
-    return {"success": True, "carrierId": carrier_id, "status": status}
-
-
-def _flag(context: Context, caller: Caller, carrier_id: str, reason: str) -> dict[str, Any]:
-    _carrier(context, carrier_id)
-    changes = {"isFlagged": True, "flagReason": reason, "flaggedAt": context.now(), "status": "pending_review"}
-    context.records.patch(CARRIERS, carrier_id, changes)
-    log_action(context, caller, "flagCarrier", "carrier", carrier_id, {"reason": reason})
-    return {"success": True, "carrierId": carrier_id}
-
-
-def _unflag(context: Context, caller: Caller, carrier_id: str) -> dict[str, Any]:
-    before = _carrier(context, carrier_id)
-    changes = {"isFlagged": False, "flagReason": None, "flaggedAt": None, "status": "active"}
-    context.records.patch(CARRIERS, carrier_id, changes)
-    log_action(context, caller, "unflagCarrier", "carrier", carrier_id, {"reason": before.get("flagReason")})
-    return {"success": True, "carrierId": carrier_id}
-
-
-def _refresh(context: Context, caller: Caller, carrier_id: str) -> dict[str, Any]:
-    dot = dot_text(_carrier(context, carrier_id).get("dot_number"))
-    cached = context.records.first(ENRICHMENTS, Query().eq("dot_number", dot))
-    if cached is not None:
-        context.records.remove(ENRICHMENTS, cached["_id"])
-    log_action(context, caller, "refreshEnrichment", "carrier", carrier_id, {"dotNumber": dot})
-    return {"success": True, "carrierId": carrier_id, "cleared": cached is not None}
+def _require_carrier(context: Context, carrier_id: str) -> Item:
+    return require_item(context, CARRIERS, carrier_id, "Carrier not found")

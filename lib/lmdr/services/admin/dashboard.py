@@ -1,4 +1,4 @@
-"""The admins' dashboard: figures of drivers, carriers, matches and enrichment, what went on, what needs attention."""
+"""The admins' dashboard: statistics of drivers, carriers, matches and enrichment, recent activity, alerts."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lmdr import js
-from lmdr.services.admin.access import AdminError, admins, admitted
+from lmdr.services.admin.access import admins, admitted
 from lmdr.services.admin.audit import action_label
-from lmdr.services.admin.changes import log_action
+from lmdr.services.admin.changes import log_action, require_item
 from lmdr.services.admin.fleets import count_by_fleet
-from lmdr.services.admin.periods import DAY, HOUR, MONTH, WEEK, chart_days, midnight, per_day, percent
+from lmdr.services.admin.periods import HOUR, MONTH, WEEK, chart_days, daily_counts, midnight, percent
 from lmdr.services.context import Caller, Context, service
 from runbook.query import Query
 from runbook.records import Records
@@ -23,7 +23,7 @@ _SHOWN = 15
 @service
 @admitted(admins, "Failed to get the dashboard")
 def get_dashboard_overview(context: Context, caller: Caller) -> dict[str, Any]:
-    """All of the dashboard: drivers, carriers, matches, enrichment, activity, alerts, health. Raises AdminError."""
+    """The whole dashboard: drivers, carriers, matches, enrichment, activity, alerts, health. Raises AdminError."""
     records, now = context.records, context.now()
     drivers, carriers, enrichment = _drivers(records, now), _carriers(records, now), _enrichment(records, now)
     return {
@@ -55,10 +55,9 @@ def get_quick_stats(context: Context, caller: Caller) -> dict[str, int]:
 def resolve_alert(context: Context, caller: Caller, alert_id: str) -> dict[str, Any]:
     """Mark an alert of SystemAlerts as resolved; audited. Raises AdminError where there is none of that id.
 
-    Alerts that the dashboard works out itself go when their cause goes.
+    Alerts that the dashboard computes end with their cause.
     """
-    if context.records.get("SystemAlerts", alert_id) is None:
-        raise AdminError("Alert not found")
+    require_item(context, "SystemAlerts", alert_id, "Alert not found")
     changes = {"resolved": True, "resolvedAt": context.now(), "resolvedBy": caller.member_id}
     context.records.patch("SystemAlerts", alert_id, changes)
     log_action(context, caller, "resolveAlert", "system", alert_id)
@@ -68,20 +67,17 @@ def resolve_alert(context: Context, caller: Caller, alert_id: str) -> dict[str, 
 @service
 @admitted(admins, "Failed to get the activity chart")
 def get_activity_chart_data(context: Context, caller: Caller, period: str = "week") -> dict[str, Any]:
-    """What went on day by day: labels (the days), and matches, interests and drivers (new ones) in as many counts.
+    """Daily counts: labels (the days), matches, interests and drivers (new profiles).
 
-    `period`: 'week', 7 days, or 'month', 30. The days begin so many days ago at this time of day; today is left out.
+    `period`: 'week', 7 days, or 'month', 30. The first day starts at this time of day; today is left out.
     """
-    days = chart_days(context.now(), period)
-    since = context.now() - len(days) * DAY
-    series = {"matches": ("MatchEvents", "timestamp"), "interests": ("DriverCarrierInterests", "_createdDate"),
-              "drivers": ("DriverProfiles", "_createdDate")}  # fmt: skip
+    records, now = context.records, context.now()
+    days = chart_days(now, period)
     return {
         "labels": days,
-        **{
-            name: per_day((row.get(key) for row in context.records.get_all(collection, Query().ge(key, since))), days)
-            for name, (collection, key) in series.items()
-        },
+        "matches": daily_counts(records, "MatchEvents", "timestamp", now, days),
+        "interests": daily_counts(records, "DriverCarrierInterests", "_createdDate", now, days),
+        "drivers": daily_counts(records, "DriverProfiles", "_createdDate", now, days),
     }
 
 
@@ -118,8 +114,8 @@ def _carriers(records: Records, now: datetime) -> dict[str, Any]:
 
 
 def _matches(records: Records, now: datetime) -> dict[str, Any]:
-    def since(moment: datetime) -> int:
-        return records.count("MatchEvents", Query().ge("timestamp", moment))
+    def since(start: datetime) -> int:
+        return records.count("MatchEvents", Query().ge("timestamp", start))
 
     of_week = since(now - WEEK)
     return {
@@ -134,10 +130,11 @@ def _matches(records: Records, now: datetime) -> dict[str, Any]:
 
 
 def _enrichment(records: Records, now: datetime) -> dict[str, Any]:
-    dated = "enriched_date"
     total = records.count("CarrierEnrichments")
-    fresh = records.count("CarrierEnrichments", Query().gt(dated, now - WEEK))
-    stale = records.count("CarrierEnrichments", Query().ge(dated, now - 2 * WEEK).le(dated, now - WEEK))
+    fresh = records.count("CarrierEnrichments", Query().gt("enriched_date", now - WEEK))
+    stale = records.count(
+        "CarrierEnrichments", Query().ge("enriched_date", now - 2 * WEEK).le("enriched_date", now - WEEK)
+    )
     return {
         "total": total,
         "fresh": fresh,
@@ -153,43 +150,42 @@ def _activity(records: Records) -> list[dict[str, Any]]:
     actions = records.query("AdminAuditLog", Query().descending("timestamp").limit(10))
     matches = records.query("MatchEvents", Query().descending("timestamp").limit(10))
     drivers = records.query("DriverProfiles", Query().descending("_createdDate").limit(5))
-    found = [
+    events = [
         *(_event("audit", row, "timestamp", action_label(row.get("action")), row.get("adminEmail")) for row in actions),
         *(_event("match", row, "timestamp", row.get("carrier_name"), row.get("driver_name")) for row in matches),
         *(_event("driver", row, "_createdDate", "New driver", row.get("display_name")) for row in drivers),
     ]
-    return sorted(found, key=lambda event: event["timestamp"] or _NEVER, reverse=True)[:_SHOWN]
+    return sorted(events, key=lambda event: event["timestamp"] or _NEVER, reverse=True)[:_SHOWN]
 
 
-def _event(kind: str, row: dict[str, Any], dated: str, title: Any, who: Any) -> dict[str, Any]:
-    moment = row.get(dated)
-    at = moment if isinstance(moment, datetime) else None
-    return {"type": kind, "id": row["_id"], "title": title, "who": who, "timestamp": at}
+def _event(kind: str, row: dict[str, Any], date_key: str, title: Any, who: Any) -> dict[str, Any]:
+    timestamp = row.get(date_key) if isinstance(row.get(date_key), datetime) else None
+    return {"type": kind, "id": row["_id"], "title": title, "who": who, "timestamp": timestamp}
 
 
 def _alerts(records: Records, now: datetime, pending: int, flagged: int, expired: int) -> list[dict[str, Any]]:
-    """10 unresolved alerts of SystemAlerts, and what the figures themselves call for."""
+    """10 unresolved alerts of SystemAlerts, and those computed from the statistics."""
     stored = records.query("SystemAlerts", Query().ne("resolved", True).descending("createdAt").limit(10))
-    found: list[dict[str, Any]] = [
+    alerts: list[dict[str, Any]] = [
         {"id": row["_id"], "type": row.get("type"), "message": row.get("message"), "createdAt": row.get("createdAt")}
         for row in stored
     ]
-    worked_out = (
+    computed = (
         (pending > 5, "warning", "pending-verifications", f"{pending} drivers wait for verification"),
         (flagged > 0, "warning", "flagged-carriers", f"{flagged} carriers are flagged"),
         (expired > 10, "info", "expired-enrichments", f"{expired} enrichments have expired"),
     )
-    found += [
+    alerts += [
         {"id": name, "type": kind, "message": message, "createdAt": now}
-        for applies, kind, name, message in worked_out
+        for applies, kind, name, message in computed
         if applies
     ]
-    # The platform sorts by `order[type] || 3`: critical is 0 there, so it comes last. The page shows that order.
-    return sorted(found, key=lambda alert: _ORDER.get(js.to_string(alert["type"]), 0) or 3)
+    # As on the platform, which sorts by `order[type] || 3`: critical has order 0 and comes last.
+    return sorted(alerts, key=lambda alert: _ORDER.get(js.to_string(alert["type"]), 0) or 3)
 
 
 def _health(records: Records, now: datetime) -> dict[str, Any]:
-    """Matching is at 100 with a match in the last hour, else at 50; enrichment always at 100, as on the platform."""
+    """Matching is 100 with a match in the last hour, else 50; enrichment is always 100, as on the platform."""
     matching = 100 if records.count("MatchEvents", Query().ge("timestamp", now - HOUR)) else 50
     overall = js.round_half_up((matching + 100) / 2)
     status = "healthy" if overall >= 90 else "degraded" if overall >= 70 else "critical"

@@ -1,4 +1,4 @@
-"""Fleets as the admins' pages part them by `nbr_power_unit`; the match score has buckets of its own."""
+"""Fleet sizes on the admins' pages, by `nbr_power_unit`; the match score uses other buckets."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from runbook.query import Query
 from runbook.records import Records
 
 MEDIUM, LARGE = 50, 200
-"""Power units from which a fleet is medium, is large; below it is small."""
+"""Power units from which a fleet is medium, and large; smaller ones are small."""
 
 _UNITS = "nbr_power_unit"
 
 
 def fleet_of(units: Any) -> str:
-    """'small', 'medium' or 'large'; 'unknown' for what is no number."""
+    """'small', 'medium' or 'large'; 'unknown' for what is not a number."""
     if not js.is_number(units):
         return "unknown"
     return "small" if units < MEDIUM else "medium" if units < LARGE else "large"
 
 
 def of_fleet(fleet: Any) -> Query:
-    """A query for the carriers of a fleet; of a fleet that there is not, none."""
+    """The query for carriers of a fleet size; an unknown size matches none."""
     match fleet:
         case "small":
             return Query().lt(_UNITS, MEDIUM)
@@ -35,5 +35,5 @@ def of_fleet(fleet: Any) -> Query:
 
 
 def count_by_fleet(records: Records) -> dict[str, int]:
-    """How many carriers of each fleet; those without a number are in none."""
+    """Number of carriers by fleet size; those without a number of units are not counted."""
     return {fleet: records.count("Carriers", of_fleet(fleet)) for fleet in ("small", "medium", "large")}

@@ -1,4 +1,4 @@
-"""Lists as admins see them: a page of rows with its total, filters by date, and rows as CSV."""
+"""Lists for admins: a page of rows with its total, filters, and rows as CSV."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from runbook.query.values import stamp
 from runbook.records import Records
 
 EXPORTED = 5000
-"""Rows that an export holds at the most."""
+"""Most rows of an export."""
 
 _LAST_OF_DAY = DAY - timedelta(milliseconds=1)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -27,7 +27,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 @dataclass(frozen=True)
 class Paging:
-    """Which page of a list is asked for, and how it is sorted."""
+    """The page of a list that is requested, and its order."""
 
     page: int
     size: int
@@ -36,44 +36,40 @@ class Paging:
 
     @classmethod
     def of(cls, options: Mapping[str, Any] | None, *, size: int, sort: str, descending: bool = True) -> Paging:
-        """From a page's `{page, pageSize, sortField, sortDirection}`; what is missing or senseless is the default."""
-        told = options or {}
+        """From a page's `{page, pageSize, sortField, sortDirection}`; the default for what is missing or invalid."""
+        options = options or {}
         return cls(
-            at_least_one(told.get("page"), 1),
-            min(at_least_one(told.get("pageSize"), size), MOST),
-            js.to_string(js.or_(told.get("sortField"), sort)),
-            {"asc": False, "desc": True}.get(js.to_string(told.get("sortDirection")), descending),
+            positive(options.get("page"), 1),
+            min(positive(options.get("pageSize"), size), MOST),
+            js.to_string(js.or_(options.get("sortField"), sort)),
+            {"asc": False, "desc": True}.get(js.to_string(options.get("sortDirection")), descending),
         )
 
-    def of_query(self, query: Query) -> Query:
-        """A query for the rows of this page."""
+    def apply(self, query: Query) -> Query:
+        """The query for the rows of this page."""
         ordered = query.descending(self.sort) if self.descending else query.ascending(self.sort)
         return ordered.limit(self.size).skip((self.page - 1) * self.size)
 
-    def told(self, total: int) -> dict[str, int]:
-        """What a list says of its pages."""
-        return {
-            "totalCount": total,
-            "page": self.page,
-            "pageSize": self.size,
-            "totalPages": -(-total // self.size),
-        }
+    def summary(self, total: int) -> dict[str, int]:
+        """The counts that a list gives beside its rows."""
+        pages = -(-total // self.size)
+        return {"totalCount": total, "page": self.page, "pageSize": self.size, "totalPages": pages}
 
 
-def at_least_one(value: Any, default: int) -> int:
-    """A whole number from a page's options, 1 or more; the default for anything else."""
+def positive(value: Any, default: int) -> int:
+    """An integer of 1 or more from a page's options; the default for anything else."""
     number = js.parse_int(value)
     return number if isinstance(number, int) and number >= 1 else default
 
 
 def filters_of(options: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """The filters among a list's options."""
-    found: Mapping[str, Any] | None = (options or {}).get("filters")
-    return found or {}
+    filters: Mapping[str, Any] | None = (options or {}).get("filters")
+    return filters or {}
 
 
 def equal(query: Query, filters: Mapping[str, Any], keys: Mapping[str, str]) -> Query:
-    """A query with the filters that ask for one value; `keys`: the collection's key of each."""
+    """The query with each filter of `keys` that is set: {its name: the collection's key}, compared for equality."""
     for name, key in keys.items():
         if js.truthy(filters.get(name)):
             query = query.eq(key, filters[name])
@@ -81,7 +77,7 @@ def equal(query: Query, filters: Mapping[str, Any], keys: Mapping[str, str]) -> 
 
 
 def dated(query: Query, key: str, filters: Mapping[str, Any]) -> Query:
-    """A query from `dateFrom` to 23:59:59.999 on the day of `dateTo`. Raises AdminError for what is no date."""
+    """The query from `dateFrom` to 23:59:59.999 on the day of `dateTo`. Raises AdminError for an invalid date."""
     if js.truthy(filters.get("dateFrom")):
         query = query.ge(key, _date(filters["dateFrom"]))
     if js.truthy(filters.get("dateTo")):
@@ -89,26 +85,25 @@ def dated(query: Query, key: str, filters: Mapping[str, Any]) -> Query:
     return query
 
 
-def first_rows(records: Records, collection: str, query: Query, most: int) -> list[Item]:
-    """The first rows of a query, at most so many, read page by page."""
-    page = records.query(collection, query.limit(min(most, MOST)))
+def first_rows(records: Records, collection: str, query: Query, limit: int) -> list[Item]:
+    """The first rows of a query, at most `limit`, read page by page."""
+    page = records.query(collection, query.limit(min(limit, MOST)))
     rows = [*page.items]
-    while page.more and len(rows) < most:
+    while page.more and len(rows) < limit:
         page = page.next()
         rows += page.items
-    return rows[:most]
+    return rows[:limit]
 
 
-def to_csv(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    """Rows as CSV: every cell quoted, quotes doubled, lines ended by a line feed, moments as ISO texts.
+def to_csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    """Rows as CSV: every cell quoted, quotes doubled, lines ended by a line feed, datetimes as ISO texts.
 
-    A text that a spreadsheet would take for a formula (it begins with = + - @, a tab or a line break) gets an
-    apostrophe in front, as OWASP advises: what a stranger typed into a form does not run on an admin's machine.
-    Numbers stay numbers.
+    A text that a spreadsheet would evaluate as a formula (it begins with = + - @, a tab or a line break) is prefixed
+    with an apostrophe, as OWASP advises. Numbers stay numbers.
     """
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerow(head)
+    writer.writerow(header)
     writer.writerows([_cell(value) for value in row] for row in rows)
     return text.getvalue()
 
@@ -122,7 +117,7 @@ def _cell(value: Any) -> str:
 
 
 def _date(value: Any) -> datetime:
-    found = js.date(value)
-    if found is None:
+    date = js.date(value)
+    if date is None:
         raise AdminError("Invalid date")
-    return found
+    return date

@@ -1,4 +1,4 @@
-"""Matches and interests as admins see them: lists, one match, figures, trends, and all matches as CSV."""
+"""Matches and interests for admins: lists, details, statistics, trends, export as CSV."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lmdr import js
-from lmdr.services.admin.access import AdminError, admins, admitted, super_admins
-from lmdr.services.admin.changes import log_action
+from lmdr.services.admin.access import admins, admitted, super_admins
+from lmdr.services.admin.changes import log_action, require_item
 from lmdr.services.admin.lists import EXPORTED, Paging, dated, equal, filters_of, first_rows, to_csv
-from lmdr.services.admin.periods import DAY, WEEK, chart_days, day_of, per_day, percent
+from lmdr.services.admin.periods import DAY, WEEK, chart_days, daily_counts, day_of, percent
 from lmdr.services.context import Caller, Context, service
 from lmdr.services.dot_numbers import dot_number, dot_text
 from runbook.json_types import Item
@@ -22,7 +22,7 @@ ACTIONS = {
     "view_details": "Viewed details", "viewed": "Viewed", "saved": "Saved", "interested": "Interested",
     "applied": "Applied", "contacted": "Contacted", "search": "Searched",
 }  # fmt: skip
-"""What drivers do with a match, in words; any other action is shown as it is."""
+"""Labels of actions; any other action is its own label."""
 STATUSES = {
     "interested": "Interested", "applied": "Applied", "in_review": "In Review", "contacted": "Contacted",
     "offer": "Offer Extended", "accepted": "Accepted", "hired": "Hired", "rejected": "Rejected",
@@ -33,10 +33,10 @@ _SAMPLE = 1000
 
 
 def score_category(score: Any) -> dict[str, str]:
-    """How good a score is: {label, color}, from 90 Excellent, from 75 Good, from 60 Fair, else Low."""
+    """The category of a score: {label, color}; from 90 Excellent, from 75 Good, from 60 Fair, else Low."""
     number = js.to_number(score)
-    for least, label, color in ((90, "Excellent", "green"), (75, "Good", "blue"), (60, "Fair", "yellow")):
-        if number >= least:
+    for minimum, label, color in ((90, "Excellent", "green"), (75, "Good", "blue"), (60, "Fair", "yellow")):
+        if number >= minimum:
             return {"label": label, "color": color}
     return {"label": "Low", "color": "gray"}
 
@@ -48,13 +48,13 @@ def get_matches_list(context: Context, caller: Caller, options: Mapping[str, Any
 
     `options`: filters {carrierDOT, carrierName, driverName, minScore, maxScore, action, dateFrom, dateTo}, page 1,
     pageSize 50, sortField 'timestamp', sortDirection 'desc'. Gives matches, totalCount, page, pageSize, totalPages.
-    As on the platform, totalCount knows the filters carrierDOT and action alone. Raises AdminError.
+    As on the platform, totalCount applies only the filters carrierDOT and action. Raises AdminError.
     """
     filters = filters_of(options)
     paging = Paging.of(options, size=50, sort="timestamp")
-    found = context.records.query(MATCHES, paging.of_query(_filtered(filters)))
+    rows = context.records.query(MATCHES, paging.apply(_filtered(filters)))
     total = context.records.count(MATCHES, _counted(filters))
-    return {"matches": [_told(match) for match in found], **paging.told(total)}
+    return {"matches": [_view(match) for match in rows], **paging.summary(total)}
 
 
 @service
@@ -65,15 +65,13 @@ def get_match_detail(context: Context, caller: Caller, match_id: str) -> dict[st
     Raises AdminError where there is no such match.
     """
     records = context.records
-    match = records.get(MATCHES, match_id)
-    if match is None:
-        raise AdminError("Match not found")
+    match = require_item(context, MATCHES, match_id, "Match not found")
     dot = match.get("carrier_dot")
     others = Query().eq("carrier_dot", dot).ne("_id", match["_id"]).descending("timestamp").limit(10)
     return {
-        "match": _told(match),
+        "match": _view(match),
         "carrier": _carriers(records, [dot]).get(dot_number(dot)),
-        "relatedMatches": [_told(other) for other in records.query(MATCHES, others)] if js.truthy(dot) else [],
+        "relatedMatches": [_view(other) for other in records.query(MATCHES, others)] if js.truthy(dot) else [],
     }
 
 
@@ -83,14 +81,14 @@ def get_interests_list(context: Context, caller: Caller, options: Mapping[str, A
     """A page of interests, each with its `statusLabel` and `carrier`.
 
     `options`: filters {status, carrierDOT, driverId, dateFrom, dateTo}, page 1, pageSize 50, sortField '_createdDate',
-    sortDirection 'desc'. As on the platform, totalCount is that of the whole collection. Raises AdminError.
+    sortDirection 'desc'. As on the platform, totalCount counts the whole collection. Raises AdminError.
     """
     records, filters = context.records, filters_of(options)
     paging = Paging.of(options, size=50, sort="_createdDate")
     query = equal(Query(), filters, {"status": "status", "driverId": "driver_id"})
     if js.truthy(filters.get("carrierDOT")):
         query = query.eq("carrier_dot", dot_text(filters["carrierDOT"]))
-    rows = records.query(INTERESTS, paging.of_query(dated(query, "_createdDate", filters))).items
+    rows = records.query(INTERESTS, paging.apply(dated(query, "_createdDate", filters))).items
     carriers = _carriers(records, (row.get("carrier_dot") for row in rows))
     interests = [
         {
@@ -100,16 +98,16 @@ def get_interests_list(context: Context, caller: Caller, options: Mapping[str, A
         }
         for row in rows
     ]
-    return {"interests": interests, **paging.told(records.count(INTERESTS))}
+    return {"interests": interests, **paging.summary(records.count(INTERESTS))}
 
 
 @service
 @admitted(admins, "Failed to get the match statistics")
 def get_match_stats(context: Context, caller: Caller) -> dict[str, Any]:
-    """Counts of all (totalMatches, totalInterests, conversionRate in %), and figures of the newest 1000 matches.
+    """Totals (totalMatches, totalInterests, conversionRate in %), and statistics of the newest 1000 matches.
 
-    These are distribution {excellent, good, fair, low}, averageScore, actions {action: count} and the five carriers
-    with the most matches: topCarriers [{dot, name, count}].
+    The latter are distribution {excellent, good, fair, low}, averageScore, actions {action: count} and the five
+    carriers with the most matches, topCarriers [{dot, name, count}].
     """
     records = context.records
     matches, interests = records.count(MATCHES), records.count(INTERESTS)
@@ -130,22 +128,20 @@ def get_match_stats(context: Context, caller: Caller) -> dict[str, Any]:
 @service
 @admitted(admins, "Failed to get the match trends")
 def get_match_trends(context: Context, caller: Caller, period: str = "week") -> dict[str, Any]:
-    """Day by day: labels (the days), matches and interests in as many counts, averageScores (0 on a day without any).
+    """Daily figures: labels (the days), counts of matches and interests, averageScores (0 on a day without a match).
 
-    `period`: 'week', 7 days, or 'month', 30. The days begin so many days ago at this time of day; today is left out.
+    `period`: 'week', 7 days, or 'month', 30. The first day starts at this time of day; today is left out.
     """
-    days = chart_days(context.now(), period)
-    since = context.now() - len(days) * DAY
-    matches = context.records.get_all(MATCHES, Query().ge("timestamp", since))
-    interests = context.records.get_all(INTERESTS, Query().ge("_createdDate", since))
-    of_day: dict[str, list[Item]] = {day: [] for day in days}
-    for match in matches:
-        of_day.setdefault(day_of(match["timestamp"]), []).append(match)
+    records, now = context.records, context.now()
+    days = chart_days(now, period)
+    by_day: dict[str, list[Item]] = {day: [] for day in days}
+    for match in records.get_all(MATCHES, Query().ge("timestamp", now - len(days) * DAY)):
+        by_day.setdefault(day_of(match["timestamp"]), []).append(match)
     return {
         "labels": days,
-        "matches": [len(of_day[day]) for day in days],
-        "interests": per_day((row.get("_createdDate") for row in interests), days),
-        "averageScores": [_average(of_day[day]) for day in days],
+        "matches": [len(by_day[day]) for day in days],
+        "interests": daily_counts(records, INTERESTS, "_createdDate", now, days),
+        "averageScores": [_average(by_day[day]) for day in days],
     }
 
 
@@ -155,7 +151,7 @@ def get_top_matches(context: Context, caller: Caller, limit: int = 10) -> list[d
     """The best matches of the last 7 days, the highest score first."""
     paging = Paging.of({"pageSize": limit}, size=10, sort="match_score")
     query = Query().ge("timestamp", context.now() - WEEK)
-    return [_told(match) for match in context.records.query(MATCHES, paging.of_query(query))]
+    return [_view(match) for match in context.records.query(MATCHES, paging.apply(query))]
 
 
 @service
@@ -163,7 +159,7 @@ def get_top_matches(context: Context, caller: Caller, limit: int = 10) -> list[d
 def get_carrier_match_summary(context: Context, caller: Caller, dot: str | int) -> dict[str, Any]:
     """A carrier's matches: carrier (None where there is none), totalMatches, totalInterests, conversionRate (%).
 
-    And of its newest 1000: averageScore, distribution, and the 10 newest as recentMatches.
+    For its newest 1000: averageScore, distribution, and the 10 newest as recentMatches.
     """
     records, text = context.records, dot_text(dot)
     of_carrier = Query().eq("carrier_dot", text)
@@ -176,45 +172,39 @@ def get_carrier_match_summary(context: Context, caller: Caller, dot: str | int) 
         "conversionRate": percent(interests, matches),
         "averageScore": _average(rows),
         "distribution": _distribution(rows),
-        "recentMatches": [_told(match) for match in rows[:10]],
+        "recentMatches": [_view(match) for match in rows[:10]],
     }
 
 
 @service
 @admitted(super_admins, "Failed to export the matches")
 def export_matches_csv(context: Context, caller: Caller, filters: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The newest 5000 matches that the filters keep: csv, count, fileName. For super admins; audited."""
+    """The newest 5000 matches that pass the filters: csv, count, fileName. For super admins; audited."""
     text, count = matches_as_csv(context, filters)
     log_action(context, caller, "exportData", "matches", details={"count": count, "filters": {**(filters or {})}})
     return {"csv": text, "count": count, "fileName": f"matches-{context.now():%Y-%m-%d}.csv"}
 
 
 def matches_as_csv(context: Context, filters: Mapping[str, Any] | None = None) -> tuple[str, int]:
-    """What `export_matches_csv` exports, and how many rows; not audited."""
+    """The CSV of `export_matches_csv` and its number of rows; not audited."""
     query = _filtered(filters or {}).descending("timestamp")
     rows = first_rows(context.records, MATCHES, query, EXPORTED)
-    text = to_csv(
-        ("Date", "Carrier Name", "Carrier DOT", "Driver Name", "Driver ZIP", "Match Score", "Category", "Action"),
-        (
-            (
-                row.get("timestamp"), row.get("carrier_name"), row.get("carrier_dot"), row.get("driver_name"),
-                row.get("driver_zip"), row.get("match_score"), score_category(row.get("match_score"))["label"],
-                row.get("action"),
-            )
-            for row in rows
-        ),
-    )  # fmt: skip
-    return text, len(rows)
+    columns = {
+        "Date": "timestamp", "Carrier Name": "carrier_name", "Carrier DOT": "carrier_dot", "Driver Name": "driver_name",
+        "Driver ZIP": "driver_zip", "Match Score": "match_score", "Category": "category", "Action": "action",
+    }  # fmt: skip
+    views = ({**row, "category": score_category(row.get("match_score"))["label"]} for row in rows)
+    return to_csv(columns, ([row.get(key) for key in columns.values()] for row in views)), len(rows)
 
 
 @service
 @admitted(admins, "Failed to get the list of actions")
 def get_action_list(context: Context, caller: Caller) -> list[dict[str, str]]:
-    """What the newest 1000 matches were used for: {value, label}, by label."""
+    """The actions of the newest 1000 matches: [{value, label}], by label."""
     rows = context.records.query(MATCHES, Query().descending("timestamp").limit(_SAMPLE))
-    found = {action for row in rows if isinstance(action := row.get("action"), str) and action}
+    actions = {action for row in rows if isinstance(action := row.get("action"), str) and action}
     return sorted(
-        ({"value": action, "label": _label(ACTIONS, action)} for action in found), key=lambda entry: entry["label"]
+        ({"value": action, "label": _label(ACTIONS, action)} for action in actions), key=lambda entry: entry["label"]
     )
 
 
@@ -223,12 +213,12 @@ def _filtered(filters: Mapping[str, Any]) -> Query:
     for name, key in (("carrierName", "carrier_name"), ("driverName", "driver_name")):
         if js.truthy(filters.get(name)):
             query = query.contains(key, js.to_string(filters[name]))
-    # A page's fields give texts, and a score is a number: a bound that is none bounds nothing.
-    least, most = js.parse_float(filters.get("minScore")), js.parse_float(filters.get("maxScore"))
-    if least == least:
-        query = query.ge("match_score", least)
-    if most == most:
-        query = query.le("match_score", most)
+    # A form sends texts, and a score is a number; a bound that is not a number (NaN) is ignored.
+    minimum, maximum = js.parse_float(filters.get("minScore")), js.parse_float(filters.get("maxScore"))
+    if minimum == minimum:
+        query = query.ge("match_score", minimum)
+    if maximum == maximum:
+        query = query.le("match_score", maximum)
     return dated(query, "timestamp", filters)
 
 
@@ -240,12 +230,12 @@ def _counted(filters: Mapping[str, Any]) -> Query:
 
 
 def _carriers(records: Records, dots: Iterable[Any]) -> dict[int | None, dict[str, Any]]:
-    """Carriers by their DOT number, as lists show them.
+    """Carriers by DOT number, as lists show them.
 
-    They are looked up by the number: the platform asks for the text, and finds none.
+    They are looked up by number; the platform queries by text and finds none.
     """
     numbers = sorted({number for dot in dots if (number := dot_number(dot)) is not None})
-    found = records.get_all("Carriers", Query().in_("dot_number", numbers)) if numbers else []
+    carriers = records.get_all("Carriers", Query().in_("dot_number", numbers)) if numbers else []
     return {
         dot_number(carrier["dot_number"]): {
             "id": carrier["_id"],
@@ -255,11 +245,11 @@ def _carriers(records: Records, dots: Iterable[Any]) -> dict[int | None, dict[st
             "state": carrier.get("phy_state"),
             "status": carrier.get("status"),
         }
-        for carrier in found
+        for carrier in carriers
     }
 
 
-def _told(match: Item) -> dict[str, Any]:
+def _view(match: Item) -> dict[str, Any]:
     return {
         **match,
         "scoreCategory": score_category(match.get("match_score")),
@@ -272,10 +262,10 @@ def _label(labels: Mapping[str, str], value: Any) -> str:
 
 
 def _distribution(rows: Iterable[Item]) -> dict[str, int]:
-    found = {"excellent": 0, "good": 0, "fair": 0, "low": 0}
+    counts = {"excellent": 0, "good": 0, "fair": 0, "low": 0}
     for row in rows:
-        found[score_category(row.get("match_score"))["label"].lower()] += 1
-    return found
+        counts[score_category(row.get("match_score"))["label"].lower()] += 1
+    return counts
 
 
 def _average(rows: list[Item]) -> js.Number:

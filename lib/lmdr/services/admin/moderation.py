@@ -1,4 +1,4 @@
-"""Moderation: reviews, job postings and drivers' documents that wait for someone to look at them."""
+"""Moderation of pending reviews, job postings and drivers' documents."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any, Final
 
 from lmdr import js
 from lmdr.services.admin.access import AdminError, admitted, moderators
-from lmdr.services.admin.changes import log_action
+from lmdr.services.admin.changes import log_action, require_item
 from lmdr.services.context import Caller, Context, service
 from runbook.json_types import Item
 from runbook.query import Query
 from runbook.records import Records
 
 DOCUMENTS: Final = ("cdl_front", "cdl_back", "med_card")
-"""Kinds of document: of each, a driver has `<kind>_image`, `<kind>_status` and `<kind>_rejection_reason`."""
+"""Kinds of document; a driver has `<kind>_image`, `<kind>_status` and `<kind>_rejection_reason`."""
 
-_PENDING = Query().eq("status", "pending")  # 50 rows, as where no limit is given
+_PENDING = Query().eq("status", "pending")  # 50 rows, the default limit
 
 
 @service
@@ -25,16 +25,16 @@ _PENDING = Query().eq("status", "pending")  # 50 rows, as where no limit is give
 def get_moderation_queue(
     context: Context, caller: Caller, options: Mapping[str, Any] | None = None
 ) -> list[dict[str, Any]]:
-    """What waits, the newest first: {id, type, date, status, …}, of type 'review', 'job' or 'document'.
+    """Pending items, the newest first: {id, type, date, status, …}, of type 'review', 'job' or 'document'.
 
     `options`: type 'reviews', 'jobs', 'documents' or 'all'. 50 pending reviews and 50 pending jobs are read, and the
-    documents of the 50 active drivers whose profile changed last: those with an image whose status is pending or
-    absent. Raises AdminError.
+    documents of the 50 active drivers whose profile changed last, where the image exists and its status is pending or
+    missing. Raises AdminError.
     """
     wanted = js.or_((options or {}).get("type"), "all")
     sources = {"reviews": _reviews, "jobs": _jobs, "documents": _documents}
-    found = [item for name, read in sources.items() if wanted in (name, "all") for item in read(context.records)]
-    return sorted(found, key=lambda item: item["date"], reverse=True)
+    items = [item for name, read in sources.items() if wanted in (name, "all") for item in read(context.records)]
+    return sorted(items, key=lambda item: item["date"], reverse=True)
 
 
 @service
@@ -43,7 +43,7 @@ def update_review_status(
     context: Context, caller: Caller, review_id: str, status: str, reason: str | None = None
 ) -> dict[str, Any]:
     """Set a review's status, any text, with moderation_reason and moderated_at; audited. Raises AdminError."""
-    _item(context, "CarrierReviews", review_id, "Review not found")
+    require_item(context, "CarrierReviews", review_id, "Review not found")
     changes = {"status": status, "moderation_reason": reason, "moderated_at": context.now()}
     context.records.patch("CarrierReviews", review_id, changes)
     return _done(context, caller, "updateReview", "review", review_id, {"status": status, "reason": reason})
@@ -53,7 +53,7 @@ def update_review_status(
 @admitted(moderators, "Failed to update the job")
 def update_job_status(context: Context, caller: Caller, job_id: str, status: str) -> dict[str, Any]:
     """Set a job posting's status, any text, and moderated_at; audited. Raises AdminError."""
-    _item(context, "JobPostings", job_id, "Job not found")
+    require_item(context, "JobPostings", job_id, "Job not found")
     context.records.patch("JobPostings", job_id, {"status": status, "moderated_at": context.now()})
     return _done(context, caller, "updateJob", "job", job_id, {"status": status})
 
@@ -63,24 +63,24 @@ def update_job_status(context: Context, caller: Caller, job_id: str, status: str
 def update_document_status(
     context: Context, caller: Caller, driver_id: str, doc_type: str, status: str, reason: str | None = None
 ) -> dict[str, Any]:
-    """Set the status of a driver's document, any text, and why it was rejected (None otherwise); audited.
+    """Set the status of a driver's document, any text, and the reason of a rejection (else None); audited.
 
     `doc_type`: cdl_front, cdl_back or med_card. Raises AdminError for any other, or where there is no driver.
     """
     if doc_type not in DOCUMENTS:
         raise AdminError("Invalid document type")
-    _item(context, "DriverProfiles", driver_id, "Driver not found")
+    require_item(context, "DriverProfiles", driver_id, "Driver not found")
     rejected = reason if status == "rejected" else None
     changes = {f"{doc_type}_status": status, f"{doc_type}_rejection_reason": rejected}
     context.records.patch("DriverProfiles", driver_id, changes)
-    told = {"docType": doc_type, "status": status, "reason": reason}
-    return _done(context, caller, "updateDocument", "driver_document", driver_id, told)
+    details = {"docType": doc_type, "status": status, "reason": reason}
+    return _done(context, caller, "updateDocument", "driver_document", driver_id, details)
 
 
 @service
 @admitted(moderators, "Failed to get the moderation statistics")
 def get_moderation_stats(context: Context, caller: Caller) -> dict[str, int]:
-    """How much waits: pendingReviews, pendingJobs, and pendingDocuments, always 0 as on the platform."""
+    """Numbers of pending items: pendingReviews, pendingJobs, and pendingDocuments, always 0 as on the platform."""
     records = context.records
     return {
         "pendingReviews": records.count("CarrierReviews", _PENDING),
@@ -90,23 +90,16 @@ def get_moderation_stats(context: Context, caller: Caller) -> dict[str, int]:
 
 
 def _reviews(records: Records) -> Iterator[dict[str, Any]]:
+    keys = {"title": "title", "content": "content", "rating": "rating", "carrierName": "carrier_name",
+            "reviewerName": "reviewer_name"}  # fmt: skip
     for row in records.query("CarrierReviews", _PENDING):
-        yield _waiting("review", row, row["_id"], "submitted_date") | {
-            "title": row.get("title"),
-            "content": row.get("content"),
-            "rating": row.get("rating"),
-            "carrierName": row.get("carrier_name"),
-            "reviewerName": row.get("reviewer_name"),
-        }
+        yield _pending("review", row, row["_id"], "submitted_date") | {name: row.get(key) for name, key in keys.items()}
 
 
 def _jobs(records: Records) -> Iterator[dict[str, Any]]:
+    keys = {"title": "title", "content": "description", "carrierName": "carrier_name"}
     for row in records.query("JobPostings", _PENDING):
-        yield _waiting("job", row, row["_id"], "submitted_date") | {
-            "title": row.get("title"),
-            "content": row.get("description"),
-            "carrierName": row.get("carrier_name"),
-        }
+        yield _pending("job", row, row["_id"], "submitted_date") | {name: row.get(key) for name, key in keys.items()}
 
 
 def _documents(records: Records) -> Iterator[dict[str, Any]]:
@@ -114,7 +107,7 @@ def _documents(records: Records) -> Iterator[dict[str, Any]]:
         for kind in DOCUMENTS:
             image, status = row.get(f"{kind}_image"), row.get(f"{kind}_status")
             if js.truthy(image) and js.or_(status, "pending") == "pending":
-                yield _waiting("document", row, f"{row['_id']}_{kind}", "updated_date") | {
+                yield _pending("document", row, f"{row['_id']}_{kind}", "updated_date") | {
                     "driverId": row["_id"],
                     "driverName": row.get("display_name"),
                     "docType": kind,
@@ -122,22 +115,16 @@ def _documents(records: Records) -> Iterator[dict[str, Any]]:
                 }
 
 
-def _waiting(kind: str, row: Item, item_id: str, dated: str) -> dict[str, Any]:
-    """`dated`: the key of its date; a row without one goes by when it was made."""
-    moment = row.get(dated)
-    at = moment if isinstance(moment, datetime) else row.get("_createdDate")
-    return {"id": item_id, "type": kind, "status": "pending", "date": at}
-
-
-def _item(context: Context, collection: str, item_id: str, problem: str) -> None:
-    if context.records.get(collection, item_id) is None:
-        raise AdminError(problem)
+def _pending(kind: str, row: Item, item_id: str, date_key: str) -> dict[str, Any]:
+    """A pending item; without a date under `date_key` it has that of its creation."""
+    date = row[date_key] if isinstance(row.get(date_key), datetime) else row.get("_createdDate")
+    return {"id": item_id, "type": kind, "status": "pending", "date": date}
 
 
 def _done(
     context: Context, caller: Caller, action: str, kind: str, item_id: str, details: dict[str, Any]
 ) -> dict[str, Any]:
-    # The platform writes these rows with keys of their own (admin_email, target_type, …), which the audit page does
-    # not read: it shows moderation without who and what. They are written as all others are.
+    # The platform writes these rows with other keys (admin_email, target_type, …), which the audit page does not read.
+    # Here they have the same keys as all others.
     log_action(context, caller, action, kind, item_id, details)
     return {"success": True, "id": item_id, "status": details["status"]}

@@ -1,6 +1,6 @@
-"""What the content pages show while a collection has no row for them: the built-in guides, steps, figures and prices.
+"""Built-in content of the pages, for collections that have no row: guides, steps, comparisons and prices.
 
-In the shapes of `lmdr.services.content.pages`. Each call gives values of its own, so that a caller may change them.
+In the shapes of `lmdr.services.content.pages`. Each call gives a new copy, which a caller may change.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ _PRICING: Final[dict[str, list[dict[str, Any]]]] = {
 
 
 def compliance_guide(slug: Any) -> dict[str, Any]:
-    """The built-in guide of that slug, or a general one under it."""
+    """The built-in guide of that slug, else a general one with that slug."""
     known = _COMPLIANCE.get(slug) if isinstance(slug, str) else None
     guide = known or {
         "title": "DOT Compliance",
@@ -142,8 +142,8 @@ def compliance_guide(slug: Any) -> dict[str, Any]:
         "contentHtml": "<p>The rules for motor carriers are in Title 49 of the Code of Federal Regulations.</p>",
         "relatedRegulations": ["49 CFR 390"],
     }
-    own = {"id": None, "slug": slug, "lastUpdated": None, "author": _AUTHOR, "downloadUrl": _REGULATIONS_URL}
-    return deepcopy(own | guide)
+    common = {"id": None, "slug": slug, "lastUpdated": None, "author": _AUTHOR, "downloadUrl": _REGULATIONS_URL}
+    return deepcopy(common | guide)
 
 
 def compliance_guides() -> list[dict[str, Any]]:
@@ -152,20 +152,20 @@ def compliance_guides() -> list[dict[str, Any]]:
 
 
 def best_practices_guide(slug: Any) -> dict[str, Any]:
-    """The built-in guide, under that slug."""
+    """The built-in guide, with that slug."""
     return deepcopy(_BEST_PRACTICES | {"slug": slug})
 
 
 def partner_onboarding(code: str) -> dict[str, Any]:
-    """The three steps for a partner of whom nothing is known, under its code."""
+    """General steps for an unknown partner, with its code."""
     return deepcopy({"partnerCode": code} | _PARTNER)
 
 
 def industry_comparison(comparison_id: Any) -> dict[str, Any]:
-    """The built-in comparison, under that id."""
+    """The built-in comparison, with that id."""
     return deepcopy({"id": comparison_id} | _COMPARISON)
 
 
 def pricing_tiers(customer_type: Any) -> list[dict[str, Any]]:
-    """Three tiers for carriers; none for any other customer."""
+    """Three tiers for carriers; none for any other customer type."""
     return deepcopy(_PRICING.get(customer_type, [])) if isinstance(customer_type, str) else []

@@ -1,10 +1,10 @@
-"""The page that welcomes a partner, by the code in its address."""
+"""A partner's welcome page, by the code in its URL."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from lmdr.services.content import pages as content
+from lmdr.services.content.pages import get_partner_onboarding
 from lmdr.services.context import Context, service
 
 SHOWN = ("partnerCode", "partnerName", "welcomeMessage", "steps", "branding", "contact", "benefits", "requirements")
@@ -12,6 +12,6 @@ SHOWN = ("partnerCode", "partnerName", "welcomeMessage", "steps", "branding", "c
 
 @service
 def get_partner_page(context: Context, code: str | None) -> dict[str, Any]:
-    """What the page shows: {success} and the partner's `SHOWN`; general steps for a code that nobody has."""
-    partner = content.get_partner_onboarding(context, code or "")["partner"]
+    """The page's content: {success} and the partner's `SHOWN`; general steps for an unknown code."""
+    partner = get_partner_onboarding(context, code or "")["partner"]
     return {"success": True, **{name: partner.get(name) for name in SHOWN}}

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from lmdr import js
 from lmdr.services.admin.access import AdminError, admitted, super_admins
-from lmdr.services.admin.lists import at_least_one, dated, equal
+from lmdr.services.admin.lists import dated, equal, positive
 from lmdr.services.admin.periods import DAY, HOUR, MONTH, WEEK
 from lmdr.services.context import Caller, Context, service
 from lmdr.services.observability.logs import ERRORS, LEVELS, LOGS, SERIOUS, TRACES
@@ -41,7 +41,7 @@ def get_logs(context: Context, caller: Caller, options: Mapping[str, Any] | None
     if tags := told.get("tags"):
         query = query.has_some("tags", tags if isinstance(tags, list | tuple) else [tags])
     query = dated(query, "timestamp", told)
-    size, skip = min(at_least_one(told.get("limit"), 50), _PAGE), at_least_one(told.get("skip"), 0)
+    size, skip = min(positive(told.get("limit"), 50), _PAGE), positive(told.get("skip"), 0)
     page = context.records.query(LOGS, query.descending("timestamp").limit(size).skip(skip))
     return {"logs": page.items, "totalCount": context.records.count(LOGS, query), "hasMore": page.more}
 
