@@ -41,7 +41,7 @@ class RateLimiter:
         self.base = base
         self.rate = rate
         self.penalty = penalty
-        self._slots = state.slots
+        self._limits = state.rate_limits
         self._turn = threading.Lock()  # whose turn it is to go next, in this process; held while waiting for the slot
         self._block: deque[float] = deque()  # slots in hand, by this process's monotonic clock
         self._size = 1
@@ -51,7 +51,7 @@ class RateLimiter:
         self._least = LEAST
         self._held = 0.0
         if rate is not None:
-            self._slots.create(base)
+            self._limits.create(base)
 
     def __repr__(self) -> str:
         return f"RateLimiter({self.base}, {'no limit' if self.rate is None else f'{self.rate:g}/s'})"
@@ -85,7 +85,7 @@ class RateLimiter:
                     time.sleep(left)
                 held = self._held - time.monotonic()
                 if held <= 0 and left > _BLOCK:  # time enough for another process to have met a 429
-                    held = self._slots.held(self.base)
+                    held = self._limits.held(self.base)
                 if held > 0:
                     self._block.clear()
                     time.sleep(held)
@@ -114,10 +114,10 @@ class RateLimiter:
         if self.rate is None:
             time.sleep(seconds)
             return
-        if self._slots.push(self.base, seconds):
+        if self._limits.hold(self.base, seconds):
             with self._measure:
                 self._least = self._jitter = min(LEARNT, self._jitter * 1.5)
-        self._held = time.monotonic() + self._slots.held(self.base)
+        self._held = time.monotonic() + self._limits.held(self.base)
 
     def _next_slot(self) -> float:
         assert self.rate is not None
@@ -131,6 +131,6 @@ class RateLimiter:
         if self.rate > _MANY:  # as many as were used of the last block, and room for more
             most = max(1, int(self.rate * _BLOCK))
             self._size = max(1, self._size - spoiled) if spoiled else min(most, self._size * 2)
-        begin = self._slots.reserve(self.base, interval * self._size) + time.monotonic()
+        begin = self._limits.reserve(self.base, interval * self._size) + time.monotonic()
         self._block.extend(begin + n * interval for n in range(1, self._size))
         return begin

@@ -62,7 +62,7 @@ _BACK_SECONDS = 5.0
 @contextmanager
 def between_calls(state: State, flag: str) -> Iterator[None]:
     """No call of a service is under way, and none begins, while the block lasts. Raises FlagRefused."""
-    with state.turns.whole(CALLS, CALLS_SECONDS) as alone:
+    with state.locks.exclusive(CALLS, timeout=CALLS_SECONDS) as alone:
         if not alone:
             raise FlagRefused(
                 f"flag {flag!r} was not turned: calls of services were under way for {CALLS_SECONDS:g} s on end. Turn "
@@ -73,7 +73,7 @@ def between_calls(state: State, flag: str) -> Iterator[None]:
 
 def turn_back(state: State, flag: str, *, who: str, why: str, run_id: str | None = None) -> None:
     """Set a flag to 'wix': between two calls if there is a moment within a few seconds, else at once."""
-    with state.turns.whole(CALLS, _BACK_SECONDS):
+    with state.locks.exclusive(CALLS, timeout=_BACK_SECONDS):
         state.flags.set(flag, "wix", who=who, why=why, run_id=run_id)
 
 

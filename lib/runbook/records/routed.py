@@ -4,8 +4,8 @@
     with records.pinned() as records:        # one call of a service: every flag as it stands now, to its end
         ...
 
-A flag turns between calls, never within one: calls hold a share in a lock that turning a flag takes whole, so a turn
-waits for the calls under way, and those that come meanwhile wait for the turn.
+A flag changes between calls, never within one: calls hold a shared lock, changing a flag takes the exclusive one, so it
+waits for the calls in flight, and those that come meanwhile wait for it.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class RoutedRecords(_Choosing):
     @contextmanager
     def pinned(self) -> Iterator[Records]:
         """Every flag as it stands now; none turns before the block ends."""
-        with self._state.turns.share(CALLS):
+        with self._state.locks.shared(CALLS):
             yield _Pinned(self.catalog, self._wix, self._airtable, self._state.flags.standing())
 
     def _flags(self) -> Mapping[str, Standing]:
@@ -123,19 +123,19 @@ class RoutedRecords(_Choosing):
     # A single write is a call of its own: between looking at the flag and writing, it must not turn.
 
     def _insert(self, collection: str, items: list[Item], given: list[bool], wait: float) -> list[Item]:
-        with self._state.turns.share(CALLS):
+        with self._state.locks.shared(CALLS):
             return super()._insert(collection, items, given, wait)
 
     def _update(self, collection: str, items: list[Item], wait: float) -> list[Item]:
-        with self._state.turns.share(CALLS):
+        with self._state.locks.shared(CALLS):
             return super()._update(collection, items, wait)
 
     def _patch(self, collection: str, item_id: str, changes: dict[str, Any], wait: float) -> Item:
-        with self._state.turns.share(CALLS):
+        with self._state.locks.shared(CALLS):
             return super()._patch(collection, item_id, changes, wait)
 
     def _remove(self, collection: str, item_id: str, wait: float) -> None:
-        with self._state.turns.share(CALLS):
+        with self._state.locks.shared(CALLS):
             super()._remove(collection, item_id, wait)
 
 

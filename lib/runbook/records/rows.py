@@ -256,7 +256,7 @@ class Rows:
         names = (f"{self.collection.wix} {item_id}".encode("utf-8", "surrogatepass") for item_id in ids)
         with contextlib.ExitStack() as stack:
             for stripe in sorted({zlib.crc32(name) % _STRIPES for name in names}):
-                stack.enter_context(self._state.turns.take(f"rows {self._base} {stripe}"))
+                stack.enter_context(self._state.locks.exclusive(f"rows {self._base} {stripe}"))
             yield
 
 

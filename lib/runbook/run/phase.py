@@ -137,7 +137,7 @@ class PhaseRun(RunContext):
         """Two processes never write to one base at once: Airtable itself keeps no two rows of one id apart."""
         name = self.connections.settings.base_id or self.source.label
         words = "another process is writing to this base; this one goes on when it is done"
-        with self.connections.state.turns.take(
+        with self.connections.state.locks.exclusive(
             f"write:{name}", on_wait=lambda: display_now(Table("Waiting", ("verdict", "what"), [("waiting", words)]))
         ):
             yield

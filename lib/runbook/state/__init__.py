@@ -1,4 +1,4 @@
-"""The memory of an environment: which row is which record, what was sent, flags, progress, the pace of requests.
+"""The memory of an environment: which row is which record, what was sent, flags, progress, rate limits.
 
 state = State("sqlite:////srv/runbook/state.db")
 state.ids(base, "Carriers")                  # {legacy id: Known(record_id, hash, filled)}
@@ -11,7 +11,7 @@ from runbook.state.facts import Facts
 from runbook.state.flags import Flags, Standing, Turn
 from runbook.state.ids import AMBIGUOUS, Ambiguous, Known, Landed
 from runbook.state.progress import Progressed
-from runbook.state.rate_limit import Slots
+from runbook.state.rate_limits import RateLimits
 from runbook.state.store import State
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "Known",
     "Landed",
     "Progressed",
-    "Slots",
+    "RateLimits",
     "Standing",
     "State",
     "Turn",

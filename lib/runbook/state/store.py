@@ -13,9 +13,9 @@ from runbook.state.flags import Flags
 from runbook.state.ids import Ambiguous, IdMap, Known, Landed
 from runbook.state.journal import Journal
 from runbook.state.keys import LinkKeys
-from runbook.state.locks import Turns
+from runbook.state.locks import Locks
 from runbook.state.progress import Progress
-from runbook.state.rate_limit import Slots
+from runbook.state.rate_limits import RateLimits
 
 
 class State:
@@ -33,8 +33,8 @@ class State:
         self.progress = Progress(self.database)
         self.facts = Facts(self.database)
         self.changes = Changes(self.database)
-        self.slots = Slots(self.database)
-        self.turns = Turns(self.database)
+        self.rate_limits = RateLimits(self.database)
+        self.locks = Locks(self.database)
 
     def __repr__(self) -> str:
         return f"State({self.database!r})"

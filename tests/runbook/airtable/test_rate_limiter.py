@@ -83,9 +83,9 @@ def test_two_processes_with_threads_keep_the_quota_and_use_it(tmp_path: Path, ra
 def test_slots_of_two_pacers_are_an_interval_apart(state: State) -> None:
     one, other = RateLimiter(state, BASE, 5), RateLimiter(state, BASE, 5)
     assert one.interval == pytest.approx((1 + JITTER) / 5)
-    first = state.slots.reserve(BASE, one.interval)
-    second = state.slots.reserve(BASE, other.interval)
-    third = state.slots.reserve(BASE, one.interval)
+    first = state.rate_limits.reserve(BASE, one.interval)
+    second = state.rate_limits.reserve(BASE, other.interval)
+    third = state.rate_limits.reserve(BASE, one.interval)
     assert first == pytest.approx(0, abs=0.05)
     assert second == pytest.approx(0.21, abs=0.05)
     assert third == pytest.approx(0.42, abs=0.05)
@@ -104,9 +104,9 @@ def test_ten_threads_that_see_one_429_make_one_pause(state: State) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert 25 < state.slots.held(BASE) <= 30
-    assert 25 < state.slots.reserve(BASE, 0) <= 30
-    assert not state.slots.push(BASE, 30)
+    assert 25 < state.rate_limits.held(BASE) <= 30
+    assert 25 < state.rate_limits.reserve(BASE, 0) <= 30
+    assert not state.rate_limits.hold(BASE, 30)
 
 
 def test_a_429_of_another_process_holds_this_one_back(state: State) -> None:
@@ -154,8 +154,8 @@ def test_a_few_slow_answers_are_heeded_before_many_are_measured(state: State) ->
 def test_a_high_rate_reserves_in_blocks(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     limiter = RateLimiter(state, BASE, 2000)
     asked: list[float] = []
-    reserve = state.slots.reserve
-    monkeypatch.setattr(state.slots, "reserve", lambda base, span: asked.append(span) or reserve(base, span))
+    reserve = state.rate_limits.reserve
+    monkeypatch.setattr(state.rate_limits, "reserve", lambda base, span: asked.append(span) or reserve(base, span))
     began = time.monotonic()
     for _ in range(400):
         limiter.wait()
@@ -167,7 +167,7 @@ def test_a_high_rate_reserves_in_blocks(state: State, monkeypatch: pytest.Monkey
 
 def test_without_a_limit_the_database_is_not_asked(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     limiter = RateLimiter(state, BASE, None)
-    monkeypatch.delattr(type(state.slots), "reserve")
+    monkeypatch.delattr(type(state.rate_limits), "reserve")
     limiter.wait()
     assert limiter.interval == 0
     assert repr(limiter) == f"RateLimiter({BASE}, no limit)"
@@ -175,8 +175,8 @@ def test_without_a_limit_the_database_is_not_asked(state: State, monkeypatch: py
 
 def test_a_clock_that_was_set_back_holds_no_one_for_hours(state: State) -> None:
     RateLimiter(state, BASE, 5)
-    state.slots.reserve(BASE, 7200)  # what the row looks like after the clock went back two hours
-    assert state.slots.reserve(BASE, 0.2) < 0.1
+    state.rate_limits.reserve(BASE, 7200)  # what the row looks like after the clock went back two hours
+    assert state.rate_limits.reserve(BASE, 0.2) < 0.1
 
 
 @pytest.mark.parametrize("rate", [0, -1])
@@ -194,4 +194,4 @@ def test_a_process_that_dies_with_slots_in_hand_holds_up_no_one(tmp_path: Path, 
     )
     url = f"sqlite:///{tmp_path / 'state.db'}"
     assert subprocess.run([sys.executable, "-c", code, url], check=False, timeout=60).returncode == -9
-    assert state.slots.reserve(BASE, 0) < 0.2
+    assert state.rate_limits.reserve(BASE, 0) < 0.2

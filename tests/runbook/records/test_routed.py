@@ -37,7 +37,7 @@ def side_of(records: Records) -> str:
 
 def turn(both: Both, side: Side) -> None:
     """Turn the flag as a run does: between two calls."""
-    with both.state.turns.whole(CALLS, 30) as alone:
+    with both.state.locks.exclusive(CALLS, timeout=30) as alone:
         assert alone
         both.state.flags.set("core", side, who="a test", why="to see it turn")
 

@@ -111,7 +111,7 @@ def test_a_turn_gives_up_on_calls_that_do_not_end_but_one_back_does_not(
     monkeypatch.setattr(turning, "_BACK_SECONDS", 0.1)
     state: State = content.connections().state
     turn("airtable")
-    with state.turns.share(CALLS):
+    with state.locks.shared(CALLS):
         turn("wix")
         assert state.flags.get("content") == "wix"
         with (
