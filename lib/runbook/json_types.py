@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 Json: TypeAlias = Any  # None | bool | int | float | str | list[Json] | dict[str, Json]
 Item: TypeAlias = dict[str, Json]  # a Wix item: its `data`, dates as {"$date": ...}
@@ -20,3 +20,8 @@ class Missing(enum.Enum):
 
 
 MISSING: Final = Missing.MISSING
+
+
+def reject_constant(name: str) -> NoReturn:
+    """`parse_constant` of `json.loads`: NaN and the infinities, which Python reads, are not JSON. Raises ValueError."""
+    raise ValueError(f"{name} is not JSON")

@@ -1,19 +1,22 @@
-"""What Airtable's answers mean: which error, whether the same request may go out again, what would be right.
+"""What Airtable's error responses mean: which error, whether the request may be sent again, what would be right.
 
-Statuses and bodies: airtable.com/developers/web/api/errors, and answers on record. Errors come in three envelopes:
+Statuses and bodies: airtable.com/developers/web/api/errors, and responses on record. Errors come in three envelopes:
 `{"error": {"type", "message"}}`, `{"error": "NOT_FOUND"}` and `{"errors": [{"error", "message"}]}`.
 """
 
 from __future__ import annotations
 
-import enum
-import json
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Literal, NamedTuple, TypeAlias
 
-import requests
-
-from runbook.errors import AirtableError
+from runbook.errors import AirtableError, BudgetSpent
+from runbook.http import Repeat, Response
 from runbook.json_types import Json
+
+Scope: TypeAlias = Literal[
+    "data.records:read", "data.records:write", "schema.bases:read", "schema.bases:write", "webhook:manage"
+]
+"""What a token may be allowed: airtable.com/developers/web/api/scopes."""
 
 UNKNOWN_OUTCOME = "OUTCOME_UNKNOWN"
 MALFORMED = "NOT_JSON"
@@ -23,106 +26,68 @@ RECORD_LIMIT = "FAILED_STATE_CHECK"
 _TOKENS = "airtable.com/create/tokens"
 
 
-class Again(enum.Enum):
-    """Whether a request that failed may go out again."""
-
-    NEVER = "it was refused, and will be"
-    PAUSE = "after the pause that a 429 asks for"
-    ALWAYS = "nothing was done"
-    IF_IDEMPOTENT = "it may have been done"
-
-
-class Refused(NamedTuple):
-    """An answer that is no success: its type and Airtable's words, as far as it has them."""
+class ErrorBody(NamedTuple):
+    """The type and message of an error response, as far as it has them."""
 
     kind: str | None
-    words: str
+    message: str
 
 
-def read_refusal(body: bytes) -> Refused:
+def read_error(payload: Json) -> ErrorBody:
     """The type and message of an error's body, whichever envelope it is in."""
-    try:
-        told: Json = json.loads(body)
-    except ValueError:
-        return Refused(None, "")
-    if not isinstance(told, dict):
-        return Refused(None, "")
-    error = told.get("error")
-    if error is None and isinstance(told.get("errors"), list) and told["errors"]:
-        error = told["errors"][0]
+    if not isinstance(payload, dict):
+        return ErrorBody(None, "")
+    error = payload.get("error")
+    if error is None and isinstance(payload.get("errors"), list) and payload["errors"]:
+        error = payload["errors"][0]
     if isinstance(error, str):
-        return Refused(error, str(told.get("message") or ""))
+        return ErrorBody(error, str(payload.get("message") or ""))
     if isinstance(error, dict):
-        return Refused(str(error.get("type") or error.get("error") or "") or None, str(error.get("message") or ""))
-    return Refused(None, "")
+        return ErrorBody(str(error.get("type") or error.get("error") or "") or None, str(error.get("message") or ""))
+    return ErrorBody(None, "")
 
 
-def again_after(status: int) -> Again:
+def repeat_after(response: Response) -> Repeat:
     """By status: 502 and 503 did nothing (Airtable's documentation), 500 and 504 may have."""
-    if status == 429:
-        return Again.PAUSE
-    if status in (502, 503):
-        return Again.ALWAYS
-    return Again.IF_IDEMPOTENT if status >= 500 else Again.NEVER
+    if response.status == 429:
+        return Repeat.NEVER if read_error(response.payload).kind == BILLING else Repeat.PAUSE
+    if response.status in (502, 503):
+        return Repeat.SAFE
+    return Repeat.IF_IDEMPOTENT if response.status >= 500 else Repeat.NEVER
 
 
-def again_after_error(error: requests.RequestException) -> Again:
-    """By what broke: a connection that was never made carried nothing; one that broke later may have."""
-    if isinstance(error, requests.ConnectTimeout):
-        return Again.ALWAYS
-    if isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError):
-        return Again.NEVER
-    reason = error.args[0] if error.args else None
-    if isinstance(error, requests.ConnectionError):
-        inner = getattr(reason, "reason", None)
-        # urllib3's name for "connection refused" and "no such host": the socket was never connected.
-        return Again.ALWAYS if type(inner).__name__ in _NOT_CONNECTED else Again.IF_IDEMPOTENT
-    if isinstance(error, requests.Timeout | requests.exceptions.ChunkedEncodingError):
-        return Again.IF_IDEMPOTENT
-    return Again.NEVER
+def error_of(
+    what: str, scope: Scope | None, response: Response, redact: Callable[[str], str]
+) -> AirtableError | BudgetSpent:
+    """The error for a response: what was requested, Airtable's message, and what would be right."""
+    kind, message = read_error(response.payload)
+    if kind == BILLING:
+        return BudgetSpent(
+            f"{what}: the workspace's API calls of this month are used up ({BILLING}); what was written stands. Go on "
+            "after the first of next month, or after a change of plan, with the same command"
+        )
+    text = f"{what}: Airtable responded {response.status}" + (f" {kind}" if kind else "")
+    text += f": {redact(message).rstrip('.')}" if message else ""
+    hint = _hint(scope, response.status, kind)
+    return AirtableError(f"{text}. {hint}" if hint else text, status=response.status, kind=kind)
 
 
-_NOT_CONNECTED = ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError")
-
-
-def seconds_asked(headers: requests.structures.CaseInsensitiveDict[str]) -> float | None:
-    """`Retry-After` in seconds, where it is given as such; at most ten minutes."""
-    try:
-        return min(600.0, max(0.0, float(headers["Retry-After"])))
-    except (KeyError, ValueError):
-        return None
-
-
-def failure(what: str, status: int | None, refused: Refused) -> AirtableError:
-    """The error for an answer: what was asked, Airtable's words, and what would be right."""
-    said = f"Airtable answered {status}" + (f" {refused.kind}" if refused.kind else "")
-    said += f": {refused.words.rstrip('.')}" if refused.words else ""
-    hint = _hint(what, status, refused.kind)
-    return AirtableError(f"{what}: {said}{f'. {hint}' if hint else ''}", status=status, kind=refused.kind)
-
-
-def _hint(what: str, status: int | None, kind: str | None) -> str:
-    meta = any(word in what for word in ("schema", "base", "meta/"))
-    reads = what.startswith(("read", "list", "GET"))
-    match status:
-        case 401:
-            return (
-                f"AIRTABLE_API_KEY is not a valid token (any more): make one at {_TOKENS}; keys that begin with 'key' "
-                "ended in February 2024"
-            )
-        case 403:
-            scope = ("schema.bases:" if meta else "data.records:") + ("read" if reads else "write")
-            return (
-                f"The token of AIRTABLE_API_KEY needs the scope {scope} and access to this base ({_TOKENS}), its owner "
-                "at least the permission Editor there (Creator for tables and columns); and the table and record must "
-                "be there"
-            )
-        case 404 if kind != "MODEL_ID_NOT_FOUND":
-            return "AIRTABLE_BASE_ID must be a base (app…) that the token of AIRTABLE_API_KEY has been given access to"
-        case 404:
-            return "AIRTABLE_WORKSPACE_ID must be a workspace (wsp…) that the token's owner may create bases in"
-        case _:
-            pass
+def _hint(scope: Scope | None, status: int, kind: str | None) -> str:
+    if status == 401:
+        return (
+            f"AIRTABLE_API_KEY is not a valid token (any more): make one at {_TOKENS}; keys that begin with 'key' "
+            "ended in February 2024"
+        )
+    if status == 403:
+        needs = f"the scope {scope} and access" if scope else "access"
+        return (
+            f"The token of AIRTABLE_API_KEY needs {needs} to this base ({_TOKENS}), its owner at least the permission "
+            "Editor there (Creator for tables and columns); and the table and record must exist"
+        )
+    if status == 404 and kind == "MODEL_ID_NOT_FOUND":
+        return "AIRTABLE_WORKSPACE_ID must be a workspace (wsp…) that the token's owner may create bases in"
+    if status == 404:
+        return "AIRTABLE_BASE_ID must be a base (app…) that the token of AIRTABLE_API_KEY has been given access to"
     if kind == RECORD_LIMIT:
         return "The base has as many records as its plan allows, or is locked; the API takes no more"
     return ""

@@ -1,10 +1,10 @@
-"""What changed in a base since one last looked: a webhook's payloads, read by a cursor. Nothing is sent to anyone.
+"""What changed in a base since the last look: a webhook's payloads, read by a cursor. Airtable notifies no URL.
 
-    watch = create_watch(airtable, base)                  # Watch(id="ach…", cursor=1)
-    changes = read_changes(airtable, base, watch)         # changes.watch is where to go on from
+    webhook = create_webhook(airtable, base)                # Webhook(id="ach…", cursor=1)
+    changes = read_changes(airtable, base, webhook)         # changes.webhook is where to continue
 
-A watch tells of what comes after it was made. Any number may read it, each by a cursor of its own. Airtable keeps
-payloads for 7 days, and the watch itself for 7 days after it was last read. At most 10 webhooks a base.
+A webhook reports what comes after it was made. Any number of readers may share it, each with a cursor of its own.
+Airtable keeps payloads for 7 days, and the webhook itself for 7 days after it was last read. At most 10 a base.
 (airtable.com/developers/web/api/webhooks-overview)
 """
 
@@ -18,12 +18,12 @@ from runbook.errors import AirtableError
 from runbook.json_types import Json
 
 KEPT_SECONDS = 7 * 24 * 3600.0
-_PAGE = 50  # payloads a request, the most there are
+_PAGE = 50  # payloads a request, Airtable's maximum
 _NOT_ALLOWED = {401, 403, 404, 422}
 _GONE = {403, 404}
 
 
-class Watch(NamedTuple):
+class Webhook(NamedTuple):
     """A webhook, and the number of the payload to read next."""
 
     id: str
@@ -32,73 +32,70 @@ class Watch(NamedTuple):
 
 @dataclass
 class Changes:
-    """What happened, by table id: records to read again, records that are gone. `watch`: where to go on from."""
+    """What happened, by table id: records to read again, records that are gone. `webhook`: where to continue."""
 
-    watch: Watch
+    webhook: Webhook
     changed: dict[str, set[str]] = field(default_factory=dict)
     gone: dict[str, set[str]] = field(default_factory=dict)
 
     def add(self, payload: dict[str, Json]) -> None:
-        """Take a payload in; it tells of what came after all that was taken in before."""
-        for table, told in (payload.get("changedTablesById") or {}).items():
+        """Add a payload, which is later than all that were added before."""
+        for table, parts in (payload.get("changedTablesById") or {}).items():
             changed, gone = self.changed.setdefault(table, set()), self.gone.setdefault(table, set())
-            there = {*(told.get("createdRecordsById") or ()), *(told.get("changedRecordsById") or ())}
-            lost = set(told.get("destroyedRecordIds") or ())
-            self.changed[table] = (changed | there) - lost
-            self.gone[table] = (gone - there) | lost
+            existing = {*(parts.get("createdRecordsById") or ()), *(parts.get("changedRecordsById") or ())}
+            destroyed = set(parts.get("destroyedRecordIds") or ())
+            self.changed[table] = (changed | existing) - destroyed
+            self.gone[table] = (gone - existing) | destroyed
 
 
-def create_watch(airtable: Airtable, base: str) -> Watch | None:
-    """Begin to watch a base's rows; None where the token or the base does not allow one more webhook."""
+def create_webhook(airtable: Airtable, base: str) -> Webhook | None:
+    """A webhook for the base's records; None where the token or the base does not allow one more."""
     specification = {"options": {"filters": {"dataTypes": ["tableData"]}}}
-    try:
-        made = airtable.request(
-            "POST",
-            f"bases/{base}/webhooks",
-            base=base,
-            json={"notificationUrl": None, "specification": specification},
-            what="watch the base's rows",
-        )
-    except AirtableError as error:
-        if error.status in _NOT_ALLOWED:
-            return None
-        raise
-    return Watch(str(made["id"]), 1)
+    body = {"notificationUrl": None, "specification": specification}
+    created = _request_if_allowed(airtable, "POST", base, body, "create a webhook of the base")
+    return None if created is None else Webhook(str(created["id"]), 1)
 
 
-def find_watch(airtable: Airtable, base: str, webhook: str) -> Watch | None:
+def find_webhook(airtable: Airtable, base: str, webhook_id: str) -> Webhook | None:
     """A webhook that was made before, to be read from now on; None where it is gone."""
-    try:
-        told = airtable.request("GET", f"bases/{base}/webhooks", base=base, what="look who watches the base's rows")
-    except AirtableError as error:
-        if error.status in _NOT_ALLOWED:
-            return None
-        raise
-    for one in told["webhooks"]:
-        if one["id"] == webhook and one.get("isHookEnabled", True):
-            return Watch(webhook, int(one["cursorForNextPayload"]))
+    payload = _request_if_allowed(airtable, "GET", base, None, "list the webhooks of the base")
+    for webhook in [] if payload is None else payload["webhooks"]:
+        if webhook["id"] == webhook_id and webhook.get("isHookEnabled", True):
+            return Webhook(webhook_id, int(webhook["cursorForNextPayload"]))
     return None
 
 
-def drop_watch(airtable: Airtable, base: str, webhook: str) -> None:
-    """Stop watching; a webhook that is gone already is let be."""
+def _request_if_allowed(airtable: Airtable, method: str, base: str, body: Json, what: str) -> Json:
+    path = f"bases/{base}/webhooks"
     try:
-        airtable.request("DELETE", f"bases/{base}/webhooks/{webhook}", base=base, what="stop watching the base's rows")
+        return airtable.request(method, path, scope="webhook:manage", base=base, json=body, what=what)
     except AirtableError as error:
-        if error.status not in (200, *_GONE):  # 200: done, and nothing in the answer
+        if error.status in _NOT_ALLOWED:
+            return None
+        raise
+
+
+def delete_webhook(airtable: Airtable, base: str, webhook_id: str) -> None:
+    """Delete a webhook; one that is gone already is ignored."""
+    path, what = f"bases/{base}/webhooks/{webhook_id}", "delete a webhook of the base"
+    try:
+        airtable.request("DELETE", path, scope="webhook:manage", base=base, what=what)
+    except AirtableError as error:
+        if error.status not in (200, *_GONE):  # 200: done, with an empty body
             raise
 
 
-def read_changes(airtable: Airtable, base: str, watch: Watch) -> Changes | None:
-    """Everything since the cursor; None where the watch is gone or failed, and with it what happened since."""
-    found = Changes(watch)
+def read_changes(airtable: Airtable, base: str, webhook: Webhook) -> Changes | None:
+    """Everything since the cursor; None where the webhook is gone or failed, and with it what happened since."""
+    found = Changes(webhook)
     while True:
         try:
             page = airtable.request(
                 "GET",
-                f"bases/{base}/webhooks/{watch.id}/payloads",
+                f"bases/{base}/webhooks/{webhook.id}/payloads",
+                scope="webhook:manage",
                 base=base,
-                params=[("cursor", str(found.watch.cursor)), ("limit", str(_PAGE))],
+                params=[("cursor", str(found.webhook.cursor)), ("limit", str(_PAGE))],
                 what="read what changed in the base",
             )
         except AirtableError as error:
@@ -106,9 +103,9 @@ def read_changes(airtable: Airtable, base: str, watch: Watch) -> Changes | None:
                 return None
             raise
         for payload in page["payloads"]:
-            if payload.get("error"):  # Airtable could not say what changed
+            if payload.get("error"):  # Airtable does not know what changed
                 return None
             found.add(payload)
-        found.watch = Watch(watch.id, int(page["cursor"]))
+        found.webhook = Webhook(webhook.id, int(page["cursor"]))
         if not page.get("mightHaveMore"):
             return found

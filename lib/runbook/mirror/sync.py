@@ -14,7 +14,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from runbook.airtable import formulas
-from runbook.airtable.webhooks import KEPT_SECONDS, Changes, Watch, create_watch, drop_watch, find_watch, read_changes
+from runbook.airtable.webhooks import (
+    KEPT_SECONDS,
+    Changes,
+    Webhook,
+    create_webhook,
+    delete_webhook,
+    find_webhook,
+    read_changes,
+)
 from runbook.mirror.full_sync import full_sync
 from runbook.mirror.ingest import Ingester
 from runbook.query.values import stamp
@@ -69,60 +77,60 @@ class Sync:
             full = self._sync_outdated()
             result = replace(self._ingest(changes, names), full=full)
             with self._file.transaction():
-                self._file.set_meta(_WEBHOOK, [*changes.watch])
+                self._file.set_meta(_WEBHOOK, [*changes.webhook])
                 self._store.set_as_of(started, names)
         self._file.set_meta(_SYNCED_AT, started)
         self._ingester.resolve_set_aside(names)
         return result
 
-    def ensure_webhook(self) -> Watch | None:
+    def ensure_webhook(self) -> Webhook | None:
         """The base's webhook, created where there is none; None where none can be created."""
         noted, synced_at, refused_at = (self._file.meta(name) for name in (_WEBHOOK, _SYNCED_AT, _REFUSED_AT))
         now = self._clock()
         if noted is not None and synced_at is not None and now - synced_at > KEPT_SECONDS - _MARGIN:
             self._file.set_meta(_WEBHOOK, None)
         elif noted is not None:
-            return Watch(*noted)
+            return Webhook(*noted)
         if refused_at is not None and 0 <= now - refused_at < _REFUSED_SECONDS:
             return None
-        watch = self._find_or_create()
+        webhook = self._find_or_create()
         with self._file.transaction():
-            self._file.set_meta(_REFUSED_AT, now if watch is None else None)
-            if watch is not None:
-                self._file.set_meta(_WEBHOOK, [*watch])
+            self._file.set_meta(_REFUSED_AT, now if webhook is None else None)
+            if webhook is not None:
+                self._file.set_meta(_WEBHOOK, [*webhook])
                 self._file.set_meta(_SYNCED_AT, now)
                 self._file.set_meta(_OUTDATED, self._store.synced())  # it does not report earlier changes
-        return watch
+        return webhook
 
     def delete_webhook(self) -> None:
         """Delete the base's webhook, for all mirrors of the base."""
         known = self._ingester.state.facts.get(self._fact)
         if known is not None:
-            drop_watch(self._airtable, self._base, known)
+            delete_webhook(self._airtable, self._base, known)
             self._ingester.state.facts.put(self._fact, None)
         self._file.set_meta(_WEBHOOK, None)
 
-    def _find_or_create(self) -> Watch | None:
+    def _find_or_create(self) -> Webhook | None:
         facts = self._ingester.state.facts
         known = facts.get(self._fact)
-        found = None if known is None else find_watch(self._airtable, self._base, known)
+        found = None if known is None else find_webhook(self._airtable, self._base, known)
         if found is not None:
             return found
-        created = create_watch(self._airtable, self._base)
+        created = create_webhook(self._airtable, self._base)
         if created is None or facts.swap(self._fact, known, created.id):
             return created
-        drop_watch(self._airtable, self._base, created.id)  # another process was faster
+        delete_webhook(self._airtable, self._base, created.id)  # another process was faster
         return self._find_or_create()
 
     def _changes(self) -> Changes | None:
         """What the webhook reports; None where there is none and none can be created."""
-        watch = self.ensure_webhook()
-        changes = None if watch is None else read_changes(self._airtable, self._base, watch)
-        if watch is None or changes is not None:
+        webhook = self.ensure_webhook()
+        changes = None if webhook is None else read_changes(self._airtable, self._base, webhook)
+        if webhook is None or changes is not None:
             return changes
         self._file.set_meta(_WEBHOOK, None)
-        watch = self.ensure_webhook()
-        return None if watch is None else Changes(watch)
+        webhook = self.ensure_webhook()
+        return None if webhook is None else Changes(webhook)
 
     def _sync_outdated(self) -> tuple[str, ...]:
         """Read in full what no webhook reported on for a while."""

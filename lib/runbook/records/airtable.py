@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from runbook.airtable.client import PER_WRITE, Airtable
+from runbook.airtable.responses import Scope
 from runbook.catalog import Catalog
 from runbook.errors import AirtableError, BudgetSpent, SourceDown
 from runbook.json_types import MISSING, Fields, Item, Json
@@ -66,11 +67,13 @@ class AirtableRecords(Records):
     # What the platform's own client is called by
 
     def airtable_request(self, method: str, path: str, *, json: Json = None, what: str | None = None) -> Json:
-        """A request of one's own to this base, at the pace that everyone keeps; `path` begins after the base's id.
+        """Any request to this base, within its rate limit; `path` begins after the base's id.
 
         Raises AirtableError, BudgetSpent.
         """
-        return self._airtable.request(method, f"{self._base}/{path.lstrip('/')}", base=self._base, json=json, what=what)
+        path = f"{self._base}/{path.lstrip('/')}"
+        scope: Scope = "data.records:read" if method == "GET" else "data.records:write"
+        return self._airtable.request(method, path, scope=scope, base=self._base, json=json, what=what)
 
     def get_all_records(self, collection: str, query: Query = EVERY) -> list[Item]:
         """Every item that a query keeps, read from Airtable itself, page by page to the last."""

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from runbook.catalog import Collection
 from runbook.errors import SourceError
-from runbook.json_types import Item, Json
+from runbook.json_types import Item, Json, reject_constant
 from runbook.wix.names import plain_name
 
 CSV_NOTE = 'from CSV: milliseconds of dates are cut off; null, "" and a missing key are one, read as missing'
@@ -267,10 +267,6 @@ def _structured(text: str) -> Json:
     if text[:1] not in "[{":
         return text
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=reject_constant)
     except (ValueError, RecursionError):
         return text
-
-
-def _refuse(constant: str) -> Json:
-    raise ValueError(constant)

@@ -21,7 +21,7 @@ from urllib.parse import unquote
 
 from runbook.catalog import Catalog, Collection
 from runbook.errors import SettingError, SourceError
-from runbook.json_types import Item
+from runbook.json_types import Item, reject_constant
 from runbook.snapshot import Mark, file_sha256, newest, updated_of
 from runbook.wix.csv_export import CsvExport
 from runbook.wix.names import plain_name, similar_name
@@ -264,8 +264,4 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _finite(constant: str) -> Any:
-    raise ValueError(f"{constant} is no number in JSON")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_finite)
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=reject_constant)

@@ -58,5 +58,5 @@ def _ids(client: WixClient) -> dict[str, str]:
     )
     found = answer.get("secrets")
     if not isinstance(found, list):
-        raise WixError("Wix answered without a list of secrets when asked for their names", status=200)
+        raise WixError("list the names of secrets: Wix's response has no list", status=200)
     return {str(entry["name"]): str(entry["id"]) for entry in found}

@@ -88,7 +88,7 @@ def _bulk(
         return
     results = answer.get("results")
     if not isinstance(results, list) or len(results) != len(entries):
-        raise WixError(f"Wix answered without a result an item when asked to {what}; do it again", status=200)
+        raise WixError(f"{what}: Wix's response has not one result per item; run it again", status=200)
     for number, result in enumerate(results):
         about = result["itemMetadata"]
         entry = entries[about.get("originalIndex", number)]

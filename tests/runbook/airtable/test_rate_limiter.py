@@ -37,7 +37,7 @@ end = time.monotonic() + seconds
 
 def run():
     while time.monotonic() < end:
-        airtable.request("GET", "BASE/Trucks", base="BASE", params=[("pageSize", "1")])
+        airtable.request("GET", "BASE/Trucks", scope="data.records:read", base="BASE", params=[("pageSize", "1")])
 
 each = [threading.Thread(target=run) for _ in range(threads)]
 for thread in each: thread.start()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mirror_kit import Fleet, carrier, ids, items
-from runbook.airtable.webhooks import create_watch
+from runbook.airtable.webhooks import create_webhook
 from runbook.errors import AirtableError
 from runbook.mirror import Mirror, SyncResult
 from runbook.query import Query
@@ -110,7 +110,9 @@ def test_a_webhook_that_was_deleted_costs_a_whole_read_and_no_change(fleet: Flee
     changed, removed = fleet.add("Carriers", *items(2))
     mirror = fleet.mirror()
     mirror.load(["Carriers"])
-    fleet.api.request("DELETE", f"bases/{fleet.base}/webhooks/{webhook(fleet)}", base=fleet.base)
+    fleet.api.request(
+        "DELETE", f"bases/{fleet.base}/webhooks/{webhook(fleet)}", scope="webhook:manage", base=fleet.base
+    )
     fleet.edit("Carriers", changed, Name="by hand")
     fleet.delete("Carriers", removed)
     assert mirror.refresh().full == ("Carriers",)
@@ -155,7 +157,9 @@ def test_payloads_that_another_mirror_kept_the_webhook_alive_without_are_not_mis
     fleet.edit("Carriers", record, Name="by hand")
     for _ in range(2):  # another machine looks every four days
         fleet.box.clock(advance=4 * 86400)
-        fleet.api.request("GET", f"bases/{fleet.base}/webhooks/{webhook(fleet)}/payloads", base=fleet.base)
+        fleet.api.request(
+            "GET", f"bases/{fleet.base}/webhooks/{webhook(fleet)}/payloads", scope="webhook:manage", base=fleet.base
+        )
     clock.now += 8 * 86400
     assert mirror.refresh().full == ("Carriers",)
     assert names(mirror) == {"c00001": "by hand"}
@@ -169,8 +173,8 @@ def test_payloads_that_another_mirror_kept_the_webhook_alive_without_are_not_mis
 def unwatched(fleet: Fleet) -> Fleet:
     """A fleet whose base has ten webhooks already."""
     for _ in range(10):
-        assert create_watch(fleet.api, fleet.base) is not None
-    assert create_watch(fleet.api, fleet.base) is None
+        assert create_webhook(fleet.api, fleet.base) is not None
+    assert create_webhook(fleet.api, fleet.base) is None
     return fleet
 
 
@@ -342,7 +346,7 @@ def test_without_a_webhook_catching_up_reads_the_collection_whole(unwatched: Fle
 def webhooks(fleet: Fleet, *, clear: bool = False) -> list[str]:
     if clear:
         fleet.box.faults(clear=True)
-    told = fleet.api.request("GET", f"bases/{fleet.base}/webhooks", base=fleet.base)
+    told = fleet.api.request("GET", f"bases/{fleet.base}/webhooks", scope="webhook:manage", base=fleet.base)
     return [one["id"] for one in told["webhooks"]]
 
 

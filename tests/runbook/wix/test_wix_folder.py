@@ -104,7 +104,7 @@ def test_json_lines_in_either_form(tmp_path, catalog):
     [
         ('{"_id": "b"', "is not JSON"),
         ('["_id"]', "is no object"),
-        ('{"_id": "b", "n": NaN}', "NaN is no number"),
+        ('{"_id": "b", "n": NaN}', "NaN is not JSON"),
         ('{"_id": "b", "n": 1, "n": 2}', "a key stands twice"),
         (b'{"_id": "b\xff"}', "is not UTF-8"),
         ('{"id": "b", "data": {"_id": "c"}}', "the envelope's id is not the item's _id"),
