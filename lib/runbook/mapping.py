@@ -5,46 +5,44 @@
     encoded.fields                                  # {"Legacy Wix ID": "…", "DOT Number": 123, "Wix Original": "…"}
     mapping.to_wix(encoded.fields) == item          # unless encoded.refusals says why not
 
-What cells cannot tell stands in the column `Wix Original`: JSON text, its keys sorted,
-`{"absent":["clean_mvr"],"values":{"extra_key":{"a":1},"pay_min":"0.55"}}`, empty where there is nothing to say.
-`absent`: keys that the item did not have, though an empty cell says something (false, []). `values`: what does not come
-back from its cell as it went, and all keys that the catalog does not know. On the way back a cell that was edited wins:
-an original holds while it still makes the cell that is there, an absence while the cell is empty.
+What the cells cannot represent is in the column `Wix Original`: JSON text, its keys sorted,
+`{"absent":["clean_mvr"],"values":{"extra_key":{"a":1},"pay_min":"0.55"}}`, empty where nothing is missing.
+`absent`: keys that the item did not have, where an empty cell stands for a value (false, []). `values`: values that
+their cells do not give back, and all keys that are not in the catalog. On the way back an edited cell wins: an original
+is valid while it encodes to the current cell, an absence while the cell is empty.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from runbook.catalog import LEGACY_ID, ORIGINAL, Collection, Field, Link
-from runbook.codecs import TEXT_LIMIT, Codec, Refused, codec, same, to_json, utf16_length
+from runbook.codecs import TEXT_LIMIT, Codec, Refused, codec_of, same, to_json, utf16_length
 from runbook.codecs.choices import Choice
 from runbook.codecs.values import from_json
 from runbook.json_types import MISSING, Fields, Item, Json
 
-Candidate = tuple[str, str, str]  # target collection, key there, normalised value
+Candidate = tuple[str, str, str]  # target collection, its key, normalised value
 
 
 class Refusal(NamedTuple):
-    """Why a row cannot be carried over. `field` "" is the whole row; `why`, to count by, is without the value got."""
+    """Why a row cannot be migrated. `field` "" is the whole row. `message` may show the value; `reason` never does."""
 
     field: str
+    message: str
     reason: str
-    why: str
 
 
 class Encoded(NamedTuple):
-    """A row as Airtable is to hold it. With `refusals` it is not to be written.
+    """A row for Airtable. With `refusals` it must not be written.
 
-    `id`: the legacy id, "" where there is none. `fields`: cells by column name; empty ones are left out.
-    `links`: by link name, where to look for the other row, first one first; a list of references gives several
-    candidates for one key there, and each of them that resolves is linked.
-    `kept`: (field, why) for each value in `Wix Original`, `loose` those of them that left their cell empty.
-    `lost`: (field, the catalog's reason) for what a lossy field does not bring back. `unfilled`: (copy, why) for copies
-    left empty. `new_choices`: by column, names that the catalog does not list. `shown_rounded`: columns that show fewer
-    decimals than the cell holds.
+    `id`: the legacy id, "" where there is none. `fields`: cells by column name, without empty ones. `links`: by link
+    name, candidates for the linked rows in order of preference; a list of references gives several candidates for one
+    key, all of which are linked. `kept`: (field, reason) for each value in `Wix Original`, `loose` those of them with
+    an empty cell. `lost`: (field, the catalog's reason) for values that a lossy field does not give back. `unfilled`:
+    (copy, reason) for copies left empty. `new_choices`: by column, choices that are not in the catalog.
+    `shown_rounded`: columns that show fewer decimals than the cell has.
     """
 
     id: str
@@ -73,7 +71,7 @@ class _Column(NamedTuple):
 
 
 class Mapping:
-    """Turns the rows of one collection; made once, used for all of them. Holds nothing of a row."""
+    """Converts the rows of one collection; stateless, so one instance serves all rows."""
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
@@ -83,15 +81,14 @@ class Mapping:
         self._links = [_link(link) for link in collection.links]
 
     def to_airtable(self, item: Item) -> Encoded:
-        """The cells of a Wix item, proved field by field to come back as they went. Never raises."""
+        """The cells of a Wix item; the round trip of each field is checked. Never raises."""
         try:
             return self._to_airtable(item)
         except RecursionError:
             legacy = item.get("_id")
-            why = "nested deeper than the 50 levels that Wix takes"
-            return Encoded(
-                legacy if legacy.__class__ is str else "", {}, {}, (Refusal("", why, why),), (), {}, (), (), (), ()
-            )
+            reason = "nested deeper than the 50 levels that Wix allows"
+            refusals = (Refusal("", reason, reason),)
+            return Encoded(legacy if legacy.__class__ is str else "", {}, {}, refusals, (), {}, (), (), (), ())
 
     def _to_airtable(self, item: Item) -> Encoded:
         fields: Fields = {}
@@ -104,11 +101,11 @@ class Mapping:
         new_choices: dict[str, list[str]] = {}
         rounded: list[str] = []
         found = 0
-        for key, name, encode, decode, default, required, known, decimals, field, kind in self._columns:
+        for key, name, encode, decode, default, required, known, decimals, field, codec in self._columns:
             value = item.get(key, MISSING)
             if value is MISSING:
                 if required:
-                    refusals.append(_required(key, "not there"))
+                    refusals.append(_required(key, "missing"))
                 elif default is not MISSING:
                     absent.append(key)
                 continue
@@ -120,11 +117,11 @@ class Mapping:
                 cell = encode(value)
             except Refused as refused:
                 if not field.loose:
-                    refusals.append(Refusal(key, str(refused), refused.why))
+                    refusals.append(Refusal(key, str(refused), refused.reason))
                     continue
                 values[key] = value
-                kept.append((key, refused.why))
-                loose.append((key, refused.why))
+                kept.append((key, refused.reason))
+                loose.append((key, refused.reason))
                 continue
             if cell is None:
                 back = default
@@ -132,7 +129,7 @@ class Mapping:
                 fields[name] = cell
                 back = decode(cell)
                 if known is not None:
-                    _note_new(cell, known, name, new_choices)
+                    _note_new_choices(cell, known, name, new_choices)
                 if decimals is not None and cell.__class__ is float and round(cell, decimals) != cell:
                     rounded.append(name)
             if back is not value and not same(back, value):
@@ -140,22 +137,22 @@ class Mapping:
                     lost.append((key, field.lossy))
                 else:
                     values[key] = value
-                    kept.append((key, _why(value, kind)))
+                    kept.append((key, _kept_reason(value, codec)))
         if found < len(item):
             for key, value in item.items():
                 if key not in self._keys:
                     values[key] = value
-                    kept.append((key, "a key that the catalog does not know"))
+                    kept.append((key, "key not in the catalog"))
         legacy = item.get("_id")
         if legacy.__class__ is not str or not legacy.strip():
             if "_id" in item and not any(refusal.field == "_id" for refusal in refusals):
-                refusals.append(Refusal("_id", "no text, which the identity of a row must be", "no text"))
+                refusals.append(Refusal("_id", "not text, which a row's id must be", "not text"))
             legacy = ""
         elif "\0" in legacy:
-            refusals.append(Refusal("_id", "holds U+0000, which no cell keeps", "holds U+0000"))
+            refusals.append(Refusal("_id", "contains U+0000, which a cell cannot hold", "contains U+0000"))
         unfilled = self._fill_copies(item, fields, new_choices) if self._copies else ()
         if absent or values:
-            _keep(absent, values, fields, refusals)
+            _add_original(absent, values, fields, refusals)
         return Encoded(
             legacy,
             fields,
@@ -177,45 +174,44 @@ class Mapping:
             try:
                 cell = column.encode(item.get(column.key))
             except Refused as refused:
-                unfilled.append((column.name, refused.why))
+                unfilled.append((column.name, refused.reason))
                 continue
             if cell is not None:
                 fields[column.name] = cell
                 if column.known is not None:
-                    _note_new(cell, column.known, column.name, new_choices)
+                    _note_new_choices(cell, column.known, column.name, new_choices)
         return tuple(unfilled)
 
     def links_of(self, item: Item) -> dict[str, list[Candidate]]:
-        """By link name, where to look for the rows an item points to; links that point nowhere are left out."""
+        """By link name, candidates for the rows that an item refers to; links without any are omitted."""
         links: dict[str, list[Candidate]] = {}
         for name, target, keys in self._links:
             candidates: dict[Candidate, None] = {}
             seen: set[str] = set()
-            for here, there in keys:
-                normal = None if there in seen else [*_references(item.get(here), identity=there == "_id")]
-                if normal:
-                    seen.add(there)
-                    candidates.update(dict.fromkeys((target, there, value) for value in normal))
+            for key, target_key in keys:
+                values = [] if target_key in seen else [*_references(item.get(key), identity=target_key == "_id")]
+                if values:
+                    seen.add(target_key)
+                    candidates.update(dict.fromkeys((target, target_key, value) for value in values))
             if candidates:
                 links[name] = list(candidates)
         return links
 
     def to_wix(self, fields: Fields, *, problems: list[str] | None = None) -> Item:
-        """The Wix item that a record's cells say, its `Wix Original` among them. Link cells and copies say nothing.
+        """The Wix item of a record, from its cells and `Wix Original`; link cells and copies are ignored.
 
-        A `Wix Original` that is none any more (a person wrote in it) is let be: the cells alone hold, and `problems`
-        gets a line on it.
+        A `Wix Original` that is no longer valid (a person edited it) is ignored too, and `problems` gets a line on it.
         """
-        absent, values = _original(fields.get(ORIGINAL), problems)
+        absent, values = _read_original(fields.get(ORIGINAL), problems)
         item: Item = {}
         for column in self._columns:
             key, cell = column.key, fields.get(column.name)
             if cell is None or cell is False or cell == "" or cell == []:
-                if key in values and self._still(column, values[key], None):
+                if key in values and _is_current(column, values[key], None):
                     item[key] = values[key]
                 elif column.default is not MISSING and key not in absent:
                     item[key] = column.decode(None)
-            elif key in values and self._still(column, values[key], cell):
+            elif key in values and _is_current(column, values[key], cell):
                 item[key] = values[key]
             else:
                 item[key] = column.decode(cell)
@@ -223,20 +219,6 @@ class Mapping:
             if key not in self._keys:
                 item[key] = value
         return item
-
-    def _still(self, column: _Column, original: Json, cell: Json) -> bool:
-        try:
-            return same(column.encode(original), cell)
-        except Refused:
-            return cell is None
-
-    def plain(self, item: Item) -> dict[str, Any]:
-        """By Wix key, every field of the collection as Python has it, for frames; None where its cell would be empty.
-
-        Wix's words (codes, lists, parsed JSON), but days are `date`, moments an aware `datetime`, and numbers numbers,
-        also those that are text in Wix. A boolean is None where the item has none.
-        """
-        return {column.key: _plain(column, item.get(column.key)) for column in self._columns}
 
 
 def link_key(value: Json) -> str | None:
@@ -257,19 +239,27 @@ def link_key(value: Json) -> str | None:
     return None
 
 
+def _is_current(column: _Column, original: Json, cell: Json) -> bool:
+    """Whether an original still encodes to its cell, so that nobody edited it."""
+    try:
+        return same(column.encode(original), cell)
+    except Refused:
+        return cell is None
+
+
 def _column(field: Field) -> _Column:
-    kind = codec(field)
+    codec = codec_of(field)
     return _Column(
         key=field.wix,
         name=field.name,
-        encode=kind.encode,
-        decode=kind.decode,
-        default=kind.default,
+        encode=codec.encode,
+        decode=codec.decode,
+        default=codec.default,
         required=field.required,
-        known=frozenset(field.choices) if isinstance(kind, Choice) and field.open else None,
+        known=frozenset(field.choices) if isinstance(codec, Choice) and field.open else None,
         decimals=None if field.precision is None else field.precision + field.column_kind.decimals_hidden,
         field=field,
-        codec=kind,
+        codec=codec,
     )
 
 
@@ -278,19 +268,19 @@ def _link(link: Link) -> tuple[str, str, tuple[tuple[str, str], ...]]:
 
 
 def _references(value: Json, *, identity: bool) -> Iterator[str]:
-    """The keys that a value of a referring field holds: one, or those of a list; of an included item its `_id`."""
+    """The keys that a value refers to: one, or those of a list; of an included item its `_id`."""
     for part in value if value.__class__ is list else [value]:
         reference = part.get("_id") if part.__class__ is dict else part
         if identity:
             is_id = reference.__class__ is str and reference.strip() and "\0" not in reference
-            normal = reference if is_id else None
+            key = reference if is_id else None
         else:
-            normal = link_key(reference)
-        if normal is not None:
-            yield normal
+            key = link_key(reference)
+        if key is not None:
+            yield key
 
 
-def _note_new(cell: Json, known: frozenset[str], name: str, new_choices: dict[str, list[str]]) -> None:
+def _note_new_choices(cell: Json, known: frozenset[str], name: str, new_choices: dict[str, list[str]]) -> None:
     for choice in cell if cell.__class__ is list else (cell,):
         if choice not in known:
             new = new_choices.setdefault(name, [])
@@ -303,66 +293,46 @@ def _required(key: str, what: str) -> Refusal:
     return Refusal(key, reason, reason)
 
 
-def _why(value: Json, kind: Codec) -> str:
+def _kept_reason(value: Json, codec: Codec) -> str:
     if value is None:
         return "null"
     if value == "":
         return "empty text"
-    return kind.another_way
+    return codec.difference
 
 
-def _keep(absent: list[str], values: dict[str, Json], fields: Fields, refusals: list[Refusal]) -> None:
-    told: dict[str, Any] = {}
+def _add_original(absent: list[str], values: dict[str, Json], fields: Fields, refusals: list[Refusal]) -> None:
+    original: dict[str, Any] = {}
     if absent:
-        told["absent"] = sorted(absent)
+        original["absent"] = sorted(absent)
     if values:
-        told["values"] = {key: values[key] for key in sorted(values)}  # inside a value the order is the value's own
+        original["values"] = {key: values[key] for key in sorted(values)}  # inside a value the order must be kept
     try:
-        text = to_json(told)
+        text = to_json(original)
     except Refused as refused:
-        refusals.append(Refusal(ORIGINAL, str(refused), refused.why))
+        refusals.append(Refusal(ORIGINAL, str(refused), refused.reason))
         return
     if len(text) > TEXT_LIMIT // 2 and (length := utf16_length(text)) > TEXT_LIMIT:
-        why = "what no other cell can hold comes to more than 100,000 characters"
-        refusals.append(Refusal(ORIGINAL, f"{why}; got {length:,} of {', '.join(sorted(values))}", why))
+        reason = f"{ORIGINAL} would have more than 100,000 characters"
+        refusals.append(Refusal(ORIGINAL, f"{reason}: {length:,} for {', '.join(sorted(values))}", reason))
         return
     fields[ORIGINAL] = text
 
 
-def _original(cell: Json, problems: list[str] | None) -> tuple[frozenset[str], dict[str, Json]]:
+def _read_original(cell: Json, problems: list[str] | None) -> tuple[frozenset[str], dict[str, Json]]:
     if not cell:
         return frozenset(), {}
     try:
-        told = from_json(cell) if isinstance(cell, str) else cell
+        original = from_json(cell) if isinstance(cell, str) else cell
     except ValueError:
-        told = None
-    if isinstance(told, dict) and told.keys() <= {"absent", "values"}:
-        absent, values = told.get("absent", []), told.get("values", {})
+        original = None
+    if isinstance(original, dict) and original.keys() <= {"absent", "values"}:
+        absent, values = original.get("absent", []), original.get("values", {})
         if isinstance(values, dict) and isinstance(absent, list) and all(isinstance(key, str) for key in absent):
             return frozenset(absent), values
     if problems is not None:
-        problems.append(f"{ORIGINAL}: is not what was written there; it is passed over and the cells alone hold")
+        problems.append(f"{ORIGINAL} is no longer valid; it is ignored, and only the cells are used")
     return frozenset(), {}
-
-
-def _plain(column: _Column, value: Json) -> Any:
-    if value is None:
-        return None
-    try:
-        cell = column.encode(value)
-    except Refused:
-        return None
-    if cell is None:
-        return column.decode(None) if column.default is not MISSING else None
-    match column.field.column_kind.holds:
-        case "day":
-            return date.fromisoformat(cell)
-        case "instant":
-            return datetime.fromisoformat(cell)
-        case "number":
-            return cell
-        case _:
-            return column.decode(cell)
 
 
 __all__ = ["LEGACY_ID", "ORIGINAL", "Candidate", "Encoded", "Mapping", "Refusal", "link_key"]

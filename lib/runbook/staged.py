@@ -13,7 +13,7 @@ from runbook.json_types import Fields
 from runbook.mapping import Candidate
 from runbook.snapshot import file_sha256, read_items
 
-Counts = dict[str, dict[str, int]]  # field -> why -> rows
+Counts = dict[str, dict[str, int]]  # field -> reason -> rows
 
 
 class StagedRow(NamedTuple):
@@ -28,7 +28,7 @@ class StagedRow(NamedTuple):
 class Transformed(Shown):
     """What transforming came to: `exported` = `staged` + `quarantined`. No value of a personal field is in it.
 
-    Of field -> {why: rows}: `reasons` (a row in quarantine may have several), `kept` (the value stands in
+    Of field -> {reason: rows}: `reasons` (a row in quarantine may have several), `kept` (the value stands in
     `Wix Original`), `loose` (those of them whose cell is empty), `lost` (lossy fields), `unfilled` (copies left empty).
     `new_choices`: column -> {choice: rows}. `shown_rounded`: column -> rows. `sha256` is the staged file's.
     """
@@ -60,24 +60,24 @@ class Transformed(Shown):
             yield StagedRow(row["id"], row["fields"], links)
 
     def table(self) -> Table:
-        """Counts by field and why."""
+        """Counts by field and reason."""
         rows: list[tuple[Any, ...]] = [
             ("exported", None, self.exported, None),
-            ("staged, proved to come back as they went", None, self.staged, None),
+            ("staged, round trip checked", None, self.staged, None),
             ("in quarantine", None, self.quarantined, None),
         ]
         parts = (
-            ("  because", self.reasons),
+            ("  quarantined, reason", self.reasons),
             ("kept in Wix Original", self.kept),
             ("cell left empty (loose field)", self.loose),
-            ("not brought back (lossy field)", self.lost),
+            ("not restored (lossy field)", self.lost),
             ("copy left empty", self.unfilled),
             ("new choice", self.new_choices),
         )
         for label, counts in parts:
-            rows += [(label, field, n, why) for field, whys in counts.items() for why, n in whys.items()]
+            rows += [(label, field, n, reason) for field, reasons in counts.items() for reason, n in reasons.items()]
         rows += [("shows fewer decimals than it holds", c, n, None) for c, n in self.shown_rounded.items()]
-        return Table(f"Transformed {self.collection}", ("What", "Field", "Rows", "Why"), rows, self.warnings)
+        return Table(f"Transformed {self.collection}", ("What", "Field", "Rows", "Reason"), rows, self.warnings)
 
     def facts(self) -> dict[str, Any]:
         """For evidence: everything but the path's folder."""

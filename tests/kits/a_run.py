@@ -14,7 +14,7 @@ SLUG = "03_core_business"
 
 
 def made(
-    path: Path, *, status: str = "passed", green: bool = True, name: str = "Carriers", reason: str = "no number"
+    path: Path, *, status: str = "passed", green: bool = True, name: str = "Carriers", reason: str = "not a number"
 ) -> RunFolder:
     folder = RunFolder(path)
     folder.write_evidence("run", "run", {"environment": "sandbox", "source": "wix", "dry_run": False})

@@ -19,7 +19,7 @@ from lmdr.sample import CARRIED, MESS, QUARANTINED, Mess, SampleSite, write_site
 from lmdr.sample.__main__ import main
 from lmdr.sample.mess import ABSENT
 from runbook.catalog import Catalog
-from runbook.codecs import Refused, codec
+from runbook.codecs import Refused, codec_of
 from sandbox import Sandbox
 
 Rows = dict[str, dict[str, dict[str, Any]]]
@@ -151,7 +151,7 @@ def test_every_kind_that_must_be_quarantined_is_there(site: SampleSite) -> None:
 
 def test_the_quarantined_rows_are_exactly_those_that_no_column_can_hold(catalog: Catalog, rows: Rows) -> None:
     for name, collection in catalog.collections.items():
-        columns = [(field, codec(field)) for field in collection.fields]
+        columns = [(field, codec_of(field)) for field in collection.fields]
         for row in rows[name].values():
             refusals = [f.wix for f, _ in columns if f.required and row.get(f.wix) in (None, "")]
             for field, column in columns:

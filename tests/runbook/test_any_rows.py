@@ -113,8 +113,8 @@ def test_every_row_comes_back_exactly_or_says_why(seed: int) -> None:
         item = odd.item(collection, "an-id")
         encoded = mapping.to_airtable(item)
         for refusal in encoded.refusals:
-            readable(refusal.field, refusal.reason)
-            assert not shows(refusal.reason, item.get(refusal.field), collection.by_key, refusal.field)
+            readable(refusal.field, refusal.message)
+            assert not shows(refusal.message, item.get(refusal.field), collection.by_key, refusal.field)
         if not encoded.refusals:
             assert same(mapping.to_wix(encoded.fields), item)
             for name, cell in encoded.fields.items():

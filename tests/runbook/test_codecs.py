@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from every_kind import FIELDS, field, is_text, takes
 from runbook.catalog.column_kinds import COLUMN_KINDS, CodecName
-from runbook.codecs import CODECS, Refused, codec, same, utf16_length
+from runbook.codecs import CODECS, Refused, codec_of, same, utf16_length
 from runbook.codecs.values import exact_number, number_text
 from runbook.json_types import MISSING
 
@@ -95,6 +95,7 @@ WRITTEN = [
     ("moment", "2023-03-28T14:20:43.745+02:00", "2023-03-28T12:20:43.745Z", {"$date": "2023-03-28T12:20:43.745Z"}),
     ("moment", "2023-03-28t12:20z", "2023-03-28T12:20:00.000Z", {"$date": "2023-03-28T12:20:00.000Z"}),
     ("moment", "2023-03-28T12:20:43,745Z", "2023-03-28T12:20:43.745Z", {"$date": "2023-03-28T12:20:43.745Z"}),
+    ("moment", "2023-03-28T12:20:43.5Z", "2023-03-28T12:20:43.500Z", {"$date": "2023-03-28T12:20:43.500Z"}),
     ("moment", "2023-03-28", "2023-03-28T00:00:00.000Z", {"$date": "2023-03-28T00:00:00.000Z"}),
     ("moment", "1969-12-31T23:59:59.999-0000", "1969-12-31T23:59:59.999Z", {"$date": "1969-12-31T23:59:59.999Z"}),
     ("moment", None, None, MISSING),
@@ -219,61 +220,61 @@ REFUSED = [
     ("line", f"a{HALF}b", "surrogate"),
     ("line", math.nan, "finite"),
     ("rich", "a" * 100_000, "100,000"),
-    ("number", "twelve", "no number"),
-    ("number", "1,200", "no number"),
-    ("number", "0x10", "no number"),
-    ("number", "012", "no number"),
-    ("number", "1_000", "no number"),
-    ("number", "١٢", "no number"),
-    ("number", "9" * 5000, "no number"),
-    ("number", True, "no number"),
-    ("number", [1], "no number"),
-    ("number", {}, "no number"),
-    ("number", math.nan, "no number"),
-    ("number", math.inf, "no number"),
+    ("number", "twelve", "not a number"),
+    ("number", "1,200", "not a number"),
+    ("number", "0x10", "not a number"),
+    ("number", "012", "not a number"),
+    ("number", "1_000", "not a number"),
+    ("number", "١٢", "not a number"),
+    ("number", "9" * 5000, "not a number"),
+    ("number", True, "not a number"),
+    ("number", [1], "not a number"),
+    ("number", {}, "not a number"),
+    ("number", math.nan, "not a number"),
+    ("number", math.inf, "not a number"),
     ("number", FAR + 1, "double"),
     ("number", 10**400, "double"),
     ("number", str(FAR + 1), "double"),
     ("number", "0.12345678901234567890", "double"),
     ("number", "1e999", "double"),
     ("number", "1e-999999999999999999999", "double"),
-    ("tick", "yes", "no boolean"),
-    ("tick", 2, "no boolean"),
-    ("tick", [], "no boolean"),
-    ("day", "2024-02-30", "no date that there is"),
-    ("day", "2023-02-29", "no date that there is"),
-    ("day", "0000-01-01", "year before 1|no date that there is"),
+    ("tick", "yes", "not a boolean"),
+    ("tick", 2, "not a boolean"),
+    ("tick", [], "not a boolean"),
+    ("day", "2024-02-30", "not a valid date"),
+    ("day", "2023-02-29", "not a valid date"),
+    ("day", "0000-01-01", "year before 1|not a valid date"),
     ("day", "12024-01-01", "year"),
     ("day", "+012024-01-01T00:00:00Z", "year"),
-    ("day", "31.1.2024", "no ISO date"),
-    ("day", "2024-W05-1", "no ISO date"),
-    ("day", "20240131", "no ISO date"),
-    ("day", 1_700_000_000_000, "no date"),
-    ("day", {"$date": None}, "no date"),
-    ("day", {"$date": "2024-01-31", "more": 1}, "no date"),
-    ("moment", {"$date": "2024-01-31T25:00:00.000Z"}, "no date that there is"),
-    ("moment", {"$date": "2024-01-31T10:00:60.000Z"}, "no date that there is"),
-    ("moment", "9999-12-31T23:59:59-01:00", "no date that there is"),
-    ("moment", "0001-01-01T00:00:00+01:00", "no date that there is"),
-    ("moment", "2024-01-31T10:00:00+25:00", "no date that there is"),
-    ("moment", "Wed, 31 Jan 2024 10:00:00 GMT", "no ISO date"),
-    ("moment", True, "no date"),
-    ("closed", "C", "none of the choices"),
-    ("closed", "a", "none of the choices"),
-    ("closed", " A", "none of the choices"),
-    ("closed", ["A"], "no name"),
-    ("open", {}, "no name"),
+    ("day", "31.1.2024", "not an ISO date"),
+    ("day", "2024-W05-1", "not an ISO date"),
+    ("day", "20240131", "not an ISO date"),
+    ("day", 1_700_000_000_000, "not a date"),
+    ("day", {"$date": None}, "not a date"),
+    ("day", {"$date": "2024-01-31", "more": 1}, "not a date"),
+    ("moment", {"$date": "2024-01-31T25:00:00.000Z"}, "not a valid date"),
+    ("moment", {"$date": "2024-01-31T10:00:60.000Z"}, "not a valid date"),
+    ("moment", "9999-12-31T23:59:59-01:00", "not a valid date"),
+    ("moment", "0001-01-01T00:00:00+01:00", "not a valid date"),
+    ("moment", "2024-01-31T10:00:00+25:00", "not a valid date"),
+    ("moment", "Wed, 31 Jan 2024 10:00:00 GMT", "not an ISO date"),
+    ("moment", True, "not a date"),
+    ("closed", "C", "not one of the choices"),
+    ("closed", "a", "not one of the choices"),
+    ("closed", " A", "not one of the choices"),
+    ("closed", ["A"], "not the name"),
+    ("open", {}, "not the name"),
     ("open", HALF, "surrogate"),
-    ("state", "gone", "none of the choices"),
-    ("several", ["A", "C"], "none of the choices"),
-    ("several", [["A"]], "no name"),
-    ("several", {}, "no name"),
-    ("dot", "A12", "no whole number"),
-    ("dot", "12.5", "no whole number"),
-    ("dot", 12.5, "no whole number"),
+    ("state", "gone", "not one of the choices"),
+    ("several", ["A", "C"], "not one of the choices"),
+    ("several", [["A"]], "not the name"),
+    ("several", {}, "not the name"),
+    ("dot", "A12", "not an integer"),
+    ("dot", "12.5", "not an integer"),
+    ("dot", 12.5, "not an integer"),
     ("dot", "9" * 500, "double"),
     ("dot", str(FAR + 1), "double"),
-    ("dot", True, "no whole number"),
+    ("dot", True, "not an integer"),
     ("csv", [HALF], "surrogate"),
     ("list", ["a" * 100_000], "100,000"),
     ("image", f"wix:image://v1/{HALF}/x", "surrogate"),
@@ -283,7 +284,7 @@ REFUSED = [
 @pytest.mark.parametrize("case", WRITTEN, ids=lambda case: f"{case[0]}: {case[1]!r:.40}")
 def test_a_value_becomes_its_cell_and_comes_back(case):
     key, value, cell, *back = case
-    kind = codec(BY_KEY[key])
+    kind = codec_of(BY_KEY[key])
 
     encoded = kind.encode(value)
 
@@ -298,12 +299,12 @@ def test_a_value_without_an_equivalent_is_refused(case):
     key, value, why = case
 
     with pytest.raises(Refused, match=why):
-        codec(BY_KEY[key]).encode(value)
+        codec_of(BY_KEY[key]).encode(value)
 
 
 @pytest.mark.parametrize("f", FIELDS, ids=lambda f: f.wix)
 def test_an_empty_cell_says_the_default_and_it_is_written_as_an_empty_cell(f):
-    kind = codec(f)
+    kind = codec_of(f)
 
     assert kind.decode(None) is MISSING if kind.default is MISSING else same(kind.decode(None), kind.default)
     assert kind.encode(None) is None
@@ -311,8 +312,15 @@ def test_an_empty_cell_says_the_default_and_it_is_written_as_an_empty_cell(f):
         assert kind.encode(kind.default) is None
 
 
+def test_of_two_titles_with_one_code_the_first_is_used():
+    kind = codec_of(field("state", "text", "singleSelect", codec="enum_title", choices=["In Review", "In review"]))
+
+    assert kind.encode("in_review") == kind.encode("IN_REVIEW") == "In Review"
+    assert kind.encode("In review") == "In review"
+
+
 def test_a_list_from_an_empty_cell_is_a_new_one_each_time():
-    kind = codec(BY_KEY["several"])
+    kind = codec_of(BY_KEY["several"])
     kind.decode(None).append("mine")
 
     assert kind.decode(None) == []
@@ -321,7 +329,7 @@ def test_a_list_from_an_empty_cell_is_a_new_one_each_time():
 @pytest.mark.parametrize("f", FIELDS, ids=lambda f: f.wix)
 @pytest.mark.parametrize("cell", ["words", "{", 5, 1.5, True, ["a"], [{"id": "rec1"}], {"error": "#ERROR!"}], ids=repr)
 def test_a_cell_of_another_type_than_the_columns_does_not_stop_the_reader(f, cell):
-    json.dumps(codec(f).decode(cell))
+    json.dumps(codec_of(f).decode(cell))
 
 
 def test_there_is_a_codec_for_every_name_that_a_catalog_may_say():
@@ -334,15 +342,15 @@ def test_a_refusal_shows_the_value_but_of_a_personal_field_only_its_size():
     told = field("n", "number", "number", precision=0)
     secret = field("n", "number", "number", precision=0, personal=True)
 
-    with pytest.raises(Refused, match='no number; got "twelve"'):
-        codec(told).encode("twelve")
-    with pytest.raises(Refused, match="no number; got text of 6 characters"):
-        codec(secret).encode("twelve")
+    with pytest.raises(Refused, match='not a number: "twelve"'):
+        codec_of(told).encode("twelve")
+    with pytest.raises(Refused, match="not a number: text of 6 characters"):
+        codec_of(secret).encode("twelve")
 
 
 def test_a_long_value_is_cut_in_a_refusal():
     with pytest.raises(Refused) as refused:
-        codec(BY_KEY["number"]).encode("x" * 9000)
+        codec_of(BY_KEY["number"]).encode("x" * 9000)
 
     assert len(str(refused.value)) < 100
 
@@ -394,7 +402,7 @@ def test_a_numbers_text_says_the_number(number):
 @given(st.text(st.characters(exclude_categories=())))
 def test_a_text_is_refused_or_fits_a_text_cell(text):
     try:
-        cell = codec(BY_KEY["line"]).encode(text)
+        cell = codec_of(BY_KEY["line"]).encode(text)
     except Refused:
         assert not is_text(text)
     else:
@@ -410,7 +418,7 @@ def test_characters_are_counted_as_javascript_does(text):
 @given(st.datetimes())
 def test_a_moment_comes_back_to_the_millisecond(moment):
     text = f"{moment.isoformat(timespec='milliseconds')}Z"
-    kind = codec(BY_KEY["moment"])
+    kind = codec_of(BY_KEY["moment"])
 
     assert kind.encode({"$date": text}) == text
     assert kind.encode(f"{moment.isoformat(timespec='microseconds')}+00:00") == text

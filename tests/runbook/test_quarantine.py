@@ -9,8 +9,8 @@ import pytest
 
 from runbook.quarantine import Entry, Quarantine
 
-A, B = Entry("transform", "a", "n", "no number"), Entry("transform", "b", None, "why")
-NOBODY = Entry("transform", None, "_id", "required, but not there")
+A, B = Entry("transform", "a", "n", "not a number"), Entry("transform", "b", None, "why")
+NOBODY = Entry("transform", None, "_id", "required, but missing")
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def test_entries_are_lines_of_json(quarantine, tmp_path):
     lines = (tmp_path / "quarantine" / "Carriers.jsonl").read_text("utf-8").splitlines()
 
     assert [json.loads(line) for line in lines] == [
-        {"step": "transform", "id": "a", "field": "n", "reason": "no number"},
-        {"step": "transform", "id": None, "field": "_id", "reason": "required, but not there"},
+        {"step": "transform", "id": "a", "field": "n", "reason": "not a number"},
+        {"step": "transform", "id": None, "field": "_id", "reason": "required, but missing"},
     ]
     assert Quarantine(tmp_path / "quarantine").entries("Carriers") == [A, NOBODY]
 
@@ -77,7 +77,7 @@ def test_replacing_that_fails_leaves_what_was_there(quarantine):
 def test_the_same_entry_found_again_is_there_once(quarantine):
     for _ in range(3):
         quarantine.add("Carriers", A)
-    quarantine.add("Carriers", Entry("load", "a", "n", "no number"))
+    quarantine.add("Carriers", Entry("load", "a", "n", "not a number"))
 
     assert len(quarantine.entries("Carriers")) == 2
 

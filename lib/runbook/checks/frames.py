@@ -23,7 +23,7 @@ from runbook.checks.suites import (
     type_in_airtable,
     type_in_wix,
 )
-from runbook.codecs import Codec, Refused, codec
+from runbook.codecs import Codec, Refused, codec_of
 from runbook.codecs.values import exact_int
 from runbook.json_types import Item, Json
 from runbook.link_resolver import LinkCell
@@ -204,7 +204,7 @@ def _day(value: Any) -> Any:
 
 
 def _as_numbers(field: Field, values: list[Any]) -> pd.Series[Any]:
-    spelt = codec(field)
+    spelt = codec_of(field)
     return _typed([_number(_cell(spelt, v)) for v in values], "float", source=True)
 
 
@@ -213,7 +213,7 @@ def _number(cell: Any) -> Any:
 
 
 def _allowed(field: Field, values: list[Any]) -> pd.Series[Any]:
-    spelt, choices = codec(field), set(field.choices)
+    spelt, choices = codec_of(field), set(field.choices)
     return _objects([_within(_cell(spelt, v), choices) for v in values])
 
 

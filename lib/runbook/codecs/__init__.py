@@ -1,11 +1,11 @@
-"""How one kind of field turns from Wix to Airtable and back: a small class a kind, its rule told by examples.
+"""Codecs convert one kind of field from Wix to Airtable and back: one small class per kind, with its rule as examples.
 
-    dot = codec(Field(wix="dot", wix_type="text", name="DOT", type="number", precision=0))
-    dot.encode("0123"), dot.decode(123)      # 123, "123": not what it was, so `mapping` keeps the original
-    dot.encode("A12")                        # Refused: no whole number; got "A12"
+    dot = codec_of(Field(wix="dot", wix_type="text", name="DOT", type="number", precision=0))
+    dot.encode("0123"), dot.decode(123)      # 123, "123": differs from "0123", so `mapping` keeps the original
+    dot.encode("A12")                        # Refused: not an integer: "A12"
 
-A cell of None is empty; a checkbox is True or None, a list is None or has elements. No codec rounds, cuts or guesses
-but where its table says that the original is kept.
+A cell of None is empty; a checkbox is True or None, a list is None or has elements. A codec rounds, truncates or
+guesses only where its table says that the original is kept.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ CODECS: dict[CodecName, type[Codec]] = {
 }
 
 
-def codec(field: Field) -> Codec:
-    """The codec of a field: of its kind, with its choices, its types, and its silence where it is personal."""
+def codec_of(field: Field) -> Codec:
+    """The codec of a field."""
     return CODECS[field.codec_name](field)
 
 
-__all__ = ["CODECS", "TEXT_LIMIT", "Codec", "Refused", "codec", "same", "to_json", "utf16_length"]
+__all__ = ["CODECS", "TEXT_LIMIT", "Codec", "Refused", "codec_of", "same", "to_json", "utf16_length"]

@@ -1,36 +1,36 @@
-"""What a codec is."""
+"""The base class of codecs."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
 from runbook.catalog import Field
-from runbook.codecs.values import Refused, shown
+from runbook.codecs.values import Refused, abbreviated
 from runbook.display import mask
 from runbook.json_types import MISSING, Json, Missing
 
 
 class Codec(ABC):
-    """Turns a field's values into its column's cells and back.
+    """Converts a field's values to cells of its column and back.
 
-    `default`: what an empty cell says. `another_way`: in what a value that does not come back as it went differs, for
-    those who read a report.
+    `default`: the value that an empty cell stands for. `difference`: how a value that does not survive the round trip
+    differs from its cell, for reports.
     """
 
     default: Json | Missing = MISSING
-    another_way = "written another way than the cell"
+    difference = "written differently from the cell"
 
     def __init__(self, field: Field) -> None:
         self.field = field
 
     @abstractmethod
     def encode(self, value: Json) -> Json:
-        """The cell for a value, None for an empty one. Raises Refused where no cell is its equivalent."""
+        """The cell for a value, None for an empty one. Raises Refused where no cell is equivalent."""
 
     @abstractmethod
     def decode(self, cell: Json) -> Json | Missing:
-        """What a cell says in Wix's words; `default` for None. A cell of another type than the column's is let be."""
+        """The Wix value of a cell; `default` for None. A cell of another type than the column's stays as it is."""
 
-    def refuse(self, why: str, value: Json) -> Refused:
-        """A Refused that shows the value, or of a personal one its kind and size."""
-        return Refused(why, mask(value) if self.field.personal else shown(value))
+    def refuse(self, reason: str, value: Json) -> Refused:
+        """A Refused that shows the value; of a personal field only its type and size."""
+        return Refused(reason, mask(value) if self.field.personal else abbreviated(value))

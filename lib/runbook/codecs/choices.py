@@ -1,4 +1,4 @@
-"""Selects. Airtable takes a choice's exact name (422 otherwise); the loader may add choices to an `open` one."""
+"""Selects. Airtable accepts only a choice's exact name (422 otherwise); loading may add choices to an `open` field."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from runbook.json_types import MISSING, Json, Missing
 
 
 class Choice(Codec):
-    """One name among the choices, compared exactly.
+    """The name of one choice, compared exactly.
 
     | Wix              | cell, choices [Active, 2]                              |
     |------------------|--------------------------------------------------------|
     | "Active"         | the same                                               |
     | 2                | "2"; the original is kept                              |
     | ""  "  "  null   | empty                                                  |
-    | "Closed" " Active" | open: "Closed", "Active", blanks around it taken off; else Refused |
+    | "Closed" " Active" | open: "Closed", "Active", surrounding blanks removed; else Refused |
     | ["Active"]  {}   | Refused                                                |
     """
 
-    another_way = "a choice written another way (blanks around it, no text)"
+    difference = "choice written differently (surrounding blanks, or not text)"
 
     def __init__(self, field: Field) -> None:
         super().__init__(field)
@@ -39,9 +39,9 @@ class Choice(Codec):
         return MISSING if cell is None else cell
 
     def _choice(self, name: Json, value: Json) -> str | None:
-        """The choice that `name`, the whole of `value` or a part of it, is; None for one of blanks."""
+        """The choice for `name`, which is `value` or an element of it; None where it is blank."""
         if name.__class__ in (list, dict):
-            raise self.refuse("no name of a choice", value)
+            raise self.refuse("not the name of a choice", value)
         try:
             text = text_of(name)
             bare = text.strip()
@@ -53,16 +53,16 @@ class Choice(Codec):
             if self.field.open:
                 return cell_text(title)
         except Refused as refused:
-            raise self.refuse(refused.why, value) from None
-        raise self.refuse(f"none of the choices ({', '.join(self.field.choices)})", value)
+            raise self.refuse(refused.reason, value) from None
+        raise self.refuse(f"not one of the choices ({', '.join(self.field.choices)})", value)
 
     def _title(self, name: str) -> str | None:
-        # A closed select is not to guess: there a name with blanks around it is another name.
+        # A closed select does not guess: a name with surrounding blanks is a different name.
         return name if self.field.open else ""
 
 
 class EnumTitle(Choice):
-    """A code in Wix, its title in Airtable: words between `_` or blanks, each with a capital.
+    """A code in Wix, its title in Airtable: words separated by `_` or blanks, each capitalized.
 
     | Wix         | cell        | back        |
     |-------------|-------------|-------------|
@@ -73,7 +73,7 @@ class EnumTitle(Choice):
     | "gone"      | open: "Gone"; else Refused | |
     """
 
-    another_way = "a code written another way (capitals, blanks)"
+    difference = "code written differently (capitals, blanks)"
 
     def __init__(self, field: Field) -> None:
         super().__init__(field)
@@ -101,20 +101,20 @@ def _code(title: str) -> str:
 
 
 class Choices(Choice):
-    """Several names among the choices, each once.
+    """The names of several choices, each once.
 
     | Wix                  | cell, choices [A, B]                            |
     |----------------------|-------------------------------------------------|
     | ["A", "B"]           | the same                                        |
     | ["A", "A", "", null] | ["A"]; the original is kept                     |
     | "A"                  | ["A"]; the original is kept                     |
-    | []  null  ""         | empty, which says []                            |
+    | []  null  ""         | empty, which stands for []                      |
     | ["C"]                | open: ["C"]; else Refused                       |
     | [["A"]]  [{}]  {}    | Refused                                         |
     """
 
     default: Json | Missing = []  # noqa: RUF012
-    another_way = "doubles, blanks or no texts among the choices, or no list"
+    difference = "duplicates, blanks or values that are not text among the choices, or not a list"
 
     def encode(self, value: Json) -> Json:
         """See the class."""
@@ -133,7 +133,7 @@ class Choices(Choice):
 
 
 class ScalarOrList(Choices):
-    """One text in Wix, a select of several in Airtable: wrapped on writing, one alone unwrapped on reading.
+    """One text in Wix, a multiple select in Airtable: wrapped on writing, a single choice is unwrapped on reading.
 
     | Wix        | cell       | back  |
     |------------|------------|-------|
@@ -143,7 +143,7 @@ class ScalarOrList(Choices):
     """
 
     default: Json | Missing = MISSING
-    another_way = "a list of one or none, or a choice written another way"
+    difference = "list of one element or none, or choice written differently"
 
     def decode(self, cell: Json) -> Json | Missing:
         """The name, or the names."""

@@ -18,21 +18,21 @@ _MIDNIGHT = "T00:00:00.000Z"
 
 
 class Datetime(Codec):
-    """A moment, to the millisecond, in UTC: Wix's `{"$date"}` (facts 1.3) and Airtable's ISO text say the same.
+    """A timestamp in UTC with milliseconds: Wix's `{"$date"}` (facts 1.3), Airtable's ISO text.
 
         | Wix                                     | cell                       |
         |-----------------------------------------|----------------------------|
         | {"$date": "2023-03-28T12:20:43.745Z"}   | "2023-03-28T12:20:43.745Z" |
         | the same as text, "2023-03-28 12:20z", "2023-03-28T14:20:43+02:00" | in UTC; the original is kept |
         | "2024-01-31"                            | "2024-01-31T00:00:00.000Z"; the original is kept |
-        | "…T12:20:43.7459Z"                      | cut to "….745Z"; the original is kept |
+        | "…T12:20:43.7459Z"                      | truncated to "….745Z"; the original is kept |
         | ""  null                                | empty                      |
         | "2023-02-30"  "1/5/2024"  1700000000000  years before 1 or after 9999 | Refused |
 
-    A time without an offset is taken as UTC. Where the Wix type is text, a cell is read as text.
+    A time without an offset is UTC. Where the Wix type is text, a cell is read as text.
     """
 
-    another_way = "a time written another way, or finer than a millisecond"
+    difference = "time written differently, or more precise than a millisecond"
 
     def __init__(self, field: Field) -> None:
         super().__init__(field)
@@ -44,7 +44,7 @@ class Datetime(Codec):
             return None
         text = value["$date"] if value.__class__ is dict and len(value) == 1 and "$date" in value else value
         if text.__class__ is not str:
-            raise self.refuse("no date", value)
+            raise self.refuse("not a date", value)
         if not text.strip():
             return None
         if len(text) == 24 and text[23] == "Z" and text[10] == "T":
@@ -55,16 +55,16 @@ class Datetime(Codec):
                 pass
         found = _ISO.fullmatch(text.strip())
         if found is None:
-            said = "a year before 1 or after 9999" if _YEAR.match(text.strip()) else "no ISO date"
-            raise self.refuse(said, value)
+            out_of_range = _YEAR.match(text.strip())
+            raise self.refuse("year before 1 or after 9999" if out_of_range else "not an ISO date", value)
         day, time, second, fraction, offset = found.groups()
         zone = "+00:00" if offset in (None, "Z", "z") else offset
         try:
-            moment = datetime.fromisoformat(f"{day}T{time or '00:00'}:{second or '00'}{zone}").astimezone(UTC)
+            timestamp = datetime.fromisoformat(f"{day}T{time or '00:00'}:{second or '00'}{zone}").astimezone(UTC)
         except (ValueError, OverflowError):
-            raise self.refuse("no date that there is", value) from None
+            raise self.refuse("not a valid date", value) from None
         millis = (fraction or "")[:3].ljust(3, "0")
-        return f"{moment.replace(tzinfo=None).isoformat()}.{millis}Z"
+        return f"{timestamp.replace(tzinfo=None).isoformat()}.{millis}Z"
 
     def decode(self, cell: Json) -> Json | Missing:
         """`{"$date": cell}`."""
@@ -74,7 +74,7 @@ class Datetime(Codec):
 
 
 class Date(Datetime):
-    """A day. Times are read as `Datetime` reads them; the cell is their day in UTC.
+    """A date. Times are parsed as `Datetime` parses them; the cell is their date in UTC.
 
         | Wix                                   | cell         |
         |---------------------------------------|--------------|
@@ -86,11 +86,11 @@ class Date(Datetime):
     Where the Wix type is datetime, a cell is read as `{"$date"}` at midnight UTC.
     """
 
-    another_way = "a day written another way, or with a time of day"
+    difference = "date written differently, or with a time of day"
 
     def __init__(self, field: Field) -> None:
         super().__init__(field)
-        self._as_moment = field.wix_type == "datetime"
+        self._as_timestamp = field.wix_type == "datetime"
 
     def encode(self, value: Json) -> str | None:
         """See the class."""
@@ -98,7 +98,7 @@ class Date(Datetime):
         return cell[:10] if cell is not None else None
 
     def decode(self, cell: Json) -> Json | Missing:
-        """The day."""
+        """The date."""
         if cell is None:
             return MISSING
-        return {"$date": f"{cell}{_MIDNIGHT}"} if self._as_moment and cell.__class__ is str else cell
+        return {"$date": f"{cell}{_MIDNIGHT}"} if self._as_timestamp and cell.__class__ is str else cell

@@ -9,22 +9,22 @@ from runbook.json_types import MISSING, Json, Missing
 
 
 class Text(Codec):
-    r"""Text as it is. A text cell takes nothing else (an int is a 422 even with typecast), so the rest becomes text.
+    r"""Text, unchanged. A text cell accepts nothing else (an int is a 422 even with typecast): the rest becomes text.
 
         | Wix            | cell       |
         |----------------|------------|
         | "a\nb", " a "  | the same   |
         | ""  null       | empty      |
-        | 2121  2.0  0.1 | "2121" "2" "0.1", as JavaScript has them |
+        | 2121  2.0  0.1 | "2121" "2" "0.1", as in JavaScript |
         | true           | "true"     |
         | ["a", {"b":1}] | '["a",{"b":1}]' |
-        | "a\0b"          | "ab"; the original is kept: no cell holds U+0000 |
+        | "a\0b"          | "ab"; the original is kept: no cell can hold U+0000 |
 
-    A rich text cell ends with a line break, which Airtable adds by itself; decoding takes it off.
-    Refused: over 100,000 characters, half a surrogate pair.
+    A rich text cell ends with a line break, which Airtable adds; decoding removes it.
+    Refused: over 100,000 characters, an unpaired surrogate.
     """
 
-    another_way = "no text, shown as text, or a text with U+0000"
+    difference = "not text, shown as text, or text with U+0000"
 
     def __init__(self, field: Field) -> None:
         super().__init__(field)
@@ -47,22 +47,22 @@ class Text(Codec):
 
 
 class JsonTextAsString(Text):
-    """JSON text that stays text, untouched: consumers parse it themselves. A list or object becomes compact JSON."""
+    """JSON text that stays text: consumers parse it themselves. A list or object becomes compact JSON."""
 
 
 class Number(Codec):
-    """A number at full precision: a column's precision is how it is shown (nocodb #3638). A percent is a fraction.
+    """A number at full precision: a column's precision only affects display (nocodb #3638). A percent is a fraction.
 
     | Wix                  | cell    |
     |----------------------|---------|
     | 0.55  -3  2022.0     | the same |
     | "12"  " 0.55 "       | 12  0.55 |
     | ""  "  "  null       | empty   |
-    | 2**53 + 1  "1e999"   | Refused: a double, which Airtable keeps, cannot hold them |
+    | 2**53 + 1  "1e999"   | Refused: Airtable stores doubles, which cannot represent them |
     | "twelve"  "1,200"  true  [1] | Refused |
     """
 
-    another_way = "no number, shown as a number"
+    difference = "not a number, shown as a number"
 
     def encode(self, value: Json) -> float | None:
         """See the class."""
@@ -75,17 +75,17 @@ class Number(Codec):
             try:
                 return self._exact(value)
             except Refused as refused:
-                raise self.refuse(refused.why, value) from None
-        raise self.refuse(self.no_number, value)
+                raise self.refuse(refused.reason, value) from None
+        raise self.refuse(self.not_a_number, value)
 
-    no_number = "no number"
+    not_a_number = "not a number"
 
     def _exact(self, value: int | str) -> float | None:
         if isinstance(value, int):
             return exact_int(value)
         number = exact_number(value)
         if number is None and value.strip():
-            raise Refused(self.no_number)
+            raise Refused(self.not_a_number)
         return number
 
     def decode(self, cell: Json) -> Json | Missing:
@@ -94,7 +94,7 @@ class Number(Codec):
 
 
 class TextInt(Number):
-    """Text of digits in Wix, a number in Airtable, text again on reading (the catalog's rule: DOT numbers).
+    """Digits as text in Wix, a number in Airtable, text again on reading (such as DOT numbers).
 
     | Wix           | cell  | back  |
     |---------------|-------|-------|
@@ -104,14 +104,14 @@ class TextInt(Number):
     | "12.5"  "A12" | Refused |     |
     """
 
-    another_way = "digits written another way (leading zeros, blanks, a number)"
-    no_number = "no whole number"
+    difference = "digits written differently (leading zeros, blanks, or a number)"
+    not_a_number = "not an integer"
 
     def encode(self, value: Json) -> float | None:
         """See the class."""
         number = super().encode(value)
         if number is not None and number.__class__ is float and not number.is_integer():
-            raise self.refuse(self.no_number, value)
+            raise self.refuse(self.not_a_number, value)
         return number
 
     def _exact(self, value: int | str) -> float | None:
@@ -130,7 +130,7 @@ class TextInt(Number):
 
 
 class Boolean(Codec):
-    """A checkbox: ticked or empty; so false, null and "not there" look alike, and which of them it was is kept.
+    """A checkbox: ticked or empty. False, null and a missing key look alike; `mapping` keeps which of them it was.
 
     | Wix                      | cell  |
     |--------------------------|-------|
@@ -140,7 +140,7 @@ class Boolean(Codec):
     """
 
     default = False
-    another_way = "no boolean, shown as one"
+    difference = "not a boolean, shown as one"
     _words = {"true": True, "1": True, "false": None, "0": None, "": None}  # noqa: RUF012
 
     def encode(self, value: Json) -> bool | None:
@@ -155,7 +155,7 @@ class Boolean(Codec):
                 return self._words[word]
         elif value.__class__ in (int, float) and value in (0, 1):
             return True if value == 1 else None
-        raise self.refuse("no boolean", value)
+        raise self.refuse("not a boolean", value)
 
     def decode(self, cell: Json) -> Json:
         """True or False."""

@@ -11,7 +11,7 @@ from runbook.json_types import MISSING, Json, Missing
 
 
 class CsvList(Codec):
-    """A list as one readable text.
+    """A list as readable text.
 
     | Wix             | cell          | back |
     |-----------------|---------------|------|
@@ -23,7 +23,7 @@ class CsvList(Codec):
     """
 
     default: Json | Missing = []  # noqa: RUF012
-    another_way = "commas, blanks or no texts among the elements, or no list"
+    difference = "commas, blanks or values that are not text among the elements, or not a list"
 
     def encode(self, value: Json) -> str | None:
         """See the class."""
@@ -32,7 +32,7 @@ class CsvList(Codec):
         return cell_text(text_of(value))
 
     def decode(self, cell: Json) -> Json | Missing:
-        """The parts between commas, without blanks around them."""
+        """The parts between commas, without surrounding blanks."""
         if cell is None:
             return []
         if cell.__class__ is not str:
@@ -41,19 +41,19 @@ class CsvList(Codec):
 
 
 class JsonText(Codec):
-    """Any JSON as compact JSON text, Ricos documents and galleries included; nothing is lost on the way.
+    """Any JSON as compact JSON text, Ricos documents and galleries included.
 
     | Wix             | cell            | back |
     |-----------------|-----------------|------|
     | {"a": [1, "é"]} | '{"a":[1,"é"]}' | the same |
     | 5  true  "5"    | "5"  "true"  '"5"' | the same |
-    | "free words"    | "free words"    | the same: no JSON is the text itself |
+    | "free words"    | "free words"    | the same: text that is not JSON is stored unchanged |
     | '{"a":1}'       | '{"a":1}'       | the original is kept: it was text |
     | null  ""        | empty           | the original is kept |
-    | []              | where Wix has a list: empty, which says []; else "[]" | the same |
+    | []              | where Wix has a list: empty, which stands for []; else "[]" | the same |
     """
 
-    another_way = "JSON that Wix keeps as text, or nothing"
+    difference = "JSON stored as text in Wix, or empty"
 
     def __init__(self, field: Field) -> None:
         super().__init__(field)
@@ -66,17 +66,17 @@ class JsonText(Codec):
             return None
         if value.__class__ is str:
             try:
-                said = from_json(value)
+                parsed = from_json(value)
             except ValueError:
                 return cell_text(value if is_plain(value) else to_json(value))
-            return cell_text(value if said.__class__ in (list, dict) else to_json(value))
+            return cell_text(value if parsed.__class__ in (list, dict) else to_json(value))
         try:
             return cell_text(to_json(value))
         except Refused as refused:
-            raise self.refuse(refused.why, value) from None
+            raise self.refuse(refused.reason, value) from None
 
     def decode(self, cell: Json) -> Json | Missing:
-        """What the JSON says, or the text itself."""
+        """The value of the JSON, or the text itself."""
         if cell is None:
             return [] if self._is_list else MISSING
         if cell.__class__ is not str:
@@ -87,7 +87,7 @@ class JsonText(Codec):
             return cell
 
 
-_USER_FILES = "https://d945e594-8657-47e2-9cd9-e9033c3d8da0.usrfiles.com"  # where Wix's own SDK looks for documents
+_USER_FILES = "https://d945e594-8657-47e2-9cd9-e9033c3d8da0.usrfiles.com"  # where Wix's SDK looks for documents
 _MEDIA = [
     (re.compile(r"(?:wix:)?image://v1/([^/#?]+)"), "https://static.wixstatic.com/media/{}"),
     (re.compile(r"wix:vector://v1/([^/#?]+\.svg)(?=[/#?]|$)"), "https://static.wixstatic.com/shapes/{}"),
@@ -112,10 +112,10 @@ class Media(Codec):
         | "https://…", any other text                     | the same |
         | {"url": "…"}  ["…"]                             | compact JSON |
 
-    Of a video's renditions 480p is the one that nearly all have; not all have those above it.
+    Nearly every video has a 480p rendition; many have none above it.
     """
 
-    another_way = "a media URI, shown as its URL"
+    difference = "media URI, shown as its URL"
 
     def encode(self, value: Json) -> str | None:
         """See the class."""
@@ -134,7 +134,7 @@ class Media(Codec):
 
 
 class Address(Codec):
-    """An address as one reads it (facts 2, ADDRESS); its parts are kept.
+    """An address as readable text (facts 2, ADDRESS); its parts are kept.
 
     | Wix                                    | cell            | back |
     |----------------------------------------|-----------------|------|
@@ -144,14 +144,14 @@ class Address(Codec):
     | "1 Main St"                            | "1 Main St"     | the original is kept |
     """
 
-    another_way = "an address with parts, shown as one text, or no address"
+    difference = "address with parts, shown as one text, or not an address"
 
     def encode(self, value: Json) -> str | None:
         """See the class."""
         if value.__class__ is dict:
-            said = value.get("formatted")
-            if said.__class__ is str and said.strip():
-                return cell_text(said)
+            formatted = value.get("formatted")
+            if formatted.__class__ is str and formatted.strip():
+                return cell_text(formatted)
         return cell_text(text_of(value))
 
     def decode(self, cell: Json) -> Json | Missing:
@@ -162,9 +162,9 @@ class Address(Codec):
             return cell
         if cell.startswith("{"):
             try:
-                said = from_json(cell)
+                parsed = from_json(cell)
             except ValueError:
-                said = None
-            if said.__class__ is dict:
-                return said
+                parsed = None
+            if parsed.__class__ is dict:
+                return parsed
         return {"formatted": cell}

@@ -1,4 +1,4 @@
-"""What codecs stand on: strict equality of JSON, JSON text, numbers as JavaScript writes them, what text cells take."""
+"""Helpers of the codecs: strict JSON equality, JSON text, numbers as JavaScript writes them, limits of text cells."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import Any, NoReturn
 
 from runbook.json_types import Json
 
-TEXT_LIMIT = 100_000  # characters of a text cell: Airtable says so nowhere; pyairtable #26, and loaders that cut there
-_EXACT = 1 << 53  # whole numbers up to here are doubles, each a different one
+TEXT_LIMIT = 100_000  # characters in a text cell; undocumented: pyairtable #26, and loaders that truncate there
+_EXACT = 1 << 53  # every integer up to here is a double
 _NOT_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _NUMBER_LENGTH = 400  # a double written out in full has 309 digits
-_SHOWN = 60
+_ABBREVIATED = 60
 
 
 class Refused(Exception):
-    """A column cannot carry an equivalent of a value. `why` names no value; the message ends with what was got."""
+    """A column cannot hold an equivalent of a value. `reason` contains no value; the message ends with the value."""
 
-    def __init__(self, why: str, got: str = "") -> None:
-        super().__init__(f"{why}; got {got}" if got else why)
-        self.why = why
+    def __init__(self, reason: str, value: str = "") -> None:
+        super().__init__(f"{reason}: {value}" if value else reason)
+        self.reason = reason
 
 
 def same(a: Any, b: Any) -> bool:
-    """Whether two values are the same JSON: `True` is not 1, but 1 is 1.0; the order of keys does not count."""
+    """Whether two values are equal as JSON: `True` is not 1, but 1 is 1.0; the order of keys is ignored."""
     if a is b:
         return True
     kind, other = a.__class__, b.__class__
@@ -47,44 +47,44 @@ _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 
 
 def to_json(value: Json) -> str:
-    r"""Compact JSON text in the order of the keys: `{"a":[1,"é"]}`. Half a surrogate pair is escaped: `"\ud800"`.
+    r"""Compact JSON text, keys in their order: `{"a":[1,"é"]}`. Unpaired surrogates are escaped: `"\ud800"`.
 
-    Raises Refused for what JSON cannot say: NaN, infinities, nesting without end.
+    Raises Refused for what JSON cannot represent: NaN, infinities, nesting that is too deep.
     """
     try:
         text = _COMPACT(value)
     except (ValueError, RecursionError):
-        raise Refused("holds what JSON cannot say: no finite number, or nested too deep") from None
+        raise Refused("not valid JSON: a number is not finite, or it is nested too deeply") from None
     if not text.isascii() and _SURROGATE.search(text):
         return _SURROGATE.sub(lambda half: f"\\u{ord(half.group()):04x}", text)
     return text
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 _READ = json.JSONDecoder(parse_constant=_no_constant).decode
 
 
 def from_json(text: str) -> Json:
-    """What a JSON text says. Raises ValueError for a text that is none; `NaN` is none."""
+    """The value of a JSON text. Raises ValueError where it is not valid JSON (`NaN` is not)."""
     try:
         value = _READ(text)
     except RecursionError:
-        raise ValueError("nested too deep") from None
+        raise ValueError("nested too deeply") from None
     if value.__class__ is float and not math.isfinite(value):
-        raise ValueError("beyond a double")
+        raise ValueError("too large for a double")
     return value
 
 
 def text_of(value: Json) -> str:
-    """Any value as text, as JavaScript's `String()` has it, but lists and objects as JSON. None is "".
+    """Any value as text: as JavaScript's `String()` converts it, but lists and objects as JSON. None is "".
 
         "a"   2121    2.0  0.1    True    [1, "a"]   None
         "a"   "2121"  "2"  "0.1"  "true"  '[1,"a"]'  ""
 
-    Raises Refused for numbers that JSON cannot say.
+    Raises Refused for numbers that JSON cannot represent.
     """
     match value:
         case str():
@@ -100,17 +100,17 @@ def text_of(value: Json) -> str:
 
 
 def number_text(value: float) -> str:
-    """A number as JavaScript's `String()` has it: 2.0 is "2", 1e-7 is "1e-7", 1e21 is "1e+21". Whole ones in full.
+    """A number as JavaScript's `String()` converts it: 2.0 is "2", 1e-7 is "1e-7", 1e21 is "1e+21". Integers in full.
 
     Raises Refused for NaN and the infinities.
     """
     if isinstance(value, int):
         try:
             return str(value)
-        except ValueError:  # Python's bound on digits
-            raise Refused("a number beyond all bounds") from None
+        except ValueError:  # Python's limit on digits
+            raise Refused("integer too long") from None
     if not math.isfinite(value):
-        raise Refused("no finite number")
+        raise Refused("not a finite number")
     if value.is_integer() and abs(value) < _EXACT:
         return str(int(value))
     if 1e-6 <= abs(value) < 1e21:
@@ -121,9 +121,9 @@ def number_text(value: float) -> str:
 
 
 def exact_number(text: str) -> float | None:
-    """The number that a JSON number's text says; None where it is no such text. Blanks around it are let be.
+    """The value of a JSON number's text, surrounding blanks ignored; None where it is not a JSON number.
 
-    Raises Refused where a double cannot hold it: `9007199254740993`, `1e999`, `0.12345678901234567890`.
+    Raises Refused where a double cannot represent it: `9007199254740993`, `1e999`, `0.12345678901234567890`.
     """
     bare = text.strip(" \t\r\n")
     if len(bare) > _NUMBER_LENGTH:
@@ -135,16 +135,16 @@ def exact_number(text: str) -> float | None:
         return exact_int(int(bare))
     number = float(bare)
     if number == 0:
-        held = not re.search(r"[1-9]", bare.lower().partition("e")[0])
+        exact = not re.search(r"[1-9]", bare.lower().partition("e")[0])
     else:
-        held = math.isfinite(number) and Decimal(repr(number)) == Decimal(bare)
-    if not held:
-        raise Refused("a number that a double cannot hold")
+        exact = math.isfinite(number) and Decimal(repr(number)) == Decimal(bare)
+    if not exact:
+        raise Refused("a number that a double cannot represent")
     return number
 
 
 def exact_int(value: int) -> int:
-    """A whole number that a double holds, or that stands for one as JavaScript writes it: 123456789012345680000.
+    """An integer that a double represents, or that JavaScript writes for one: 123456789012345680000.
 
     Raises Refused for others: 2**53 + 1.
     """
@@ -156,11 +156,11 @@ def exact_int(value: int) -> int:
             return value
     except OverflowError:
         pass
-    raise Refused("a number that a double cannot hold")
+    raise Refused("a number that a double cannot represent")
 
 
 def is_plain(text: str) -> bool:
-    """Whether a text has neither U+0000 nor half a surrogate pair: a text cell holds neither, JSON can escape both."""
+    """Whether a text has neither U+0000 nor unpaired surrogates: a text cell holds neither, JSON can escape both."""
     return not _NOT_TEXT.search(text)
 
 
@@ -170,7 +170,7 @@ def utf16_length(text: str) -> int:
 
 
 def cell_text(text: str) -> str | None:
-    """A text cell, None for "". Raises Refused for what one cannot hold: over 100,000 characters, NUL, half a pair."""
+    """A text cell, None for "". Raises Refused: over 100,000 characters, U+0000, an unpaired surrogate."""
     if text.isascii():
         if len(text) <= TEXT_LIMIT and "\0" not in text:
             return text or None
@@ -180,14 +180,14 @@ def cell_text(text: str) -> str | None:
     if length > TEXT_LIMIT:
         raise Refused("more than 100,000 characters", f"{length:,}")
     if _NOT_TEXT.search(text):
-        raise Refused("holds U+0000 or half a surrogate pair, which no text cell keeps")
+        raise Refused("contains U+0000 or an unpaired surrogate, which a text cell cannot hold")
     return text
 
 
-def shown(value: Json) -> str:
-    """A value for a message, cut short."""
+def abbreviated(value: Json) -> str:
+    """A value for a message, truncated to 60 characters."""
     try:
         text = to_json(value)
     except Refused:
-        return repr(value)[:_SHOWN]
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+        return repr(value)[:_ABBREVIATED]
+    return text if len(text) <= _ABBREVIATED else f"{text[: _ABBREVIATED - 1]}…"

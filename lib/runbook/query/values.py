@@ -1,11 +1,11 @@
-"""Values as services have them and as JSON has them; when two are the same to Wix, and which comes first.
+"""Values of services as JSON and back; equality and order of JSON values as in Wix.
 
     to_json(datetime(2026, 1, 21, tzinfo=UTC))          # {"$date": "2026-01-21T00:00:00.000Z"}
     to_python({"$date": "2026-01-21T00:00:00.000Z"})    # datetime(2026, 1, 21, tzinfo=UTC)
 
-A moment is an aware `datetime` to services, at any depth of an item, and `{"$date"}` to both sides, in whole
-milliseconds: what is finer is cut off. A `{"$date"}` that no `datetime` can be (a year beyond 9999) is read as it is.
-A number is a double, as JavaScript has it: 2.0 is 2.
+A timestamp is an aware `datetime` for services, at any depth of an item, and `{"$date"}` in JSON, truncated to
+milliseconds. A `{"$date"}` outside of `datetime`'s range (a year after 9999) is returned unchanged.
+A number is a double, as in JavaScript: 2.0 is 2.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ Identity: TypeAlias = tuple[int, Any]
 
 NOTHING: Identity = (0, 0)
 DEEPEST = 50
-"""Levels of nesting that Wix takes in an item, the item being the first (WDE0168)."""
-_HALF = re.compile("[\ud800-\udfff]")
-_NESTED = (dict, list)  # what moments may be in
-_WHOLE = 1e21  # from here on JavaScript writes a whole number with an exponent
+"""Levels of nesting that Wix allows in an item, the item being the first (WDE0168)."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_NESTED = (dict, list)  # types that may contain timestamps
+_EXPONENT = 1e21  # from here on JavaScript writes integers with an exponent
 
 
-def stamp(moment: datetime) -> str:
-    """A moment as both sides write it: ISO 8601 in UTC, whole milliseconds. Raises ValueError where it has no zone."""
-    if moment.tzinfo is None:
+def stamp(timestamp: datetime) -> str:
+    """A timestamp as both sides write it: ISO 8601, UTC, milliseconds. Raises ValueError without a time zone."""
+    if timestamp.tzinfo is None:
         raise ValueError("a datetime needs a time zone")
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return timestamp.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def is_date(value: Any) -> bool:
-    """Whether a JSON value is a moment."""
+    """Whether a JSON value is a timestamp, `{"$date": …}`."""
     return value.__class__ is dict and len(value) == 1 and "$date" in value
 
 
 def to_python(value: Json) -> Any:
-    """A JSON value with its moments as aware `datetime`s; a copy where it is a list or an object."""
+    """A JSON value with timestamps as aware `datetime`s; a list or an object is copied."""
     kind = value.__class__
     if kind is dict:
         if len(value) == 1 and "$date" in value:
             try:
-                moment = datetime.fromisoformat(value["$date"])
-                return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+                timestamp = datetime.fromisoformat(value["$date"])
+                return timestamp.replace(tzinfo=UTC) if timestamp.tzinfo is None else timestamp.astimezone(UTC)
             except (TypeError, ValueError, OverflowError):
                 return dict(value)
         return {key: to_python(inner) if inner.__class__ in _NESTED else inner for key, inner in value.items()}
@@ -60,17 +60,19 @@ def to_python(value: Json) -> Any:
 
 
 def to_json(value: Any, collection: str | None = None, field: str | None = None) -> Json:
-    """A value of a service as JSON. Raises WrongType for what an item cannot hold on both sides.
+    """A value of a service as JSON. Raises WrongType for values that an item cannot hold on both sides.
 
-    That is: what JSON cannot say (NaN, sets, a datetime without a zone), a whole number that no double is, half of a
-    surrogate pair, a key that begins with `$`, a `{"$date"}` that is no date.
+    Those are: what JSON cannot represent (NaN, sets, a datetime without a time zone), an integer that a double cannot
+    represent, an unpaired surrogate, a key that begins with `$`, an invalid `{"$date"}`.
     """
     try:
         return _json(value, 2)
     except Refused as refused:
         where = ".".join(part for part in (collection, field) if part) or "a value"
         raise WrongType(
-            f"{where}: {refused.why}, which no item can hold; nothing was written", collection=collection, field=field
+            f"{where}: an item cannot hold this: {refused.reason}; nothing was written",
+            collection=collection,
+            field=field,
         ) from None
 
 
@@ -106,9 +108,9 @@ def _json(value: Any, level: int) -> Json:
 
 
 def _text(value: str) -> str:
-    if not value.isascii() and _HALF.search(value):
-        raise Refused("half of a surrogate pair")
-    return str.__str__(value)  # of a member of an enum its text
+    if not value.isascii() and _SURROGATE.search(value):
+        raise Refused("unpaired surrogate")
+    return str.__str__(value)  # an enum member becomes its text
 
 
 def _key(key: Any) -> str:
@@ -121,26 +123,26 @@ def _key(key: Any) -> str:
 
 def _number(value: float) -> float:
     if isinstance(value, float) and not math.isfinite(value):
-        raise Refused("a number that is not finite")
+        raise Refused("not a finite number")
     number = float(value) if isinstance(value, float) else float(exact_int(int(value)))
-    return int(number) if number.is_integer() and abs(number) < _WHOLE else number
+    return int(number) if number.is_integer() and abs(number) < _EXPONENT else number
 
 
 def _date(value: Any) -> dict[str, Json]:
     try:
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        if moment.tzinfo is None and moment is value:
+        timestamp = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        if timestamp.tzinfo is None and timestamp is value:
             raise Refused("a datetime without a time zone")
-        return {"$date": stamp(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))}
+        return {"$date": stamp(timestamp if timestamp.tzinfo is not None else timestamp.replace(tzinfo=UTC))}
     except (TypeError, ValueError, OverflowError):
-        raise Refused("a date that there is not") from None
+        raise Refused("not a valid date") from None
 
 
 def identity(value: Json) -> Identity:
-    """What decides equality and order: (rank of the type, a value that compares).
+    """A key for equality and order: (rank of the type, comparable value).
 
-    `1` is `1.0` but not `"1"` or `True`; texts compare by code point. The order of types is Wix's for what it
-    documents (nothing lowest), MongoDB's for the rest.
+    `1` is `1.0` but not `"1"` or `True`; texts compare by code point. The order of types is Wix's where documented
+    (null is lowest), else MongoDB's.
     """
     kind = value.__class__
     if kind is str:
@@ -153,13 +155,13 @@ def identity(value: Json) -> Identity:
         return NOTHING
     if kind is dict:
         if len(value) == 1 and "$date" in value:
-            return (6, _moment(value["$date"]))
+            return (6, _timestamp(value["$date"]))
         return (3, _canonical(value))
     return (4, _canonical(value))
 
 
 def values_at(item: Any, path: tuple[str, ...]) -> list[Json]:
-    """Every value that a dotted path reaches; through a list it goes into each element, or the one of that number."""
+    """Every value at a dotted path; in a list that is each element, or the one with that index."""
     found = [item]
     for part in path:
         step: list[Any] = []
@@ -177,14 +179,14 @@ def values_at(item: Any, path: tuple[str, ...]) -> list[Json]:
     return found
 
 
-def _moment(text: Any) -> str:
-    """A moment's text in the one form that sorts by time."""
+def _timestamp(text: Any) -> str:
+    """A timestamp's text in the form that sorts by time."""
     if text.__class__ is str:
         if len(text) == 24 and text[10] == "T" and text[19] == "." and text[23] == "Z":
             return str(text)
         try:
-            moment = datetime.fromisoformat(text)
-            return stamp(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
+            timestamp = datetime.fromisoformat(text)
+            return stamp(timestamp.replace(tzinfo=UTC) if timestamp.tzinfo is None else timestamp)
         except (ValueError, OverflowError):
             pass
     return str(text)

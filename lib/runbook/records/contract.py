@@ -323,7 +323,7 @@ class Records(ABC):
             key = refusal.field
             if not (key in had and key in item and same(had[key], item[key])):
                 raise WrongType(
-                    f"{collection} {item_id}, {key or 'the item'}: {refusal.why}; nothing was written",
+                    f"{collection} {item_id}, {key or 'the item'}: {refusal.reason}; nothing was written",
                     collection=collection,
                     field=key or None,
                     id=item_id,

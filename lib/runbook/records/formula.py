@@ -30,7 +30,7 @@ from datetime import UTC, datetime, timedelta
 
 from runbook.airtable import formulas
 from runbook.catalog import ORIGINAL, Collection, Field
-from runbook.codecs import Refused, codec, same
+from runbook.codecs import Refused, codec_of, same
 from runbook.json_types import MISSING, Json
 from runbook.query.query import And, Condition, Not, Or, Test
 from runbook.query.values import is_date, stamp
@@ -150,7 +150,7 @@ def _said(test: Test, column: Field) -> tuple[str, bool] | None:
 
 def _equal(column: Field, value: Json) -> tuple[str, bool] | None:
     """Cells that say a value; of a list those that may hold it."""
-    name, kind = formulas.field(column.name), codec(column)
+    name, kind = formulas.field(column.name), codec_of(column)
     if value is None and column.codec_name == "json_text":  # null may be an element of a list
         return f"OR({name}&''='',FIND('null',{name}&'')>0)", False
     if value is None:

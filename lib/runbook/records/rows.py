@@ -80,7 +80,7 @@ class Rows:
 
     def _no_cell(self, item: Item, refusal: Refusal) -> WrongType:
         name, key = self.collection.wix, refusal.field or None
-        said = f"{name} {item['_id']}, {key or 'the item'}: {refusal.why}; it was not written"
+        said = f"{name} {item['_id']}, {key or 'the item'}: {refusal.reason}; it was not written"
         return WrongType(said, collection=name, field=key, id=item["_id"])
 
     def _links(self, item: Item) -> Fields:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runbook.catalog import LEGACY_ID, ORIGINAL, Collection, Field
-from runbook.codecs import Refused, codec, same
+from runbook.codecs import Refused, codec_of, same
 from runbook.display import Shown, Table, mask
 from runbook.json_types import Fields, Item, Json
 from runbook.link_resolver import LinkCell
@@ -307,7 +307,7 @@ class _Work:
                 return False
         if name in self._copies:
             try:
-                return same(codec(column).decode(expected), codec(column).decode(actual))
+                return same(codec_of(column).decode(expected), codec_of(column).decode(actual))
             except (Refused, ValueError, TypeError, KeyError, AttributeError):
                 return False
         return column.wix not in wrong

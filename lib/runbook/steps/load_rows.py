@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from runbook.catalog import LEGACY_ID, ORIGINAL, Catalog, Collection, Field
-from runbook.codecs import codec
+from runbook.codecs import codec_of
 from runbook.json_types import MISSING, Fields, Json
 from runbook.link_resolver import LinkCell
 from runbook.mapping import link_key
@@ -120,5 +120,5 @@ def _value(cells: Fields, field: Field) -> Json:
         values = json.loads(original).get("values", {})
         if field.wix in values:
             return values[field.wix]
-    value = codec(field).decode(cells.get(field.name))  # of a key kept as JSON text the cell is no key: '"A1"'
+    value = codec_of(field).decode(cells.get(field.name))  # of a key kept as JSON text the cell is no key: '"A1"'
     return None if value is MISSING else value

@@ -1,4 +1,4 @@
-"""Transform: a snapshot into staged rows, each proved to come back as it went, or into quarantine with a reason.
+"""Transform: a snapshot into staged rows, the round trip of each checked, or into quarantine with a reason.
 
     transformed = transform(snapshot, collection, run / "staged", quarantine)
     for row in transformed.rows():
@@ -23,7 +23,7 @@ from typing import Any
 
 from runbook import codecs
 from runbook import mapping as mapping_module
-from runbook.catalog import Collection
+from runbook.catalog import Collection, column_kinds
 from runbook.codecs import same
 from runbook.display import mask
 from runbook.errors import StepError
@@ -137,15 +137,15 @@ class _Tally:
         legacy: str | None = encoded.id or None
         if legacy is not None:
             if legacy in self._seen:
-                why = "an earlier row has this _id"
+                reason = "an earlier row has this _id"
                 shown = legacy if len(legacy) <= _SHOWN_ID else f"{legacy[:_SHOWN_ID]}…"
-                refusals = (Refusal("_id", f"{why}: {shown}", why), *refusals)
+                refusals = (Refusal("_id", f"{reason}: {shown}", reason), *refusals)
                 legacy = None
             else:
                 self._seen.add(legacy)
         if not refusals and not self._comes_back(item, encoded, mapping):
-            why = "does not come back as it went, which is a fault of the runbook"
-            refusals = (Refusal("", why, why),)
+            reason = "round trip failed; this is a bug, please report it"
+            refusals = (Refusal("", reason, reason),)
         if refusals:
             self._refuse(legacy, refusals)
             return False
@@ -172,27 +172,27 @@ class _Tally:
     def _refuse(self, legacy: str | None, refusals: tuple[Refusal, ...]) -> None:
         self._quarantined += 1
         for refusal in refusals:
-            self._counts["reasons"][refusal.field][refusal.why] += 1
+            self._counts["reasons"][refusal.field][refusal.reason] += 1
         if legacy is not None:
-            self.entries += [Entry(STEP, legacy, refusal.field or None, refusal.reason) for refusal in refusals]
+            self.entries += [Entry(STEP, legacy, refusal.field or None, refusal.message) for refusal in refusals]
             return
         # One entry, for a row without an id of its own is counted by entries.
-        said = "; ".join([refusals[0].reason, *(f"{other.field}: {other.reason}" for other in refusals[1:])])
-        self.entries.append(Entry(STEP, None, refusals[0].field or None, said))
+        message = "; ".join([refusals[0].message, *(f"{other.field}: {other.message}" for other in refusals[1:])])
+        self.entries.append(Entry(STEP, None, refusals[0].field or None, message))
 
     def _count(self, encoded: Encoded) -> None:
         counts = self._counts
-        for field, why in encoded.kept:
-            counts["kept"][field][why] += 1
+        for field, reason in encoded.kept:
+            counts["kept"][field][reason] += 1
         if encoded.loose:
-            for field, why in encoded.loose:
-                counts["loose"][field][why] += 1
+            for field, reason in encoded.loose:
+                counts["loose"][field][reason] += 1
         if encoded.lost:
-            for field, why in encoded.lost:
-                counts["lost"][field][why] += 1
+            for field, reason in encoded.lost:
+                counts["lost"][field][reason] += 1
         if encoded.unfilled:
-            for field, why in encoded.unfilled:
-                counts["unfilled"][field][why] += 1
+            for field, reason in encoded.unfilled:
+                counts["unfilled"][field][reason] += 1
         if encoded.new_choices:
             for column, choices in encoded.new_choices.items():
                 personal = self._collection.by_name[column].personal
@@ -204,7 +204,7 @@ class _Tally:
         """The whole."""
         names = ("reasons", "kept", "loose", "lost", "unfilled", "new_choices")
         counts: dict[str, Counts] = {
-            name: {field: dict(whys.most_common()) for field, whys in sorted(self._counts[name].items())}
+            name: {field: dict(reasons.most_common()) for field, reasons in sorted(self._counts[name].items())}
             for name in names
         }
         warnings = [
@@ -240,7 +240,8 @@ def _staged(path: Path, about: Path, inputs: dict[str, str]) -> Transformed | No
 def _code() -> str:
     """The code that rows go through, by its hash: staged by another, they are staged again."""
     folder = Path(codecs.__file__).parent
-    sources = [*sorted(folder.glob("*.py")), Path(mapping_module.__file__), Path(__file__)]
+    modules = [column_kinds.__file__, mapping_module.__file__, __file__]
+    sources = [*sorted(folder.glob("*.py")), *map(Path, modules)]
     return _hash(b"".join(source.read_bytes() for source in sources))
 
 

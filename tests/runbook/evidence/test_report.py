@@ -65,7 +65,7 @@ def test_leads_a_reviewer_through(tmp_path):
         "Carriers has 2 drafts",
         "Make the table Carriers by hand",
         "1,234",
-        "no number",
+        "not a number",
         "id-0, id-1",
         'runbook sign-off a-run --who "Your Name"',
         'environment = "sandbox"',

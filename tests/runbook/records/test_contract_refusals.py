@@ -32,7 +32,7 @@ WRONG: dict[str, tuple[dict[str, Any], type[RecordsError], str]] = {
     "words for a boolean": ({"tick": "maybe"}, WrongType, "tick"),
     "another choice": ({"closed": "C"}, WrongType, "closed"),
     "another choice in a list": ({"several": ["A", "C"]}, WrongType, "several"),
-    "a date that there is not": ({"day": "2026-02-30"}, WrongType, "day"),
+    "a date that is not valid": ({"day": "2026-02-30"}, WrongType, "day"),
     "words for a moment": ({"moment": "tomorrow"}, WrongType, "moment"),
     "a text for digits": ({"dot": "A12"}, WrongType, "dot"),
     "too long a text": ({"long": "x" * 100_001}, WrongType, "long"),
@@ -40,12 +40,12 @@ WRONG: dict[str, tuple[dict[str, Any], type[RecordsError], str]] = {
     "a set": ({"any": {1}}, WrongType, "any"),
     "a set in a list in an object": ({"object": {"a": [{1}]}}, WrongType, "object"),
     "a moment without a zone": ({"moment": datetime(2026, 1, 21)}, WrongType, "moment"),  # noqa: DTZ001
-    "half a surrogate pair": ({"line": "half\ud800"}, WrongType, "line"),
-    "half a surrogate pair in a key": ({"any": {"half\udfff": 1}}, WrongType, "any"),
+    "unpaired surrogate": ({"line": "half\ud800"}, WrongType, "line"),
+    "unpaired surrogate in a key": ({"any": {"half\udfff": 1}}, WrongType, "any"),
     "a number that no double is": ({"any": [2**53 + 1]}, WrongType, "any"),
     "a key that begins with $": ({"object": {"$inc": 1}}, WrongType, "object"),
     "too deep": ({"any": [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}, WrongType, "any"),
-    "an owner that is no text": ({"_owner": 5}, WrongType, "_owner"),
+    "an owner that is not text": ({"_owner": 5}, WrongType, "_owner"),
     "more than can be kept beside the cells": ({"image": "wix:image://v1/a.jpg/" + "x" * 100_001}, WrongType, "Wix Original"),
 }  # fmt: skip
 

@@ -107,13 +107,13 @@ def test_each_row_in_quarantine_says_why(stage, quarantine):
     stage([*GOOD, *BAD])
 
     assert quarantine.entries("Carriers") == [
-        Entry("transform", None, "_id", "required, but not there"),
-        Entry("transform", None, "_id", "required, but empty text; ssn: no number; got text of 7 characters"),
+        Entry("transform", None, "_id", "required, but missing"),
+        Entry("transform", None, "_id", "required, but empty text; ssn: not a number: text of 7 characters"),
         Entry("transform", None, "_id", "an earlier row has this _id: a"),
-        Entry("transform", None, "_id", 'an earlier row has this _id: a; dot: no whole number; got "x"'),
+        Entry("transform", None, "_id", 'an earlier row has this _id: a; dot: not an integer: "x"'),
         Entry("transform", "c", "dot", "required, but null"),
-        Entry("transform", "d", "dot", 'no whole number; got "one"'),
-        Entry("transform", "d", "ssn", "no number; got text of 7 characters"),
+        Entry("transform", "d", "dot", 'not an integer: "one"'),
+        Entry("transform", "d", "ssn", "not a number: text of 7 characters"),
         Entry("transform", None, "_id", "an earlier row has this _id: d"),
     ]
 
@@ -125,12 +125,12 @@ def test_the_table_tells_a_reviewer_what_became_of_the_rows(stage):
     rows = {(what.strip(), name, why): n for what, name, n, why in transformed.table().rows}
 
     assert rows["exported", None, None] == 10
-    assert rows["because", "_id", "an earlier row has this _id"] == 3
-    assert rows["because", "dot", "no whole number"] == 2
-    assert rows["kept in Wix Original", "extra", "a key that the catalog does not know"] == 1
+    assert rows["quarantined, reason", "_id", "an earlier row has this _id"] == 3
+    assert rows["quarantined, reason", "dot", "not an integer"] == 2
+    assert rows["kept in Wix Original", "extra", "key not in the catalog"] == 1
     assert rows["kept in Wix Original", "name", "null"] == 1
-    assert rows["cell left empty (loose field)", "pay", "no number"] == 1
-    assert rows["copy left empty", "N", "no whole number"] == 1
+    assert rows["cell left empty (loose field)", "pay", "not a number"] == 1
+    assert rows["copy left empty", "N", "not an integer"] == 1
     assert rows["new choice", "Status", "Closed"] == 1
     assert rows["new choice", "Secret", "text of 7 characters"] == 1
     assert rows["shows fewer decimals than it holds", "Pay", None] == 1
@@ -290,7 +290,7 @@ def test_a_row_that_would_not_come_back_is_never_staged(stage, monkeypatch, quar
     transformed = stage(GOOD)
 
     assert (transformed.staged, transformed.quarantined) == (0, 3)
-    assert "does not come back" in quarantine.entries("Carriers")[0].reason
+    assert "round trip failed" in quarantine.entries("Carriers")[0].reason
 
 
 def test_a_lossy_field_may_come_back_otherwise_and_is_counted(stage):
