@@ -30,6 +30,7 @@ URL = "https://api.airtable.com"
 PER_WRITE = 10  # records a request takes; the documentation no longer says so, and more has been seen to pass
 URL_LIMIT = 15_000  # characters; a list whose URL would be longer is requested by POST (16,000 are refused)
 TIMEOUT = (10.0, 60.0)  # seconds: to connect, to respond
+PER_PAGE = 100  # records a list gives at once, at the most
 _TRIES = 6  # of a request whose failure may pass
 _PAUSES = 10  # 429s that one request waits out
 _PAUSE = 30.0  # seconds after a 429 that names none, where no base's rate limiter knows better
@@ -201,7 +202,7 @@ class Airtable(HttpClient):
         fields: Iterable[str] | None = None,
         formula: str | None = None,
         sort: Iterable[str] | None = None,
-        page_size: int = 100,
+        page_size: int = PER_PAGE,
     ) -> Iterator[dict[str, Json]]:
         """Records as `{"id", "createdTime", "fields"}`, each once, read page by page. Empty cells are left out.
 

@@ -8,19 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from runbook.airtable import formulas
-from runbook.airtable.client import Airtable
+from runbook.airtable.client import PER_PAGE, Airtable
 from runbook.errors import AmbiguousKey
 from runbook.json_types import Json
 
-_TERMS = 100  # ids a look-up: a page of records
 _SHOWN = 5
 
 
 def look_up(airtable: Airtable, base: str, table: str, column: str, ids: Sequence[str]) -> dict[str, list[str]]:
     """The records that hold each of these ids in a column; an id that none holds is left out."""
     found: dict[str, list[str]] = {}
-    for start in range(0, len(ids), _TERMS):
-        wanted = formulas.any_of(formulas.eq(column, id_) for id_ in ids[start : start + _TERMS])
+    for start in range(0, len(ids), PER_PAGE):
+        wanted = formulas.any_of(formulas.eq(column, id_) for id_ in ids[start : start + PER_PAGE])
         _gather(airtable.records(base, table, fields=[column], formula=wanted), column, found)
     return found
 
@@ -35,8 +34,8 @@ def find_all(airtable: Airtable, base: str, table: str, column: str) -> dict[str
 def fetch_records(airtable: Airtable, base: str, table: str, records: Sequence[str]) -> list[dict[str, Json]]:
     """Records by their record ids, without those that are deleted. One request per 100."""
     found: list[dict[str, Json]] = []
-    for start in range(0, len(records), _TERMS):
-        terms = (f"RECORD_ID()={formulas.text(record)}" for record in records[start : start + _TERMS])
+    for start in range(0, len(records), PER_PAGE):
+        terms = (f"RECORD_ID()={formulas.text(record)}" for record in records[start : start + PER_PAGE])
         found += airtable.records(base, table, formula=formulas.any_of(terms))
     return found
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import ceil
 from typing import Any, Literal, Protocol
 
 from runbook.airtable.client import Airtable
+from runbook.airtable.estimate import requests_at_most
 from runbook.display import Shown, Table
 from runbook.errors import AirtableError, RunbookError, SettingError
 from runbook.settings import PLANS, WARN_SHARE
@@ -18,6 +18,7 @@ from runbook.wix.secrets import secret_names
 
 Verdict = Literal["ok", "failed", "not known"]
 _NO_COLUMN = "no column has this name"  # so that Airtable refuses the record, after it has looked at the rights
+_SCHEMA_REQUESTS = 3  # a table
 _TOKENS = "airtable.com/create/tokens"
 _SCOPES = "data.records:read, data.records:write, schema.bases:read, schema.bases:write"
 
@@ -88,7 +89,7 @@ def check_access(
     """
     if plan not in PLANS:
         raise SettingError(f"RUNBOOK_PLAN is {plan!r}; valid are {', '.join(PLANS)}")
-    total, calls = sum(rows.values()), calls_needed(rows)
+    total, calls = sum(rows.values()), sum(requests_at_most(count) + _SCHEMA_REQUESTS for count in rows.values())
     checks = [
         *_airtable(airtable, base_id, workspace_id),
         _records(plan, total),
@@ -96,11 +97,6 @@ def check_access(
         *_wix(wix, rows, secrets),
     ]
     return Access(tuple(checks), plan, total, calls)
-
-
-def calls_needed(rows: Mapping[str, int]) -> int:
-    """Calls at the most for one whole run: rows and links by tens, reading back by hundreds, the schema."""
-    return sum(2 * ceil(count / 10) + 2 * ceil(max(count, 1) / 100) + 3 for count in rows.values())
 
 
 def _airtable(airtable: Airtable, base_id: str | None, workspace_id: str | None) -> list[Check]:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
 
+from runbook.airtable.estimate import requests_at_most
 from runbook.catalog import Collection
 from runbook.display import Page, Table
 from runbook.schema import SchemaPlan
 from runbook.settings import AIRTABLE_RATE, WARN_SHARE, Settings
 from runbook.wix.source import Offer
-
-RECORDS_PER_WRITE = 10
-RECORDS_PER_PAGE = 100
 
 
 @dataclass(frozen=True)
@@ -125,7 +122,7 @@ def plan_lines(
             lines.append(Line(c.wix, c.table, 0, loaded.get(c.wix, 0), 0, absent.get(c.wix, "absent at the source")))
             continue
         rows = offer.count if offer.count is not None else c.expected or 0
-        requests = ceil(rows / RECORDS_PER_WRITE) + ceil(max(rows, 1) / RECORDS_PER_PAGE)
+        requests = requests_at_most(rows, links=bool(c.links))
         note = "; ".join(offer.notes) or ("empty at the source" if offer.count == 0 else "")
         lines.append(Line(c.wix, c.table, offer.count, loaded.get(c.wix, 0), requests, note))
     return tuple(lines)
