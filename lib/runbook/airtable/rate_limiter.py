@@ -1,14 +1,14 @@
-"""One pace a base, shared by all threads, processes and machines that talk to it.
+"""The rate limiter of a base, shared by all threads, processes and machines that use it.
 
     limiter = RateLimiter(state, base, 5)
     limiter.wait()           # blocks until the next request may go out
     limiter.observe(0.21)    # how long it took
-    limiter.pause(30)     # it was answered 429
+    limiter.pause(30)        # it was answered 429
 
 Airtable allows 5 requests in any second and locks the base out for 30 seconds after a sixth. Requests do not arrive as
 evenly as they leave. Measured against that rule, with 50 ms of jitter: sending exactly 5 a second trips the lock-out
 again and again and gets 4 % of the quota; 5/(1+J), J being the jitter in seconds, gets 95 % and no lock-out; sleeping
-200 ms after each answer gets 25 %.
+200 ms after each response gets 25 %.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from collections import deque
 from runbook.state import State
 
 JITTER = 0.05  # seconds, before anything is measured
-LEAST, MOST = 0.02, 0.18  # what measuring may make of it: 5/(1+0.18) is still 85 % of the quota
-LEARNT = 0.5  # what 429s may make of it
-_MEASURED = 100  # round trips that the jitter is taken from
+MIN_JITTER, MAX_JITTER = 0.02, 0.18  # bounds of what is measured: 5/(1+0.18) is still 85 % of the quota
+MAX_LEARNT = 0.5  # bound of what 429s make of it
+_SAMPLES = 100  # latencies that the jitter is taken from
 _MARGIN = 1.5  # of their spread; what lies beyond p95 is rare, and dear: a lock-out costs as much as 150 requests
-_BLOCK = 0.05  # seconds of slots that are reserved at once where a base allows many
-_MANY = 20.0  # requests a second from which on they are
+_BATCH_SECONDS = 0.05  # reserved at once where a base allows many requests
+_BATCH_RATE = 20.0  # requests a second above which it does
 
 
 class RateLimiter:
-    """The pace of one base. `rate`: requests a second that the base allows; None: as many as one likes.
+    """The rate limiter of one base. `rate`: requests a second that the base allows; None: unlimited.
 
-    `penalty`: seconds that a 429 holds everyone back for. A process that dies holds at most one slot, or a block of
-    50 ms; no one waits for it.
+    `penalty`: seconds that a 429 stops everyone for. A process that dies has reserved the time of one request, or a
+    batch of 50 ms; no one waits for it.
     """
 
     def __init__(self, state: State, base: str, rate: float | None, *, penalty: float = 30.0) -> None:
@@ -42,14 +42,14 @@ class RateLimiter:
         self.rate = rate
         self.penalty = penalty
         self._limits = state.rate_limits
-        self._turn = threading.Lock()  # whose turn it is to go next, in this process; held while waiting for the slot
-        self._block: deque[float] = deque()  # slots in hand, by this process's monotonic clock
-        self._size = 1
-        self._measure = threading.Lock()
-        self._trips: deque[float] = deque(maxlen=_MEASURED)
+        self._order = threading.Lock()  # held while waiting: the threads of this process go out one after the other
+        self._reserved: deque[float] = deque()  # times of requests, by this process's monotonic clock
+        self._batch = 1  # how many to reserve next
+        self._lock = threading.Lock()  # of what is measured
+        self._latencies: deque[float] = deque(maxlen=_SAMPLES)
         self._jitter = JITTER
-        self._least = LEAST
-        self._held = 0.0
+        self._min_jitter = MIN_JITTER
+        self._paused_until = 0.0
         if rate is not None:
             self._limits.create(base)
 
@@ -58,7 +58,7 @@ class RateLimiter:
 
     @property
     def jitter(self) -> float:
-        """Seconds by which requests are taken to arrive unevenly, from the spread of the measured round trips."""
+        """Seconds by which requests are expected to arrive unevenly, from the spread of the measured latencies."""
         return self._jitter
 
     @property
@@ -68,69 +68,69 @@ class RateLimiter:
 
     @property
     def latency(self) -> float:
-        """The median of the last round trips in seconds; 0 before the first."""
-        with self._measure:
-            return sorted(self._trips)[len(self._trips) // 2] if self._trips else 0.0
+        """The median of the last latencies in seconds; 0 before the first."""
+        with self._lock:
+            return sorted(self._latencies)[len(self._latencies) // 2] if self._latencies else 0.0
 
     def wait(self) -> None:
         """Block until the next request to the base may go out."""
         if self.rate is None:
             return
-        with self._turn:
-            late = max(self._jitter, LEAST) / 2
+        with self._order:
+            tolerance = max(self._jitter, MIN_JITTER) / 2
             while True:
-                slot = self._next_slot()
-                left = slot - time.monotonic()
+                reserved = self._next_time()
+                left = reserved - time.monotonic()
                 if left > 0:
                     time.sleep(left)
-                held = self._held - time.monotonic()
-                if held <= 0 and left > _BLOCK:  # time enough for another process to have met a 429
-                    held = self._limits.held(self.base)
-                if held > 0:
-                    self._block.clear()
-                    time.sleep(held)
+                paused = self._paused_until - time.monotonic()
+                if paused <= 0 and left > _BATCH_SECONDS:  # long enough for another process to have met a 429
+                    paused = self._limits.held(self.base)
+                if paused > 0:
+                    self._reserved.clear()
+                    time.sleep(paused)
                     continue
-                # One that leaves late stands closer to those after it than the jitter allows for: let the slot go. On a
-                # machine so busy that this happens again and again, less is asked for each time.
-                if time.monotonic() - slot <= late:
+                # A late request is closer to those after it than the jitter allows for: its time is given up. On a
+                # machine so busy that this happens again and again, the tolerance grows.
+                if time.monotonic() - reserved <= tolerance:
                     return
-                late *= 2
+                tolerance *= 2
 
     def observe(self, seconds: float) -> None:
-        """A round trip took so long."""
-        with self._measure:
-            self._trips.append(seconds)
-            if len(self._trips) >= 5:
-                ordered = sorted(self._trips)
-                most = ordered[len(ordered) * 95 // 100] if len(ordered) >= 40 else ordered[-1]
-                self._jitter = max(self._least, min(MOST, _MARGIN * (most - ordered[0])))
+        """Add a measured latency."""
+        with self._lock:
+            self._latencies.append(seconds)
+            if len(self._latencies) >= 5:
+                ordered = sorted(self._latencies)
+                high = ordered[len(ordered) * 95 // 100] if len(ordered) >= 40 else ordered[-1]
+                self._jitter = max(self._min_jitter, min(MAX_JITTER, _MARGIN * (high - ordered[0])))
 
     def pause(self, seconds: float | None = None) -> None:
-        """Hold every request to the base back for `seconds` (`penalty` where None), everywhere.
+        """Stop every request to the base for `seconds` (`penalty` where None), in all processes.
 
-        As many as tell of the same lock-out make one pause. The jitter was taken too small; it is not again.
+        Several 429s of one lock-out make one pause. The jitter was too small: it grows, and never shrinks below that.
         """
         seconds = self.penalty if seconds is None else seconds
         if self.rate is None:
             time.sleep(seconds)
             return
         if self._limits.hold(self.base, seconds):
-            with self._measure:
-                self._least = self._jitter = min(LEARNT, self._jitter * 1.5)
-        self._held = time.monotonic() + self._limits.held(self.base)
+            with self._lock:
+                self._min_jitter = self._jitter = min(MAX_LEARNT, self._jitter * 1.5)
+        self._paused_until = time.monotonic() + self._limits.held(self.base)
 
-    def _next_slot(self) -> float:
+    def _next_time(self) -> float:
         assert self.rate is not None
         interval, now = self.interval, time.monotonic()
-        spoiled = 0
-        while self._block and self._block[0] < now - LEAST / 2:
-            self._block.popleft()
-            spoiled += 1
-        if self._block:
-            return self._block.popleft()
-        if self.rate > _MANY:  # as many as were used of the last block, and room for more
-            most = max(1, int(self.rate * _BLOCK))
-            self._size = max(1, self._size - spoiled) if spoiled else min(most, self._size * 2)
-        begin = self._limits.reserve(self.base, interval * self._size) + time.monotonic()
-        self._block.extend(begin + n * interval for n in range(1, self._size))
+        missed = 0
+        while self._reserved and self._reserved[0] < now - MIN_JITTER / 2:
+            self._reserved.popleft()
+            missed += 1
+        if self._reserved:
+            return self._reserved.popleft()
+        if self.rate > _BATCH_RATE:  # as many as were used of the last batch, and room for more
+            most = max(1, int(self.rate * _BATCH_SECONDS))
+            self._batch = max(1, self._batch - missed) if missed else min(most, self._batch * 2)
+        begin = self._limits.reserve(self.base, interval * self._batch) + time.monotonic()
+        self._reserved.extend(begin + n * interval for n in range(1, self._batch))
         return begin

@@ -377,11 +377,11 @@ def test_the_summary_counts() -> None:
     assert told.facts()["429"] == 3
 
 
-def test_the_first_page_of_a_filter_tells_nothing_of_how_long_the_way_is(airtable: Airtable) -> None:
+def test_the_first_page_of_a_filter_is_not_measured(airtable: Airtable) -> None:
     airtable.create(BASE, TABLE, [{"Wheels": number} for number in range(3)])
     limiter = airtable.rate_limiter(BASE)
-    before = len(limiter._trips)
+    before = len(limiter._latencies)
     assert len(list(airtable.records(BASE, TABLE, formula="{Wheels}>=0", page_size=2))) == 3
-    assert len(limiter._trips) == before + 1  # the second page's
+    assert len(limiter._latencies) == before + 1  # the second page's
     assert len(list(airtable.records(BASE, TABLE))) == 3
-    assert len(limiter._trips) == before + 2
+    assert len(limiter._latencies) == before + 2
