@@ -250,6 +250,11 @@ def printable(text: str) -> str:
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) if not text.isprintable() else text
 
 
+def plural(count: int, noun: str) -> str:
+    """`1 row`, `2 rows`, `1,200 rows`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def mask(value: Any) -> str:
     """What may be shown of a personal value: its kind and size, never itself (`text of 12 characters`)."""
     match value:

@@ -42,7 +42,7 @@ def phase(
         "reasons": [] if status == "passed" else [f"{name}: 3 rows differ"],
     }
     folder.write_evidence(slug, "gate", {**gate, "warnings": [f"{name} has 2 drafts"]})
-    folder.write_evidence(slug, "provision", {"by_hand": [f"Make the table {name} by hand"]})
+    folder.write_evidence(slug, "provision", {"manual_steps": [f"Make the table {name} by hand"]})
     folder.write_evidence(slug, "requests", {"count": 1234, "limited": 1, "p50": 120.4, "p95": 300, "p99": 410})
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("run.gate()", id="gate")])
     notebook.metadata["papermill"] = {"parameters": {"environment": "sandbox", **parameters}}

@@ -85,7 +85,7 @@ def _view(folder: RunFolder, manifest: dict[str, Any]) -> dict[str, Any]:
         },
         "quarantine": _quarantine(folder),
         "warnings": [(slug, words) for slug, gate in gates.items() for words in gate.get("warnings", ())],
-        "by_hand": _by_hand(folder, manifest["phases"], gates),
+        "manual_steps": _manual_steps(folder, manifest["phases"], gates),
         "requests": _requests(folder, manifest["phases"]),
         "files": files,
         "held_back": " and ".join(HELD_BACK),
@@ -157,10 +157,13 @@ def _quarantine(folder: RunFolder) -> list[dict[str, Any]]:
     return sorted(found, key=lambda line: (-line["count"], line["collection"], line["field"], line["reason"]))
 
 
-def _by_hand(folder: RunFolder, phases: Iterable[str], gates: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
+def _manual_steps(folder: RunFolder, phases: Iterable[str], gates: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
     items: dict[tuple[str, str], None] = {}
     for slug in phases:
-        said = [*(folder.read_evidence(slug, "provision") or {}).get("by_hand", ()), *gates[slug].get("by_hand", ())]
+        said = [
+            *(folder.read_evidence(slug, "provision") or {}).get("manual_steps", ()),
+            *gates[slug].get("manual_steps", ()),
+        ]
         items.update(
             {(slug, item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)): None for item in said}
         )

@@ -33,7 +33,7 @@ class Results:
     rechecked: dict[str, Validated] = field(default_factory=dict)
     stopped: dict[str, str] = field(default_factory=dict)  # a collection that could not go on, and why
     checks: dict[str, bool] = field(default_factory=dict)  # what a phase checks beside its collections
-    by_hand: tuple[str, ...] = ()
+    manual_steps: tuple[str, ...] = ()
     warnings: list[str] = field(default_factory=list)
 
 

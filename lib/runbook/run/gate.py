@@ -23,7 +23,7 @@ class Gate(Shown):
     dry_run: bool
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
-    by_hand: tuple[str, ...]
+    manual_steps: tuple[str, ...]
     collections: int
     rows: int
 
@@ -35,7 +35,7 @@ class Gate(Shown):
     def table(self) -> Table:
         """One line for each thing to know."""
         rows: list[tuple[Any, ...]] = [("failed", reason) for reason in self.reasons]
-        rows += [("by hand", words) for words in self.by_hand]
+        rows += [("manual step", step) for step in self.manual_steps]
         rows += [("warning", words) for words in self.warnings]
         if self.passed:
             moved = f"{self.collections} collections, {self.rows:,} rows: nothing lost, nothing unexplained"
@@ -51,7 +51,7 @@ class Gate(Shown):
             "dry_run": self.dry_run,
             "reasons": list(self.reasons),
             "warnings": list(self.warnings),
-            "by_hand": list(self.by_hand),
+            "manual_steps": list(self.manual_steps),
         }
 
     def require(self) -> Gate:
@@ -96,7 +96,7 @@ def evaluate_gate(run: RunContext) -> Gate:
         dry_run=run.dry_run,
         reasons=tuple(reasons),
         warnings=tuple(dict.fromkeys([*results.warnings, *aside])),
-        by_hand=results.by_hand,
+        manual_steps=results.manual_steps,
         collections=len(done),
         rows=sum(v.loaded for v in done),
     )

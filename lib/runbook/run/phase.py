@@ -84,7 +84,7 @@ class PhaseRun(RunContext):
             connections.state.facts.put(base_key(label), {"id": found, "name": name})
         applied = apply_schema(self._schema_plan(self.base()), connections.airtable, self.base())
         self._tables = None
-        self.results.by_hand = tuple(applied.by_hand)
+        self.results.manual_steps = tuple(applied.manual_steps)
         self.results.checks[SCHEMA_CHECK] = True
         self.save_requests()
         self.evidence("provision", applied.facts())

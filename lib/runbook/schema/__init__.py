@@ -1,8 +1,8 @@
-"""The schema of a base: planned, applied, looked up.
+"""The schema of a base: plan, apply, look up.
 
-plan = plan_schema(catalog, collections, airtable.tables(base))     # pure; shows itself
-applied = apply_schema(plan, airtable, base)                        # exactly that; safe to repeat
-tables = Tables(airtable.tables(base), catalog)                     # ids by names
+plan = plan_schema(catalog, collections, airtable.tables(base))     # sends no request
+applied = apply_schema(plan, airtable, base)                        # exactly that; idempotent
+tables = Tables(airtable.tables(base), catalog)                     # ids by name
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The base that is filled: the one that is set, the one a former run made, or a new one. Never a stranger's."""
+"""The base to fill: the configured one, the one that an earlier run made, or a new one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from runbook.airtable.client import Airtable
 from runbook.catalog import Catalog, Collection
+from runbook.display import plural
 from runbook.errors import AirtableError, SettingError, TargetError
 from runbook.json_types import Json
 from runbook.schema.apply import REFUSED, outcome_unknown
@@ -22,7 +23,7 @@ class _Facts(Protocol):
 
 
 class RemembersFacts(Protocol):
-    """The part of the state that is needed here: named facts, kept for ever."""
+    """The part of the state that is needed here: named facts, kept permanently."""
 
     @property
     def facts(self) -> _Facts:
@@ -39,22 +40,22 @@ def find_or_create_base(
     catalog: Catalog,
     first_tables: Sequence[Collection] | None = None,
 ) -> str:
-    """The id of the base to fill; made where there is none.
+    """The id of the base to fill; a base that this project did not create is used only where `base_id` names it.
 
-    `base_id`: the base that is set; it must be reachable with the permission to create. Else the base of this name that
-    a former run made, known to the state, or told by the mark in its tables' descriptions. Else a new one in
-    `workspace_id`, with `first_tables` (by default the catalog's first): Airtable makes no base without a table.
+    `base_id`: the configured base; it must be reachable with the permission to create. Else the base of this name that
+    an earlier run made, known from the state or from the descriptions of its tables. Else a new one in `workspace_id`,
+    with `first_tables` (by default the catalog's first): Airtable makes no base without a table.
 
-    Raises TargetError where the base cannot be reached or told, SettingError where one is needed and no workspace set,
-    AirtableError where it is not known whether the base was made; running it again adopts it then.
+    Raises TargetError where the base is unreachable or ambiguous, SettingError where one is to be made and no workspace
+    is set, AirtableError where it is not known whether the base was made; running it again finds it then.
     """
     bases = airtable.bases()
     if base_id is not None:
         return _reachable(bases, base_id, f"AIRTABLE_BASE_ID is {base_id}")
     known = state.facts.get(_fact(name))
     if known is not None:
-        return _reachable(bases, known["id"], f"the base {known['id']} was made as {name!r} by a former run")
-    found = _adopt(airtable, bases, name, catalog)
+        return _reachable(bases, known["id"], f"the base {known['id']} was made as {name!r} by an earlier run")
+    found = _find_existing(airtable, bases, name, catalog)
     if found is None:
         found = _create(airtable, workspace_id, name, catalog, first_tables)
     state.facts.put(_fact(name), {"id": found, "name": name})
@@ -69,9 +70,9 @@ def _reachable(bases: list[dict[str, Json]], base_id: str, why: str) -> str:
     base = next((b for b in bases if b["id"] == base_id), None)
     if base is None:
         raise TargetError(
-            f"{why}, but the token does not reach it (it reaches {len(bases)} bases); nothing was done. Give the token "
-            "access to it (airtable.com/create/tokens, 'Access'), restore it from the trash if it was deleted, or set "
-            "AIRTABLE_BASE_ID to the base that is meant"
+            f"{why}, but the token has no access to it (it has access to {plural(len(bases), 'base')}); nothing was "
+            "done. Give it access (airtable.com/create/tokens, 'Access'), restore the base from the trash if it was "
+            "deleted, or set AIRTABLE_BASE_ID to the right base"
         )
     if base["permissionLevel"] != "create":
         raise TargetError(
@@ -82,24 +83,23 @@ def _reachable(bases: list[dict[str, Json]], base_id: str, why: str) -> str:
     return base_id
 
 
-def _adopt(airtable: Airtable, bases: list[dict[str, Json]], name: str, catalog: Catalog) -> str | None:
-    """The one base of this name, if its tables say that they are ours."""
-    same = [b for b in bases if b["name"] == name]
-    if not same:
+def _find_existing(airtable: Airtable, bases: list[dict[str, Json]], name: str, catalog: Catalog) -> str | None:
+    """The base of this name, if the descriptions of its tables say that this project made it."""
+    named = [b for b in bases if b["name"] == name]
+    if not named:
         return None
-    if len(same) > 1:
+    if len(named) > 1:
         raise TargetError(
-            f"there are {len(same)} bases named {name!r}: {', '.join(b['id'] for b in same)}; nothing was done. Set "
-            "AIRTABLE_BASE_ID to the one that is meant"
+            f"there are {len(named)} bases named {name!r}: {', '.join(b['id'] for b in named)}; nothing was done. Set "
+            "AIRTABLE_BASE_ID to the right one"
         )
-    base_id = _reachable(bases, same[0]["id"], f"there is a base named {name!r}, {same[0]['id']}")
-    ours = {c.table: c.wix for c in catalog.collections.values()}
-    if any(marked(t) is not None and ours.get(t["name"]) == marked(t) for t in airtable.tables(base_id)):
+    base_id = _reachable(bases, named[0]["id"], f"there is a base named {name!r}, {named[0]['id']}")
+    collections = {c.table: c.wix for c in catalog.collections.values()}
+    if any(marked(t) is not None and collections.get(t["name"]) == marked(t) for t in airtable.tables(base_id)):
         return base_id
     raise TargetError(
         f"there is a base named {name!r}, {base_id}, and none of its tables says that this project made it; nothing "
-        "was "
-        "done. If it is to be filled all the same, set AIRTABLE_BASE_ID to it; else rename it, and a new one is made"
+        "was done. To fill it anyway, set AIRTABLE_BASE_ID to it; else rename it, and a new one is made"
     )
 
 
@@ -109,8 +109,7 @@ def _create(
     if workspace_id is None:
         raise SettingError(
             f"there is no base named {name!r}, and AIRTABLE_WORKSPACE_ID is not set to make one in: it begins with "
-            "wsp and "
-            "stands in the workspace's address. Or set AIRTABLE_BASE_ID to a base that is there"
+            "wsp and is part of the workspace's URL. Or set AIRTABLE_BASE_ID to an existing base"
         )
     chosen = list(first) if first else [next(iter(catalog.collections.values()))]
     wanted = [wanted_of(collection) for collection in chosen]
@@ -118,18 +117,17 @@ def _create(
     try:
         return _id(airtable.create_base(name, workspace_id, tables))
     except AirtableError as error:
-        if error.kind in REFUSED:  # a column that Airtable does not make; provisioning reports it by name
+        if error.kind in REFUSED:  # a column that Airtable refuses; provisioning reports it by name
             slim = [{**table, "fields": table["fields"][:1]} for table in tables]
             return _id(airtable.create_base(name, workspace_id, slim))
         if not outcome_unknown(error):
             raise
-        made = _adopt(airtable, airtable.bases(), name, catalog)
+        made = _find_existing(airtable, airtable.bases(), name, catalog)
         if made is not None:
             return made
         raise AirtableError(
             f"it is not known whether Airtable made the base {name!r}: {error}. It is not in the list of bases now; "
-            "run "
-            "this again, and it is adopted if it came after all, else made",
+            "run this again, and it is used if it exists by then, else made",
             status=error.status,
             kind=error.kind,
         ) from error

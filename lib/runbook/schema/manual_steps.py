@@ -1,7 +1,7 @@
-"""What Airtable's API cannot do, in words that tell a person where to click and what to set.
+"""What Airtable's API cannot do, as instructions: where to click and what to set.
 
-The API creates tables and columns and renames them. It changes no type, option or choice of a column that is there,
-deletes nothing, and knows no tab groups (airtable.com/developers/web/api: "Update field" takes name and description).
+The API creates and renames tables and columns. It cannot change type, options or choices of an existing column, delete
+anything, or set tab groups (airtable.com/developers/web/api: "Update field" takes name and description).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from runbook.json_types import Json
 
 
 def type_in_words(spec: Mapping[str, Json]) -> str:
-    """A column's type as Airtable's own dialog calls it, with what is to be set there."""
+    """A column's type as Airtable's dialog calls it, with its settings."""
     kind, options = COLUMN_KINDS[spec["type"]], spec.get("options") or {}
     return ", ".join([kind.label, *(_setting_in_words(setting, options[setting]) for setting in kind.settings)])
 
@@ -39,19 +39,19 @@ def quoted(names: Iterable[str]) -> str:
 
 
 def edit_field(table: str, name: str, what: str) -> str:
-    """Where a column's own dialog is, and what to set in it."""
+    """Open a column's dialog and set something."""
     return f"In table '{table}', click the arrow beside '{name}', then 'Edit field': {what}; 'Save'"
 
 
 def change_type(table: str, spec: Mapping[str, Json]) -> str:
-    """Give an existing column the type that the catalog says."""
+    """Give an existing column the type of the catalog."""
     return edit_field(table, str(spec["name"]), f"type {type_in_words(spec)}") + (
         ". Or, where it is empty or not needed, rename it, and plan again: the right one is then made"
     )
 
 
 def add_field(table: str, spec: Mapping[str, Json]) -> str:
-    """Make a column that the API will not make."""
+    """Make a column that the API refuses."""
     kind = type_in_words(spec)
     return f"In table '{table}', click '+' right of the last column: name '{spec['name']}', type {kind}; 'Create field'"
 
@@ -62,7 +62,7 @@ def add_choices(table: str, name: str, choices: Iterable[str]) -> str:
 
 
 def raise_precision(table: str, name: str, digits: int) -> str:
-    """Let a number show all the digits of the data."""
+    """Let a number show all digits of the data."""
     return edit_field(table, name, f"Precision {precision_in_words(digits)}")
 
 
@@ -85,7 +85,7 @@ def change_primary(table: str, name: str, now: str) -> str:
 
 
 def relink(table: str, name: str, target: str) -> str:
-    """A link that leads elsewhere is to make room: its cells cannot be carried over."""
+    """Replace a link to a wrong table; its cells cannot be kept."""
     return (
         f"In table '{table}', double-click the header '{name}' and give it another name (or delete it, if its links "
         f"are not needed), and plan again: a link '{name}' to '{target}' is then made"

@@ -1,4 +1,4 @@
-"""What a schema plan is made of: steps, each one change that the API can make, and drift, which it cannot mend."""
+"""What a schema plan is made of: steps, each one change that the API can make, and drift, which the API cannot fix."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Any, TypeAlias
 
 from runbook.json_types import Json
 
-Key: TypeAlias = tuple[str, str, str]  # what is done, in which table, to which column
+LINK = "multipleRecordLinks"  # Airtable's type of a link column
+Key: TypeAlias = tuple[str, str, str]  # action, table, column: identifies a step
+Row: TypeAlias = tuple[str, str, str, str]  # action, table, column, details: shows a step
 
 
 @dataclass(frozen=True)
 class MakeTable:
-    """A table with all of its columns but links, the primary one first. One request."""
+    """A table with all its columns but links, the primary one first. One request."""
 
     table: str
     description: str
@@ -21,24 +23,24 @@ class MakeTable:
 
     @property
     def key(self) -> Key:
-        """What tells it from other steps."""
+        """What identifies the step."""
         return ("table", self.table, "")
 
     @property
-    def row(self) -> tuple[str, str, str, str]:
-        """What is done, table, column, as what."""
+    def row(self) -> Row:
+        """The step as a row of the plan."""
         primary = self.columns[0]["name"]
         return ("make table", self.table, f"{len(self.columns)} columns", f"primary: {primary}")
 
     @property
     def spec(self) -> dict[str, Any]:
-        """What the create call takes."""
+        """The body of the create request."""
         return {"name": self.table, "description": self.description, "fields": list(self.columns)}
 
 
 @dataclass(frozen=True)
 class MakeColumn:
-    """A column of a table that is there. One request."""
+    """A column of an existing table. One request."""
 
     table: str
     spec: dict[str, Json]
@@ -46,20 +48,20 @@ class MakeColumn:
 
     @property
     def key(self) -> Key:
-        """What tells it from other steps."""
+        """What identifies the step."""
         return ("column", self.table, str(self.spec["name"]))
 
     @property
-    def row(self) -> tuple[str, str, str, str]:
-        """What is done, table, column, as what."""
+    def row(self) -> Row:
+        """The step as a row of the plan."""
         return ("add column", self.table, str(self.spec["name"]), str(self.spec["type"]))
 
 
 @dataclass(frozen=True)
 class MakeLink:
-    """A link; Airtable makes its other face along with it. A second request where that gets another name than planned.
+    """A link; Airtable makes its inverse link field with it. A second request where that needs another name.
 
-    `inverse` None: a link to its own table, which has no other face. `predicted`: what Airtable will call it.
+    `inverse` None: a link to its own table, which has no inverse. `predicted`: the name that Airtable will give it.
     """
 
     table: str
@@ -71,58 +73,53 @@ class MakeLink:
 
     @property
     def requests(self) -> int:
-        """The link, and the renaming of its inverse."""
+        """The link, and renaming its inverse."""
         return 1 if self.inverse == self.predicted else 2
 
     @property
     def key(self) -> Key:
-        """What tells it from other steps."""
+        """What identifies the step."""
         return ("link", self.table, self.name)
 
     @property
-    def row(self) -> tuple[str, str, str, str]:
-        """What is done, table, column, as what."""
-        other = f", seen from there as '{self.inverse}'" if self.inverse else ", its own table: no other face"
-        return ("add link", self.table, self.name, f"to {self.target}{other}")
+    def row(self) -> Row:
+        """The step as a row of the plan."""
+        inverse = f", inverse '{self.inverse}'" if self.inverse else ", its own table: no inverse"
+        return ("add link", self.table, self.name, f"to {self.target}{inverse}")
 
     def spec(self, target_id: str) -> dict[str, Any]:
-        """What the create call takes: nothing but the linked table (the API refuses every other option)."""
+        """The body of the create request: only the linked table (the API refuses every other option)."""
         options = {"linkedTableId": target_id}
-        return {
-            "name": self.name,
-            "type": "multipleRecordLinks",
-            "description": self.description,
-            "options": options,
-        }
+        return {"name": self.name, "type": LINK, "description": self.description, "options": options}
 
 
 @dataclass(frozen=True)
 class RenameInverse:
-    """The other face of a link that is there gets its name. One request."""
+    """The inverse of an existing link gets its name. One request."""
 
     table: str
     name: str
-    of: str
+    link_table: str
     link: str
-    now: str
+    current: str
     table_id: str
     field_id: str
     requests: int = 1
 
     @property
     def key(self) -> Key:
-        """What tells it from other steps: the link's own table and name."""
-        return ("rename", self.of, self.link)
+        """What identifies the step: the link's table and name."""
+        return ("rename", self.link_table, self.link)
 
     @property
-    def row(self) -> tuple[str, str, str, str]:
-        """What is done, table, column, as what."""
-        return ("rename", self.table, self.now, f"to '{self.name}', the other face of {self.of}.{self.link}")
+    def row(self) -> Row:
+        """The step as a row of the plan."""
+        return ("rename", self.table, self.current, f"to '{self.name}', the inverse of {self.link_table}.{self.link}")
 
 
 @dataclass(frozen=True)
 class Describe:
-    """A table that is there without a description gets ours. One request."""
+    """An existing table without a description gets one. One request."""
 
     table: str
     table_id: str
@@ -131,12 +128,12 @@ class Describe:
 
     @property
     def key(self) -> Key:
-        """What tells it from other steps."""
+        """What identifies the step."""
         return ("describe", self.table, "")
 
     @property
-    def row(self) -> tuple[str, str, str, str]:
-        """What is done, table, column, as what."""
+    def row(self) -> Row:
+        """The step as a row of the plan."""
         return ("describe", self.table, "", self.description.splitlines()[0])
 
 
@@ -145,24 +142,24 @@ Step: TypeAlias = MakeTable | MakeColumn | MakeLink | RenameInverse | Describe
 
 @dataclass(frozen=True)
 class Drift:
-    """Something that is not as the catalog says, and that the API cannot mend: `mend` says who clicks where."""
+    """A difference from the catalog that the API cannot fix. `fix` tells a person where to click."""
 
     table: str
     column: str
-    found: str
-    wanted: str
-    mend: str
+    actual: str
+    expected: str
+    fix: str
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """One line of an error."""
         where = f"{self.table}.{self.column}" if self.column else self.table
-        return f"{where}: {self.found}; the catalog says {self.wanted}. {self.mend}"
+        return f"{where}: {self.actual}; the catalog says {self.expected}. {self.fix}"
 
 
 @dataclass
 class Findings:
-    """What planning gathers, in the order of its doing."""
+    """What planning collects, in execution order."""
 
     tables: list[MakeTable] = field(default_factory=list)
     describes: list[Describe] = field(default_factory=list)
@@ -170,10 +167,14 @@ class Findings:
     renames: list[RenameInverse] = field(default_factory=list)
     links: list[MakeLink] = field(default_factory=list)
     drift: list[Drift] = field(default_factory=list)
-    by_hand: list[str] = field(default_factory=list)
+    manual_steps: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def differs(self, table: str, column: str, actual: str, expected: str, fix: str) -> None:
+        """Add a drift."""
+        self.drift.append(Drift(table, column, actual, expected, fix))
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """Renames before links: a link may need the name that a half-made one still holds."""
+        """Renames before links: a link may need the name that a half-made one still has."""
         return (*self.tables, *self.describes, *self.columns, *self.renames, *self.links)

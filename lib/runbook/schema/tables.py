@@ -1,11 +1,11 @@
-"""A base's schema as the catalog sees it: which table is a collection's, which column a field's or a link's.
+"""A base's schema by the names of the catalog: the table of a collection, the column of a field or link.
 
     tables = Tables(airtable.tables(base), catalog)
     tables.id("Carriers")                          # "tbl…"
     tables.field_id("Carriers", "DOT Number")      # "fld…"
-    tables.missing("Carriers")                     # [] when all columns and links are there
+    tables.missing("Carriers")                     # [] when all columns and links exist
 
-Read-only; nothing here asks Airtable.
+Read-only; sends no request.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ from typing import Any
 from runbook.catalog import LEGACY_ID, ORIGINAL, Catalog, Collection, Field, Link
 from runbook.errors import SchemaDrift
 from runbook.json_types import Json
+from runbook.schema.steps import LINK
 
-LINK = "multipleRecordLinks"
-COUNTS_TABLE = "Record Counts"  # kept by runbook.checks.record_counts; holds no collection
+COUNTS_TABLE = "Record Counts"  # of runbook.checks.record_counts; no collection
 _MARK = re.compile(r"Wix collection: (\S+?)\.?(?:\s|\Z)")
 
 
 def fold(name: str) -> str:
-    """A name as Airtable compares it: regardless of case, and of spaces that nobody sees."""
+    """A name as Airtable compares it: case-insensitive, without surrounding or repeated spaces."""
     return " ".join(name.split()).casefold()
 
 
 def marked(table: dict[str, Json]) -> str | None:
-    """The Wix collection that a table's description says it holds; None for a table that this project did not make."""
+    """The Wix collection that a table's description names; None for a table that this project did not make."""
     found = _MARK.match(table.get("description") or "")
     return found[1] if found else None
 
 
 def describe(collection: Collection) -> str:
-    """A table's description: what it holds, where the Wix ids are, and the tab group that no API can put it into."""
+    """A table's description: its collection, where the Wix ids are, and its tab group, which the API cannot set."""
     note = f"\n{collection.note}" if collection.note else ""
     return (
         f"Wix collection: {collection.wix}. Tab group: {collection.tab_group}.\n"
-        f"Every row's Wix _id is in the column {LEGACY_ID}, by which it is found and kept up to date. "
-        f"{ORIGINAL} holds what the typed cells cannot say; leave both as they are.{note}"
+        f"Every row's Wix _id is in the column {LEGACY_ID}, by which it is found and updated. "
+        f"{ORIGINAL} holds what the typed cells cannot represent; do not edit either.{note}"
     )
 
 
 @dataclass(frozen=True)
 class LinkColumn:
-    """A link of the catalog as the base has it. `to`: the target's Wix name.
+    """A link of the catalog in the base. `to`: the target's Wix name.
 
-    `ok`: there is a column of this name, and it is a link to the target's table. `inverse_ok`: its other face is in
-    that table, leads back here and has the catalog's name for it; a link to its own table has none, which is right.
+    `ok`: the column exists and links to the target's table. `inverse_ok`: its inverse link field is in that table,
+    links back and has the catalog's name; a link to its own table has none, which is right.
     """
 
     link: Link
@@ -64,10 +64,7 @@ class LinkColumn:
 
 
 class Tables:
-    """Look-ups in the tables of one base, as `Airtable.tables(base)` gives them.
-
-    Collections may be given as such or by Wix name. A table is found by its name.
-    """
+    """Look-ups in the tables of one base, as `Airtable.tables(base)` returns them; collections also by Wix name."""
 
     def __init__(self, tables_json: Iterable[dict[str, Json]], catalog: Catalog) -> None:
         self.catalog = catalog
@@ -79,11 +76,11 @@ class Tables:
         }
 
     def __contains__(self, collection: object) -> bool:
-        """Whether the collection's table is there."""
+        """Whether the collection's table exists."""
         return isinstance(collection, str | Collection) and self._collection(collection).table in self._by_name
 
     def table(self, collection: Collection | str) -> dict[str, Json]:
-        """The table's schema. Raises SchemaDrift where it is not there."""
+        """The table's schema. Raises SchemaDrift where it does not exist."""
         c = self._collection(collection)
         if c.table not in self._by_name:
             raise SchemaDrift(
@@ -97,7 +94,7 @@ class Tables:
         return str(self.table(collection)["id"])
 
     def columns(self, collection: Collection | str) -> dict[str, dict[str, Json]]:
-        """Every column's schema by name, also those that the catalog does not know. Raises SchemaDrift."""
+        """Every column's schema by name, also those that are not in the catalog. Raises SchemaDrift."""
         return self._columns[self.id(collection)]
 
     def field_ids(self, collection: Collection | str) -> dict[str, str]:
@@ -105,7 +102,7 @@ class Tables:
         return {name: str(column["id"]) for name, column in self.columns(collection).items()}
 
     def field_id(self, collection: Collection | str, name: str) -> str:
-        """One column's id. Raises SchemaDrift where there is none of exactly that name."""
+        """One column's id. Raises SchemaDrift where no column has exactly that name."""
         columns = self.columns(collection)
         if name not in columns:
             c = self._collection(collection)
@@ -116,13 +113,13 @@ class Tables:
         return str(columns[name]["id"])
 
     def choices(self, collection: Collection | str, name: str) -> list[str]:
-        """The choices of a select, in their order; empty for any other column. Raises SchemaDrift."""
+        """The choices of a select in order; empty for any other column. Raises SchemaDrift."""
         self.field_id(collection, name)
         options = self.columns(collection)[name].get("options") or {}
         return [choice["name"] for choice in options.get("choices") or ()]
 
     def links(self, collection: Collection | str) -> dict[str, LinkColumn]:
-        """Every link of the catalog by name, and how it stands. Raises SchemaDrift where the table is not there."""
+        """Every link of the catalog by name. Raises SchemaDrift where the table does not exist."""
         c = self._collection(collection)
         return {link.name: self._link(c, link) for link in c.links}
 
@@ -130,7 +127,7 @@ class Tables:
         column: dict[str, Json] = self.columns(c).get(link.name) or {}
         options = column.get("options") or {}
         target = self._by_name.get(self.catalog.collection(link.to).table)
-        leads = target is not None and column.get("type") == LINK and options.get("linkedTableId") == target["id"]
+        ok = target is not None and column.get("type") == LINK and options.get("linkedTableId") == target["id"]
         inverse = self._fields.get(options.get("inverseLinkFieldId") or "") or {}
         back = inverse.get("options") or {}
         returns = (
@@ -145,36 +142,36 @@ class Tables:
             link.to,
             link.name,
             column.get("id"),
-            leads,
+            ok,
             inverse.get("id"),
             inverse.get("name"),
-            leads and (link.to == c.wix or returns),
+            ok and (link.to == c.wix or returns),
         )
 
     def missing(self, collection: Collection | str) -> list[str]:
-        """Columns and links that the catalog has and the table has not; the table's own name where it is not there."""
+        """Columns and links of the catalog that the table lacks; the table's name where it does not exist."""
         c = self._collection(collection)
         if c not in self:
             return [c.table]
-        there, links = self.columns(c), self.links(c)
+        columns, links = self.columns(c), self.links(c)
         wanted = [column.name for column in c.columns] + [ORIGINAL]
-        return [name for name in wanted if name not in there] + [name for name, link in links.items() if not link.ok]
+        return [name for name in wanted if name not in columns] + [name for name, link in links.items() if not link.ok]
 
     def _collection(self, collection: Collection | str) -> Collection:
         return collection if isinstance(collection, Collection) else self.catalog.collection(collection)
 
 
 def create_spec(field: Field) -> dict[str, Any]:
-    """A column as Airtable's create call takes it."""
-    words = [f"Wix: {field.wix} ({field.wix_type})."] + ([field.note] if field.note else [])
-    spec: dict[str, Any] = {"name": field.name, "type": field.type, "description": " ".join(words)}
+    """The body of a column's create request."""
+    description = f"Wix: {field.wix} ({field.wix_type})." + (f" {field.note}" if field.note else "")
+    spec: dict[str, Any] = {"name": field.name, "type": field.type, "description": description}
     return spec if field.options is None else {**spec, "options": field.options}
 
 
 def original_spec() -> dict[str, Any]:
-    """The column of originals, which every table has."""
+    """The create request of `Wix Original`, which every table has."""
     return {
         "name": ORIGINAL,
         "type": "multilineText",
-        "description": "What the typed cells of this row cannot say of its Wix item, as JSON. Leave it as it is.",
+        "description": "What the typed cells of this row cannot represent of its Wix item, as JSON. Do not edit it.",
     }

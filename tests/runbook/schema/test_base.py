@@ -118,7 +118,7 @@ def test_several_bases_of_the_same_name_are_listed(
 
 def test_the_base_that_is_set_must_be_reachable(airtable: Airtable, state: State, catalog: Catalog) -> None:
     assert find(airtable, state, catalog, None, base_id=BASE) == BASE
-    with pytest.raises(TargetError, match=r"appNobody00000000.*does not reach it"):
+    with pytest.raises(TargetError, match=r"appNobody00000000.*but the token has no access to it"):
         find(airtable, state, catalog, None, base_id="appNobody00000000")
 
 
@@ -135,7 +135,7 @@ def test_a_base_of_ours_that_is_gone_is_not_made_anew(
 ) -> None:
     find(airtable, state, catalog, box.workspace_id)
     monkeypatch.setattr(airtable, "bases", list)
-    with pytest.raises(TargetError, match=r"made as 'Fleet' by a former run.*restore it from the trash"):
+    with pytest.raises(TargetError, match=r"made as 'Fleet' by an earlier run.*restore the base from the trash"):
         find(airtable, state, catalog, box.workspace_id)
 
 

@@ -264,15 +264,15 @@ class Refusing:
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["the answer names it", "it does not"])
-def test_columns_that_airtable_refuses_are_made_by_hand_and_the_rest_goes_on(
+def test_columns_that_airtable_refuses_become_manual_steps_and_the_rest_goes_on(
     catalog: Catalog, airtable: Airtable, named: bool
 ) -> None:
     refusing = Refusing(airtable, {"Share", "Is On"}, named=named)
     plan = plan_schema(catalog, NAMES, airtable.tables(BASE))
     applied = apply_schema(plan, refusing, BASE)  # type: ignore[arg-type]
-    assert len(applied.by_hand) == 2
-    assert "In table 'Hubs', click '+' right of the last column: name 'Share', type Percent" in applied.by_hand[0]
-    assert applied.plan.by_hand == applied.by_hand
+    assert len(applied.manual_steps) == 2
+    assert "In table 'Hubs', click '+' right of the last column: name 'Share', type Percent" in applied.manual_steps[0]
+    assert applied.plan.manual_steps == applied.manual_steps
     assert Tables(airtable.tables(BASE), catalog).missing("hubs") == ["Share", "Is On"]
     assert Tables(airtable.tables(BASE), catalog).missing("drivers") == []
     for table in airtable.tables(BASE):
@@ -280,12 +280,12 @@ def test_columns_that_airtable_refuses_are_made_by_hand_and_the_rest_goes_on(
             for spec in next(s for s in plan.steps if isinstance(s, MakeTable)).columns:
                 if spec["name"] in ("Share", "Is On"):
                     airtable.create_field(BASE, table["id"], seed_field(spec))
-    assert apply(catalog, refusing).by_hand == ()  # type: ignore[arg-type]
+    assert apply(catalog, refusing).manual_steps == ()  # type: ignore[arg-type]
 
 
 def test_a_refused_primary_column_is_an_error_that_says_what_stands(catalog: Catalog, airtable: Airtable) -> None:
     plan = plan_schema(catalog, NAMES, airtable.tables(BASE))
-    with pytest.raises(AirtableError, match=r"make table Hubs .*0 of 8 steps stand; run this again"):
+    with pytest.raises(AirtableError, match=r"make table Hubs .*0 of 8 steps are done; run this again"):
         apply_schema(plan, Refusing(airtable, {"Name"}, named=True), BASE)  # type: ignore[arg-type]
 
 
@@ -315,7 +315,7 @@ def test_all_of_lmdr_in_any_order_of_phases(tmp_path: Path) -> None:
         applied = apply_schema(plan, airtable, BASE)
         assert applied.requests == plan.requests
         assert applied.tables == 40
-        assert applied.by_hand == ()
+        assert applied.manual_steps == ()
         whole = shape(airtable.tables(BASE))
         before = requests_of(box)
         again = apply(catalog, airtable, names)

@@ -81,11 +81,11 @@ def planned(catalog: Catalog, base: FakeIds, *names: str) -> SchemaPlan:
 
 
 def only_drift(plan: SchemaPlan) -> Any:
-    assert len(plan.drift) == 1, [d.words for d in plan.drift]
+    assert len(plan.drift) == 1, [d.message for d in plan.drift]
     with pytest.raises(SchemaDrift, match="nothing was written") as caught:
-        plan.require_sound()
-    assert plan.drift[0].words in str(caught.value)
-    assert plan.drift[0].mend in repr(plan)
+        plan.require_no_drift()
+    assert plan.drift[0].message in str(caught.value)
+    assert plan.drift[0].fix in repr(plan)
     return plan.drift[0]
 
 
@@ -124,7 +124,7 @@ def test_targets_come_along_without_their_own_links(catalog: Catalog) -> None:
 def test_a_link_whose_target_is_not_there_waits_and_is_said(catalog: Catalog) -> None:
     plan = plan_schema(catalog, ["routes"], [], with_targets=False)
     assert [s.table for s in plan.steps] == ["Routes"]
-    assert plan.notes == ("Routes.Drivers waits for the table 'Drivers', which is not there yet.",)
+    assert plan.notes == ("Routes.Drivers waits for the table 'Drivers', which does not exist yet.",)
 
 
 def test_a_target_that_was_not_asked_for_but_is_there_is_linked(catalog: Catalog, base: FakeIds) -> None:
@@ -137,7 +137,7 @@ def test_a_target_that_was_not_asked_for_but_is_there_is_linked(catalog: Catalog
 
 def test_what_is_there_needs_nothing(catalog: Catalog, base: FakeIds) -> None:
     plan = planned(catalog, base)
-    assert (plan.steps, plan.drift, plan.by_hand, plan.notes) == ((), (), (), ())
+    assert (plan.steps, plan.drift, plan.manual_steps, plan.notes) == ((), (), (), ())
     assert plan.requests == 1
     assert "Nothing to make." in repr(plan)
 
@@ -154,15 +154,15 @@ def test_another_type_is_drift_with_words_that_say_where_to_click(catalog: Catal
     base.field("Hubs", "Pay")["type"] = "singleLineText"
     drift = only_drift(planned(catalog, base))
     assert (drift.table, drift.column) == ("Hubs", "Pay")
-    assert "is a singleLineText" in drift.words
-    assert "click the arrow beside 'Pay', then 'Edit field': type Currency, Symbol $, Precision 1.00 (2)" in drift.mend
+    assert "is a singleLineText" in drift.message
+    assert "click the arrow beside 'Pay', then 'Edit field': type Currency, Symbol $, Precision 1.00 (2)" in drift.fix
 
 
 def test_too_little_precision_is_drift_and_more_is_none(catalog: Catalog, base: FakeIds) -> None:
     base.field("Hubs", "Pay")["options"] = {"precision": 5, "symbol": "$"}
     assert not planned(catalog, base).drift
     base.field("Hubs", "Pay")["options"] = {"precision": 1, "symbol": "$"}
-    assert "Precision 1.00 (2)" in only_drift(planned(catalog, base)).mend
+    assert "Precision 1.00 (2)" in only_drift(planned(catalog, base)).fix
 
 
 def test_another_currency_sign_is_said_and_left_alone(catalog: Catalog, base: FakeIds) -> None:
@@ -176,19 +176,19 @@ def test_missing_choices_of_a_closed_select_are_drift(catalog: Catalog, base: Fa
     base.field("Hubs", "Kind")["options"] = {
         "choices": [{"id": "sel1", "name": "big"}, {"id": "sel2", "name": "Small"}]
     }
-    assert "'Add option' for each of 'small', written exactly so" in only_drift(planned(catalog, base)).mend
+    assert "'Add option' for each of 'small', written exactly so" in only_drift(planned(catalog, base)).fix
 
 
 def test_missing_choices_of_an_open_select_come_while_loading(catalog: Catalog, base: FakeIds) -> None:
     base.field("Hubs", "Tags")["options"] = {"choices": [{"id": "sel1", "name": "x"}]}
     plan = planned(catalog, base)
     assert not plan.drift
-    assert plan.notes == ("Hubs.Tags lacks 'y': will be added while loading, where rows have them.",)
+    assert plan.notes == ("Hubs.Tags lacks 'y': added while loading, where rows have them.",)
 
 
 def test_another_primary_column_is_drift(catalog: Catalog, base: FakeIds) -> None:
     base.table("Hubs")["primaryFieldId"] = base.field("Hubs", "Code")["id"]
-    assert "'Change primary field', and choose 'Name'" in only_drift(planned(catalog, base)).mend
+    assert "'Change primary field', and choose 'Name'" in only_drift(planned(catalog, base)).fix
 
 
 @pytest.mark.parametrize("name", ["pay", "PAY", " Pay ", "Pay "])
@@ -198,26 +198,26 @@ def test_a_column_that_differs_only_by_case_or_spaces_is_not_made_twice(
     base.field("Hubs", "Pay")["name"] = name
     plan = planned(catalog, base)
     assert not plan.steps
-    assert f"double-click the header '{name}' and name it 'Pay'" in only_drift(plan).mend
+    assert f"double-click the header '{name}' and name it 'Pay'" in only_drift(plan).fix
 
 
 def test_two_candidates_for_a_column(catalog: Catalog, base: FakeIds) -> None:
     base.field("Hubs", "Pay")["name"] = "pay"
     base.table("Hubs")["fields"].append({"id": base.id("fld"), "name": "Pay ", "type": "number"})
-    assert "2 columns could be it: 'pay', 'Pay '" in only_drift(planned(catalog, base)).words
+    assert "2 columns could be it: 'pay', 'Pay '" in only_drift(planned(catalog, base)).message
 
 
 def test_a_table_that_differs_only_by_case(catalog: Catalog, base: FakeIds) -> None:
     base.table("Routes")["name"] = "ROUTES"
     drift = only_drift(planned(catalog, base, "routes"))
-    assert drift.mend == "Double-click the tab 'ROUTES' and name it 'Routes'"
+    assert drift.fix == "Double-click the tab 'ROUTES' and name it 'Routes'"
 
 
 def test_a_table_of_ours_that_was_renamed_is_not_made_twice(catalog: Catalog, base: FakeIds) -> None:
     base.table("Hubs")["name"] = "Depots"
     plan = planned(catalog, base, "hubs")
     assert not plan.steps
-    assert "the table 'Depots' has our description" in only_drift(plan).words
+    assert "the table 'Depots' has our description" in only_drift(plan).message
 
 
 def test_two_tables_could_be_it(catalog: Catalog, base: FakeIds) -> None:
@@ -225,7 +225,7 @@ def test_two_tables_could_be_it(catalog: Catalog, base: FakeIds) -> None:
     ours["name"] = "Depots"
     base.tables.append({**copy.deepcopy(ours), "id": base.id("tbl"), "name": "Hubs", "description": "my own"})
     drift = only_drift(planned(catalog, base, "hubs"))
-    assert "2 tables could be it: 'Hubs' (tbl" in drift.words
+    assert "2 tables could be it: 'Hubs' (tbl" in drift.message
 
 
 def test_a_copy_of_our_table_is_left_alone_and_said(catalog: Catalog, base: FakeIds) -> None:
@@ -237,7 +237,7 @@ def test_a_copy_of_our_table_is_left_alone_and_said(catalog: Catalog, base: Fake
 
 def test_a_table_that_holds_another_collection(catalog: Catalog, base: FakeIds) -> None:
     base.table("Hubs")["description"] = "Wix collection: garages. Tab group: Old."
-    assert "holds the Wix collection garages" in only_drift(planned(catalog, base, "hubs")).words
+    assert "holds the Wix collection garages" in only_drift(planned(catalog, base, "hubs")).message
 
 
 def test_a_table_without_a_description_gets_ours_and_another_keeps_its_own(catalog: Catalog, base: FakeIds) -> None:
@@ -247,15 +247,15 @@ def test_a_table_without_a_description_gets_ours_and_another_keeps_its_own(catal
     assert not planned(catalog, base).steps
 
 
-def test_strangers_are_left_alone_and_said(catalog: Catalog, base: FakeIds) -> None:
+def test_unknown_tables_and_columns_are_left_unchanged_and_noted(catalog: Catalog, base: FakeIds) -> None:
     base.table("Hubs")["fields"].append({"id": base.id("fld"), "name": "Colour", "type": "singleLineText"})
     base.tables.append({"id": base.id("tbl"), "name": "Lunch", "primaryFieldId": "x", "fields": []})
     base.tables.append({"id": base.id("tbl"), "name": "Record Counts", "primaryFieldId": "x", "fields": []})
     plan = planned(catalog, base)
     assert not plan.drift
     assert plan.notes == (
-        "Tables that the catalog does not know, left alone: 'Lunch'.",
-        "Hubs has columns that the catalog does not know, left alone: 'Colour'.",
+        "Tables that are not in the catalog, left unchanged: 'Lunch'.",
+        "Hubs has columns that are not in the catalog, left unchanged: 'Colour'.",
     )
 
 
@@ -265,40 +265,40 @@ def test_strangers_are_left_alone_and_said(catalog: Catalog, base: FakeIds) -> N
 def test_a_link_to_another_table_is_drift(catalog: Catalog, base: FakeIds) -> None:
     base.field("Drivers", "Hub")["options"]["linkedTableId"] = base.table("Routes")["id"]
     drift = only_drift(planned(catalog, base))
-    assert "leads to 'Routes'; the catalog says a link to 'Hubs'" in drift.words
-    assert "double-click the header 'Hub' and give it another name" in drift.mend
+    assert "links to 'Routes'; the catalog says a link to 'Hubs'" in drift.message
+    assert "double-click the header 'Hub' and give it another name" in drift.fix
 
 
 def test_a_text_where_a_link_should_be_is_drift(catalog: Catalog, base: FakeIds) -> None:
     base.drop("Routes", "Drivers")
     base.drop("Drivers", "Tours")
     base.table("Routes")["fields"].append({"id": base.id("fld"), "name": "Drivers", "type": "singleLineText"})
-    assert "is a singleLineText; the catalog says a link to 'Drivers'" in only_drift(planned(catalog, base)).words
+    assert "is a singleLineText; the catalog says a link to 'Drivers'" in only_drift(planned(catalog, base)).message
 
 
-def test_a_link_without_its_other_face_is_drift(catalog: Catalog, base: FakeIds) -> None:
+def test_a_link_without_its_inverse_is_drift(catalog: Catalog, base: FakeIds) -> None:
     base.drop("Hubs", "Former Drivers")
-    assert "without another face" in only_drift(planned(catalog, base)).words
+    assert "a link without an inverse" in only_drift(planned(catalog, base)).message
 
 
-def test_another_face_that_does_not_lead_back_is_drift(catalog: Catalog, base: FakeIds) -> None:
+def test_an_inverse_that_does_not_link_back_is_drift(catalog: Catalog, base: FakeIds) -> None:
     base.field("Hubs", "Former Drivers")["options"]["linkedTableId"] = base.table("Routes")["id"]
-    assert "does not lead back" in only_drift(planned(catalog, base)).words
+    assert "does not link back" in only_drift(planned(catalog, base)).message
     base.field("Hubs", "Former Drivers")["options"] = {
         "linkedTableId": base.table("Drivers")["id"],
         "inverseLinkFieldId": "fld0",
     }
-    assert "belongs to another link" in only_drift(planned(catalog, base)).words
+    assert "belongs to another link" in only_drift(planned(catalog, base)).message
 
 
-def test_another_face_with_another_name_is_renamed(catalog: Catalog, base: FakeIds) -> None:
+def test_an_inverse_with_another_name_is_renamed(catalog: Catalog, base: FakeIds) -> None:
     base.field("Hubs", "Former Drivers")["name"] = "Drivers 2"
     plan = planned(catalog, base)
     assert [s.key for s in plan.steps] == [("rename", "Drivers", "Old Hub")]
     assert plan.requests == 3
 
 
-def test_faces_that_have_each_other_s_names_are_drift(catalog: Catalog, base: FakeIds) -> None:
+def test_inverses_that_have_each_other_s_names_are_drift(catalog: Catalog, base: FakeIds) -> None:
     base.field("Hubs", "Former Drivers")["name"] = "swap"
     base.field("Hubs", "Drivers")["name"] = "Former Drivers"
     base.field("Hubs", "swap")["name"] = "Drivers"
@@ -313,12 +313,12 @@ def test_a_chain_of_names_is_renamed_from_its_free_end(catalog: Catalog, base: F
     assert [s.key for s in plan.steps] == [("rename", "Drivers", "Hub"), ("rename", "Drivers", "Old Hub")]
 
 
-def test_a_stranger_with_the_name_of_the_other_face_is_drift(catalog: Catalog, base: FakeIds) -> None:
+def test_a_foreign_column_with_the_name_of_the_inverse_is_drift(catalog: Catalog, base: FakeIds) -> None:
     base.drop("Drivers", "Old Hub")
     base.field("Hubs", "Former Drivers")["type"] = "singleLineText"
     drift = only_drift(planned(catalog, base))
     assert (drift.table, drift.column) == ("Hubs", "Former Drivers")
-    assert "double-click the header 'Former Drivers' and give it another name" in drift.mend
+    assert "double-click the header 'Former Drivers' and give it another name" in drift.fix
 
 
 def test_a_half_made_link_is_told_from_the_one_that_has_its_inverse_s_name(catalog: Catalog) -> None:
@@ -345,7 +345,7 @@ def test_a_hub_gets_a_column_a_link_and_only_so_many_fit(catalog: Catalog, base:
     base.drop("Hubs", "Drivers")
     assert not planned(catalog, base).drift
     hubs["fields"].append({"id": base.id("fld"), "name": "one more", "type": "number"})
-    assert "it would have 501 columns" in only_drift(planned(catalog, base)).words
+    assert "it would have 501 columns" in only_drift(planned(catalog, base)).message
 
 
 def test_a_base_holds_a_thousand_tables(catalog: Catalog, base: FakeIds) -> None:
@@ -353,7 +353,7 @@ def test_a_base_holds_a_thousand_tables(catalog: Catalog, base: FakeIds) -> None
     strangers = [{"id": f"tbl{n}", "name": f"t{n}", "primaryFieldId": "x", "fields": []} for n in range(998)]
     base.tables += strangers
     plan = plan_schema(catalog, ["hubs"], base.tables)
-    assert "1000 tables are there and 1 are to be made" in only_drift(plan).words
+    assert "1000 tables exist and 1 are to be made" in only_drift(plan).message
 
 
 def test_a_description_has_its_limit(tmp_path: Path) -> None:
