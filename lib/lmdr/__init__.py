@@ -1,4 +1,4 @@
-"""LMDR, a platform that matches truck drivers with carriers: its catalog, its sample site, its share of the runbook.
+"""LMDR, a platform that matches truck drivers with carriers: its catalog, sample site, services, and runbook.
 
 from lmdr import open_run
 run = open_run(3, environment="sandbox")
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # SQLAlchemy and requests behind them cost 0.4 s
     from runbook.commands.monitor import IntegrityCheck
     from runbook.commands.rollback import Rollback
     from runbook.run import PhaseRun

@@ -1,13 +1,12 @@
-"""How long what was looked up outside stays good.
+"""How long data fetched from outside stays fresh.
 
-    | what                                | good for | then                                       |
-    |-------------------------------------|----------|--------------------------------------------|
-    | a carrier's enrichment, to a driver | 14 days  | a driver's match asks for it anew          |
-    | a carrier's enrichment, to the job  | 30 days  | the hourly batch writes it anew            |
-    | a carrier's safety data             | 7 days   | the next look-up asks FMCSA anew           |
+    | what                                | fresh for | then                                      |
+    |-------------------------------------|-----------|-------------------------------------------|
+    | a carrier's enrichment, to a driver | 14 days   | a driver's match fetches it again         |
+    | a carrier's enrichment, to the job  | 30 days   | the hourly batch fetches it again         |
+    | a carrier's safety data             | 7 days    | the next look-up asks FMCSA again         |
 
-An entry is stale when it is older than that: to the millisecond of its age it is still good. One without a date is
-stale, and so is one whose date cannot be read.
+The limit is inclusive, to the millisecond. An entry without a valid date is stale.
 """
 
 from __future__ import annotations
@@ -22,33 +21,33 @@ BATCH_TTL: Final = timedelta(days=30)
 SAFETY_TTL: Final = timedelta(days=7)
 
 
-def age(moment: Any, now: datetime) -> timedelta | None:
-    """How long ago a datetime or an ISO text was; None for null, what is absent, and what is no date."""
-    then = js.date(moment) if js.truthy(moment) else None
-    return None if then is None else now - then
+def age(timestamp: Any, now: datetime) -> timedelta | None:
+    """The time since a datetime or an ISO text; None for null, an absent value and an invalid date."""
+    date = js.date(timestamp) if js.truthy(timestamp) else None
+    return None if date is None else now - date
 
 
-def age_in_days(moment: Any, now: datetime) -> float | None:
-    """`age` in days and fractions of one."""
-    found = age(moment, now)
-    return None if found is None else found / timedelta(days=1)
+def age_in_days(timestamp: Any, now: datetime) -> float | None:
+    """`age` in days, with fractions."""
+    elapsed = age(timestamp, now)
+    return None if elapsed is None else elapsed / timedelta(days=1)
 
 
 def is_sentiment_stale(enriched: Any, now: datetime) -> bool:
     """Whether an enrichment is too old to show to a driver."""
-    return _older(enriched, now, ENRICHMENT_TTL)
+    return _is_older(enriched, now, ENRICHMENT_TTL)
 
 
 def is_batch_due(enriched: Any, now: datetime) -> bool:
-    """Whether the hourly batch writes an enrichment anew."""
-    return _older(enriched, now, BATCH_TTL)
+    """Whether the hourly batch fetches an enrichment again."""
+    return _is_older(enriched, now, BATCH_TTL)
 
 
 def is_safety_stale(fetched: Any, now: datetime) -> bool:
-    """Whether safety data is to be asked for anew."""
-    return _older(fetched, now, SAFETY_TTL)
+    """Whether safety data must be fetched again."""
+    return _is_older(fetched, now, SAFETY_TTL)
 
 
-def _older(moment: Any, now: datetime, ttl: timedelta) -> bool:
-    found = age(moment, now)
-    return found is None or found > ttl
+def _is_older(timestamp: Any, now: datetime, ttl: timedelta) -> bool:
+    elapsed = age(timestamp, now)
+    return elapsed is None or elapsed > ttl

@@ -1,8 +1,8 @@
-"""JavaScript's rules for numbers, texts and truth, which the platform's figures rest on.
+"""JavaScript's rules for numbers, texts and truth, on which the platform's figures depend.
 
-A value is one as records have it: None is null, `MISSING` a key or an argument that is absent (undefined), an aware
-`datetime` a Date. JavaScript has one type of number: here a result that is integral is an `int`, any other a `float`
-(NaN and the infinities too), so that results compare and print as the platform's do.
+A value is as records give it: None is null, `MISSING` an absent key or argument (undefined), an aware
+`datetime` a Date. JavaScript has one type of number: here an integral result is an `int`, any other a `float` (NaN
+and the infinities too), so that results compare and print as on the platform.
 
     truthy([])            True     truthy("")             False    truthy(nan)            False
     or_(0, 50)            50       or_("0", 50)           "0"      or_(MISSING, 50)       50
@@ -13,6 +13,7 @@ A value is one as records have it: None is null, `MISSING` a key or an argument 
     to_number("")         0        to_number("12ab")      nan      to_number(None)        0
     to_string(1.0)        "1"      to_string(1e21)        "1e+21"  to_string(None)        "null"
     date("2026-01-21")    midnight of that day in UTC              date("soon")           None
+    get({"a": [5]}, "a", 0)     5    get({"a": None}, "a", 0)  None
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ MAX_SAFE_INTEGER: Final = 2**53 - 1
 BLANKS: Final = (
     "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
-)  # not what str.strip() takes: that knows \x1c to \x1f and \x85, and lacks \ufeff
+)  # unlike str.strip(), which removes \x1c to \x1f and \x85, and keeps \ufeff
 _INTEGER = re.compile(r"([+-]?)(?:0[xX]([0-9a-fA-F]*)|([0-9]+))")
 _DECIMAL = re.compile(r"[+-]?(?:Infinity|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)")
 _PREFIXED = re.compile(r"0(?:[xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)")
@@ -50,7 +51,7 @@ _EXACT = Context(prec=400)  # a double has at most 309 digits before the point, 
 
 
 def truthy(value: Any) -> bool:
-    """What `if (value)` takes: anything but false, 0, NaN, "", null and what is absent; lists and objects always."""
+    """Whether `if (value)` holds: not for false, 0, NaN, "", null and an absent value; for every list and object."""
     if value:
         return bool(value == value)
     return isinstance(value, list | dict | tuple)
@@ -66,66 +67,75 @@ def is_number(value: Any) -> TypeGuard[Number]:
     return value.__class__ is int or value.__class__ is float
 
 
-def same(one: Any, other: Any) -> bool:
-    """`one === other` for what is not a list or an object: 1 is 1.0, but neither "1" nor true; NaN is not NaN."""
-    return bool(one == other) and (one.__class__ is bool) == (other.__class__ is bool)
+def get(value: Any, *path: str | int) -> Any:
+    """`value?.a?.[0]`: the value at a path of JSON; None where the path ends before."""
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
 
 
-def less(one: Any, other: Any) -> bool:
-    """`one < other`: two texts by their letters ("10" is less than "9"), anything else as numbers; NaN never."""
-    if one.__class__ is str and other.__class__ is str:
-        return bool(one.encode("utf-16-be", "surrogatepass") < other.encode("utf-16-be", "surrogatepass"))
-    return to_number(one) < to_number(other)
+def same(left: Any, right: Any) -> bool:
+    """`left === right` but for lists and objects: 1 is 1.0, but neither "1" nor true; NaN is not NaN."""
+    return bool(left == right) and (left.__class__ is bool) == (right.__class__ is bool)
+
+
+def less(left: Any, right: Any) -> bool:
+    """`left < right`: two texts by their UTF-16 units ("10" is less than "9"), others as numbers; never with NaN."""
+    if left.__class__ is str and right.__class__ is str:
+        return bool(left.encode("utf-16-be", "surrogatepass") < right.encode("utf-16-be", "surrogatepass"))
+    return to_number(left) < to_number(right)
 
 
 def integral(number: Number) -> Number:
-    """A number as this module has it: 2.0 as 2, -0.0 as 0. From 2**53 on a float stays one."""
+    """A number as this module gives it: 2.0 as 2, -0.0 as 0. A float from 2**53 on stays a float."""
     if number.__class__ is float and number.is_integer() and -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER:
         return int(number)
     return number
 
 
 def round_half_up(number: Number) -> Number:
-    """`Math.round`: to the nearest integer, halves up (-2.5 gives -2); NaN and the infinities as they are."""
+    """`Math.round`: to the nearest integer, halves up (-2.5 gives -2); NaN and the infinities unchanged."""
     if number.__class__ is int or not -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER:
         return number
     below = math.floor(number)
     return below + (number - below >= 0.5)  # not floor(x + 0.5): that sum rounds 0.49999999999999994 up to 1
 
 
-def minimum(one: Number, other: Number) -> Number:
-    """`Math.min` of two: NaN where one of them is."""
-    return one if one < other or one != one else other
+def minimum(left: Number, right: Number) -> Number:
+    """`Math.min(left, right)`: NaN if either is."""
+    return left if left < right or left != left else right
 
 
-def maximum(one: Number, other: Number) -> Number:
-    """`Math.max` of two: NaN where one of them is."""
-    return one if one > other or one != one else other
+def maximum(left: Number, right: Number) -> Number:
+    """`Math.max(left, right)`: NaN if either is."""
+    return left if left > right or left != left else right
 
 
 def total(numbers: Iterable[Number]) -> Number:
-    """The sum from left to right, as a loop has it: `sum()` is more exact from Python 3.12 on."""
+    """The sum from left to right, as a loop computes it: `sum()` is more exact from Python 3.12 on."""
     return reduce(operator.add, numbers, 0)
 
 
-def divide(one: Number, other: Number) -> Number:
-    """`one / other`: by 0 an infinity, NaN for 0 / 0."""
-    if other != 0:
-        return one / other
-    return NAN if one == 0 or one != one else math.copysign(math.inf, one)
+def divide(left: Number, right: Number) -> Number:
+    """`left / right`: by 0 an infinity, NaN for 0 / 0."""
+    if right != 0:
+        return left / right
+    return NAN if left == 0 or left != left else math.copysign(math.inf, left)
 
 
 def to_fixed(number: Number, digits: int = 0) -> str:
-    """`number.toFixed(digits)`: the exact binary value, rounded; an exact tie goes away from zero."""
+    """`number.toFixed(digits)`: the exact binary value, rounded, ties away from zero."""
     if not math.isfinite(number) or abs(number) >= 1e21:
         return to_string(number)
-    exact = Decimal(number)
-    text = format(exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP, _EXACT), "f")
+    text = format(Decimal(number).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP, _EXACT), "f")
     return text.removeprefix("-") if number == 0 else text
 
 
 def parse_int(value: Any) -> Number:
-    """`parseInt(value)`: the integer that the value's text begins with, NaN where there is none."""
+    """`parseInt(value)`: the integer at the start of the value's text, else NaN."""
     if value.__class__ is int and -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
         return int(value)
     if value.__class__ is float and 1e-6 <= abs(value) <= MAX_SAFE_INTEGER:
@@ -138,7 +148,7 @@ def parse_int(value: Any) -> Number:
 
 
 def parse_float(value: Any) -> Number:
-    """`parseFloat(value)`: the number that the value's text begins with, NaN where there is none."""
+    """`parseFloat(value)`: the number at the start of the value's text, else NaN."""
     if value.__class__ is float or value.__class__ is int:
         return integral(value)
     found = _DECIMAL.match(to_string(value).lstrip(BLANKS))
@@ -146,7 +156,7 @@ def parse_float(value: Any) -> Number:
 
 
 def to_number(value: Any) -> Number:
-    """`Number(value)`, which arithmetic does too: null, false, "" and blanks are 0, a Date its milliseconds."""
+    """`Number(value)`, as in arithmetic: null, false, "" and blanks are 0, a Date its milliseconds."""
     kind = value.__class__
     if kind is int:
         return int(value)
@@ -167,7 +177,7 @@ def to_number(value: Any) -> Number:
 
 
 def to_string(value: Any) -> str:
-    """`String(value)`: 1.0 as "1", 1e21 as "1e+21", a list as its elements with commas between."""
+    """`String(value)`: 1.0 as "1", 1e21 as "1e+21", a list as its elements joined by commas."""
     if value.__class__ is str:
         return str(value)
     match value:
@@ -180,7 +190,7 @@ def to_string(value: Any) -> str:
         case None:
             return "null"
         case list() | tuple():
-            return ",".join("" if one is None or one is MISSING else to_string(one) for one in value)
+            return ",".join("" if item is None or item is MISSING else to_string(item) for item in value)
         case datetime():
             return value.astimezone(UTC).strftime("%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)")
         case _:
@@ -188,15 +198,15 @@ def to_string(value: Any) -> str:
 
 
 def trim(text: str) -> str:
-    """`text.trim()`: without JavaScript's blanks at both ends: a BOM is one, U+0085 and U+001C to U+001F are not."""
+    """`text.trim()`: without `BLANKS` at both ends, which include a BOM but not U+0085 and U+001C to U+001F."""
     return text.strip(BLANKS)
 
 
 def date(value: Any) -> datetime | None:
-    """`new Date(value)` in UTC, the platform's zone; None for an Invalid Date, and for a year that no `datetime` has.
+    """`new Date(value)` in UTC, the platform's zone; None for an Invalid Date and a year outside `datetime`.
 
-    A text is ISO 8601, whole or from the year on; without an offset it is UTC, a 31st that a month lacks is the day
-    after its last. A number is milliseconds; null is 0.
+    A text is ISO 8601, complete or a prefix from the year on, in UTC without an offset; a day up to 31 that the month
+    lacks runs into the next. A number is milliseconds; null is 0.
     """
     if value.__class__ is datetime:
         return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
@@ -221,14 +231,14 @@ def _iso_date(text: str) -> datetime | None:
     milliseconds = int(f"{fraction or 0:0<3}"[:3])
     if hour > 24 or (hour == 24 and (minute or second or milliseconds)):
         return None
-    moment = datetime(year, month, 1, tzinfo=UTC)
-    moment += timedelta(days=day - 1, hours=hour, minutes=minute, seconds=second, milliseconds=milliseconds)
+    local = datetime(year, month, 1, tzinfo=UTC)
+    local += timedelta(days=day - 1, hours=hour, minutes=minute, seconds=second, milliseconds=milliseconds)
     if sign is None or zulu:
-        return moment
+        return local
     offset = timedelta(hours=int(offset_hour), minutes=int(offset_minute))
     if offset >= timedelta(days=1) or int(offset_minute) > 59:
         return None
-    return moment - offset if sign == "+" else moment + offset
+    return local - offset if sign == "+" else local + offset
 
 
 def _from_digits(digits: str, base: int) -> Number:
@@ -246,7 +256,7 @@ def _number_text(number: float) -> str:
     sign, shortest, exponent = Decimal(repr(number)).as_tuple()
     assert isinstance(exponent, int)
     digits = "".join(map(str, shortest))
-    point = len(digits) + exponent  # where the point stands, counted from the first digit
+    point = len(digits) + exponent  # position of the decimal point, from the first digit
     digits = digits.rstrip("0")
     if not digits:
         return "0"

@@ -1,10 +1,10 @@
-"""What a carrier's plan lets it do: search for drivers, and look at so many profiles a month.
+"""What a carrier's plan includes: searching for drivers, and a number of profile views per month.
 
-    | plan       | search | profile views a month | price a month |
-    |------------|--------|-----------------------|---------------|
-    | free       | no     | 0                     |               |
-    | pro        | yes    | 25                    | $249          |
-    | enterprise | yes    | any number (-1)       | $749          |
+    | plan       | search | profile views per month | price per month |
+    |------------|--------|-------------------------|-----------------|
+    | free       | no     | 0                       |                 |
+    | pro        | yes    | 25                      | $249            |
+    | enterprise | yes    | unlimited (-1)          | $749            |
 
 A subscription is a row of CarrierSubscriptions: `plan_type`, `is_active`, `monthly_view_quota` and
 `views_used_this_month`.
@@ -21,12 +21,12 @@ from lmdr import js
 from runbook.json_types import MISSING, Item
 
 UNLIMITED: Final = -1
-"""The quota of a plan without one, and what remains of it."""
+"""An unlimited quota, and what remains of it."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A row of the table above; `price` in cents a month, None where nothing is paid."""
+    """A row of the table above; `price` in cents per month, None for a free plan."""
 
     name: str
     can_search: bool
@@ -35,7 +35,7 @@ class Plan:
 
     @property
     def unlimited(self) -> bool:
-        """Whether any number of profiles may be looked at."""
+        """Whether the number of profile views is unlimited."""
         return self.monthly_view_quota == UNLIMITED
 
 
@@ -47,7 +47,7 @@ PLANS: Mapping[Any, Plan] = MappingProxyType({plan.name: plan for plan in (FREE,
 
 
 def default_subscription() -> Item:
-    """What a carrier has that never subscribed, or whose row is not valid."""
+    """The subscription of a carrier without a valid row."""
     return {
         "plan_type": FREE.name,
         "monthly_view_quota": FREE.monthly_view_quota,
@@ -57,14 +57,14 @@ def default_subscription() -> Item:
 
 
 def is_valid_subscription(subscription: Mapping[str, Any] | None) -> bool | None:
-    """Whether a row names a plan and says with a boolean if it is active; None for no row, as on the platform."""
+    """Whether a row names a plan and has a boolean `is_active`; None for no row, as on the platform."""
     if subscription is None:
         return None
     return plan_of(subscription) is not None and isinstance(subscription.get("is_active"), bool)
 
 
 def can_search_drivers(subscription: Mapping[str, Any] | None) -> bool:
-    """Whether the subscription is active and its plan has the search."""
+    """Whether the subscription is active and its plan includes the search."""
     if subscription is None or not js.truthy(subscription.get("is_active")):
         return False
     plan = plan_of(subscription)
@@ -72,7 +72,7 @@ def can_search_drivers(subscription: Mapping[str, Any] | None) -> bool:
 
 
 def calculate_remaining(subscription: Mapping[str, Any] | None) -> js.Number:
-    """How many profile views are left this month: never below 0, `UNLIMITED` where the quota is. Of no row 0."""
+    """The profile views left this month: 0 or more, `UNLIMITED` where the quota is; 0 for no row."""
     if subscription is None:
         return 0
     quota = js.or_(subscription.get("monthly_view_quota"), 0)
@@ -83,12 +83,12 @@ def calculate_remaining(subscription: Mapping[str, Any] | None) -> js.Number:
 
 
 def can_view_profile(subscription: Mapping[str, Any] | None) -> bool:
-    """Whether one more profile may be looked at: an active plan with the search, and a view left."""
+    """Whether another profile may be viewed: an active plan with the search, and a view left."""
     remaining = calculate_remaining(subscription)
     return can_search_drivers(subscription) and (remaining > 0 or remaining == UNLIMITED)
 
 
 def plan_of(subscription: Mapping[str, Any]) -> Plan | None:
-    """The plan that a row names, None where it names none that there is."""
+    """The plan that a row names; None where it names none of `PLANS`."""
     name = subscription.get("plan_type", MISSING)
     return PLANS.get(name) if isinstance(name, str) else None

@@ -55,7 +55,13 @@ class Platform:
             with contextlib.suppress(Exception):
                 work()
 
-        told = {"now": lambda: self.now, "send_mail": send, "sleep": lambda seconds: None, "aside": at_once, **more}
+        told = {
+            "now": lambda: self.now,
+            "send_mail": send,
+            "sleep": lambda seconds: None,
+            "background": at_once,
+            **more,
+        }
         return Context(self.records, **told)
 
     def put(self, collection: str, *, created: datetime | None = None, **fields: Any) -> Item:

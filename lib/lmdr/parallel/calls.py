@@ -32,7 +32,7 @@ EACH = 20
 
 def context_of(records: Records, now: datetime = NOW) -> Context:
     """What services work with here: nothing outside is asked, and nothing is done aside."""
-    return Context(records, now=lambda: now, aside=lambda work: None, sleep=lambda seconds: None)
+    return Context(records, now=lambda: now, background=lambda work: None, sleep=lambda seconds: None)
 
 
 def newest(records: Records, collection: str, key: str) -> datetime:

@@ -1,4 +1,4 @@
-"""Who may act for whom: a recruiter for a carrier, a member as a driver."""
+"""Permissions: a recruiter acts for a carrier, a member as a driver."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ NO_ACCESS = "You do not have access to this carrier"
 
 
 def carrier_link(context: Context, caller: Caller, carrier_dot: Any) -> Item | None:
-    """The caller's active link to a carrier in recruiterCarriers, which lets it act for that carrier; None without.
+    """The caller's active row of recruiterCarriers, which permits it to act for a carrier; None without one.
 
-    A DOT number counts whether it comes as a number or as text.
+    `carrier_dot`: a number or text.
     """
     dot = dot_text(carrier_dot)
     if not caller.member_id or not dot:
         return None
-    linked = Query().eq("recruiter_id", caller.member_id).eq("carrier_dot", dot).eq("is_active", True)
-    return context.records.first("recruiterCarriers", linked)
+    active = Query().eq("recruiter_id", caller.member_id).eq("carrier_dot", dot).eq("is_active", True)
+    return context.records.first("recruiterCarriers", active)
 
 
 def refusal(context: Context, caller: Caller, carrier_dot: Any) -> dict[str, Any] | None:
-    """What a caller is told who may not act for a carrier, `code` NOT_LOGGED_IN or ACCESS_DENIED; None if it may."""
+    """The answer to a caller who may not act for a carrier, `code` NOT_LOGGED_IN or ACCESS_DENIED; None if it may."""
     if not caller.logged_in:
         return refused(NOT_LOGGED_IN, code="NOT_LOGGED_IN")
     if carrier_link(context, caller, carrier_dot) is None:
@@ -35,7 +35,7 @@ def refusal(context: Context, caller: Caller, carrier_dot: Any) -> dict[str, Any
 
 
 def own_profile(context: Context, caller: Caller) -> Item | None:
-    """The driver's profile that the caller owns; None where it has none."""
+    """The caller's own driver profile, else None."""
     if not caller.member_id:
         return None
     return context.records.first("DriverProfiles", Query().eq("_owner", caller.member_id))

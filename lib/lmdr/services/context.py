@@ -1,11 +1,10 @@
-"""What a service works with: the data, the clock, and everything outside of the platform, all of it injected.
+"""What a service works with: the data, the clock, and everything outside the platform, all injected.
 
     context = Context(records)
     find_matching_carriers(context, Caller("member-1"), {"homeZip": "75201"})
 
-A service is a module of functions. Each takes the context, then who calls where that matters, and gives plain dicts in
-the platform's shapes. Nothing outside is reached unless the context brings it: by default no mail is sent, no provider
-is asked, no payment is made.
+A service is a module of functions. Each takes the context, then the caller where it matters, and returns plain dicts in
+the platform's shapes. By default a context sends no mail, asks no provider and makes no payment.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ SUPER_ADMIN = "super_admin"
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls: a member as the site knows it, or nobody in particular. `roles` in lower case."""
+    """A member of the site, or an anonymous visitor. `roles` in lower case."""
 
     member_id: str | None = None
     email: str | None = field(default=None, repr=False)
@@ -41,17 +40,17 @@ class Caller:
 
     @property
     def logged_in(self) -> bool:
-        """Whether it is a member."""
+        """Whether the caller is a member."""
         return bool(self.member_id)
 
     @property
     def is_admin(self) -> bool:
-        """Whether it may use the admin's services."""
+        """Whether the caller may use the admins' services."""
         return bool(self.roles & ADMIN_ROLES)
 
     @property
     def is_super_admin(self) -> bool:
-        """Whether it may export, and see what only a super admin may."""
+        """Whether the caller may use the super admins' services."""
         return SUPER_ADMIN in self.roles
 
 
@@ -59,40 +58,40 @@ ANYONE = Caller()
 
 
 class SendMail(Protocol):
-    """Sends one mail; services never wait for it, and never fail with it."""
+    """Sends a mail; services neither wait for it nor fail with it."""
 
     def __call__(self, template: str, to: str, variables: Mapping[str, Any]) -> None:
-        """`template`: the platform's name of it; `to`: a member id or an address."""
+        """`template`: its name on the platform; `to`: a member id or an address."""
 
 
 def no_mail(template: str, to: str, variables: Mapping[str, Any]) -> None:
     """Sends nothing."""
 
 
-_aside = ThreadPoolExecutor(2, thread_name_prefix="aside")
-_room = threading.BoundedSemaphore(1000)
+_background = ThreadPoolExecutor(2, thread_name_prefix="background")
+_capacity = threading.BoundedSemaphore(1000)
 
 
-def do_aside(work: Callable[[], object]) -> None:
-    """Do something that no caller waits for, in a thread; of more than a thousand such that wait, the last is left."""
+def run_in_background(work: Callable[[], object]) -> None:
+    """Run a task in a thread and ignore its errors; while a thousand tasks wait, a further one is dropped."""
 
-    def do() -> None:
+    def run() -> None:
         try:
             with contextlib.suppress(Exception):
                 work()
         finally:
-            _room.release()
+            _capacity.release()
 
-    if _room.acquire(blocking=False):
-        _aside.submit(do)
+    if _capacity.acquire(blocking=False):
+        _background.submit(run)
 
 
 @dataclass(frozen=True)
 class Context:
-    """See the module. `aside` does what no caller waits for, such as mails and statistics.
+    """See the module. `background` runs tasks that no caller waits for, such as mails and statistics.
 
-    `providers`: what a service asks outside, by name; each service says what it looks for there. `secrets`: by the
-    platform's names, read where they are needed and shown nowhere.
+    `providers`: clients of outside services, by name; each service documents those that it uses. `secrets`: by the
+    platform's names; never shown.
     """
 
     records: Records
@@ -100,18 +99,18 @@ class Context:
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
     send_mail: SendMail = no_mail
     sleep: Callable[[float], None] = time.sleep
-    aside: Callable[[Callable[[], object]], None] = do_aside
+    background: Callable[[Callable[[], object]], None] = run_in_background
     providers: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     secrets: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
     def mail(self, template: str, to: str | None, **variables: Any) -> None:
-        """Send a mail if there is someone to send it to; what goes wrong with it is not the caller's trouble."""
+        """Send a mail in the background if there is a receiver; its errors are ignored."""
         if to:
-            self.aside(lambda: self.send_mail(template, to, variables))
+            self.background(lambda: self.send_mail(template, to, variables))
 
 
 def service(function: Callable[Concatenate[Context, P], R]) -> Callable[Concatenate[Context, P], R]:
-    """A function that services and pages call: it reads each flag once, so that it never sees a mixture of sides."""
+    """Decorates a function that pages and services call: it reads each flag once and so never mixes the two sides."""
 
     @functools.wraps(function)
     def call(context: Context, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -122,5 +121,5 @@ def service(function: Callable[Concatenate[Context, P], R]) -> Callable[Concaten
 
 
 def refused(error: str, **more: Any) -> dict[str, Any]:
-    """What a service answers where it does nothing: {success: False, error}, and what else is told."""
+    """A service's answer where it refuses: {success: False, error}, and `more`."""
     return {"success": False, "error": error, **more}

@@ -1,15 +1,15 @@
-"""DOT numbers: `Carriers` holds them as numbers, every other collection as text, and queries tell the two apart."""
+"""DOT numbers: numbers in `Carriers`, text in every other collection; queries distinguish the two."""
 
 from __future__ import annotations
 
 from typing import Any
 
-_DIGITS = 12
-"""More than any DOT number has; a longer text is something else."""
+_MAX_DIGITS = 12
+"""More than any DOT number has."""
 
 
 def dot_text(value: Any) -> str:
-    """A DOT number as text, without the blanks around it; "" for what is none, such as None or True."""
+    """A DOT number as text without surrounding blanks; "" for anything else, such as None or True."""
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, int) and not isinstance(value, bool):
@@ -20,6 +20,6 @@ def dot_text(value: Any) -> str:
 
 
 def dot_number(value: Any) -> int | None:
-    """A DOT number as `Carriers.dot_number` holds it; None for what is none, such as "12ab"."""
+    """A DOT number as in `Carriers.dot_number`; None for anything else, such as "12ab"."""
     text = dot_text(value)
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None

@@ -4,24 +4,25 @@
 
     | request                             | answer                                                                  |
     |-------------------------------------|-------------------------------------------------------------------------|
-    | POST /_functions/stripe_webhook     | 200 {received, status}: dealt with, now or before                       |
-    |                                     | 400 {error}: signature bad, missing or older than 300 s; no event       |
-    |                                     | 413 {error}: longer than any event                                      |
-    |                                     | 500, 503 {error}: not dealt with; Stripe delivers it again              |
-    | GET /_functions/stripe_webhook      | 200 {status: ok}: it is there                                           |
+    | POST /_functions/stripe_webhook     | 200 {received, status}: processed, now or earlier                       |
+    |                                     | 400 {error}: signature invalid, missing or older than 300 s; no event   |
+    |                                     | 413 {error}: larger than any event                                      |
+    |                                     | 500, 503 {error}: not processed; Stripe delivers it again               |
+    | GET /_functions/stripe_webhook      | 200 {status: ok}: health check                                          |
 
-The secret STRIPE_WEBHOOK_SECRET is read with each request.
+The secret STRIPE_WEBHOOK_SECRET is read at each request.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lmdr.services.billing.stripe_log import EventBusy
@@ -29,21 +30,17 @@ from lmdr.services.billing.stripe_webhook import handle_stripe_event
 from lmdr.services.context import Context
 from runbook.query.values import stamp
 
-if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.responses import Response
-
 WEBHOOK = "/_functions/stripe_webhook"
 TOLERANCE = 300
-"""Seconds that a signature may be away from now."""
-LONGEST = 1 << 20
-"""Bytes of a request; Stripe's events have a quarter of it at the most."""
+"""Seconds between a signature's timestamp and now, at most."""
+MAX_BODY = 1 << 20
+"""Bytes of a request; Stripe's events have at most a quarter of it."""
 
 _log = logging.getLogger(__name__)
 
 
 def app(context: Context, *, path: str = WEBHOOK) -> Starlette:
-    """The application; `path`: where Stripe's webhook is. Its work runs in threads, off the event loop."""
+    """The application; `path`: that of Stripe's webhook. Events are processed in threads, off the event loop."""
 
     async def post(request: Request) -> Response:
         payload = await _body(request)
@@ -58,8 +55,8 @@ def app(context: Context, *, path: str = WEBHOOK) -> Starlette:
             return JSONResponse(await run_in_threadpool(handle_stripe_event, context, event))
         except EventBusy:
             return JSONResponse({"error": "Event is being processed"}, 503)
-        except Exception as error:  # noqa: BLE001 - whatever it was, Stripe has to deliver the event again
-            _log.error("%s of type %s was not dealt with: %s", event["id"], event["type"], type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - on any error Stripe must deliver the event again
+            _log.error("%s of type %s was not processed: %s", event["id"], event["type"], type(error).__name__)
             return JSONResponse({"error": "Webhook processing failed"}, 500)
 
     async def get(_: Request) -> Response:
@@ -75,31 +72,31 @@ def is_signed(context: Context, payload: bytes, header: str | None) -> bool:
     """
     from stripe import SignatureVerificationError, WebhookSignature  # 0.09 s
 
-    # The platform took anything while no secret was set; here nothing is taken then.
+    # Without a secret the platform accepts anything; here nothing is accepted.
     secret = context.secrets.get("STRIPE_WEBHOOK_SECRET", "")
     if not secret or not header:
         return False
     try:
-        # Its age is told by our clock: the library takes one from the future, and reads the machine's own.
+        # The age is checked below: the library accepts a timestamp in the future, and reads the machine's clock.
         WebhookSignature.verify_header(payload.decode(), header, secret, tolerance=None)
         signed_at = int(next(value for key, _, value in (p.partition("=") for p in header.split(",")) if key == "t"))
-    except (SignatureVerificationError, ValueError, TypeError):  # no UTF-8; a signature that is not ASCII
+    except (SignatureVerificationError, ValueError, TypeError):  # not UTF-8; a non-ASCII signature
         return False
     return abs(context.now().timestamp() - signed_at) <= TOLERANCE
 
 
 async def _body(request: Request) -> bytes | None:
-    """The request's body; None where it is too long, of which no more is read."""
+    """The request's body; None where it is too large, and reading stops."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LONGEST:
+        if len(body) > MAX_BODY:
             return None
     return bytes(body)
 
 
 def _event(payload: bytes) -> dict[str, Any] | None:
-    """The payload as an event; None where it is none."""
+    """The payload as an event; None where it is not one."""
     try:
         event = json.loads(payload)
     except ValueError:

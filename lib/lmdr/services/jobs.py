@@ -1,4 +1,4 @@
-"""What runs by the clock, every hour: enrichments, mails about abandoned checkouts (at :15), the backfill (at :30)."""
+"""Hourly jobs: enrichments, mails about abandoned checkouts (at :15), the backfill of searchable drivers (at :30)."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from lmdr.services.context import Context, service
 from lmdr.services.dot_numbers import dot_text
 from runbook.query import Query
 
-LOOKED_AT, PER_RUN = 60, 3
-"""Carriers, the best first, of which a run of the batch enriches so many."""
-APART = 2.0
-"""Seconds between two of them."""
+CANDIDATES, BATCH_SIZE = 60, 3
+"""The best carriers that a run considers, and how many of them it enriches."""
+PAUSE = 2.0
+"""Seconds between two enrichments."""
 SOCIAL_FLEET, SOCIAL_SCORE = 50, 80
-"""Trucks or combined score from which on a look at social media is worth it."""
+"""Minimum trucks, or combined score, for a scan of social media."""
 BACKFILLED = "Made searchable: documents were submitted"
 
 
 class SocialScan(Protocol):
-    """Looks a carrier up in social media; `context.providers["social"]`."""
+    """`context.providers["social"]`: looks a carrier up in social media."""
 
     def __call__(self, carrier: Mapping[str, Any]) -> str | None:
-        """What it found, as a text; raises where it could not."""
+        """The findings as text, None without any; raises on failure."""
 
 
 @service
 def run_enrichment_batch(context: Context) -> dict[str, Any]:
     """Enrich three of the sixty best carriers that have no enrichment or one older than 30 days.
 
-    Gives {success, processed, failed, carriers: their DOT numbers}; `failed`: of which only a guess came.
+    Gives {success, processed, failed, carriers: their DOT numbers}; `failed`: those with only a fallback.
     """
-    best = context.records.query("Carriers", Query().descending("combined_score").limit(LOOKED_AT)).items
+    best = context.records.query("Carriers", Query().descending("combined_score").limit(CANDIDATES)).items
     dots = [dot for carrier in best if (dot := dot_text(carrier.get("dot_number")))]
     rows = context.records.get_all("CarrierEnrichments", Query().in_("dot_number", dots)) if dots else []
     dates = {row["dot_number"]: row.get("enriched_date") for row in rows}
@@ -46,23 +46,23 @@ def run_enrichment_batch(context: Context) -> dict[str, Any]:
         if (dot := dot_text(carrier.get("dot_number"))) and is_batch_due(dates.get(dot), now)
     ]
     failed = 0
-    for number, carrier in enumerate(due[:PER_RUN]):
+    for number, carrier in enumerate(due[:BATCH_SIZE]):
         if number:
-            context.sleep(APART)
+            context.sleep(PAUSE)
         enriched = enrich_carrier(context, carrier["dot_number"], carrier, {}, _social(context, carrier))
         failed += "fallback" in enriched
-    done = [dot_text(carrier["dot_number"]) for carrier in due[:PER_RUN]]
-    return {"success": True, "processed": len(done), "failed": failed, "carriers": done}
+    processed = [dot_text(carrier["dot_number"]) for carrier in due[:BATCH_SIZE]]
+    return {"success": True, "processed": len(processed), "failed": failed, "carriers": processed}
 
 
 @service
 def backfill_searchable_drivers(context: Context) -> dict[str, Any]:
-    """Make drivers searchable who submitted their documents before that made them so: {success, updated}.
+    """Make drivers searchable whose documents were submitted before submission did so: {success, updated}.
 
-    Each of them once: one that hides later stays hidden.
+    Each only once: a driver who hides later stays hidden.
     """
-    asked = Query().eq("docs_submitted", True).ne("is_searchable", True).is_empty("migration_note")
-    drivers = context.records.get_all("DriverProfiles", asked)
+    query = Query().eq("docs_submitted", True).ne("is_searchable", True).is_empty("migration_note")
+    drivers = context.records.get_all("DriverProfiles", query)
     changes = {"is_searchable": True, "visibility_level": "full", "migration_note": BACKFILLED}
     for driver in drivers:
         context.records.patch("DriverProfiles", driver["_id"], changes)
@@ -76,5 +76,5 @@ def _social(context: Context, carrier: Mapping[str, Any]) -> str | None:
         return None
     try:
         return scan(carrier)
-    except Exception:  # noqa: BLE001 - an enrichment is one without it too
+    except Exception:  # noqa: BLE001 - it is optional for an enrichment
         return None

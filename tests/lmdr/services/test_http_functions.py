@@ -19,9 +19,9 @@ from stripe import WebhookSignature
 
 from lmdr.services import http_functions
 from lmdr.services.billing import stripe_log, stripe_webhook
-from lmdr.services.billing.stripe_log import ABANDONED, EventBusy, claim, is_event_processed, log_stripe_event
+from lmdr.services.billing.stripe_log import CLAIM_TIMEOUT, EventBusy, claim, is_event_processed, log_stripe_event
 from lmdr.services.context import Context
-from lmdr.services.http_functions import LONGEST, WEBHOOK, app
+from lmdr.services.http_functions import MAX_BODY, WEBHOOK, app
 from platform_kit import NOON, Platform
 from runbook.errors import SourceDown
 
@@ -213,7 +213,7 @@ def test_what_is_signed_and_no_event_is_refused(hook: Hook, platform: Platform, 
 
 def test_bytes_that_are_no_text_and_endless_ones_are_refused(hook: Hook, platform: Platform) -> None:
     assert hook.post(b"\xff", header=sign("x", platform.now)).status_code == 400
-    assert hook.post(b" " * (LONGEST + 1)).status_code == 413
+    assert hook.post(b" " * (MAX_BODY + 1)).status_code == 413
 
 
 # ------------------------------------------------------------------ what events do
@@ -488,7 +488,7 @@ def test_an_event_that_could_not_be_done_is_not_logged_and_done_when_it_comes_ag
         patched.setattr(stripe_webhook.stripe, "record_billing_event", fail)
         answer = hook.post(told)
     assert (answer.status_code, answer.json()) == (500, {"error": "Webhook processing failed"})
-    assert caplog.messages == [f"{told['id']} of type invoice.paid was not dealt with: SourceDown"]
+    assert caplog.messages == [f"{told['id']} of type invoice.paid was not processed: SourceDown"]
     assert platform.rows("StripeEvents") == []
     assert not is_event_processed(hook.context, told["id"])
     assert hook.status(told) == "paid"
@@ -514,7 +514,7 @@ def test_a_claim_is_respected_until_its_process_must_have_died(hook: Hook, platf
     told = subscription("created")
     assert claim(hook.context, told["id"], told["type"], {"carrierDot": DOT})
     assert not is_event_processed(hook.context, told["id"])
-    platform.at(platform.now + ABANDONED - timedelta(seconds=1))
+    platform.at(platform.now + CLAIM_TIMEOUT - timedelta(seconds=1))
     answer = hook.post(told)
     assert (answer.status_code, answer.json()) == (503, {"error": "Event is being processed"})
     assert platform.rows("CarrierSubscriptions") == []
@@ -529,12 +529,12 @@ def test_an_event_waits_for_an_older_one_of_its_carrier(hook: Hook, platform: Pl
     newer = subscription(created=START + 1)
     assert hook.post(newer).status_code == 503
     assert [row["event_id"] for row in platform.rows("StripeEvents")] == [older["id"]]
-    platform.at(platform.now + ABANDONED)
+    platform.at(platform.now + CLAIM_TIMEOUT)
     assert hook.status(newer) == "updated"
     assert hook.status(older) == "superseded"
 
 
-@pytest.mark.parametrize("seen", [None, {"_id": "gone", "processed": False, "processed_at": NOON - ABANDONED}])
+@pytest.mark.parametrize("seen", [None, {"_id": "gone", "processed": False, "processed_at": NOON - CLAIM_TIMEOUT}])
 def test_a_claim_looks_again_where_another_was_quicker(
     hook: Hook, platform: Platform, monkeypatch: pytest.MonkeyPatch, seen: dict[str, Any] | None
 ) -> None:

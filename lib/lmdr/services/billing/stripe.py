@@ -1,8 +1,8 @@
-"""Payments by Stripe: checkouts, a carrier's subscription, what was billed.
+"""Payments by Stripe: checkouts, a carrier's subscription, its billing history.
 
-`context.providers["stripe"]` is a `StripeApi`; without one nothing is asked and calls that need it say so. Secrets:
+`context.providers["stripe"]` is a `StripeApi`; without one, calls that need it are refused. Secrets:
 STRIPE_PUBLISHABLE_KEY, and the price ids STRIPE_PRICE_PRO, STRIPE_PRICE_PRO_MONTHLY, STRIPE_PRICE_PRO_6MONTH,
-STRIPE_PRICE_ENTERPRISE, STRIPE_PRICE_ENTERPRISE_6MONTH. SITE_URL is put before the pages that a checkout returns to.
+STRIPE_PRICE_ENTERPRISE, STRIPE_PRICE_ENTERPRISE_6MONTH. SITE_URL is the base of the pages that a checkout returns to.
 """
 
 from __future__ import annotations
@@ -12,22 +12,23 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from lmdr import js
 from lmdr.plans import ENTERPRISE, PLANS, PRO
 from lmdr.services.billing.stripe_log import is_event_processed as is_event_processed
 from lmdr.services.billing.stripe_log import log_stripe_event as log_stripe_event
 from lmdr.services.context import Context, refused, service
 from lmdr.services.dot_numbers import dot_number, dot_text
-from lmdr.services.json_rows import part, row_id
+from lmdr.services.unique_rows import row_id
 from runbook.errors import ItemExists
 from runbook.json_types import Item
 from runbook.query import Query
 
 DEPOSIT = 10_000
-"""Cents to pay for each driver before a placement begins."""
+"""Cents to pay for each driver before a placement starts."""
 FREE_VIEWS_SHOWN = 5
-"""What a carrier without a subscription is told of its views, though it has none."""
+"""The views shown to a carrier without a subscription, though it has none."""
 
-_PRICES = {  # the first that is set counts
+_PRICES = {  # the first secret that is set
     ("pro", "6month"): ("STRIPE_PRICE_PRO_6MONTH",),
     ("pro", "monthly"): ("STRIPE_PRICE_PRO_MONTHLY", "STRIPE_PRICE_PRO"),
     ("enterprise", "6month"): ("STRIPE_PRICE_ENTERPRISE_6MONTH",),
@@ -37,10 +38,10 @@ _PAID = frozenset({PRO.name, ENTERPRISE.name})
 
 
 class StripeApi(Protocol):
-    """One request to Stripe's API; gives its JSON answer, raises for anything but success."""
+    """Sends a request to Stripe's API; returns its JSON answer, raises for anything but success."""
 
     def __call__(self, method: str, path: str, form: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """`path`: from "/v1" on; `form`: what is sent form-encoded, with Stripe's own keys such as "metadata[x]"."""
+        """`path`: from "/v1" on; `form`: the form-encoded body, with Stripe's keys such as "metadata[x]"."""
 
 
 # ------------------------------------------------------------------ checkouts
@@ -56,10 +57,10 @@ def create_checkout_session(
     cancel_url: str | None = None,
     period: str = "monthly",
 ) -> dict[str, Any]:
-    """A page of Stripe on which a carrier subscribes: {success, sessionId, url} or {success: False, error}.
+    """Open a Stripe page on which a carrier subscribes: {success, sessionId, url} or {success: False, error}.
 
-    `price_or_plan`: a price id, 'pro' or 'enterprise'; `period`, for a plan: 'monthly' or '6month'. A carrier whose
-    newest subscription is active is refused.
+    `price_or_plan`: a price id, 'pro' or 'enterprise'; `period` of a plan: 'monthly' or '6month'. Refused where the
+    carrier's newest subscription is active.
     """
     dot = dot_text(dot)
     if not (price_or_plan and dot and email):
@@ -97,14 +98,14 @@ def create_placement_deposit_checkout(
     cancel_url: str | None = None,
     details: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """A page of Stripe on which a carrier pays the deposit for `count` drivers; shapes as `create_checkout_session`.
+    """Open a Stripe page for the deposit of `count` drivers; shapes as `create_checkout_session`.
 
-    `details`: further metadata of the session, such as what a form asked.
+    `details`: further metadata of the session, such as the fields of a form.
     """
     dot = dot_text(dot)
     if not (dot and email) or isinstance(count, bool) or not isinstance(count, int) or count < 1:
         return refused("Missing required parameters")
-    told = {**(details or {}), "carrier_dot": dot, "type": "placement_deposit", "driver_count": str(count)}
+    metadata = {**(details or {}), "carrier_dot": dot, "type": "placement_deposit", "driver_count": str(count)}
     return _checkout(
         context,
         {
@@ -116,8 +117,8 @@ def create_placement_deposit_checkout(
             "customer_email": email,
             "success_url": success_url or _page(context, "/carrier-dashboard?placement=success"),
             "cancel_url": cancel_url or _page(context, "/pricing?placement=canceled"),
-            **{f"metadata[{key}]": value for key, value in told.items()},
-            # The payment, and a refund of it, come as events of their own, which have this metadata alone.
+            **{f"metadata[{key}]": value for key, value in metadata.items()},
+            # The events of the payment, and of its refund, have only this metadata.
             "payment_intent_data[metadata][carrier_dot]": dot,
         },
     )
@@ -125,7 +126,7 @@ def create_placement_deposit_checkout(
 
 @service
 def create_portal_session(context: Context, dot: str, return_url: str | None = None) -> dict[str, Any]:
-    """Stripe's page on which a carrier manages what it pays: {success, url}, or an error, `code` NO_SUBSCRIPTION."""
+    """Open Stripe's billing portal for a carrier: {success, url}, or an error, `code` NO_SUBSCRIPTION."""
     current = _newest(context, dot_text(dot))
     if current is None or not current.get("stripe_customer_id"):
         return refused("No subscription found for this carrier", code="NO_SUBSCRIPTION")
@@ -139,7 +140,7 @@ def create_portal_session(context: Context, dot: str, return_url: str | None = N
 
 @service
 def get_checkout_session(context: Context, session_id: str) -> dict[str, Any]:
-    """A checkout as Stripe has it: {success, session} or {success: False, error}."""
+    """A checkout from Stripe: {success, session} or {success: False, error}."""
     if not session_id:
         return refused("Missing required parameters")
     session = _ask(context, "GET", f"/v1/checkout/sessions/{quote(session_id, safe='')}")
@@ -148,7 +149,7 @@ def get_checkout_session(context: Context, session_id: str) -> dict[str, Any]:
 
 @service
 def get_publishable_key(context: Context) -> dict[str, Any]:
-    """The key that the browser shows Stripe: {success, publishableKey} or {success: False, error}."""
+    """The browser's key for Stripe: {success, publishableKey} or {success: False, error}."""
     key = context.secrets.get("STRIPE_PUBLISHABLE_KEY")
     return {"success": True, "publishableKey": key} if key else refused("Stripe is not configured")
 
@@ -158,13 +159,13 @@ def get_publishable_key(context: Context) -> dict[str, Any]:
 
 @service
 def get_subscription_by_carrier(context: Context, dot: str) -> Item | None:
-    """A carrier's newest row of CarrierSubscriptions, whatever its status; None without one."""
+    """A carrier's newest row of CarrierSubscriptions, of any status; None without one."""
     return _newest(context, dot_text(dot))
 
 
 @service
 def get_subscription_details(context: Context, dot: str) -> dict[str, Any]:
-    """What the billing page shows of a carrier's subscription; `viewsLimit` -1 is unlimited."""
+    """A carrier's subscription for the billing page; `viewsLimit` -1 is unlimited."""
     row = _newest(context, dot_text(dot))
     if row is None:
         return {"success": True, "tier": "free", "status": "none", "isActive": False, "viewsUsed": 0,
@@ -187,18 +188,17 @@ def get_subscription_details(context: Context, dot: str) -> dict[str, Any]:
 def upsert_subscription(
     context: Context, stripe_subscription: Mapping[str, Any], customer_id: str | None
 ) -> dict[str, Any]:
-    """Keep what Stripe says of a subscription, in the one row of its carrier: {success, subscription}.
+    """Store a Stripe subscription in the row of its carrier: {success, subscription}.
 
-    The carrier is `metadata.carrier_dot`; without one that is a DOT number: {success: False, error}. Views that were
-    used stay used.
+    The carrier is `metadata.carrier_dot`; without a DOT number: {success: False, error}. The used views are kept.
     """
-    dot = dot_text(part(stripe_subscription, "metadata", "carrier_dot"))
+    dot = dot_text(js.get(stripe_subscription, "metadata", "carrier_dot"))
     if dot_number(dot) is None:
         return refused("Subscription names no carrier in its metadata")
-    item = part(stripe_subscription, "items", "data", 0) or {}
-    price, status = part(item, "price", "id"), stripe_subscription.get("status")
+    item = js.get(stripe_subscription, "items", "data", 0) or {}
+    price, status = js.get(item, "price", "id"), stripe_subscription.get("status")
     plan = _plan_of(context, price)
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "carrier_dot": dot,
         "plan_type": plan,
         "status": status,
@@ -208,65 +208,65 @@ def upsert_subscription(
         "stripe_subscription_id": stripe_subscription.get("id"),
         "stripe_price_id": price,
         "cancel_at_period_end": bool(stripe_subscription.get("cancel_at_period_end")),
-        # Since 2025 Stripe tells the period of a subscription's item, before that of the subscription.
+        # Since 2025 Stripe gives the period in the subscription's item, before in the subscription.
         **_period(*(stripe_subscription.get(key) or item.get(key) for key in _PERIOD)),
     }
-    told = {key: value for key, value in told.items() if value is not None}
+    fields = {key: value for key, value in fields.items() if value is not None}
     current = _newest(context, dot)
     if current is None:
-        new = {"_id": row_id("carrier subscription", dot), "views_used_this_month": 0, **told}
+        new = {"_id": row_id("carrier subscription", dot), "views_used_this_month": 0, **fields}
         try:
             return {"success": True, "subscription": context.records.insert("CarrierSubscriptions", new)}
-        except ItemExists:  # another event of the carrier's came at the same moment
+        except ItemExists:  # a concurrent event of the same carrier inserted it
             current = new
-    return {"success": True, "subscription": context.records.patch("CarrierSubscriptions", current["_id"], told)}
+    return {"success": True, "subscription": context.records.patch("CarrierSubscriptions", current["_id"], fields)}
 
 
 @service
 def reset_quota(context: Context, dot: str, start: float | None, end: float | None) -> dict[str, Any]:
-    """Begin a carrier's month: no views used, and its dates. `start`, `end`: seconds since 1970, as Stripe has them."""
+    """Start a carrier's month: no views used, and its dates. `start`, `end`: Unix timestamps, as Stripe sends them."""
     current = _newest(context, dot_text(dot))
     if current is None:
         return refused("Subscription not found")
-    told = {"views_used_this_month": 0, **_period(start, end)}
-    context.records.patch("CarrierSubscriptions", current["_id"], told)
+    changes = {"views_used_this_month": 0, **_period(start, end)}
+    context.records.patch("CarrierSubscriptions", current["_id"], changes)
     return {"success": True}
 
 
 @service
 def update_subscription_status(context: Context, subscription_id: str | None, status: str) -> dict[str, Any]:
-    """Keep a subscription's status, in Stripe's word: {success, subscription}, or {success: False, error}."""
+    """Store the status that Stripe gives a subscription: {success, subscription}, or {success: False, error}."""
     if not subscription_id:
         return refused("Subscription not found")
-    asked = Query().eq("stripe_subscription_id", subscription_id)
-    current = context.records.first("CarrierSubscriptions", asked, consistent=True)
+    query = Query().eq("stripe_subscription_id", subscription_id)
+    current = context.records.first("CarrierSubscriptions", query, consistent=True)
     if current is None:
         return refused("Subscription not found")
     changes = {"status": status, "is_active": status == "active"}
     return {"success": True, "subscription": context.records.patch("CarrierSubscriptions", current["_id"], changes)}
 
 
-# ------------------------------------------------------------------ what was billed
+# ------------------------------------------------------------------ billing history
 
 
 @service
 def record_billing_event(
     context: Context, dot: str | None, event_type: str, details: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Add a row to BillingHistory: {success, recordId}. A second one for the same event is none.
+    """Add a row to BillingHistory: {success, recordId}. For the same event only once.
 
     `details`: amount in cents (0), currency ('usd'), invoiceId, description, eventId: Stripe's event.
     """
-    told = details or {}
-    event_id = told.get("eventId")
+    details = details or {}
+    event_id = details.get("eventId")
     row = {
         "_id": billing_id(event_id) if event_id else None,
         "carrier_dot": dot_text(dot) or None,
         "event_type": event_type,
-        "amount": told.get("amount") or 0,
-        "currency": told.get("currency") or "usd",
-        "invoice_id": told.get("invoiceId"),
-        "description": told.get("description"),
+        "amount": details.get("amount") or 0,
+        "currency": details.get("currency") or "usd",
+        "invoice_id": details.get("invoiceId"),
+        "description": details.get("description"),
         "timestamp": context.now(),
         "stripe_event_id": event_id,
     }
@@ -278,38 +278,38 @@ def record_billing_event(
 
 
 def billing_id(event_id: str) -> str:
-    """The `_id` of the row of BillingHistory that an event has."""
+    """The `_id` of an event's row of BillingHistory."""
     return row_id("stripe billing", event_id)
 
 
 @service
 def get_billing_history(context: Context, dot: str, limit: int = 50) -> dict[str, Any]:
-    """What a carrier was billed, the newest first: {success, history}."""
-    asked = Query().eq("carrier_dot", dot_text(dot)).descending("timestamp").limit(limit)
-    return {"success": True, "history": context.records.query("BillingHistory", asked).items}
+    """A carrier's billing history, the newest first: {success, history}."""
+    query = Query().eq("carrier_dot", dot_text(dot)).descending("timestamp").limit(limit)
+    return {"success": True, "history": context.records.query("BillingHistory", query).items}
 
 
 _PERIOD = ("current_period_start", "current_period_end")
 
 
 def _period(start: float | None, end: float | None) -> dict[str, datetime]:
-    told: dict[str, datetime] = {}
+    dates: dict[str, datetime] = {}
     if start:
-        told["current_period_start"] = datetime.fromtimestamp(start, UTC)
+        dates["current_period_start"] = datetime.fromtimestamp(start, UTC)
     if end:
-        told["current_period_end"] = told["quota_reset_date"] = datetime.fromtimestamp(end, UTC)
-    return told
+        dates["current_period_end"] = dates["quota_reset_date"] = datetime.fromtimestamp(end, UTC)
+    return dates
 
 
 def _newest(context: Context, dot: str) -> Item | None:
     if not dot:
         return None
-    asked = Query().eq("carrier_dot", dot).descending("_createdDate")
-    return context.records.first("CarrierSubscriptions", asked, consistent=True)
+    query = Query().eq("carrier_dot", dot).descending("_createdDate")
+    return context.records.first("CarrierSubscriptions", query, consistent=True)
 
 
 def _plan_of(context: Context, price: str | None) -> str:
-    # The platform knew the monthly price of Enterprise alone, and made Pro of six months of it.
+    # The platform knows only the monthly price of Enterprise, and takes its six-month price for Pro.
     names = ("STRIPE_PRICE_ENTERPRISE", "STRIPE_PRICE_ENTERPRISE_6MONTH")
     return ENTERPRISE.name if price and price in {context.secrets.get(name) for name in names} else PRO.name
 
@@ -337,5 +337,5 @@ def _ask(context: Context, method: str, path: str, form: Mapping[str, str] | Non
         return None
     try:
         return api(method, path, form)
-    except Exception:  # noqa: BLE001 - what a provider raises is its own, and may hold what it was asked
+    except Exception:  # noqa: BLE001 - a provider's error may be of any type, and may contain the request
         return None

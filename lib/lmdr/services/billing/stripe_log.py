@@ -1,11 +1,11 @@
-"""Which of Stripe's events were dealt with, and whose turn it is: Stripe delivers one twice, and in any order.
+"""The log of Stripe's events, and the claims on them: Stripe delivers events more than once, and in any order.
 
-An event is claimed by adding its row to StripeEvents, under an `_id` made of the event's: of two deliveries one adds
-it. The row says `processed` false until the event is dealt with; a claim that its process left behind is another's
-after `ABANDONED`. Taking a claim over need not keep others out: what an event does can be done twice.
+An event is claimed by inserting its row into StripeEvents, under an `_id` derived from the event's: of two deliveries
+one succeeds. The row has `processed` false until the event is processed; after `CLAIM_TIMEOUT` a claim may be taken
+over, without excluding its owner: processing an event twice does no harm.
 
-Events that decide the same thing of a carrier, such as the status of its subscription, take effect in the order in
-which they happened: one waits for an older one that is being dealt with, and does nothing where a newer one came.
+Events that decide the same property of a carrier, such as the status of its subscription, take effect in the order in
+which they occurred: one waits for an older one in progress, and has no effect where a newer one was processed.
 """
 
 from __future__ import annotations
@@ -16,50 +16,50 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from lmdr.services.context import Context, service
-from lmdr.services.json_rows import row_id
+from lmdr.services.unique_rows import row_id
 from runbook.errors import ItemExists, NoSuchItem
 from runbook.json_types import Item
 from runbook.query import Query
 
 T = TypeVar("T")
 
-SUMMARY = 1000
+MAX_SUMMARY = 1000
 """Characters of an event's summary that are kept."""
-ABANDONED = timedelta(minutes=10)
-"""Age of a claim whose process must have died."""
-MEMORY = timedelta(days=30)
-"""How far back events are looked at: Stripe lets no older one be sent again."""
-LOOKS, PAUSE = 20, 0.25
-"""How often, and seconds apart, one looks whether another is done; Stripe waits longer for an answer."""
+CLAIM_TIMEOUT = timedelta(minutes=10)
+"""Age of a claim whose process is presumed dead."""
+LOOKBACK = timedelta(days=30)
+"""Age of the oldest events considered: Stripe resends no older ones."""
+POLLS, POLL_INTERVAL = 20, 0.25
+"""How often, and seconds apart, the progress of another event is checked; Stripe waits longer for an answer."""
 
 STATUS, QUOTA, NOTHING = "status", "quota", "nothing"
-"""What events decide of a carrier; what they were to decide and could not, as it was not there."""
+"""The property of a carrier that an event decides; NOTHING where the property did not exist."""
 _DECIDES = {
     "customer.subscription.created": (STATUS, 0),
     "customer.subscription.updated": (STATUS, 1),
     "invoice.payment_failed": (STATUS, 1),
     "customer.subscription.deleted": (STATUS, 2),
 }
-"""By type: what it decides, and its place among those of one second, which is all that Stripe tells."""
+"""By type: what it decides, and its order among events of the same second, Stripe's resolution."""
 
 
 class EventBusy(Exception):
-    """Another delivery is at an event for longer than Stripe waits; nothing was done, and Stripe asks again."""
+    """Another delivery of an event is still in progress; nothing was done, and Stripe delivers it again."""
 
 
 @service
 def is_event_processed(context: Context, event_id: str) -> bool:
-    """Whether an event was dealt with; False where that cannot be found out."""
+    """Whether an event was processed; False where the look-up fails."""
     try:
         row = _row(context, event_id)
-    except Exception:  # noqa: BLE001 - an event that comes again does no harm, one that is left out does
+    except Exception:  # noqa: BLE001 - processing an event again does no harm, omitting it does
         return False
     return row is not None and _is_final(row)
 
 
 @service
 def log_stripe_event(context: Context, event_id: str, event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Note that an event was dealt with: {success, recordId}. `data`: what is kept of it, `carrierDot` among it."""
+    """Record that an event was processed: {success, recordId}. `data`: its summary, with `carrierDot`."""
     row = _new_row(context, event_id, event_type, data, processed=True)
     try:
         context.records.insert("StripeEvents", row)
@@ -69,9 +69,9 @@ def log_stripe_event(context: Context, event_id: str, event_type: str, data: Map
 
 
 def claim(context: Context, event_id: str, event_type: str, data: Mapping[str, Any]) -> bool:
-    """Take an event to deal with it; False where it was dealt with. Waits for who is at it; raises EventBusy."""
+    """Claim an event; False where it was processed. Waits for another claim on it; raises EventBusy."""
 
-    def look() -> bool | None:
+    def check() -> bool | None:
         row = _row(context, event_id)
         if row is None:
             try:
@@ -81,7 +81,7 @@ def claim(context: Context, event_id: str, event_type: str, data: Mapping[str, A
             return True
         if _is_final(row):
             return False
-        if context.now() - row["processed_at"] < ABANDONED:
+        if context.now() - row["processed_at"] < CLAIM_TIMEOUT:
             return None
         try:
             context.records.patch("StripeEvents", row["_id"], {"processed_at": context.now()})
@@ -89,21 +89,21 @@ def claim(context: Context, event_id: str, event_type: str, data: Mapping[str, A
             return None
         return True
 
-    return _until(context, look)
+    return _poll(context, check)
 
 
 def release(context: Context, event_id: str) -> None:
-    """Give a claim back, so that the next delivery can have it at once; if that fails, it can later."""
+    """Release a claim for the next delivery; if that fails, it times out."""
     try:
         context.records.remove("StripeEvents", row_id("stripe event", event_id))
-    except Exception:  # noqa: BLE001 - what made the event fail is what its caller has to hear
+    except Exception:  # noqa: BLE001 - the caller raises the error of the event instead
         return
 
 
-def is_turn(context: Context, event_id: str, event_type: str, data: Mapping[str, Any]) -> bool:
-    """Whether a claimed event is the newest that decides what it decides of its carrier; its claim must say so.
+def is_latest(context: Context, event_id: str, event_type: str, data: Mapping[str, Any]) -> bool:
+    """Whether a claimed event is the newest that decides its property of its carrier; without a carrier True.
 
-    Waits for older ones that are being dealt with; raises EventBusy. `data`: as the claim's; of no carrier: True.
+    Waits for older ones in progress; raises EventBusy. `data`: as given to the claim.
     """
     dot = data.get("carrierDot")
     if not dot:
@@ -112,30 +112,31 @@ def is_turn(context: Context, event_id: str, event_type: str, data: Mapping[str,
     ours = _order(_new_row(context, event_id, event_type, data, processed=False))
     assert ours is not None
 
-    def look() -> bool | None:
-        asked = Query().eq("carrier_dot", dot).ge("processed_at", now - MEMORY)
-        rows = context.records.get_all("StripeEvents", asked, consistent=True)
+    def check() -> bool | None:
+        recent = Query().eq("carrier_dot", dot).ge("processed_at", now - LOOKBACK)
+        rows = context.records.get_all("StripeEvents", recent, consistent=True)
         others = [(row, order) for row in rows if row["event_id"] != event_id and (order := _order(row))]
         others = [(row, order) for row, order in others if order[0] == ours[0]]
         if any(order > ours for _, order in others):
             return False
         waiting = (row for row, order in others if order < ours and not _is_final(row))
-        return None if any(now - row["processed_at"] < ABANDONED for row in waiting) else True
+        return None if any(now - row["processed_at"] < CLAIM_TIMEOUT for row in waiting) else True
 
-    return _until(context, look)
+    return _poll(context, check)
 
 
-def _until(context: Context, look: Callable[[], T | None]) -> T:
-    for _ in range(LOOKS):
-        found = look()
-        if found is not None:
-            return found
-        context.sleep(PAUSE)
+def _poll(context: Context, check: Callable[[], T | None]) -> T:
+    """The first result that is not None. Raises EventBusy after `POLLS` checks."""
+    for _ in range(POLLS):
+        result = check()
+        if result is not None:
+            return result
+        context.sleep(POLL_INTERVAL)
     raise EventBusy
 
 
 def _row(context: Context, event_id: str) -> Item | None:
-    """By the event, not by `_id`: rows from before events were claimed have one of their own."""
+    """By `event_id`: rows of the platform have another `_id`."""
     return context.records.first("StripeEvents", Query().eq("event_id", event_id), consistent=True)
 
 
@@ -147,19 +148,19 @@ def _new_row(
         "event_id": event_id,
         "event_type": event_type,
         "processed_at": context.now(),
-        "data_summary": json.dumps(data, ensure_ascii=False, separators=(",", ":"))[:SUMMARY],
+        "data_summary": json.dumps(data, ensure_ascii=False, separators=(",", ":"))[:MAX_SUMMARY],
         "processed": processed,
     }
     return {**row, "carrier_dot": data["carrierDot"]} if data.get("carrierDot") else row
 
 
 def _is_final(row: Item) -> bool:
-    """A row without `processed` is of the platform's own, which added none before an event was dealt with."""
+    """A row without `processed` is the platform's, which inserts it after processing."""
     return row.get("processed") is not False
 
 
 def _order(row: Item) -> tuple[str, float, int] | None:
-    """What an event decides, when it happened and its place within the second; None where it decided nothing."""
+    """What an event decides, when it occurred, and its order within the second; None where it decided nothing."""
     data = _summary(row)
     about, rank = _DECIDES.get(row["event_type"], (data.get("decides"), 0))
     if about is None or data.get("decides") == NOTHING or data.get("status") == "error":
@@ -173,6 +174,6 @@ def _order(row: Item) -> tuple[str, float, int] | None:
 def _summary(row: Item) -> dict[str, Any]:
     try:
         data = json.loads(row.get("data_summary") or "")
-    except ValueError:  # cut at its end
+    except ValueError:  # truncated
         return {}
     return data if isinstance(data, dict) else {}

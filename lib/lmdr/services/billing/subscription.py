@@ -1,7 +1,7 @@
-"""A carrier's plan: what it lets the carrier do, how many profile views are left this month, and changing it.
+"""A carrier's plan: its permissions, the profile views left this month, and changing it.
 
-`lmdr.plans` has the table of plans. A subscription is the carrier's active row of CarrierSubscriptions, or what a
-carrier without one has: the free plan.
+`lmdr.plans` has the table of plans. A subscription is the carrier's active row of CarrierSubscriptions, else the free
+plan.
 """
 
 from __future__ import annotations
@@ -27,23 +27,20 @@ from runbook.query import Query
 
 NO_CARRIER = "No carrier found for this account"
 _VIEWS = uuid.UUID("6f0a6a1e-6d2f-4d0a-9f6e-0d8f5d6f2c11")
-"""Names the ids of views, so that one carrier, driver and day make one id."""
+"""Namespace of the ids of views, one for each carrier, driver and day."""
 
 
 @service
 def get_subscription(context: Context, carrier_dot: Any) -> Item:
-    """A carrier's active row of CarrierSubscriptions, the newest; the free plan's without a valid one.
-
-    A row is valid that names one of the three plans.
-    """
+    """A carrier's newest active row of CarrierSubscriptions; the free plan where it names none of the plans."""
     return _subscription(context, carrier_dot)
 
 
 @service
 def check_view_quota(context: Context, carrier_dot: Any) -> dict[str, Any]:
-    """Whether a carrier may look at one more profile: {hasQuota, remaining, resetDate}; `remaining` -1 is unlimited.
+    """Whether a carrier may view another profile: {hasQuota, remaining, resetDate}; `remaining` -1 is unlimited.
 
-    A month that is over is reset first. Where that cannot be told, there is no quota.
+    A past month is reset first. On an error of the data layer there is no quota.
     """
     try:
         subscription = reset_quota_if_needed(context, _subscription(context, carrier_dot))
@@ -64,16 +61,16 @@ def record_profile_view(
     view_type: str = "full_profile",
     options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Record that a carrier looked at a driver's profile, and charge it: once a day (UTC) for each driver.
+    """Record a carrier's view of a driver's profile, and charge it: once a day (UTC) for each driver.
 
     `options`: matchScore, recruiterId. Gives {success, alreadyViewed, quotaUsed, used, quota, remaining}, or {success:
-    False, error}: 'tier_not_allowed' on the free plan, 'quota_exhausted' with nothing left, also for a driver who was
-    seen today. Nothing is reset here. Every plan that may look counts its views.
+    False, error}: 'tier_not_allowed' on the free plan, 'quota_exhausted' with no view left, even for a driver seen
+    today. The month is not reset here. Views are counted for every plan that may view.
 
-    The view's id is made of carrier, driver and day, so that of two calls at one moment only one adds it, and that one
-    charges. Two calls for different drivers at one moment may charge one view for both: no side can add to a number.
+    The view's id is derived from carrier, driver and day, so that of two concurrent calls one inserts and charges it.
+    Concurrent calls for different drivers may charge one view for both: neither side can increment a number.
     """
-    told, dot = options or {}, dot_text(carrier_dot)
+    options, dot = options or {}, dot_text(carrier_dot)
     subscription = _subscription(context, dot, consistent=True)
     if subscription["plan_type"] == plans.FREE.name:
         return refused("tier_not_allowed")
@@ -87,10 +84,10 @@ def record_profile_view(
         "_id": str(uuid.uuid5(_VIEWS, f"{dot}\n{driver_id}\n{now:%Y-%m-%d}")),
         "carrier_dot": dot,
         "driver_id": driver_id,
-        "recruiter_id": told.get("recruiterId"),
+        "recruiter_id": options.get("recruiterId"),
         "view_type": view_type,
         "billing_period": f"{now:%Y-%m}",
-        "match_score": told.get("matchScore"),
+        "match_score": options.get("matchScore"),
         "view_date": now,
     }
     try:
@@ -104,19 +101,19 @@ def record_profile_view(
 
 @service
 def get_usage_stats(context: Context, carrier_dot: Any) -> dict[str, Any]:
-    """What a carrier used of its month: {used, quota, remaining, isUnlimited, isExhausted, daysUntilReset}.
+    """A carrier's usage of its month: {used, quota, remaining, isUnlimited, isExhausted, daysUntilReset}.
 
-    `daysUntilReset`: begun days count whole; None without a date. A month that is over shows until it is reset.
+    `daysUntilReset`: rounded up; None without a date. A past month shows until it is reset.
     """
     return usage_of(_subscription(context, carrier_dot), context.now())
 
 
 @service
 def reset_quota_if_needed(context: Context, subscription: Item) -> Item:
-    """Begin a new month of the pro plan where the reset date is missing or has come; the subscription as it is then.
+    """Start a new month of the pro plan where the reset date is missing or past; gives the subscription.
 
-    The next date is a calendar month from now; where that month has no such day, as much later: of January 31, it is
-    March 3, or March 2 in a leap year.
+    The next date is a calendar month from now; a day that the month lacks runs into the next: January 31 gives March 3,
+    in a leap year March 2.
     """
     if subscription.get("plan_type") != plans.PRO.name or "_id" not in subscription:
         return subscription
@@ -129,13 +126,13 @@ def reset_quota_if_needed(context: Context, subscription: Item) -> Item:
 
 @service
 def get_full_subscription_status(context: Context, caller: Caller, carrier_dot: Any = None) -> dict[str, Any]:
-    """All of a carrier's plan, of the caller's own where none is named.
+    """A carrier's plan and usage, by default that of the caller's own carrier.
 
     {success, carrierDot, subscription, usage, canSearch, canViewProfiles} or {success: False, error}.
     """
     dot = dot_text(carrier_dot) or _own_dot(context, caller)
     if not dot:
-        return refused(NO_CARRIER if caller.logged_in else NOT_LOGGED_IN)
+        return _no_carrier(caller)
     subscription = _subscription(context, dot)
     return {
         "success": True,
@@ -149,7 +146,7 @@ def get_full_subscription_status(context: Context, caller: Caller, carrier_dot: 
 
 @service
 def get_all_plan_info(context: Context) -> dict[str, Any]:
-    """The plans that can be bought, by name: {name, price in cents a month, monthlyViewQuota, canSearch}."""
+    """The paid plans, by name: {name, price in cents per month, monthlyViewQuota, canSearch}."""
     return {
         plan.name: {
             "name": plan.name,
@@ -170,10 +167,10 @@ def get_stripe_publishable_key(context: Context) -> dict[str, Any]:
 
 @service
 def start_checkout(context: Context, caller: Caller, plan: str, period: str = "monthly") -> dict[str, Any]:
-    """Let the caller's carrier subscribe to 'pro' or 'enterprise', 'monthly' or '6month': `stripe` says how it ends."""
+    """Open a checkout for the caller's carrier: 'pro' or 'enterprise', 'monthly' or '6month'; shapes as `stripe`'s."""
     dot = _own_dot(context, caller)
     if not dot:
-        return refused(NO_CARRIER if caller.logged_in else NOT_LOGGED_IN)
+        return _no_carrier(caller)
     chosen = plans.PLANS.get(plan)
     if chosen is None or chosen.price is None:
         return refused("Unknown plan")
@@ -184,10 +181,10 @@ def start_checkout(context: Context, caller: Caller, plan: str, period: str = "m
 def start_placement_checkout(
     context: Context, caller: Caller, count: int, form: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Let the caller's carrier pay the deposit for `count` drivers. `form`: email, if another; its texts go along."""
+    """Open a checkout of the deposit for `count` drivers. `form`: texts that become metadata; email, if another."""
     dot = _own_dot(context, caller)
     if not dot:
-        return refused(NO_CARRIER if caller.logged_in else NOT_LOGGED_IN)
+        return _no_carrier(caller)
     texts = {key: value for key, value in (form or {}).items() if isinstance(value, str) and value}
     email = texts.pop("email", None) or caller.email or ""
     return stripe.create_placement_deposit_checkout(context, dot, email, count, details=texts)
@@ -195,15 +192,15 @@ def start_placement_checkout(
 
 @service
 def open_billing_portal(context: Context, caller: Caller, return_url: str | None = None) -> dict[str, Any]:
-    """Stripe's page for what the caller's carrier pays: {success, url} or {success: False, error}."""
+    """Open Stripe's billing portal for the caller's carrier: {success, url} or {success: False, error}."""
     dot = _own_dot(context, caller)
     if not dot:
-        return refused(NO_CARRIER if caller.logged_in else NOT_LOGGED_IN)
+        return _no_carrier(caller)
     return stripe.create_portal_session(context, dot, return_url)
 
 
 def usage_of(subscription: Item, now: datetime) -> dict[str, Any]:
-    """What `get_usage_stats` gives, of a subscription that was read already."""
+    """The result of `get_usage_stats` for a subscription."""
     used = js.or_(subscription.get("views_used_this_month"), 0)
     quota = js.or_(subscription.get("monthly_view_quota"), 0)
     reset = subscription.get("quota_reset_date")
@@ -216,6 +213,10 @@ def usage_of(subscription: Item, now: datetime) -> dict[str, Any]:
         "isExhausted": used >= quota and quota > 0,
         "daysUntilReset": None if due is None else max(0, math.ceil((due - now) / timedelta(days=1))),
     }
+
+
+def _no_carrier(caller: Caller) -> dict[str, Any]:
+    return refused(NO_CARRIER if caller.logged_in else NOT_LOGGED_IN)
 
 
 def _subscription(context: Context, carrier_dot: Any, *, consistent: bool = False) -> Item:
@@ -242,14 +243,14 @@ def _recorded(subscription: Item, *, charged: bool) -> dict[str, Any]:
     }
 
 
-def _next_month(moment: datetime) -> datetime:
-    first = moment.astimezone(UTC).replace(day=1)
+def _next_month(now: datetime) -> datetime:
+    first = now.astimezone(UTC).replace(day=1)
     month = first.replace(year=first.year + 1, month=1) if first.month == 12 else first.replace(month=first.month + 1)
-    return month + timedelta(days=moment.astimezone(UTC).day - 1)
+    return month + timedelta(days=now.astimezone(UTC).day - 1)
 
 
 def _own_dot(context: Context, caller: Caller) -> str:
-    """The DOT number of the carrier that the caller owns, as text; "" without one."""
+    """The DOT number of the caller's own carrier, as text; "" without one."""
     if not caller.member_id:
         return ""
     carrier = context.records.first("Carriers", Query().eq("_owner", caller.member_id))

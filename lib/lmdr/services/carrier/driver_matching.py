@@ -1,6 +1,6 @@
-"""A carrier looks for drivers: the best matches within its plan, and one driver's profile for one view of its quota.
+"""A carrier searches for drivers: the best matches within its plan, and a driver's profile for a view of its quota.
 
-Scores are `lmdr.matching.drivers`'. Refusals are {success: False, error, code}.
+`lmdr.matching.drivers` has the scores. Refusals are {success: False, error, code}.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from runbook.query import Query
 
 T = TypeVar("T")
 
-MOST: Final = 25
-"""Matches of a search, but for enterprise."""
-PAGE: Final = 20
+MAX_MATCHES: Final = 25
+"""Matches of a search; unlimited for enterprise."""
+PAGE_SIZE: Final = 20
 MASKED: Final = "***masked***"
-_WAITS: Final = (1.0, 2.0)
-"""Seconds before the second and the third try."""
+_RETRY_DELAYS: Final = (1.0, 2.0)
+"""Seconds before the second and the third attempt."""
 _SHOWN: Final = (
     "_id", "display_name", "city", "state", "home_zip", "cdl_class", "endorsements", "years_experience", "availability",
     "equipment_experience", "preferred_operation_type", "preferred_routes", "home_time_preference",
     "min_cpm_expectation", "clean_mvr", "profile_completeness_score", "last_active_date",
 )  # fmt: skip
-"""What a search shows of a profile: nothing to reach the driver by, which is what a view pays for."""
+"""Keys of a profile in a search: no contact data, which costs a view."""
 
 
 @service
@@ -44,24 +44,24 @@ def find_matching_drivers(
     filters: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The drivers that fit a carrier best, for a recruiter of it whose plan has the search.
+    """The best drivers for a carrier, for its recruiter, if its plan has the search.
 
-    `filters`: cdl_types (any), endorsements (all), min_experience in years, availability keep drivers; with zip_code
-    and radius_miles they also say what counts for the score. `options`: usePreferences, to score by the carrier's own
-    active CarrierHiringPreferences; includeMutualMatches, for 10 points, beyond 100 too, to drivers who said that they
-    are interested; limit, page (from 0), pageSize (20).
+    `filters`: cdl_types (any), endorsements (all), min_experience in years, availability select drivers; with zip_code
+    and radius_miles they also weight the score. `options`: usePreferences, to score by the carrier's own active
+    CarrierHiringPreferences; includeMutualMatches, to add 10 points, beyond 100 too, for drivers interested in the
+    carrier; limit, page (from 0), pageSize (20).
 
-    50 drivers are scored at the most, and 25 matches given but for enterprise; the best first, of equals the one that
-    was read first. Gives {success, code, matches, totalCount, totalPages, page, pageSize, tier, views_remaining}.
-    `code` is SUCCESS, NO_MATCHES_DB where no driver passes the filters, NO_MATCHES_FILTERS where none is on the page;
-    totalCount is without the limit. A match is what `calculate_driver_match_score` gives, with driver and rationale.
+    At most 50 drivers are scored and, but for enterprise, 25 matches given; the best first, ties in the order read.
+    Gives {success, code, matches, totalCount, totalPages, page, pageSize, tier, views_remaining}. `code` is SUCCESS,
+    NO_MATCHES_DB where no driver passes the filters, NO_MATCHES_FILTERS where the page is empty; totalCount ignores the
+    limit. A match is the result of `calculate_driver_match_score` with driver and rationale.
     """
     filters, options = filters or {}, options or {}
     subscription = get_subscription(context, carrier_dot)
-    if no := refusal(context, caller, carrier_dot) or _without_search(subscription):
-        return no
-    page, size = _whole(options.get("page"), 0, least=0), _whole(options.get("pageSize"), PAGE)
-    found: dict[str, Any] = {
+    if denied := refusal(context, caller, carrier_dot) or _without_search(subscription):
+        return denied
+    page, size = _integer(options.get("page"), 0, minimum=0), _integer(options.get("pageSize"), PAGE_SIZE)
+    result: dict[str, Any] = {
         "success": True,
         "code": "NO_MATCHES_DB",
         "matches": [],
@@ -72,36 +72,36 @@ def find_matching_drivers(
         "tier": subscription["plan_type"],
         "views_remaining": plans.calculate_remaining(subscription),
     }
-    # The platform's retry never ran what it was to try; three tries, one and two seconds apart, are meant.
-    drivers = _with_retry(context, lambda: context.records.query("DriverProfiles", _searched(filters)).items)
+    # The platform's retry never calls its function; three attempts, one and two seconds apart, are intended.
+    drivers = _with_retry(context, lambda: context.records.query("DriverProfiles", _search(filters)).items)
     if drivers:
         preferences = _preferences(context, carrier_dot) if options.get("usePreferences") else {}
         mutual = _interested(context, carrier_dot, drivers) if options.get("includeMutualMatches") else set()
         matches = _ranked(drivers, score_drivers(drivers, preferences, filters=filters, now=context.now()), mutual)
-        most = _most(subscription, options.get("limit"), len(matches))
-        shown = matches[page * size : min(page * size + size, most)]
-        found |= {
+        limit = _limit(subscription, options.get("limit"), len(matches))
+        shown = matches[page * size : min(page * size + size, limit)]
+        result |= {
             "code": "SUCCESS" if shown else "NO_MATCHES_FILTERS",
-            "matches": [_shown(driver, match, preferences, dot_text(carrier_dot)) for driver, match in shown],
+            "matches": [_view(driver, match, preferences, dot_text(carrier_dot)) for driver, match in shown],
             "totalCount": len(matches),
-            "totalPages": math.ceil(min(len(matches), most) / size),
+            "totalPages": math.ceil(min(len(matches), limit) / size),
         }
-    _log_search(context, caller, carrier_dot, found["totalCount"])
-    return found
+    _log_search(context, caller, carrier_dot, result["totalCount"])
+    return result
 
 
 @service
 def get_driver_profile(
     context: Context, caller: Caller, carrier_dot: Any, driver_id: str, options: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """A driver's whole profile, which costs a recruiter's carrier a view: once a day for each driver.
+    """A driver's profile, which costs a recruiter's carrier a view, once a day for each driver.
 
-    `options`: matchScore. Of a driver whose visibility is 'limited' email and phone are masked. The first check that
-    fails decides: access, a plan with the search, a view that is left, a driver that exists and lets itself be found.
-    Gives {success, driver, quotaUsed, quota: {used, limit, remaining}}, as it stands after the view.
+    `options`: matchScore. For a driver whose visibility is 'limited' email and phone are masked. The first failed check
+    decides: access, a plan with the search, a view left, a driver that exists and is searchable. Gives {success,
+    driver, quotaUsed, quota: {used, limit, remaining}}, after the view.
     """
-    if no := refusal(context, caller, carrier_dot) or _without_search(get_subscription(context, carrier_dot)):
-        return no
+    if denied := refusal(context, caller, carrier_dot) or _without_search(get_subscription(context, carrier_dot)):
+        return denied
     if not check_view_quota(context, carrier_dot)["hasQuota"]:
         return _exhausted()
     driver = context.records.get("DriverProfiles", driver_id) if driver_id else None
@@ -109,9 +109,9 @@ def get_driver_profile(
         return refused("Driver not found", code="DRIVER_NOT_FOUND")
     if driver.get("visibility_level") == "hidden" or driver.get("is_searchable") is not True:
         return refused("Driver profile is not available", code="DRIVER_NOT_AVAILABLE")
-    # The platform added the view before it asked whether there was one today, so that none was ever charged.
-    told = {"matchScore": (options or {}).get("matchScore"), "recruiterId": caller.member_id}
-    viewed = record_profile_view(context, carrier_dot, driver_id, "full_profile", told)
+    # The platform inserts the view before it checks for one of today, so that none is ever charged.
+    details = {"matchScore": (options or {}).get("matchScore"), "recruiterId": caller.member_id}
+    viewed = record_profile_view(context, carrier_dot, driver_id, "full_profile", details)
     if not viewed["success"]:
         return _exhausted()
     if driver.get("visibility_level") == "limited":
@@ -120,18 +120,18 @@ def get_driver_profile(
         "success": True,
         "driver": driver,
         "quotaUsed": viewed["quotaUsed"],
-        # The platform told the figures from before the view, and from before the reset of a month that was over.
+        # The platform gives the numbers from before the view, and from before the reset of a past month.
         "quota": {"used": viewed["used"], "limit": viewed["quota"], "remaining": viewed["remaining"]},
     }
 
 
 @service
 def detect_mutual_match(context: Context, carrier_dot: Any, driver_id: str) -> dict[str, Any]:
-    """Whether a driver said that it is interested in a carrier: {isMutualMatch, interestDate, scoreBoost 10 or 0}."""
-    said = context.records.first("DriverInterests", _interest(carrier_dot).eq("driver_id", driver_id))
-    if said is None:
+    """Whether a driver is interested in a carrier: {isMutualMatch, interestDate, scoreBoost 10 or 0}."""
+    interest = context.records.first("DriverInterests", _interest(carrier_dot).eq("driver_id", driver_id))
+    if interest is None:
         return {"isMutualMatch": False, "interestDate": None, "scoreBoost": 0}
-    date = said.get("created_date") or said.get("_createdDate")
+    date = interest.get("created_date") or interest.get("_createdDate")
     return {"isMutualMatch": True, "interestDate": date, "scoreBoost": MUTUAL_MATCH_BOOST}
 
 
@@ -145,27 +145,27 @@ def _exhausted() -> dict[str, Any]:
     return refused("No profile views are left this month", code="QUOTA_EXHAUSTED")
 
 
-def _with_retry(context: Context, ask: Callable[[], T]) -> T:
-    for seconds in _WAITS:
+def _with_retry(context: Context, function: Callable[[], T]) -> T:
+    for seconds in _RETRY_DELAYS:
         try:
-            return ask()
+            return function()
         except SourceDown:
             context.sleep(seconds)
-    return ask()
+    return function()
 
 
-def _searched(filters: Mapping[str, Any]) -> Query:
-    asked = Query().eq("is_searchable", True).ne("visibility_level", "hidden")
+def _search(filters: Mapping[str, Any]) -> Query:
+    query = Query().eq("is_searchable", True).ne("visibility_level", "hidden")
     if filters.get("cdl_types"):
-        asked = asked.has_some("cdl_class", filters["cdl_types"])
+        query = query.has_some("cdl_class", filters["cdl_types"])
     if filters.get("endorsements"):
-        asked = asked.has_all("endorsements", filters["endorsements"])
-    # A form's "2" is a number of years; as the text that it is no driver would pass.
+        query = query.has_all("endorsements", filters["endorsements"])
+    # A form sends the text "2"; compared as text, no driver would pass.
     if js.truthy(years := js.parse_float(filters.get("min_experience"))):
-        asked = asked.ge("years_experience", years)
+        query = query.ge("years_experience", years)
     if filters.get("availability"):
-        asked = asked.eq("availability", filters["availability"])
-    return asked
+        query = query.eq("availability", filters["availability"])
+    return query
 
 
 def _preferences(context: Context, carrier_dot: Any) -> Item:
@@ -178,8 +178,8 @@ def _interest(carrier_dot: Any) -> Query:
 
 
 def _interested(context: Context, carrier_dot: Any, drivers: Sequence[Item]) -> set[str]:
-    asked = _interest(carrier_dot).in_("driver_id", [driver["_id"] for driver in drivers])
-    return {row["driver_id"] for row in context.records.get_all("DriverInterests", asked)}
+    query = _interest(carrier_dot).in_("driver_id", [driver["_id"] for driver in drivers])
+    return {row["driver_id"] for row in context.records.get_all("DriverInterests", query)}
 
 
 def _ranked(drivers: Sequence[Item], scores: Sequence[Item], mutual: set[str]) -> list[tuple[Item, Item]]:
@@ -192,19 +192,19 @@ def _ranked(drivers: Sequence[Item], scores: Sequence[Item], mutual: set[str]) -
     return sorted(pairs, key=lambda pair: pair[1]["overallScore"], reverse=True)
 
 
-def _most(subscription: Item, limit: Any, there: int) -> int:
+def _limit(subscription: Item, limit: Any, matches: int) -> int:
     if subscription["plan_type"] == plans.ENTERPRISE.name:
-        return _whole(limit, there)
-    return min(MOST, _whole(limit, MOST))
+        return _integer(limit, matches)
+    return min(MAX_MATCHES, _integer(limit, MAX_MATCHES))
 
 
-def _whole(value: Any, default: int, *, least: int = 1) -> int:
+def _integer(value: Any, default: int, *, minimum: int = 1) -> int:
     number = js.parse_int(value)
-    return int(number) if number >= least else default  # NaN is not
+    return int(number) if number >= minimum else default  # also for NaN
 
 
-def _shown(driver: Item, match: Item, preferences: Item, dot: str) -> dict[str, Any]:
-    if match["isMutualMatch"]:  # said to the rationale in the way of the score's own test
+def _view(driver: Item, match: Item, preferences: Item, dot: str) -> dict[str, Any]:
+    if match["isMutualMatch"]:  # the keys by which `is_mutual_match` recognises it
         driver = {**driver, "hasExpressedInterest": True, "interestCarrierDot": dot}
         preferences = {**preferences, "carrier_dot": dot}
     return {
@@ -214,17 +214,17 @@ def _shown(driver: Item, match: Item, preferences: Item, dot: str) -> dict[str, 
     }
 
 
-def _log_search(context: Context, caller: Caller, carrier_dot: Any, found: int) -> None:
-    """Count the search among the uses of features; it does not fail with that."""
+def _log_search(context: Context, caller: Caller, carrier_dot: Any, total: int) -> None:
+    """Log the use of the feature in the background."""
     now = context.now()
-    use = {
+    usage = {
         "featureId": "recruiter_driver_search",
         "userId": caller.member_id,
-        "action": "search",  # the platform's list of actions lacks it, so that it kept none
+        "action": "search",  # missing in the platform's list of actions, which drops the row
         "userRole": "recruiter",
-        "metadata": {"carrier_dot": dot_text(carrier_dot), "totalCount": found},
+        "metadata": {"carrier_dot": dot_text(carrier_dot), "totalCount": total},
         "timestamp": now,
         "date": f"{now:%Y-%m-%d}",
         "hour": now.hour,
     }
-    context.aside(lambda: context.records.insert("FeatureAdoptionLog", use))
+    context.background(lambda: context.records.insert("FeatureAdoptionLog", usage))

@@ -1,4 +1,4 @@
-"""Carriers that ask for staff on the landing page, and how far each request is."""
+"""Carriers' staffing requests from the landing page, and their status."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Any
 from lmdr import js
 from lmdr.services.context import Context, refused, service
 from lmdr.services.dot_numbers import dot_number
-from runbook.json_types import MISSING, Item
+from lmdr.services.status_history import history
+from runbook.json_types import MISSING
 from runbook.query import Query
 from runbook.query.query import DEFAULT_LIMIT, MOST
 from runbook.query.values import stamp
 
 STATUSES = ("new", "contacted", "qualified", "in_progress", "closed_won", "closed_lost")
-"""What a request goes through; others are kept as they are given."""
+"""The usual statuses; others are accepted."""
 REQUIRED = {
     "companyName": "Company name is required",
     "contactName": "Contact name is required",
@@ -29,10 +30,10 @@ _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 
 @service
 def submit_carrier_staffing_request(context: Context, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Take in a request: {success, requestId, message} or {success: False, error}; the first check that fails decides.
+    """Submit a request: {success, requestId, message} or {success: False, error} for the first failed check.
 
     `data`: companyName, contactName, email, phone, staffingType; dotNumber, driversNeeded (a range as text),
-    driverTypes (texts), additionalNotes, sourceUrl where given. An address with blanks around it is refused. Where
+    driverTypes (texts), additionalNotes, sourceUrl are optional. An address with surrounding blanks is refused. Where
     Carriers has the DOT number, the request is linked to that carrier.
     """
     for key, error in REQUIRED.items():
@@ -73,7 +74,7 @@ def submit_carrier_staffing_request(context: Context, data: Mapping[str, Any]) -
 
 @service
 def get_lead_status(context: Context, request_id: str) -> dict[str, Any]:
-    """How far a request is: {success, status, companyName, submittedDate, lastUpdated} or {success: False, error}."""
+    """The status of a request: {success, status, companyName, submittedDate, lastUpdated}, or an error."""
     row = context.records.get("carrierStaffingRequests", request_id) if request_id else None
     if row is None:
         return refused("Request not found")
@@ -90,31 +91,31 @@ def get_lead_status(context: Context, request_id: str) -> dict[str, Any]:
 def get_carrier_leads(context: Context, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Requests, the newest first: {success, leads, totalCount, hasMore}.
 
-    `options`: status (all), limit (50; at most 1000), skip (0). `totalCount`: of that status, on every page.
+    `options`: status (all), limit (50; at most 1000), skip (0). `totalCount`: all of that status.
     """
     options = options or {}
     limit = min(max(int(js.or_(js.parse_int(options.get("limit")), DEFAULT_LIMIT)), 1), MOST)
     skip = max(int(js.or_(js.parse_int(options.get("skip")), 0)), 0)
-    asked = Query().eq("status", options["status"]) if options.get("status") else Query()
-    page = context.records.query("carrierStaffingRequests", asked.descending("submitted_date").limit(limit).skip(skip))
-    total = context.records.count("carrierStaffingRequests", asked)
+    query = Query().eq("status", options["status"]) if options.get("status") else Query()
+    page = context.records.query("carrierStaffingRequests", query.descending("submitted_date").limit(limit).skip(skip))
+    total = context.records.count("carrierStaffingRequests", query)
     return {"success": True, "leads": page.items, "totalCount": total, "hasMore": skip + len(page) < total}
 
 
 @service
 def update_lead_status(context: Context, request_id: str, new_status: str, notes: str = "") -> dict[str, Any]:
-    """Move a request to any status, and note so in its history: {success} or {success: False, error}."""
+    """Set a request's status, any text, with an entry in its history: {success} or {success: False, error}."""
     if not (request_id and new_status):
         return refused("Missing required parameters")
     row = context.records.get("carrierStaffingRequests", request_id)
     if row is None:
         return refused("Request not found")
     now = context.now()
-    step = {"from": row.get("status"), "to": new_status, "timestamp": stamp(now), "notes": notes or ""}
+    entry = {"from": row.get("status"), "to": new_status, "timestamp": stamp(now), "notes": notes or ""}
     changes = {
         "status": new_status,
         "last_updated": now,
-        "status_history": json.dumps([*_history(row), step], ensure_ascii=False),
+        "status_history": json.dumps([*history(row.get("status_history")), entry], ensure_ascii=False),
     }
     context.records.patch("carrierStaffingRequests", request_id, changes)
     return {"success": True}
@@ -128,11 +129,3 @@ def _carrier_id(context: Context, dot: str) -> str | None:
     number = dot_number(js.parse_int(dot))
     row = None if number is None else context.records.first("Carriers", Query().eq("dot_number", number))
     return None if row is None else str(row["_id"])
-
-
-def _history(row: Item) -> list[Any]:
-    try:
-        found = json.loads(row.get("status_history") or "[]")
-    except (TypeError, ValueError):
-        return []
-    return found if isinstance(found, list) else []

@@ -1,4 +1,4 @@
-"""The page that welcomes a carrier: what it has done of what it takes to begin."""
+"""A carrier's welcome page: which onboarding steps are done."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from runbook.json_types import MISSING
 from runbook.query import Query
 
 STEPS = ("profile_complete", "jobs_posted", "branding_uploaded", "payment_setup")
-"""What counts, a quarter each; that a first candidate was looked at is shown and does not."""
+"""The steps that count, 25 % each; `first_candidate_viewed` is shown and does not count."""
 
 
 @service
 def get_carrier_onboarding(context: Context, dot: str) -> dict[str, Any]:
-    """How far a carrier is: {success, onboarding: its row or null, steps: {name: done}, percentComplete}.
+    """A carrier's progress: {success, onboarding: its row or null, steps: {name: done}, percentComplete}.
 
-    `dot`: as the page's address has it. A carrier of which nothing is known has done nothing yet.
+    `dot`: from the page's URL. An unknown carrier has done no step.
     """
     number = dot_text(dot)
     row = context.records.first("CarrierOnboarding", Query().eq("dot_number", number)) if number else None
@@ -28,6 +28,6 @@ def get_carrier_onboarding(context: Context, dot: str) -> dict[str, Any]:
 
 
 def steps_done(row: Mapping[str, Any]) -> dict[str, bool]:
-    """Which of `STEPS` a row of CarrierOnboarding says are done; of jobs one is enough."""
+    """Which of `STEPS` are done by a row of CarrierOnboarding; one posted job is enough."""
     done = {name: js.truthy(row.get(name, MISSING)) for name in STEPS}
     return {**done, "jobs_posted": js.less(0, row.get("jobs_posted", MISSING))}

@@ -1,4 +1,4 @@
-"""What a carrier looks for in drivers, and how much each thing counts for it."""
+"""A carrier's hiring preferences, and the weights of the components of a driver's score."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from runbook.query import Query
 CDL_TYPES = ("A", "B", "C")
 URGENCIES = ("immediate", "30_day", "ongoing")
 LISTS = ("target_zip_codes", "target_states", "route_types", "equipment_types", "required_endorsements")
-AT_LEAST_0 = ("min_experience_years", "max_experience_years", "positions_open")
+NON_NEGATIVE = ("min_experience_years", "max_experience_years", "positions_open")
 PAYS = ("offered_pay_min", "offered_pay_max")
-KEYS = ("required_cdl_types", "target_radius_miles", "urgency", *LISTS, *AT_LEAST_0, *PAYS)
-"""What a recruiter may say of a carrier's preferences, beside whose they are."""
+KEYS = ("required_cdl_types", "target_radius_miles", "urgency", *LISTS, *NON_NEGATIVE, *PAYS)
+"""The keys that a recruiter may set."""
 
 
 def validate_preferences_data(data: Mapping[str, Any], is_update: bool = False) -> dict[str, Any]:
-    """Every rule that preferences break: {isValid, errors}, in the order of the form; callers show the first.
+    """The rules that preferences violate: {isValid, errors}, in the order of the form; callers show the first.
 
-    New ones need carrier_dot, required_cdl_types (of A, B, C) and target_radius_miles (above 0); an update only where
-    it has them. All else is checked where it is there and not null.
+    New ones need carrier_dot, required_cdl_types (of A, B, C) and target_radius_miles (above 0); in an update these are
+    checked where present. Every other key is checked where it is present and not null.
     """
     errors = [*_errors(data, is_update)]
     return {"isValid": not errors, "errors": errors}
@@ -35,11 +35,11 @@ def validate_preferences_data(data: Mapping[str, Any], is_update: bool = False) 
 @service
 def create_hiring_preferences(context: Context, caller: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     """Add preferences for a carrier that the caller may act for: {success, preferences} or {success: False, error}."""
-    found = validate_preferences_data(data)
-    if not found["isValid"]:
-        return refused(found["errors"][0])
-    if no := _no_access(context, caller, data["carrier_dot"]):
-        return no
+    if errors := validate_preferences_data(data)["errors"]:
+        return refused(errors[0])
+    # The platform checks RecruiterCarrierAccess, which is always empty, and so admits nobody.
+    if denied := refusal(context, caller, data["carrier_dot"]):
+        return denied
     row = {
         "_owner": caller.member_id,
         "carrier_dot": dot_text(data["carrier_dot"]),
@@ -54,15 +54,14 @@ def create_hiring_preferences(context: Context, caller: Caller, data: Mapping[st
 def update_hiring_preferences(
     context: Context, caller: Caller, preferences_id: str, data: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Change preferences; whose they are stays. Shapes as `create_hiring_preferences`."""
-    found = validate_preferences_data(data, is_update=True)
-    if not found["isValid"]:
-        return refused(found["errors"][0])
+    """Change preferences, but not their carrier. Shapes as `create_hiring_preferences`."""
+    if errors := validate_preferences_data(data, is_update=True)["errors"]:
+        return refused(errors[0])
     row = context.records.get("CarrierHiringPreferences", preferences_id) if preferences_id else None
     if row is None:
         return refused("Preferences not found")
-    if no := _no_access(context, caller, row.get("carrier_dot")):
-        return no
+    if denied := refusal(context, caller, row.get("carrier_dot")):
+        return denied
     if "carrier_dot" in data and dot_text(data["carrier_dot"]) != row.get("carrier_dot"):
         return refused("carrier_dot cannot be changed")
     changes = {key: data[key] for key in KEYS if key in data}
@@ -71,19 +70,19 @@ def update_hiring_preferences(
 
 @service
 def deactivate_hiring_preferences(context: Context, caller: Caller, preferences_id: str) -> dict[str, Any]:
-    """Put preferences aside without losing them: {success} or {success: False, error}."""
+    """Deactivate preferences: {success} or {success: False, error}."""
     row = context.records.get("CarrierHiringPreferences", preferences_id) if preferences_id else None
     if row is None:
         return refused("Preferences not found")
-    if no := _no_access(context, caller, row.get("carrier_dot")):
-        return no
+    if denied := refusal(context, caller, row.get("carrier_dot")):
+        return denied
     context.records.patch("CarrierHiringPreferences", row["_id"], {"is_active": False})
     return {"success": True}
 
 
 @service
 def get_hiring_preferences(context: Context, dot: str) -> dict[str, Any]:
-    """A carrier's newest active preferences: {success, preferences}, null where there are none."""
+    """A carrier's newest active preferences: {success, preferences}, null without any."""
     return {"success": True, "preferences": _active(context, dot)}
 
 
@@ -96,19 +95,19 @@ def get_hiring_preference_by_id(context: Context, preferences_id: str) -> dict[s
 
 @service
 def get_weight_preferences(context: Context, dot: str) -> dict[str, Any]:
-    """How much each component of a driver's score counts for a carrier: {success, weights, isDefault}."""
+    """A carrier's weights of the components of a driver's score: {success, weights, isDefault}."""
     row = _active(context, dot) or {}
-    told = {name: row.get(f"weight_{name}") for name in WEIGHTS}
-    weights = {name: value if js.is_number(value) else WEIGHTS[name] for name, value in told.items()}
-    return {"success": True, "weights": weights, "isDefault": not any(map(js.is_number, told.values()))}
+    stored = {name: row.get(f"weight_{name}") for name in WEIGHTS}
+    weights = {name: value if js.is_number(value) else WEIGHTS[name] for name, value in stored.items()}
+    return {"success": True, "weights": weights, "isDefault": not any(map(js.is_number, stored.values()))}
 
 
 @service
 def save_weight_preferences(context: Context, dot: str, weights: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep how much each component counts for a carrier: {success, weights} or {success: False, error}.
+    """Store a carrier's weights: {success, weights} or {success: False, error}.
 
-    `weights`: all six components, each 0 to 100, not all 0. A carrier without active preferences gets some: class A,
-    within 100 miles. Anyone may, as on the platform.
+    `weights`: all six components, each 0 to 100, not all 0. A carrier without active preferences gets new ones: class
+    A, within 100 miles. No permission is needed, as on the platform.
     """
     carrier = dot_text(dot)
     if not carrier:
@@ -121,13 +120,13 @@ def save_weight_preferences(context: Context, dot: str, weights: Mapping[str, An
             return refused(f"Weight {name} must be a number between 0 and 100")
     if sum(weights[name] for name in WEIGHTS) <= 0:
         return refused("Total weight must be greater than 0")
-    told = {f"weight_{name}": weights[name] for name in WEIGHTS}
+    changes = {f"weight_{name}": weights[name] for name in WEIGHTS}
     row = _active(context, carrier)
     if row is not None:
-        context.records.patch("CarrierHiringPreferences", row["_id"], told)
+        context.records.patch("CarrierHiringPreferences", row["_id"], changes)
     else:
         new = {"carrier_dot": carrier, "required_cdl_types": ["A"], "target_radius_miles": 100, "is_active": True}
-        context.records.insert("CarrierHiringPreferences", {**new, **told})
+        context.records.insert("CarrierHiringPreferences", {**new, **changes})
     return {"success": True, "weights": {name: weights[name] for name in WEIGHTS}}
 
 
@@ -144,27 +143,22 @@ def _errors(data: Mapping[str, Any], is_update: bool) -> Iterator[str]:
         radius = data.get("target_radius_miles")
         if not js.is_number(radius) or not radius > 0:
             yield "target_radius_miles must be a number greater than 0"
-    there = {key: value for key, value in data.items() if value is not None and value is not MISSING}
-    for key in AT_LEAST_0:
-        if key in there and not (js.is_number(there[key]) and there[key] >= 0):
+    given = {key: value for key, value in data.items() if value is not None and value is not MISSING}
+    for key in NON_NEGATIVE:
+        if key in given and not (js.is_number(given[key]) and given[key] >= 0):
             yield f"{key} must be a number of 0 or more"
-    pays = [there[key] for key in PAYS if key in there and js.is_number(there[key])]
-    yield from (f"{key} must be a number" for key in PAYS if key in there and not js.is_number(there[key]))
+    pays = [given[key] for key in PAYS if key in given and js.is_number(given[key])]
+    yield from (f"{key} must be a number" for key in PAYS if key in given and not js.is_number(given[key]))
     if len(pays) == len(PAYS) and pays[1] < pays[0]:
         yield "offered_pay_max must not be below offered_pay_min"
-    if "urgency" in there and there["urgency"] not in URGENCIES:
+    if "urgency" in given and given["urgency"] not in URGENCIES:
         yield f"urgency must be one of: {', '.join(URGENCIES)}"
     for key in LISTS:
-        # A list of anything else is one that neither a search nor Airtable can read.
-        if key in there and not (isinstance(there[key], list) and all(isinstance(one, str) for one in there[key])):
+        # Neither a search nor Airtable can read a list of anything else.
+        if key in given and not (isinstance(given[key], list) and all(isinstance(item, str) for item in given[key])):
             yield f"{key} must be an array of texts"
 
 
-def _no_access(context: Context, caller: Caller, dot: Any) -> dict[str, Any] | None:
-    # The platform asked RecruiterCarrierAccess, which nobody fills, and so let nobody in.
-    return refusal(context, caller, dot)
-
-
 def _active(context: Context, dot: str) -> Item | None:
-    asked = Query().eq("carrier_dot", dot_text(dot)).eq("is_active", True).descending("_createdDate")
-    return context.records.first("CarrierHiringPreferences", asked)
+    active = Query().eq("carrier_dot", dot_text(dot)).eq("is_active", True).descending("_createdDate")
+    return context.records.first("CarrierHiringPreferences", active)

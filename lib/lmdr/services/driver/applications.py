@@ -11,7 +11,8 @@ from lmdr.services.context import Caller, Context, refused, service
 from lmdr.services.dot_numbers import dot_text
 from lmdr.services.driver.application_form import document_urls, profile_changes
 from lmdr.services.driver.uploads import UploadFailed
-from lmdr.services.interests import add_interest, history_with, interest_between
+from lmdr.services.interests import add_interest, interest_between
+from lmdr.services.status_history import history_with
 from runbook.json_types import Item
 from runbook.query import Query
 

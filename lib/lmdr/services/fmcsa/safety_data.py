@@ -12,13 +12,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Literal, TypeAlias
 
+from lmdr import js
 from lmdr.freshness import is_safety_stale
 from lmdr.services.context import Context, refused, service
 from lmdr.services.dot_numbers import dot_number
 from lmdr.services.fmcsa.client import Fmcsa, FmcsaError
 from lmdr.services.fmcsa.summary import as_read, as_stored, normalized
 from lmdr.services.fmcsa.summary import build_safety_summary as build_safety_summary
-from lmdr.services.json_rows import part, row_id
+from lmdr.services.unique_rows import row_id
 from runbook.errors import RecordsError
 from runbook.json_types import Item
 from runbook.query import Query
@@ -61,7 +62,7 @@ def get_carrier_safety_data(context: Context, dot: str | int, force_refresh: boo
         carrier, basics = fmcsa.look_up(context, number)
     except (FmcsaError, OSError) as error:
         return _old(kept, "errorOccurred", str(error) if isinstance(error, FmcsaError) else "FMCSA cannot be reached")
-    if not isinstance(part(carrier, "content", "carrier"), dict):
+    if not isinstance(js.get(carrier, "content", "carrier"), dict):
         return _old(kept, "errorOccurred", "Carrier not found")
     data = {**normalized(str(number), carrier, basics), "fetched_date": context.now()}
     with suppress(RecordsError):  # what is not kept is asked for again by the next, which is no trouble of this one

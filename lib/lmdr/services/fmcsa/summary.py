@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from lmdr import js
-from lmdr.services.json_rows import part
 from runbook.json_types import MISSING
 
 RATINGS = {"S": "SATISFACTORY", "C": "CONDITIONAL", "U": "UNSATISFACTORY", "N": "NOT RATED"}
@@ -37,7 +36,7 @@ _JSON = ("basics", "inspections", "crashes")
 
 def normalized(dot: str, carrier_answer: Any, basics_answer: Any) -> dict[str, Any]:
     """A carrier's safety data from the JSON of FMCSA's two answers; `basics`, `inspections`, `crashes` as objects."""
-    carrier = part(carrier_answer, "content", "carrier") or {}
+    carrier = js.get(carrier_answer, "content", "carrier") or {}
     basics = _basics(basics_answer)
     code = next((code for code in RATINGS if code == carrier.get("safetyRating")), "N")
     authorized = carrier.get("allowedToOperate") == "Y"
@@ -129,9 +128,9 @@ def build_safety_summary(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _basics(answer: Any) -> dict[str, dict[str, Any]]:
     found = {}
-    for entry in part(answer, "content") or []:
-        basic = part(entry, "basic") or {}
-        name = part(basic, "basicsType", "basicsShortDesc")
+    for entry in js.get(answer, "content") or []:
+        basic = js.get(entry, "basic") or {}
+        name = js.get(basic, "basicsType", "basicsShortDesc")
         if not isinstance(name, str):
             continue
         thresholds = ("exceededFMCSAInterventionThreshold", "onRoadPerformanceThresholdViolationIndicator")

@@ -13,8 +13,9 @@ from lmdr.services.airtable_client import get_carrier_by_dot
 from lmdr.services.billing.subscription import can_view_profile, get_subscription, reset_quota_if_needed, usage_of
 from lmdr.services.context import Caller, Context, refused, service
 from lmdr.services.dot_numbers import dot_text
-from lmdr.services.interests import add_interest, history_with, interest_between
+from lmdr.services.interests import add_interest, interest_between
 from lmdr.services.messaging.messages import sanitized, send_message
+from lmdr.services.status_history import history_with
 from runbook.json_types import Item
 from runbook.query import Query
 

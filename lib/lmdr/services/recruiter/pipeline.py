@@ -11,8 +11,9 @@ from lmdr.services.access import NOT_LOGGED_IN, carrier_link, refusal
 from lmdr.services.airtable_client import get_carrier_by_dot
 from lmdr.services.context import Caller, Context, refused, service
 from lmdr.services.dot_numbers import dot_text
-from lmdr.services.interests import ENDS, STAGES, history_with
+from lmdr.services.interests import OUTCOMES, STAGES
 from lmdr.services.recruiter.response_badge import mean_response_time, response_badge, tenths
+from lmdr.services.status_history import history_with
 from runbook.json_types import Item
 from runbook.query import Query
 
@@ -72,7 +73,7 @@ def update_candidate_status(
             context, interest.get("status_history"), new_status, note=note, actor="recruiter"
         ),
     }
-    if new_status in ENDS:
+    if new_status in OUTCOMES:
         changes |= {"outcome": new_status, "outcome_date": now}
     began = interest.get("application_date") or interest.get("action_timestamp")
     if new_status in ANSWERED and interest.get("recruiter_response_time") is None and began:
@@ -100,7 +101,7 @@ def get_pipeline_stats(context: Context, caller: Caller, carrier_dot: Any) -> di
     by_stage = dict.fromkeys((*STAGES, *sorted(HIDDEN)), 0)
     for row in rows:
         by_stage[_stage(row)] = by_stage.get(_stage(row), 0) + 1
-    ended = sum(by_stage[end] for end in ENDS)
+    ended = sum(by_stage[end] for end in OUTCOMES)
     hours = mean_response_time(rows)
     return {
         "success": True,
