@@ -160,7 +160,7 @@ class HttpClient:
         if response.repeat is not Repeat.IF_IDEMPOTENT:
             outcome = f"nothing was sent; {advice}"
         else:
-            outcome = advice if idempotent else "whether it was done is not known"
+            outcome = "whether it was done is not known" + (f"; {advice}" if idempotent else "")
         return f"{what}: {self.url} {happened}{name}{tried}; {outcome}"
 
     def _redact(self, text: str) -> str:
