@@ -69,11 +69,11 @@ class KnownRows:
             self._legacy_ids = {
                 known.record_id: legacy
                 for name in {collection for collection, _ in self._maps}
-                for legacy, known in self._state.ids(self._base, name).items()
+                for legacy, known in self._state.rows(self._base, name).all().items()
             }
         return self._legacy_ids.get(record_id)
 
     def _map(self, collection: str, key: str) -> dict[str, str | Ambiguous]:
         if (collection, key) not in self._maps:
-            self._maps[collection, key] = self._state.key_map(self._base, collection, key)
+            self._maps[collection, key] = self._state.rows(self._base, collection).resolve_all(key)
         return self._maps[collection, key]

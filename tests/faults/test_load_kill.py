@@ -109,7 +109,9 @@ def _check(w: World) -> None:
     assert {name: set(found) for name, found in there.items()} == {
         name: {row["_id"] for row in found} for name, found in rows.items()
     }
-    ids = {name: {legacy: known.record_id for legacy, known in w.state.ids(BASE, name).items()} for name in there}
+    ids = {
+        name: {legacy: known.record_id for legacy, known in w.state.rows(BASE, name).all().items()} for name in there
+    }
     records = {
         name: {
             record["fields"]["Legacy Wix ID"]: record["id"]
@@ -127,7 +129,7 @@ def _check(w: World) -> None:
     for row in rows["Trips"]:
         n = int(row["_id"][1:]) * 2
         assert there["Trips"][row["_id"]].get("Truck") == ([ids["Trucks"][f"t{n}"]] if n < TRUCKS else None)
-    assert w.state.unfinished(BASE, "Trucks") == w.state.unfinished(BASE, "Trips") == []
+    assert w.state.rows(BASE, "Trucks").unfinished() == w.state.rows(BASE, "Trips").unfinished() == []
     assert w.quarantine.entries("Trucks") == w.quarantine.entries("Trips") == []
     kinds = next(t for t in w.airtable.tables(BASE) if t["name"] == "Trucks")["fields"]
     choices = next(f["options"]["choices"] for f in kinds if f["name"] == "Kind")

@@ -151,7 +151,7 @@ class World:
         return found
 
     def record_id(self, name: str, legacy: str) -> str:
-        return self.state.ids(BASE, name)[legacy].record_id
+        return self.state.rows(BASE, name).all()[legacy].record_id
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from runbook.mapping import Mapping
 from runbook.mirror import Mirror
 from runbook.records import AirtableRecords
 from runbook.schema.tables import create_spec, original_spec
-from runbook.state import Landed, State
+from runbook.state import KnownRow, State
 from sandbox import Sandbox
 
 _SYSTEM = (
@@ -124,8 +124,8 @@ class Fleet:
         for start in range(0, len(rows), 10):
             made += [record["id"] for record in self.api.create(self.base, c.table, rows[start : start + 10])]
         if known:
-            landed = [Landed(item["_id"], record) for item, record in zip(items, made, strict=True)]
-            self.state.remember(self.base, name, landed)
+            landed = [KnownRow(item["_id"], record) for item, record in zip(items, made, strict=True)]
+            self.state.rows(self.base, name).put(landed)
         return made
 
     def edit(self, name: str, record: str, **cells: Any) -> None:

@@ -187,9 +187,9 @@ class Both:
         for name, collection in CATALOG.collections.items():
             found = list(self.api.records(self.base, collection.table, fields=[LEGACY_ID]))
             self._delete(name, [record["id"] for record in found])
-            gone = {*self.state.ids(self.base, name), *(record["fields"].get(LEGACY_ID) for record in found)}
-            self.state.forget(self.base, name, gone - {None})
-            self.state.changes.forget(self.base, name)
+            gone = {*self.state.rows(self.base, name).all(), *(record["fields"].get(LEGACY_ID) for record in found)}
+            self.state.rows(self.base, name).forget(gone - {None})
+            self.state.rows(self.base, name).forget_changes(self.state.rows(self.base, name).changes())
             self.mirror.delete(name, gone - {None})
             assert self.mirror.count(name, Query().where) == 0
 

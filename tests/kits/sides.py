@@ -128,4 +128,4 @@ class Sides:
         for name in CATALOG.collections:
             for item in self.airtable.get_all(name):
                 self.airtable.remove(name, item["_id"])
-            self.state.changes.forget(self.base, name)
+            self.state.rows(self.base, name).forget_changes(self.state.rows(self.base, name).changes())

@@ -264,7 +264,7 @@ def _count(
 
 
 def _differs(state: State | None, base: str, collection: Collection, records: dict[str, list[str]]) -> int:
-    known = state.ids(base, collection.wix) if state is not None else {}
+    known = state.rows(base, collection.wix).all() if state is not None else {}
     return sum(1 for legacy, one in known.items() if legacy in records and one.record_id not in records[legacy])
 
 

@@ -51,8 +51,8 @@ def find_losses(connections: Connections, c: Collection, base: str, tables: Tabl
             lost.added.append(mapping.to_wix(own))
         elif _but(stamps, mapping.to_airtable(item).fields) != _but(stamps, own):
             lost.changed.append(mapping.to_wix(own))
-    known = connections.state.ids(base, c.wix)
-    changes = connections.state.changes.of(base, c.wix)
+    rows = connections.state.rows(base, c.wix)
+    known, changes = rows.all(), rows.changes()
     lost.removed = [id_ for id_ in in_wix if id_ not in seen and (id_ in known or changes.get(id_) == "removed")]
     return lost
 

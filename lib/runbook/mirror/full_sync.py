@@ -69,7 +69,7 @@ def _sync(ingester: Ingester, names: Sequence[str], changed: dict[str, int], sta
 
 def _partitions(ingester: Ingester, name: str, streams: int) -> list[str | None]:
     """Formulas that partition a table; None for all of it."""
-    rows = max(ingester.state.id_map.count(ingester.base, name), ingester.store.size(name))
+    rows = max(ingester.state.rows(ingester.base, name).count(), ingester.store.size(name))
     count = min(streams, rows // _ROWS_PER_STREAM)
     if count < 2:
         return [None]

@@ -17,7 +17,7 @@ from runbook.errors import AirtableError
 from runbook.json_types import Item, Json
 from runbook.mapping import Mapping, link_key
 from runbook.mirror.store import PutResult, SetAside, Store
-from runbook.state import Landed, State
+from runbook.state import KnownRow, State
 
 
 class Ingester:
@@ -32,7 +32,7 @@ class Ingester:
     ) -> tuple[list[Item], PutResult]:
         """Store records as they are in Airtable now: the items among them, and what changed. `after`: `Store.put`."""
         ids = {record["id"]: record["fields"].get(LEGACY_ID) or None for record in records}
-        known = self.state.id_map.records(self.base, name, [item_id for item_id in ids.values() if item_id])
+        known = self.state.rows(self.base, name).record_ids([item_id for item_id in ids.values() if item_id])
         mapping = self._mapping(name)
         rows: dict[str, tuple[str, Item]] = {}
         aside: list[SetAside] = []
@@ -49,8 +49,8 @@ class Ingester:
         if self._is_source(name):
             new = rows.keys() - known.keys() - set(written.skipped)
             if new:
-                self.state.changes.born(self.base, name, new)
-                self.state.remember(self.base, name, [Landed(item_id, rows[item_id][0]) for item_id in new])
+                self.state.rows(self.base, name).note_created(new)
+                self.state.rows(self.base, name).put([KnownRow(item_id, rows[item_id][0]) for item_id in new])
             # Rows of a first full sync were there before, and state has their link keys.
             changed = new if self.store.as_of(name) is None else new.union(written.changed)
             put_link_keys(self.state, self.base, self.catalog, name, [rows[item_id][1] for item_id in changed])
@@ -62,13 +62,13 @@ class Ingester:
         for name, item_id in self.store.delete_records(records):
             deleted.setdefault(name, []).append(item_id)
         for name, ids in deleted.items():
-            self.state.forget(self.base, name, ids)
+            self.state.rows(self.base, name).forget(ids)
         return sum(map(len, deleted.values()))
 
     def delete_unseen(self, name: str, seen: set[str], mark: int) -> int:
         """A collection was read in full since the mark, and `seen` are its records; how many rows are deleted."""
         deleted = self.store.delete_unseen(name, seen, mark)
-        self.state.forget(self.base, name, deleted)
+        self.state.rows(self.base, name).forget(deleted)
         return len(deleted)
 
     def fetch(self, name: str, records: Iterable[str]) -> list[dict[str, Json]]:
@@ -86,7 +86,7 @@ class Ingester:
             if aside.collection in wanted and self._can_be_row(aside):
                 pending.setdefault(aside.collection, []).append(aside)
         for name, asides in pending.items():
-            self.state.forget(self.base, name, [aside.id for aside in asides if aside.id is not None])
+            self.state.rows(self.base, name).forget([aside.id for aside in asides if aside.id is not None])
             mark = self.store.mark()
             found = self.fetch(name, [aside.record for aside in asides])
             self.delete({aside.record for aside in asides} - {record["id"] for record in found})
@@ -127,4 +127,4 @@ def put_link_keys(state: State, base: str, catalog: Catalog, name: str, items: I
     keys = catalog.link_keys.get(name, ())
     for item in items if keys else ():
         values = {key: value for key in keys if (value := link_key(item.get(key))) is not None}
-        state.link_keys.put(base, name, item["_id"], values)
+        state.rows(base, name).replace_keys_of(item["_id"], values)

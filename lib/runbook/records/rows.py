@@ -10,7 +10,6 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from typing import Any, TypeVar
 
 from runbook.airtable import formulas, row_errors
@@ -23,7 +22,7 @@ from runbook.json_types import MISSING, Fields, Item, Json
 from runbook.link_resolver import resolve
 from runbook.mapping import Mapping, Refusal, link_key
 from runbook.mirror import Mirror
-from runbook.state import Landed, State
+from runbook.state import Ambiguous, KnownRow, State
 
 T = TypeVar("T")
 
@@ -47,6 +46,7 @@ class Rows:
     ) -> None:
         self.collection, self.mapping = collection, mapping
         self._airtable, self._base, self._state, self._mirror = airtable, base, state, mirror
+        self._state_rows = state.rows(base, collection.wix)
         self._keys = catalog.link_keys.get(collection.wix, ())
         self._names = [*dict.fromkeys(column.name for column in collection.columns), ORIGINAL]
 
@@ -85,7 +85,10 @@ class Rows:
 
     def _links(self, item: Item) -> Fields:
         """Where the keys of an item lead, as record ids; a key that leads to no row, or to several, links nothing."""
-        find = partial(self._state.resolve, self._base)
+
+        def find(target: str, key: str, value: str) -> str | Ambiguous | None:
+            return self._state.rows(self._base, target).resolve(key, value)
+
         cells = {name: resolve(candidates, find) for name, candidates in self.mapping.links_of(item).items()}
         return {name: list(cell.records) for name, cell in cells.items() if cell.records}
 
@@ -97,7 +100,7 @@ class Rows:
         Raises AmbiguousKey where state knows none of them.
         """
         found = look_up(self._airtable, self._base, self.collection.table, LEGACY_ID, ids)
-        known = {item_id: self._state.resolve(self._base, self.collection.wix, "_id", item_id) for item_id in found}
+        known = {item_id: self._state_rows.resolve("_id", item_id) for item_id in found}
         chosen = {i: [str(known[i])] if known[i] in records else records for i, records in found.items()}
         return require_unique(self.collection.wix, LEGACY_ID, chosen)
 
@@ -106,7 +109,7 @@ class Rows:
         known: dict[str, str] = {}
         for item_id in ids:
             record: Any = self._mirror.store.record_of(self.collection.wix, item_id) if self._mirror else None
-            record = record or self._state.resolve(self._base, self.collection.wix, "_id", item_id)
+            record = record or self._state_rows.resolve("_id", item_id)
             if isinstance(record, str):
                 known[item_id] = record
         found = self._by_id(known)
@@ -117,7 +120,7 @@ class Rows:
         """The records that are rows: those with a legacy id, of several with one that which state knows, else one."""
         ids = [record["fields"].get(LEGACY_ID) for record in records]
         doubled = [item_id for item_id, count in Counter(ids).items() if item_id is not None and count > 1]
-        known = self._state.id_map.records(self._base, self.collection.wix, doubled) if doubled else {}
+        known = self._state_rows.record_ids(doubled) if doubled else {}
         there = {record["id"] for record in records}
         rows: dict[str, dict[str, Json]] = {}
         for item_id, record in zip(ids, records, strict=True):
@@ -147,7 +150,7 @@ class Rows:
             wait,
             done,
         )
-        self._state.changes.born(self._base, self.collection.wix, [item["_id"] for item in items])
+        self._state_rows.note_created([item["_id"] for item in items])
         return self._landed([item["_id"] for item in items], records)
 
     def change(self, records: dict[str, dict[str, Json]], items: list[Item], wait: float, done: str) -> list[Item]:
@@ -171,11 +174,11 @@ class Rows:
         """Delete a row's record."""
         self.waiting(wait, lambda: self._airtable.delete(self._base, self.collection.table, [record]), done="")
         self.gone(item_id)
-        self._state.changes.removed(self._base, self.collection.wix, [item_id])
+        self._state_rows.note_removed([item_id])
 
     def gone(self, item_id: str) -> None:
         """A row is not in Airtable."""
-        self._state.forget(self._base, self.collection.wix, [item_id])
+        self._state_rows.forget([item_id])
         if self._mirror is not None:
             self._mirror.delete(self.collection.wix, [item_id])
 
@@ -186,14 +189,12 @@ class Rows:
         written = [self.mapping.to_wix(record["fields"]) for record in ordered]
         name = self.collection.wix
         # State first: the mirror goes by it. And the mirror also while it is being read for the first time.
-        self._state.remember(
-            self._base, name, [Landed(i, record["id"]) for i, record in zip(ids, ordered, strict=True)]
-        )
+        self._state_rows.put([KnownRow(i, record["id"]) for i, record in zip(ids, ordered, strict=True)])
         if self._mirror is not None:
             self._mirror.ingest(name, ordered)
         for item in written if self._keys else ():
             values = {key: value for key in self._keys if (value := link_key(item.get(key))) is not None}
-            self._state.link_keys.put(self._base, name, item["_id"], values)
+            self._state_rows.replace_keys_of(item["_id"], values)
         return written
 
     def _has_new_choice(self, cells: Fields) -> bool:

@@ -53,7 +53,7 @@ def distrust(connections: Connections, base: str, collection: Collection, done: 
     """
     if not done.off or connections.state.flags.get(collection.flag) == "airtable":
         return []
-    connections.state.distrust(base, collection.wix, done.off)
+    connections.state.rows(base, collection.wix).invalidate(done.off)
     some = f"{len(done.off):,} rows are" if len(done.off) > 1 else "1 row is"
     return [
         f"{collection.wix}: {some} not in Airtable as loaded; phase {collection.phase}, run again, writes what Wix "

@@ -1,7 +1,7 @@
 """The memory of an environment: which row is which record, what was sent, flags, progress, rate limits.
 
 state = State("sqlite:////srv/runbook/state.db")
-state.ids(base, "Carriers")                  # {legacy id: Known(record_id, hash, filled)}
+state.rows(base, "Carriers").all()           # {legacy id: KnownRow(legacy_id, record_id, hash, filled)}
 state.flags.get("carriers")                  # "wix" or "airtable"
 state.progress.all(base)                     # {collection: Progressed(…)}
 state.facts.put("base:wix", {"id": "app…"})
@@ -9,18 +9,18 @@ state.facts.put("base:wix", {"id": "app…"})
 
 from runbook.state.facts import Facts
 from runbook.state.flags import Flags, Standing, Turn
-from runbook.state.ids import AMBIGUOUS, Ambiguous, Known, Landed
 from runbook.state.progress import Progressed
 from runbook.state.rate_limits import RateLimits
+from runbook.state.rows import AMBIGUOUS, Ambiguous, CollectionRows, KnownRow
 from runbook.state.store import State
 
 __all__ = [
     "AMBIGUOUS",
     "Ambiguous",
+    "CollectionRows",
     "Facts",
     "Flags",
-    "Known",
-    "Landed",
+    "KnownRow",
     "Progressed",
     "RateLimits",
     "Standing",

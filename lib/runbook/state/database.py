@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,14 @@ class Database:
         return Path(str(self._url.database)).absolute()
 
     def insert(self, table: Table) -> Any:
-        """An INSERT that knows `on_conflict_do_update` and `on_conflict_do_nothing`."""
+        """An INSERT that has `on_conflict_do_update` and `on_conflict_do_nothing`."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def upsert(self, table: Table) -> Any:
+        """An INSERT that replaces the row with the same primary key."""
+        insert = self.insert(table)
+        others = {column.name: insert.excluded[column.name] for column in table.c if not column.primary_key}
+        return insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=others)
 
     def _sqlite(self) -> Engine:
         path = self.path
@@ -108,6 +115,11 @@ class Database:
                 f"RUNBOOK_STATE_URL: {self} needs the package {error.name}, which is not installed; "
                 "`pip install 'psycopg[binary]'` installs PostgreSQL's"
             ) from None
+
+
+def now() -> str:
+    """The time as the state stores it: ISO, UTC, milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _parsed(url: str) -> URL:

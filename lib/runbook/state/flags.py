@@ -8,8 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias, cast, get_args
 from sqlalchemy import func, select
 
 from runbook.errors import SettingError
-from runbook.state.database import Database
-from runbook.state.ids import now
+from runbook.state.database import Database, now
 from runbook.state.tables import flag, flag_turn
 
 Side: TypeAlias = Literal["wix", "airtable"]

@@ -22,7 +22,7 @@ from runbook.link_resolver import KnownRows, LinkCell, resolve
 from runbook.quarantine import Quarantine
 from runbook.schema.tables import Tables
 from runbook.staged import StagedRow, Transformed
-from runbook.state import Known, Landed, State
+from runbook.state import KnownRow, State
 from runbook.steps.load_rows import Builder, Scan, scan
 from runbook.steps.load_writer import STEP, Row, Writer, Written
 from runbook.steps.loaded import Loaded
@@ -114,6 +114,7 @@ class _Work:
 
     def __post_init__(self) -> None:
         self.table = self.tables.id(self.collection)
+        self.rows = self.state.rows(self.base, self.collection.wix)
         self.builder = Builder(self.collection, self.catalog, self.tables)
         self.began = time.monotonic()
         self.before = len(self.airtable.log)
@@ -128,16 +129,16 @@ class _Work:
         on_progress: Progress | None,
     ) -> Loaded:
         name = self.collection.wix
-        known = self.state.ids(self.base, name)
+        known = self.rows.all()
         adopted = 0 if dry_run else self._adopt(known)
         found = scan(transformed.rows(), self.builder, self.catalog.link_keys.get(name, ()))
         # A row that transform has put into quarantine since is gone too, as if it had been there from the first: what
         # Airtable holds depends on the source alone. Of one that Airtable refuses, the former state stays.
         refused = {entry.id for entry in self.quarantine.entries(name) if entry.step == STEP}
-        # One that the data layer made in Airtable was never there: it is carried back, or removed, by a person's word.
-        changes = self.state.changes.of(self.base, name)
-        born = {legacy for legacy, what in changes.items() if what == "born"}
-        gone = sorted(known.keys() - found.ids - refused - born)
+        # One that the data layer created in Airtable never was in Wix: only an operator may carry it back or remove it.
+        changes = self.rows.changes()
+        in_airtable_only = {legacy for legacy, what in changes.items() if what == "created"}
+        gone = sorted(known.keys() - found.ids - refused - in_airtable_only)
         aside = len(self.quarantine.ids(name).intersection(gone))
         if remove_gone and not dry_run:
             self._check_gone(len(gone), len(known), remove_many)
@@ -150,9 +151,9 @@ class _Work:
             written = Written(created, len(rows) - created, sum(row.cleared for row in rows))
         else:
             for key, values in found.keys.items():  # they lead to a row as soon as it has landed
-                self.state.remember_keys(self.base, name, key, values)
+                self.rows.replace_key(key, values)
             written = self._write(passing, transformed, found, count)
-            self.state.changes.forget(self.base, name, found.ids & changes.keys())
+            self.rows.forget_changes(found.ids & changes.keys())
         count.end()
         return self._measured(
             Loaded(
@@ -179,9 +180,7 @@ class _Work:
 
     def load_links(self, loaded: Loaded, transformed: Transformed, on_progress: Progress | None) -> Loaded:
         """The second pass; every row is looked at, those that have changed by it are written."""
-        passing = _Pass(
-            self.builder, KnownRows(self.state, self.base), self.state.ids(self.base, self.collection.wix), last=True
-        )
+        passing = _Pass(self.builder, KnownRows(self.state, self.base), self.rows.all(), last=True)
         aside = {entry.id for entry in self.quarantine.entries(self.collection.wix) if entry.step == STEP}
         count = _Count(transformed.staged, on_progress)
         writer = self._writer(count)
@@ -210,24 +209,24 @@ class _Work:
             )
         )
 
-    def _adopt(self, known: dict[str, Known]) -> int:
+    def _adopt(self, known: dict[str, KnownRow]) -> int:
         """Take up what a killed load left under way, and what was there before; `known` then holds it too."""
         name = self.collection.wix
-        unfinished = self.state.unfinished(self.base, name)
+        unfinished = self.rows.unfinished()
         if unfinished:
             records = require_unique(
                 name, LEGACY_ID, look_up(self.airtable, self.base, self.table, LEGACY_ID, unfinished)
             )
-            self.state.forget(self.base, name, [legacy for legacy in unfinished if legacy not in records])
+            self.rows.forget([legacy for legacy in unfinished if legacy not in records])
         elif not known:
             records = require_unique(name, LEGACY_ID, find_all(self.airtable, self.base, self.table, LEGACY_ID))
         else:
             return 0
         new = sum(legacy not in known for legacy in records)
         # What they hold is not known, so they are written once more.
-        self.state.settle(self.base, name, [Landed(legacy, record) for legacy, record in records.items()])
+        self.rows.settle([KnownRow(legacy, record) for legacy, record in records.items()])
         known.clear()
-        known.update(self.state.ids(self.base, name))
+        known.update(self.rows.all())
         return new
 
     def _check_gone(self, gone: int, known: int, remove_many: bool) -> None:
@@ -239,11 +238,11 @@ class _Work:
                 "else run it again from the right source"
             )
 
-    def _remove(self, gone: list[str], known: dict[str, Known]) -> None:
+    def _remove(self, gone: list[str], known: dict[str, KnownRow]) -> None:
         for start in range(0, len(gone), PER_WRITE):
             some = gone[start : start + PER_WRITE]
             self.airtable.delete(self.base, self.table, [known[legacy].record_id for legacy in some])
-            self.state.forget(self.base, self.collection.wix, some)
+            self.rows.forget(some)
             for legacy in some:
                 del known[legacy]
 
@@ -302,7 +301,7 @@ class _Work:
 class _Pass:
     """One going through the staged rows: which are to be written, where their links lead."""
 
-    def __init__(self, builder: Builder, rows: KnownRows, known: dict[str, Known], *, last: bool = False) -> None:
+    def __init__(self, builder: Builder, rows: KnownRows, known: dict[str, KnownRow], *, last: bool = False) -> None:
         self._builder, self._rows, self._known = builder, rows, known
         self._deferred = set() if last else builder.deferred
         self._found: dict[str, dict[str, list[str]]] = {}

@@ -15,7 +15,7 @@ from runbook.link_resolver import LinkCell
 from runbook.mapping import link_key
 from runbook.schema.tables import Tables
 from runbook.staged import StagedRow
-from runbook.state import Known
+from runbook.state import KnownRow
 from runbook.steps.load_writer import Row
 
 
@@ -46,7 +46,7 @@ class Builder:
                 cells[name] = list(links[name].records)
         return cells
 
-    def row(self, row: StagedRow, links: dict[str, LinkCell], known: Known | None) -> Row | None:
+    def row(self, row: StagedRow, links: dict[str, LinkCell], known: KnownRow | None) -> Row | None:
         """What to send; None where Airtable holds just that.
 
         Of a row that is there, every column is sent: an upsert leaves alone what it does not name, and a cell that has

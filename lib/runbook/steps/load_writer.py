@@ -20,7 +20,7 @@ from runbook.catalog import LEGACY_ID, Collection
 from runbook.errors import AirtableError
 from runbook.json_types import Fields
 from runbook.quarantine import Entry
-from runbook.state import Landed, State
+from runbook.state import KnownRow, State
 
 STEP = "load"
 WORKERS = 8  # requests under way at the most
@@ -54,7 +54,7 @@ class Written:
 
 class _Outcome(NamedTuple):
     number: int
-    landed: list[Landed]
+    landed: list[KnownRow]
     rows: list[Row]
     refused: list[Entry]
     lost: list[str]
@@ -75,7 +75,8 @@ class Writer:
         done: Callable[[int], None] = lambda rows: None,
     ) -> None:
         self._airtable, self._base, self._table = airtable, base, table
-        self._collection, self._state, self._done = collection, state, done
+        self._collection, self._done = collection, done
+        self._rows = state.rows(base, collection.wix)
         self._workers = workers or WORKERS
         self._limiter = airtable.rate_limiter(base)
         self._outcomes: list[_Outcome] = []
@@ -88,9 +89,7 @@ class Writer:
         with ThreadPoolExecutor(self._workers, thread_name_prefix="airtable") as pool:
             try:
                 for group in _groups(_batches(rows), _GROUP):
-                    numbers = self._state.sending(
-                        self._base, self._collection.wix, [[row.id for row in batch] for batch in group]
-                    )
+                    numbers = self._rows.start_batches([[row.id for row in batch] for batch in group])
                     for number, batch in zip(numbers, group, strict=True):
                         while len(under_way) >= self._at_once():
                             under_way = self._collect(under_way)
@@ -134,7 +133,7 @@ class Writer:
         if not outcomes:
             return
         landed = [row for outcome in outcomes for row in outcome.landed]
-        self._state.landed(self._base, self._collection.wix, [outcome.number for outcome in outcomes], landed)
+        self._rows.finish_batches([outcome.number for outcome in outcomes], landed)
         for outcome in outcomes:
             there = {row.legacy_id for row in outcome.landed}
             for row in outcome.rows:
@@ -173,7 +172,7 @@ class Writer:
                     f"{self._collection.wix}: Airtable's answer to an upsert lacks the row {row.id}; whether it was "
                     "written is not known. Load again: it is looked up first"
                 )
-            outcome.landed.append(Landed(row.id, by_id[row.id], row.hash, row.filled))
+            outcome.landed.append(KnownRow(row.id, by_id[row.id], row.hash, row.filled))
 
     def _narrow(self, rows: Sequence[Row], error: AirtableError, outcome: _Outcome) -> None:
         """A batch is written whole or not at all, and the refusal does not say which row it was: halve it."""

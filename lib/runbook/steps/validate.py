@@ -190,7 +190,7 @@ def validate(
     names = [*(c.name for c in collection.columns), *(link.name for link in collection.links), ORIGINAL]
     rows = KnownRows(state, base)
     read_back = AirtableFrame(collection, present)
-    known = state.ids(base, collection.wix)
+    known = state.rows(base, collection.wix).all()
     elsewhere: set[str] = set()
 
     def records() -> Iterator[dict[str, Json]]:
@@ -205,7 +205,7 @@ def validate(
 
     turned = _turned(state, collection)
     removed = (
-        {legacy for legacy, what in state.changes.of(base, collection.wix).items() if what == "removed"}
+        {legacy for legacy, what in state.rows(base, collection.wix).changes().items() if what == "removed"}
         if turned is not None
         else set()
     )

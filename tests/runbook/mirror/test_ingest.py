@@ -118,8 +118,8 @@ def test_a_row_made_by_hand_gets_an_id_where_airtable_is_the_source(fleet: Fleet
     item = mirror.get("Carriers", item_id)
     assert item is not None
     assert {"_createdDate", "_updatedDate"} <= item.keys()
-    assert fleet.state.resolve(fleet.base, "Carriers", "_id", item_id) == record
-    assert fleet.state.changes.of(fleet.base, "Carriers") == {item_id: "born"}
+    assert fleet.state.rows(fleet.base, "Carriers").resolve("_id", item_id) == record
+    assert fleet.state.rows(fleet.base, "Carriers").changes() == {item_id: "created"}
     before = fleet.requests()
     mirror.refresh()  # its own change is no news
     assert fleet.requests() <= before + 2
@@ -188,9 +188,9 @@ def test_links_find_rows_that_others_made_and_keys_that_they_changed(fleet: Flee
     (other,) = fleet.add("Carriers", carrier(2), known=False)
     fleet.edit("Carriers", record, DOT=777)
     mirror.refresh()
-    assert fleet.state.resolve(fleet.base, "Carriers", "dot", "777") == record
-    assert fleet.state.resolve(fleet.base, "Carriers", "dot", "100002") == other
-    assert fleet.state.resolve(fleet.base, "Carriers", "_id", "c00002") == other
+    assert fleet.state.rows(fleet.base, "Carriers").resolve("dot", "777") == record
+    assert fleet.state.rows(fleet.base, "Carriers").resolve("dot", "100002") == other
+    assert fleet.state.rows(fleet.base, "Carriers").resolve("_id", "c00002") == other
     driver = fleet.records(mirror).insert("Drivers", {"name": "Ann", "carrier_dot": "100002"})
     record_of_driver = mirror.store.record_of("Drivers", driver["_id"])
     (row,) = mirror._ingester.fetch("Drivers", [str(record_of_driver)])
@@ -203,8 +203,8 @@ def test_while_wix_is_the_source_state_hears_of_no_row_that_others_made(fleet: F
     fleet.add("Carriers", carrier(1), known=False)
     mirror.refresh()
     assert list(rows(mirror)) == ["c00001"]
-    assert fleet.state.ids(fleet.base, "Carriers") == {}
-    assert fleet.state.changes.of(fleet.base, "Carriers") == {}
+    assert fleet.state.rows(fleet.base, "Carriers").all() == {}
+    assert fleet.state.rows(fleet.base, "Carriers").changes() == {}
 
 
 def test_state_forgets_rows_that_others_removed(fleet: Fleet) -> None:
@@ -213,7 +213,7 @@ def test_state_forgets_rows_that_others_removed(fleet: Fleet) -> None:
     mirror.load()
     fleet.delete("Carriers", one)
     mirror.refresh()
-    assert fleet.state.ids(fleet.base, "Carriers").keys() == {"c00001"}
+    assert fleet.state.rows(fleet.base, "Carriers").all().keys() == {"c00001"}
     fleet.delete("Carriers", other)
     mirror.load(["Carriers"])
-    assert fleet.state.ids(fleet.base, "Carriers") == {}
+    assert fleet.state.rows(fleet.base, "Carriers").all() == {}

@@ -182,7 +182,7 @@ def test_a_copy_that_people_made_is_no_second_row(both: Both, airtable: Records)
         assert ids(airtable.query("Carriers", consistent=consistent)) == ["a"]
         assert airtable.count("Carriers", consistent=consistent) == 1
     assert airtable.patch("Carriers", "a", {"trucks": 2})["trucks"] == 2
-    both.state.forget(both.base, "Carriers", ["a"])
+    both.state.rows(both.base, "Carriers").forget(["a"])
     with pytest.raises(AmbiguousKey):
         both.bare.patch("Carriers", "a", {"trucks": 3})
 

@@ -32,18 +32,20 @@ def back_to_wix() -> Rollback:
 
 @pytest.fixture
 def written(site: Site) -> dict[str, Item]:
-    """Content, migrated and turned; then a row born, one changed and one removed by services."""
+    """Content, migrated and turned; then a row created, one changed and one removed by services."""
     back_to_wix()
     for number in (1, 2):
         run_phase(number).gate()
     turn("airtable")
     with open_records(PLATFORM, keep=False) as opened:
         records = opened.records
-        born = records.insert("FAQs", {"question": "Was it born in Airtable?", "answer": "Yes 🚚", "is_active": True})
+        created = records.insert(
+            "FAQs", {"question": "Was it created in Airtable?", "answer": "Yes 🚚", "is_active": True}
+        )
         removed = records.get_all("ServiceFeatures")[0]
-        changed = records.patch("BlogPosts", records.get_all("BlogPosts")[0]["_id"], {"author": born["_id"]})
+        changed = records.patch("BlogPosts", records.get_all("BlogPosts")[0]["_id"], {"author": created["_id"]})
         records.remove("ServiceFeatures", removed["_id"])
-    return {"born": born, "changed": changed, "removed": removed}
+    return {"created": created, "changed": changed, "removed": removed}
 
 
 def losses(rollback: Rollback) -> dict[str, tuple[int, int, int]]:
@@ -80,16 +82,16 @@ def test_a_rollback_names_it_and_carries_it_back_whole(site: Site, written: dict
     back_to_wix()
     with open_records(PLATFORM, keep=False) as opened:
         assert opened.records.source("FAQs") == "wix"
-        back = opened.records.get("FAQs", written["born"]["_id"], consistent=True)
+        back = opened.records.get("FAQs", written["created"]["_id"], consistent=True)
         assert back is not None
         assert back["answer"] == "Yes 🚚"
         post = opened.records.get("BlogPosts", written["changed"]["_id"], consistent=True)
         assert post is not None
-        assert post["author"] == written["born"]["_id"]
+        assert post["author"] == written["created"]["_id"]
         assert opened.records.get("ServiceFeatures", written["removed"]["_id"], consistent=True) is None
     run = run_phase(2)
     assert run.gate().passed
-    assert run.connections.state.changes.of(site.base(), "FAQs") == {}
+    assert run.connections.state.rows(site.base(), "FAQs").changes() == {}
 
 
 def test_what_was_not_carried_back_is_not_deleted_by_the_next_load_but_called_for(
@@ -97,12 +99,12 @@ def test_what_was_not_carried_back_is_not_deleted_by_the_next_load_but_called_fo
 ) -> None:
     turn("wix")
     run = run_phase(2)
-    with pytest.raises(CheckFailed, match=rf"FAQs: .*in Airtable, but not staged: {written['born']['_id']}"):
+    with pytest.raises(CheckFailed, match=rf"FAQs: .*in Airtable, but not staged: {written['created']['_id']}"):
         run.gate()
     there = {record["fields"]["Legacy Wix ID"] for record in site.records("FAQs")}
-    assert written["born"]["_id"] in there
+    assert written["created"]["_id"] in there
     # A row that services removed is at the source still, and so it is in Airtable again.
     assert written["removed"]["_id"] in {r["fields"]["Legacy Wix ID"] for r in site.records("ServiceFeatures")}
-    (record,) = [r for r in site.records("FAQs") if r["fields"]["Legacy Wix ID"] == written["born"]["_id"]]
+    (record,) = [r for r in site.records("FAQs") if r["fields"]["Legacy Wix ID"] == written["created"]["_id"]]
     site.connections().airtable.delete(site.base(), "FAQs", [record["id"]])
     assert run_phase(2).gate().passed

@@ -10,77 +10,9 @@ from pathlib import Path
 import pytest
 
 from runbook.errors import SettingError
-from runbook.state import AMBIGUOUS, Known, Landed, Progressed, State
+from runbook.state import KnownRow, Progressed, State
 
 BASE = "appFleet000000001"
-
-
-def test_a_row_is_remembered_replaced_and_forgotten(state: State) -> None:
-    state.remember(BASE, "Trucks", [Landed("a", "rec1", "h1", "f"), Landed("b", "rec2")])
-    state.remember(BASE, "Trucks", [Landed("a", "rec9", "h2", "g")])
-    state.remember("appOther000000001", "Trucks", [Landed("a", "recX")])
-    state.remember(BASE, "Trips", [Landed("a", "recY")])
-    assert state.ids(BASE, "Trucks") == {"a": Known("rec9", "h2", "g"), "b": Known("rec2", None, None)}
-
-    state.forget(BASE, "Trucks", ["a", "never"])
-    assert state.ids(BASE, "Trucks") == {"b": Known("rec2", None, None)}
-    assert state.ids(BASE, "Trips") == {"a": Known("recY", None, None)}
-
-
-def test_a_distrusted_row_keeps_its_record_but_not_its_hash(state: State) -> None:
-    state.remember(BASE, "Trucks", [Landed("a", "rec1", "h", "f"), Landed("b", "rec2", "h", "f")])
-    state.distrust(BASE, "Trucks", ["a"])
-    assert state.ids(BASE, "Trucks") == {"a": Known("rec1", None, "f"), "b": Known("rec2", "h", "f")}
-
-
-def test_keys_lead_to_records_and_are_never_guessed(state: State) -> None:
-    state.remember(BASE, "Trucks", [Landed(name, f"rec-{name}") for name in "abc"])
-    state.remember_keys(BASE, "Trucks", "plate", {"a": "1", "b": "2", "c": "2", "not in the base": "3"})
-    assert state.key_map(BASE, "Trucks", "plate") == {"1": "rec-a", "2": AMBIGUOUS}
-    assert state.resolve(BASE, "Trucks", "plate", "1") == "rec-a"
-    assert state.resolve(BASE, "Trucks", "plate", "2") is AMBIGUOUS
-    assert state.resolve(BASE, "Trucks", "plate", "3") is None
-    assert state.resolve(BASE, "Trucks", "_id", "b") == "rec-b"
-    assert state.key_map(BASE, "Trucks", "_id") == {"a": "rec-a", "b": "rec-b", "c": "rec-c"}
-
-
-def test_three_rows_with_one_key_are_ambiguous_too(state: State) -> None:
-    state.remember(BASE, "Trucks", [Landed(name, f"rec-{name}") for name in "abc"])
-    state.remember_keys(BASE, "Trucks", "plate", dict.fromkeys("abc", "1"))
-    assert state.key_map(BASE, "Trucks", "plate") == {"1": AMBIGUOUS}
-
-
-def test_keys_are_replaced_as_a_whole_and_go_with_their_row(state: State) -> None:
-    state.remember(BASE, "Trucks", [Landed("a", "rec1"), Landed("b", "rec2")])
-    state.remember_keys(BASE, "Trucks", "plate", {"a": "1", "b": "2"})
-    state.remember_keys(BASE, "Trucks", "vin", {"a": "V"})
-    state.remember_keys(BASE, "Trucks", "plate", {"a": "5", "b": "2"})
-    assert state.key_map(BASE, "Trucks", "plate") == {"5": "rec1", "2": "rec2"}
-    assert state.key_map(BASE, "Trucks", "vin") == {"V": "rec1"}
-    state.forget(BASE, "Trucks", ["b"])
-    state.remember(BASE, "Trucks", [Landed("b", "rec2")])
-    assert state.key_map(BASE, "Trucks", "plate") == {"5": "rec1"}
-
-
-def test_what_was_sent_stands_until_it_has_landed(state: State) -> None:
-    numbers = state.sending(BASE, "Trucks", [["a", "b"], ["c"], ["a", "d"]])
-    assert len(set(numbers)) == 3
-    assert state.unfinished(BASE, "Trucks") == ["a", "b", "c", "d"]
-    assert state.unfinished(BASE, "Trips") == []
-    state.landed(BASE, "Trucks", numbers[:1], [Landed("a", "rec1", "h", "f")])
-    assert state.unfinished(BASE, "Trucks") == ["c", "a", "d"]
-    assert state.ids(BASE, "Trucks") == {"a": Known("rec1", "h", "f")}
-    state.settle(BASE, "Trucks", [Landed("c", "rec3")])
-    assert state.unfinished(BASE, "Trucks") == []
-    assert state.ids(BASE, "Trucks").keys() == {"a", "c"}
-    assert state.sending(BASE, "Trucks", []) == []
-
-
-def test_batches_get_their_numbers_in_order(state: State) -> None:
-    batches = [[f"{n}"] for n in range(50)]
-    numbers = state.sending(BASE, "Trucks", batches)
-    state.landed(BASE, "Trucks", numbers[:49], [])
-    assert state.unfinished(BASE, "Trucks") == ["49"]
 
 
 def test_a_flag_begins_at_wix_and_every_turn_is_kept(state: State) -> None:
@@ -164,23 +96,23 @@ def test_of_many_who_want_to_be_first_one_is(state: State) -> None:
 
 def test_a_second_opening_finds_everything(url: str) -> None:
     with State(url) as first:
-        first.remember(BASE, "Trucks", [Landed("a", "rec1", "h")])
+        first.rows(BASE, "Trucks").put([KnownRow("a", "rec1", "h")])
         with State(url) as second:
-            assert second.ids(BASE, "Trucks") == first.ids(BASE, "Trucks")
+            assert second.rows(BASE, "Trucks").all() == first.rows(BASE, "Trucks").all()
     with State(url) as third:
-        assert third.ids(BASE, "Trucks").keys() == {"a"}
+        assert third.rows(BASE, "Trucks").all().keys() == {"a"}
 
 
 def test_processes_that_open_it_at_once_all_can(url: str) -> None:
     code = (
-        "import sys; from runbook.state import State, Landed\n"
+        "import sys; from runbook.state import State, KnownRow\n"
         "with State(sys.argv[1]) as s:\n"
-        " for n in range(30): s.remember('app', 'C', [Landed(f'{sys.argv[2]}-{n}', 'rec')])"
+        " for n in range(30): s.rows('app', 'C').put([KnownRow(f'{sys.argv[2]}-{n}', 'rec')])"
     )
     started = [subprocess.Popen([sys.executable, "-c", code, url, str(n)]) for n in range(4)]
     assert [process.wait(60) for process in started] == [0] * 4
     with State(url) as state:
-        assert len(state.ids("app", "C")) == 120
+        assert len(state.rows("app", "C").all()) == 120
 
 
 def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:

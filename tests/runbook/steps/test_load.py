@@ -12,6 +12,7 @@ from load_kit import BASE, SEED, World, trucks, world
 from runbook.catalog import LEGACY_ID
 from runbook.errors import AirtableError, AmbiguousKey, BudgetSpent, SchemaDrift, StepError
 from runbook.quarantine import Entry
+from runbook.state import CollectionRows
 from runbook.steps import load_writer as writer_module
 from runbook.steps.load import load
 from sandbox import Sandbox
@@ -76,7 +77,7 @@ def test_a_dry_run_counts_and_writes_nothing(w: World) -> None:
     done = w.load("Trucks", trucks(12), dry_run=True)
     assert (done.created, done.dry_run, done.requests) == (12, True, 0)
     assert writes(w, before) == 0
-    assert w.state.ids(BASE, "Trucks") == {}
+    assert w.state.rows(BASE, "Trucks").all() == {}
     assert "Would be loaded" in repr(done)
 
 
@@ -92,7 +93,7 @@ def test_where_airtable_is_the_truth_nothing_is_written(w: World) -> None:
 def test_a_row_that_is_distrusted_or_lost_by_hand_is_written_again(w: World) -> None:
     w.load("Trucks", trucks(5))
     w.airtable.delete(BASE, "Trucks", [w.record_id("Trucks", "t2")])
-    w.state.distrust(BASE, "Trucks", ["t2", "t3"])
+    w.state.rows(BASE, "Trucks").invalidate(["t2", "t3"])
     done = w.load("Trucks", trucks(5))
     assert (done.updated, done.unchanged) == (2, 3)
     assert w.records("Trucks").keys() == {f"t{n}" for n in range(5)}
@@ -193,7 +194,7 @@ def test_a_target_deleted_by_hand_costs_the_link_not_the_row(w: World) -> None:
     assert done.lost == ("r1",)
     assert (done.created, done.quarantined) == (3, 0)
     assert "Truck" not in w.records("Trips")["r1"]
-    w.state.distrust(BASE, "Trucks", ["t1"])
+    w.state.rows(BASE, "Trucks").invalidate(["t1"])
     w.load("Trucks", trucks(3))
     w.load("Trips", trips)
     assert w.records("Trips")["r1"]["Truck"] == [w.record_id("Trucks", "t1")]
@@ -260,7 +261,7 @@ def test_a_full_base_is_told_and_nothing_is_put_into_quarantine(tmp_path: Path) 
         with pytest.raises(StepError, match="RUNBOOK_PLAN"):
             w.load("Trucks", trucks(1100))
         assert w.quarantine.entries("Trucks") == []
-        assert 900 <= len(w.state.ids(BASE, "Trucks")) <= 1000
+        assert 900 <= len(w.state.rows(BASE, "Trucks").all()) <= 1000
 
 
 def test_a_missing_column_is_told_before_anything_is_written(box: Sandbox, w: World) -> None:
@@ -281,7 +282,7 @@ def test_a_spent_month_leaves_what_was_written_and_goes_on_later(box: Sandbox, w
         w.load("Trucks", trucks(100))
     there = len(w.records("Trucks"))
     assert 0 < there < 100
-    assert len(w.state.ids(BASE, "Trucks")) == there
+    assert len(w.state.rows(BASE, "Trucks").all()) == there
     box.faults(clear=True)
     done = w.load("Trucks", trucks(100))
     assert done.unchanged == there
@@ -307,7 +308,7 @@ def test_what_was_under_way_is_looked_up_and_adopted(box: Sandbox, w: World) -> 
     box.faults(clear=True)
     there = len(w.records("Trucks"))
     assert there > 0
-    assert w.state.ids(BASE, "Trucks") == {}
+    assert w.state.rows(BASE, "Trucks").all() == {}
     done = w.load("Trucks", trucks(40))
     assert done.adopted == there
     assert (done.created, done.updated) == (40 - there, there)
@@ -344,7 +345,7 @@ def test_rows_that_are_gone_are_told_and_removed_where_that_was_planned(w: World
     assert "2 rows are gone from the source" in repr(done)
     done = w.load("Trucks", trucks(28), remove_gone=True)
     assert (done.gone, done.removed) == (2, 2)
-    assert w.records("Trucks").keys() == w.state.ids(BASE, "Trucks").keys() == {f"t{n}" for n in range(28)}
+    assert w.records("Trucks").keys() == w.state.rows(BASE, "Trucks").all().keys() == {f"t{n}" for n in range(28)}
 
 
 def test_many_rows_gone_at_once_need_a_word(w: World) -> None:
@@ -387,11 +388,15 @@ def test_a_removal_whose_answer_was_lost_is_finished(box: Sandbox, w: World) -> 
 # How it is written
 
 
-def test_requests_go_out_side_by_side_and_the_journal_by_groups(box: Sandbox, tmp_path: Path) -> None:
+def test_requests_go_out_side_by_side_and_the_journal_by_groups(
+    box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with world(box, tmp_path, rate=400) as w:
         commits: list[int] = []
-        sending = w.state.sending
-        w.state.sending = lambda base, name, batches: commits.append(len(batches)) or sending(base, name, batches)  # type: ignore[method-assign]
+        start = CollectionRows.start_batches
+        monkeypatch.setattr(
+            CollectionRows, "start_batches", lambda rows, batches: commits.append(len(batches)) or start(rows, batches)
+        )
         assert w.load("Trucks", trucks(700)).created == 700
     assert sum(commits) == 70
     assert len(commits) == 3

@@ -19,7 +19,7 @@ from runbook.quarantine import Entry, Quarantine
 from runbook.schema import Tables, apply_schema, plan_schema
 from runbook.snapshot import Snapshot, SnapshotWriter
 from runbook.staged import Transformed
-from runbook.state import Landed, State
+from runbook.state import KnownRow, State
 from runbook.steps.transform import transform
 from runbook.steps.validate import Validated, validate
 from sandbox import Sandbox
@@ -114,7 +114,7 @@ class World:
         self.tables = Tables(airtable.tables(BASE), self.catalog)
         self.steps: dict[str, tuple[Snapshot, Transformed]] = {}
         firms = self.load("Firms", FIRMS)
-        state.remember_keys(BASE, "Firms", "dot", {f["_id"]: str(f["dot"]) for f in FIRMS})
+        state.rows(BASE, "Firms").replace_key("dot", {f["_id"]: str(f["dot"]) for f in FIRMS})
         self.people = self.load("People", PEOPLE)
         updates = []
         for one in PEOPLE[:ROWS]:
@@ -139,7 +139,7 @@ class World:
                 BASE, self.tables.id(name), [row.fields for row in rows[at : at + 10]], [LEGACY_ID]
             )
             records |= {record["fields"][LEGACY_ID]: record["id"] for record in made}
-        self.state.remember(BASE, name, [Landed(legacy, record) for legacy, record in records.items()])
+        self.state.rows(BASE, name).put([KnownRow(legacy, record) for legacy, record in records.items()])
         return records
 
     def validate(self, name: str = "People", **more: Any) -> Validated:
@@ -220,7 +220,7 @@ def test_every_column_has_a_wrong_cell_above(world: World) -> None:
 
 
 def test_two_swapped_links_are_found(world: World) -> None:
-    firms = {legacy: known.record_id for legacy, known in world.state.ids(BASE, "Firms").items()}
+    firms = {legacy: known.record_id for legacy, known in world.state.rows(BASE, "Firms").all().items()}
     world.change("id-3", Firm=[firms["firm-1"]])
     world.change("id-4", Firm=[firms["firm-0"]])
     done = world.validate()
@@ -266,7 +266,7 @@ def test_an_extra_row_with_and_without_an_id_is_found(world: World) -> None:
 
 
 def test_a_row_under_another_record_than_state_says(world: World) -> None:
-    world.state.remember(BASE, "People", [Landed("id-6", "recSOMEWHEREELSE0")])
+    world.state.rows(BASE, "People").put([KnownRow("id-6", "recSOMEWHEREELSE0")])
     done = world.validate()
     assert done.state_differs == 1
     assert not done.green
@@ -309,8 +309,10 @@ def test_changes_after_the_turn_of_the_flag_are_explained(world: World) -> None:
 
 def test_an_empty_collection_is_green_on_its_table_alone(world: World) -> None:
     for name, items in (("Firms", []),):
-        world.airtable.delete(BASE, world.tables.id(name), [k.record_id for k in world.state.ids(BASE, name).values()])
-        world.state.forget(BASE, name, [f["_id"] for f in FIRMS])
+        world.airtable.delete(
+            BASE, world.tables.id(name), [k.record_id for k in world.state.rows(BASE, name).all().values()]
+        )
+        world.state.rows(BASE, name).forget([f["_id"] for f in FIRMS])
         world.load(name, items)
     done = world.validate("Firms")
     assert done.green, done
@@ -319,7 +321,7 @@ def test_an_empty_collection_is_green_on_its_table_alone(world: World) -> None:
 
 
 def test_a_collection_that_was_lost_is_not_an_empty_one(world: World) -> None:
-    records = [k.record_id for k in world.state.ids(BASE, "Firms").values()]
+    records = [k.record_id for k in world.state.rows(BASE, "Firms").all().values()]
     world.airtable.delete(BASE, world.tables.id("Firms"), records)
     done = world.validate("Firms")
     assert not done.green

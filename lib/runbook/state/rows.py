@@ -1,0 +1,216 @@
+"""The rows of one collection in one base: which record each is, its keys, what was sent, who created or removed it.
+
+rows = state.rows(base, "Carriers")
+rows.all()                              # {legacy id: KnownRow(legacy_id, record_id, hash, filled)}
+rows.resolve("dot_number", "123")       # a record id, AMBIGUOUS for several, None for none
+numbers = rows.start_batches([["a", "b"]])
+rows.finish_batches(numbers, [KnownRow("a", "rec1"), KnownRow("b", "rec2")])
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, Literal, NamedTuple, TypeAlias, cast
+
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select
+
+from runbook.state.database import Database, now
+from runbook.state.tables import change, id_map, journal, link_key
+
+Change: TypeAlias = Literal["created", "removed"]
+
+
+class KnownRow(NamedTuple):
+    """A row that is in the base. `hash`: of the cells it was last written with, None where that is not known.
+
+    `filled`: which of its cells were not empty then, as the loader writes it.
+    """
+
+    legacy_id: str
+    record_id: str
+    hash: str | None = None
+    filled: str | None = None
+
+
+class Ambiguous(enum.Enum):
+    """The type of `AMBIGUOUS`: a key of several rows, of which none is guessed."""
+
+    AMBIGUOUS = "ambiguous"
+
+
+AMBIGUOUS: Final = Ambiguous.AMBIGUOUS
+_CHUNK = 500  # values in one statement
+
+
+class CollectionRows:
+    """Cheap to make. Every change is one transaction, committed when the method returns."""
+
+    def __init__(self, database: Database, base: str, collection: str) -> None:
+        self._db = database
+        self._scope = {"base": base, "collection": collection}
+
+    def all(self) -> dict[str, KnownRow]:
+        """Every row by legacy id."""
+        t = id_map
+        query = select(t.c.legacy_id, t.c.record_id, t.c.hash, t.c.filled).where(self._in_scope(t))
+        with self._db.reading() as connection:
+            return {row[0]: KnownRow._make(row) for row in connection.execute(query)}
+
+    def record_ids(self, legacy_ids: Iterable[str]) -> dict[str, str]:
+        """The records of some rows by legacy id; unknown rows are left out."""
+        query = select(id_map.c.legacy_id, id_map.c.record_id)
+        with self._db.reading() as connection:
+            chunks = self._chunks(id_map, legacy_ids)
+            return {row[0]: row[1] for chunk in chunks for row in connection.execute(query.where(chunk))}
+
+    def count(self) -> int:
+        """How many rows are known."""
+        query = select(func.count()).where(self._in_scope(id_map))
+        with self._db.reading() as connection:
+            return int(connection.scalar(query) or 0)
+
+    def put(self, rows: Iterable[KnownRow]) -> None:
+        """Add rows; those known before are replaced."""
+        with self._db.writing() as connection:
+            self._put(connection, rows)
+
+    def forget(self, legacy_ids: Iterable[str]) -> None:
+        """Rows are no longer in the base: drop them and their keys."""
+        ids = list(legacy_ids)
+        if not ids:
+            return
+        with self._db.writing() as connection:
+            for table in (id_map, link_key):
+                for chunk in self._chunks(table, ids):
+                    connection.execute(table.delete().where(chunk))
+
+    def invalidate(self, legacy_ids: Iterable[str]) -> None:
+        """Rows are not in Airtable as they were written: drop their hashes, so that the next load writes them again."""
+        with self._db.writing() as connection:
+            for chunk in self._chunks(id_map, legacy_ids):
+                connection.execute(id_map.update().where(chunk).values(hash=None))
+
+    # Natural keys by which links find rows; the key `_id` is the legacy id
+
+    def replace_key(self, key: str, values: Mapping[str, str]) -> None:
+        """Make `values`, legacy id -> normal form, all that is known of a key; writes only what differs."""
+        k = link_key
+        query = select(k.c.legacy_id, k.c.value).where(self._in_scope(k), k.c.key == key)
+        with self._db.reading() as connection:
+            existing = {(row[0], row[1]) for row in connection.execute(query)}
+        differing = {legacy_id for legacy_id, _ in existing ^ set(values.items())}
+        if not differing:
+            return
+        with self._db.writing() as connection:
+            for chunk in self._chunks(k, differing):
+                connection.execute(k.delete().where(chunk, k.c.key == key))
+            self._insert_keys(connection, [(i, key, values[i]) for i in differing if i in values])
+
+    def replace_keys_of(self, legacy_id: str, values: Mapping[str, str]) -> None:
+        """Make `values`, key -> normal form, all that is known of one row's keys."""
+        with self._db.writing() as connection:
+            connection.execute(link_key.delete().where(self._in_scope(link_key), link_key.c.legacy_id == legacy_id))
+            self._insert_keys(connection, [(legacy_id, key, value) for key, value in values.items()])
+
+    def resolve(self, key: str, value: str) -> str | Ambiguous | None:
+        """The record of the row that has a key's value; AMBIGUOUS for several, None for none."""
+        column = id_map.c.legacy_id if key == "_id" else link_key.c.value
+        query = self._keys(key).where(column == value).limit(2)
+        with self._db.reading() as connection:
+            found = [row[1] for row in connection.execute(query)]
+        return AMBIGUOUS if len(found) > 1 else found[0] if found else None
+
+    def resolve_all(self, key: str) -> dict[str, str | Ambiguous]:
+        """`resolve` for every value of a key."""
+        found: dict[str, str | Ambiguous] = {}
+        with self._db.reading() as connection:
+            for value, record_id in connection.execute(self._keys(key)):
+                found[value] = AMBIGUOUS if value in found else record_id
+        return found
+
+    # The journal of what is sent: after a kill, these rows are looked up
+
+    def start_batches(self, batches: Sequence[Sequence[str]]) -> list[int]:
+        """Note batches of legacy ids before they are sent; their numbers, in order."""
+        if not batches:
+            return []
+        lines = [{**self._scope, "sent_at": now(), "legacy_ids": json.dumps(list(batch))} for batch in batches]
+        query = journal.insert().returning(journal.c.id, sort_by_parameter_order=True)
+        with self._db.writing() as connection:
+            return [row[0] for row in connection.execute(query, lines)]
+
+    def finish_batches(self, numbers: Sequence[int], rows: Iterable[KnownRow]) -> None:
+        """Batches were answered: put their rows and delete them from the journal."""
+        with self._db.writing() as connection:
+            self._put(connection, rows)
+            connection.execute(journal.delete().where(journal.c.id.in_(numbers)))
+
+    def unfinished(self) -> list[str]:
+        """Legacy ids that were sent without an answer, each once: what became of them must be looked up."""
+        query = select(journal.c.legacy_ids).where(self._in_scope(journal)).order_by(journal.c.id)
+        with self._db.reading() as connection:
+            return list(dict.fromkeys(i for row in connection.execute(query) for i in json.loads(row[0])))
+
+    def settle(self, rows: Iterable[KnownRow]) -> None:
+        """The unfinished were looked up: put the rows that were found and empty the journal."""
+        with self._db.writing() as connection:
+            self._put(connection, rows)
+            connection.execute(journal.delete().where(self._in_scope(journal)))
+
+    # Rows that only one side has because this project created them in Airtable, or removed them from it
+
+    def changes(self) -> dict[str, Change]:
+        """What was done, by legacy id; rows of Wix that were only updated are not among them."""
+        query = select(change.c.legacy_id, change.c.what).where(self._in_scope(change))
+        with self._db.reading() as connection:
+            return {row[0]: cast("Change", row[1]) for row in connection.execute(query)}
+
+    def note_created(self, legacy_ids: Iterable[str]) -> None:
+        """Rows were created in Airtable, so Wix lacks them; except one that was removed before: Wix still has it."""
+        self._note(legacy_ids, "created", undoes="removed")
+
+    def note_removed(self, legacy_ids: Iterable[str]) -> None:
+        """Rows were removed from Airtable; of one that was created there, no note remains."""
+        self._note(legacy_ids, "removed", undoes="created")
+
+    def forget_changes(self, legacy_ids: Iterable[str]) -> None:
+        """Both sides agree again on these rows."""
+        with self._db.writing() as connection:
+            for chunk in self._chunks(change, legacy_ids):
+                connection.execute(change.delete().where(chunk))
+
+    def _note(self, legacy_ids: Iterable[str], what: Change, *, undoes: Change) -> None:
+        of_undone = (self._in_scope(change), change.c.what == undoes)
+        with self._db.writing() as connection:
+            for legacy_id in legacy_ids:
+                if not connection.execute(change.delete().where(*of_undone, change.c.legacy_id == legacy_id)).rowcount:
+                    line = {**self._scope, "legacy_id": legacy_id, "what": what, "at": now()}
+                    connection.execute(self._db.upsert(change), line)
+
+    def _put(self, connection: Connection, rows: Iterable[KnownRow]) -> None:
+        lines = [{**self._scope, "loaded_at": now(), **row._asdict()} for row in rows]
+        if lines:
+            connection.execute(self._db.upsert(id_map), lines)
+
+    def _insert_keys(self, connection: Connection, keys: Iterable[tuple[str, str, str]]) -> None:
+        lines = [{**self._scope, "legacy_id": legacy_id, "key": key, "value": value} for legacy_id, key, value in keys]
+        if lines:
+            connection.execute(self._db.insert(link_key).on_conflict_do_nothing(), lines)
+
+    def _keys(self, key: str) -> Select[str, str]:
+        i, k = id_map, link_key
+        if key == "_id":
+            return select(i.c.legacy_id, i.c.record_id).where(self._in_scope(i))
+        same_row = (i.c.base == k.c.base) & (i.c.collection == k.c.collection) & (i.c.legacy_id == k.c.legacy_id)
+        rows = select(k.c.value, i.c.record_id).select_from(k.join(i, same_row))
+        return rows.where(self._in_scope(i), k.c.key == key)
+
+    def _in_scope(self, table: Table) -> ColumnElement[bool]:
+        return and_(*(table.c[name] == value for name, value in self._scope.items()))
+
+    def _chunks(self, table: Table, legacy_ids: Iterable[str]) -> Iterator[ColumnElement[bool]]:
+        ids = list(legacy_ids)
+        for start in range(0, len(ids), _CHUNK):
+            yield self._in_scope(table) & table.c.legacy_id.in_(ids[start : start + _CHUNK])
