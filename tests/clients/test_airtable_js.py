@@ -9,6 +9,8 @@ from nodejs import check_names, run_checks
 
 from sandbox.in_process import Sandbox
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = "airtable_js.mjs"
 
 

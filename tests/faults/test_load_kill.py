@@ -14,6 +14,8 @@ import pytest
 from load_kit import BASE, SEED, World, trucks, world
 from sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 TRUCKS, TRIPS = 1200, 600
 KILLS = 15
 PATH = f"/v0/{BASE}/*"

@@ -20,6 +20,8 @@ from runbook.connections import Connections, connect
 from runbook.evidence.manifest import verify
 from runbook.local import stop_local_servers
 
+pytestmark = pytest.mark.slow
+
 RUNBOOK = str(Path(sys.executable).parent / "runbook")
 SECONDS = 120
 PHASE = "03_core_business"

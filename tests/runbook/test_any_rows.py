@@ -24,6 +24,8 @@ from runbook.mapping import Mapping
 from runbook.platform import Platform
 from runbook.quarantine import Entry
 
+pytestmark = pytest.mark.slow
+
 SEEDS = st.integers(0, 2**32)
 ZOO = """
 base: Zoo

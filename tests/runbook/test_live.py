@@ -19,6 +19,8 @@ from runbook.errors import CheckFailed, SettingError, TargetError
 from runbook.run import PhaseRun, open_run
 from sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "patLiveTestToken0." + "5ec2e7" * 10 + "5ec2"
 OTHER = "patLiveTestToken1." + "0" * 64
 WIX_KEY = "IST.5ec2e7-of-the-account"

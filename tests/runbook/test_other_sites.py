@@ -11,6 +11,8 @@ from lmdr.platform import PLATFORM
 from other_sites import LEGACY, Folder, folder_of, run
 from runbook.errors import SettingError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:

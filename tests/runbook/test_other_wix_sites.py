@@ -15,6 +15,8 @@ from other_sites import Done, run_on, sandbox_of
 from runbook.wix.client import DATA
 from runbook.wix.writing import reverse_sync_references, reverse_sync_remove, reverse_sync_save
 
+pytestmark = pytest.mark.slow
+
 STAMP = {"$date": "2020-01-01T00:00:00.000Z"}
 FAQS = [
     {"_id": f"f{n}", "question": f"Q{n}", "_createdDate": STAMP, "_updatedDate": STAMP, "_owner": "o"}

@@ -17,6 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 Send = Callable[[http.client.HTTPConnection, str, int], None]
 
 KILLS = int(os.environ.get("SANDBOX_KILLS", "60"))
