@@ -132,7 +132,7 @@ def benchmark(run: RunContext) -> Benchmark | Table:
 def record_counts(run: RunContext) -> RecordCounts | Table:
     """Write each table's rows and share of the limit into the table Record Counts."""
     if run.dry_run:
-        return run.dry("record counts", "no table was made")
+        return run.dry("record_counts", "no table was made")
     known = run.connections.state.progress.all(run.base())
     rows = {name: done.loaded for name, done in known.items() if name in run.catalog.collections}
     kept = keep_record_counts(
