@@ -11,6 +11,8 @@ from runbook.display import Table
 from runbook.run.context import RunContext
 from runbook.run.gate import evaluate_gate
 
+DONE = "the freeze that was asked for could be done"
+
 
 def freeze_collections(run: RunContext, *, freeze: bool) -> Table:
     """Close to writes every collection whose flag is on. Refused, with reasons, where a gate is red."""
@@ -19,12 +21,13 @@ def freeze_collections(run: RunContext, *, freeze: bool) -> Table:
     if not freeze or run.dry_run:
         why = "freeze is not set" if not freeze else "dry run"
         return _told(run, [], (f"Nothing was closed: {why}. {len(moved)} collections have their flag on.",))
+    run.results.checks.pop(DONE, None)  # a former refusal is no reason against this attempt
     reasons = [*evaluate_gate(run).reasons, *_red(run)]
     waiting = [flag for flag in run.catalog.flags if flags.get(flag) != "airtable"]
     if waiting:
         reasons.append(f"flags that still stand at 'wix': {', '.join(waiting)}")
     if reasons:
-        run.results.checks["the freeze that was asked for could be done"] = False
+        run.results.checks[DONE] = False
         run.results.warnings += [f"not frozen: {reason}" for reason in reasons]
         return _told(run, [], ("Nothing was closed, because not every gate is green:", *reasons))
     facts = run.connections.state.facts
@@ -34,7 +37,7 @@ def freeze_collections(run: RunContext, *, freeze: bool) -> Table:
 
     closing.freeze(run.connections.wix, [c.wix for c in moved], remember=remember)
     closed = closing.frozen(run.connections.wix, [c.wix for c in moved])
-    run.results.checks["the freeze that was asked for could be done"] = all(closed.values())
+    run.results.checks[DONE] = all(closed.values())
     notes = (
         "`runbook unfreeze` opens them again.",
         "A freeze keeps out members and visitors. An API key with data rights, the dashboard and backend code with "

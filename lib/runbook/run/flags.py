@@ -7,6 +7,8 @@ from runbook.display import Table
 from runbook.run.context import RunContext
 from runbook.run.gate import evaluate_gate
 
+TURNED = "the flags that were asked for turned"
+
 
 def create_flags(run: RunContext) -> Table:
     """Create what is missing, at 'wix'; what stands, stands."""
@@ -26,12 +28,13 @@ def turn_flags(run: RunContext) -> Table:
     asked = run.parameters["turn_flags"]
     refused: dict[str, list[str]] = {flag: [] for flag in flags}
     if asked:
+        run.results.checks.pop(TURNED, None)  # a former refusal is no reason against this attempt
         red = evaluate_gate(run).reasons
         if red:
             refused = {flag: [f"the gate of this phase is red: {red[0]}"] for flag in flags}
         else:
             refused = turn_on(flags, run.catalog, state, run.base(), run.source, who="turn_flags", run_id=run.run_id)
-        run.results.checks["the flags that were asked for turned"] = not any(refused.values())
+        run.results.checks[TURNED] = not any(refused.values())
     rows = []
     for flag in flags:
         stands = state.flags.get(flag)
