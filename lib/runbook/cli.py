@@ -196,9 +196,9 @@ def source_parameter(platform: Platform, source: str) -> str:
 @_told
 def status(environment: str) -> None:
     """Where the migration stands, collection by collection."""
-    from runbook.commands.status import standing
+    from runbook.commands.status import status as migration_status
 
-    click.echo(repr(standing(find_platform(), environment)))
+    click.echo(repr(migration_status(find_platform(), environment)))
 
 
 @main.command()

@@ -127,7 +127,7 @@ def check_alert_url(url: str) -> None:
     """Raises SettingError where no alert could be posted to it; does not show it, since it may hold a token."""
     try:
         parts = urlsplit(url)
-        right = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        right = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         right = False
     if not right:

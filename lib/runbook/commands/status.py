@@ -11,7 +11,7 @@ from runbook.settings import read_home
 from runbook.state import State
 
 
-def standing(platform: Platform, environment: str, source: str = "wix") -> Table:
+def status(platform: Platform, environment: str, source: str = "wix") -> Table:
     """A line a collection: phase, flag, rows, verdict, run. Reads the state alone; asks neither side."""
     state = State(read_home(environment, platform)[1])
     known = state.facts.get(base_key(source))

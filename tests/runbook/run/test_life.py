@@ -12,7 +12,7 @@ from runbook.commands import flag_formats as flag_code
 from runbook.commands import flags as flag_commands
 from runbook.commands.monitor import open_check
 from runbook.commands.rollback import open_rollback
-from runbook.commands.status import standing
+from runbook.commands.status import status
 from runbook.commands.unfreeze import unfreeze
 from runbook.cutover.freeze import frozen
 from runbook.errors import CheckFailed, FlagRefused, SettingError
@@ -34,7 +34,7 @@ def test_01_all_phases_pass_and_nothing_is_lost(site: Site) -> None:
     assert len(done) == 40
     assert all(d.green and d.exported == d.loaded + d.quarantined and d.unexplained == 0 for d in done.values())
     assert run.connections.state.flags.all() == dict.fromkeys(PLATFORM.catalog.flags, "wix")
-    assert "40 of 40" in standing(PLATFORM, "sandbox").title
+    assert "40 of 40" in status(PLATFORM, "sandbox").title
 
 
 def test_02_a_second_run_is_a_new_run_and_only_reads(site: Site) -> None:

@@ -1,0 +1,103 @@
+"""Opening a run: what is wrong is named before anything is written; which run goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from fleet_platform import ROWS, Fleet, fleet_site, write_folder
+from runbook.errors import RunbookError, SettingError
+from runbook.run import open_run
+from runbook.run.opening import check_before
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"phase": "2"}, "phase is '2'; it must be one of 1 to 3"),
+    ({"phase": True}, "phase is True"),
+    ({"phase": 7}, "no phase 7"),
+    ({"environment": 1}, "environment is 1"),
+    ({"environment": "production"}, "'production'"),
+    ({"dry_run": "false"}, "dry_run is 'false'"),
+    ({"turn_flags": 1}, "turn_flags is 1"),
+    ({"collections": "Trucks"}, "collections is 'Trucks'"),
+    ({"dry_run": True, "turn_flags": True}, "dry_run and turn_flags are both set"),
+    ({"collections": []}, "collections is an empty list"),
+    ({"collections": [7]}, "collections holds 7"),
+    ({"collections": ["Truck"]}, "did you mean 'Trucks'"),
+    ({"collections": ["Owners"]}, "it is of phase 3"),
+    ({"run_id": "../away"}, "run_id is '../away'"),
+    ({"source": "nowhere"}, "there is no folder"),
+]
+
+
+@pytest.fixture(scope="module")
+def unopened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    with fleet_site(tmp_path_factory.mktemp("unopened")) as fleet:
+        yield fleet
+
+
+@pytest.mark.parametrize(("parameters", "words"), WRONG, ids=[words for _, words in WRONG])
+def test_a_wrong_parameter_is_named_and_nothing_is_written(
+    unopened: Fleet, parameters: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(SettingError) as error:
+        open_run(unopened.platform, parameters.pop("phase", 2), **parameters)
+    assert words in str(error.value)
+    assert not (unopened.path / "runs").exists()
+
+
+def test_an_open_run_goes_on_and_a_passed_one_does_not(fleet: Fleet) -> None:
+    first = fleet.open(2)
+    assert fleet.open(2).run_id == first.run_id
+    assert fleet.open(2, dry_run=True).run_id == fleet.open(2, dry_run=True).run_id != first.run_id
+    fleet.migrate(2)
+    assert fleet.open(3).run_id == first.run_id  # phase 3 has not passed in it
+    assert fleet.open(2).run_id != first.run_id
+    assert fleet.open(2, run_id="mine").run_id == "mine"
+
+
+def test_a_run_goes_on_as_what_it_was_opened(fleet: Fleet) -> None:
+    fleet.open(2, run_id="mine")
+    with pytest.raises(
+        SettingError, match="run mine was opened with environment='sandbox', source='wix'; this asks"
+    ) as error:
+        fleet.open(2, run_id="mine", dry_run=True)
+    assert "dry_run" in str(error.value)
+
+
+def test_collections_are_loaded_with_targets_first(fleet: Fleet) -> None:
+    run = fleet.open(2, collections=["Trips", "Trucks", "Trips"])
+    assert [c.wix for c in run.collections] == ["Trucks", "Trips"]
+
+
+BEFORE: list[tuple[dict[str, Any], str]] = [
+    ({"collections": []}, "name some of Trucks, Trips, Owners"),
+    ({"collections": ["Truck"]}, "'Truck' is none of phases 2, 3; did you mean 'Trucks'?; phases 2, 3 has"),
+    ({"dry_run": True, "turn_flags": True}, "dry_run and turn_flags are both set"),
+    ({"source": "songs"}, "holds none of the 3 collections"),
+    ({"run_id": "mine", "dry_run": True}, "run mine was opened with"),
+]
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., None]]:
+    with fleet_site(tmp_path_factory.mktemp("before")) as fleet:
+        write_folder(fleet.platform.root / "songs", {"Songs": [{"_id": "s0"}]})
+        write_folder(fleet.platform.root / "files", {"Owners": ROWS["Owners"]})
+        fleet.open(2, run_id="mine")
+        yield lambda **parameters: check_before(fleet.platform, [2, 3], **{"environment": "sandbox", **parameters})
+
+
+@pytest.mark.parametrize(("parameters", "words"), BEFORE, ids=[words for _, words in BEFORE])
+def test_several_phases_are_checked_before_the_first(
+    before: Callable[..., None], parameters: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(RunbookError) as error:
+        before(**parameters)
+    assert words in str(error.value)
+
+
+def test_what_is_right_passes(before: Callable[..., None]) -> None:
+    before(run_id="mine", collections=["Trucks"])
+    before(source="files")
