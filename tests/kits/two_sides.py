@@ -26,7 +26,7 @@ def side_that(does: Callable[[], Iterable[Item]]) -> Records:
     """Records that do something whenever they are read, and give what it gives as FAQs."""
 
     class Doing(ItemRecords):
-        def _at_hand(self, collection: str) -> dict[str, Item]:
+        def _by_id(self, collection: str) -> dict[str, Item]:
             return {item["_id"]: item for item in does()}
 
     return Doing(CATALOG, lambda name: ())

@@ -15,7 +15,7 @@ def show_mirror(platform: Platform, environment: str, *, load: bool = False, dro
 
     Raises SettingError where nothing has been migrated, TargetError where Airtable cannot be read.
     """
-    with open_records(platform, environment, keep=False) as opened:
+    with open_records(platform, environment, update_mirror=False) as opened:
         mirror = opened.mirror
         if mirror is None:
             raise SettingError("there is no base yet, so there is nothing to mirror: run the migration first")

@@ -17,7 +17,7 @@ from runbook.errors import AirtableError
 from runbook.json_types import Item, Json
 from runbook.mapping import Mapping, link_key
 from runbook.mirror.store import PutResult, SetAside, Store
-from runbook.state import KnownRow, State
+from runbook.state import CollectionRows, KnownRow, State
 
 
 class Ingester:
@@ -32,7 +32,8 @@ class Ingester:
     ) -> tuple[list[Item], PutResult]:
         """Store records as they are in Airtable now: the items among them, and what changed. `after`: `Store.put`."""
         ids = {record["id"]: record["fields"].get(LEGACY_ID) or None for record in records}
-        known = self.state.rows(self.base, name).record_ids([item_id for item_id in ids.values() if item_id])
+        state_rows = self.state.rows(self.base, name)
+        known = state_rows.record_ids([item_id for item_id in ids.values() if item_id])
         mapping = self._mapping(name)
         rows: dict[str, tuple[str, Item]] = {}
         aside: list[SetAside] = []
@@ -49,11 +50,12 @@ class Ingester:
         if self._is_source(name):
             new = rows.keys() - known.keys() - set(written.skipped)
             if new:
-                self.state.rows(self.base, name).note_created(new)
-                self.state.rows(self.base, name).put([KnownRow(item_id, rows[item_id][0]) for item_id in new])
+                state_rows.note_created(new)
+                state_rows.put([KnownRow(item_id, rows[item_id][0]) for item_id in new])
             # Rows of a first full sync were there before, and state has their link keys.
             changed = new if self.store.as_of(name) is None else new.union(written.changed)
-            put_link_keys(self.state, self.base, self.catalog, name, [rows[item_id][1] for item_id in changed])
+            keys = self.catalog.link_keys.get(name, ())
+            put_link_keys(state_rows, keys, [rows[item_id][1] for item_id in changed])
         return [item for _, item in rows.values()], written
 
     def delete(self, records: Iterable[str]) -> int:
@@ -122,9 +124,8 @@ class Ingester:
             self.ingest(name, self.airtable.update(self.base, c.table, changes), after=None)
 
 
-def put_link_keys(state: State, base: str, catalog: Catalog, name: str, items: Iterable[Item]) -> None:
-    """Note in state the keys by which links find these rows."""
-    keys = catalog.link_keys.get(name, ())
+def put_link_keys(rows: CollectionRows, keys: Iterable[str], items: Iterable[Item]) -> None:
+    """Note in state the keys by which links find these items."""
     for item in items if keys else ():
         values = {key: value for key in keys if (value := link_key(item.get(key))) is not None}
-        state.rows(base, name).replace_keys_of(item["_id"], values)
+        rows.replace_keys_of(item["_id"], values)

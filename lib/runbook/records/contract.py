@@ -1,30 +1,30 @@
-"""The one way in which services read and write data, whichever side it lies on.
+"""The record API that services read and write data by, whichever side holds it.
 
     records.query("Carriers", Query().eq("status", "active").limit(20)).items
-    records.get("Carriers", "1f…")                         # an item, or None
-    records.insert("Messages", {"content": "…", …})        # the item as it is stored, with its `_id`
+    records.get("Carriers", "1f…")                         # the item, or None
+    records.insert("Messages", {"content": "…", …})        # the item as stored, with its `_id`
     records.patch("Carriers", "1f…", {"status": "inactive"})
 
-An item is a plain dict of Wix keys: `_id`, `_owner`, `_createdDate`, `_updatedDate`, and its own. Moments are aware
-`datetime`s. A key that is not there is not there: null, "", False and [] are values.
+An item is a plain dict with Wix keys: `_id`, `_owner`, `_createdDate`, `_updatedDate`, and those of the collection.
+Dates and times are `datetime`s with a time zone. A missing key is missing: null, "", False and [] are values.
 
-What the sides do differently by themselves, and what holds here for both:
+The sides differ by themselves; through this API both behave so:
 
-| matter                | here                                                                                     |
-|-----------------------|------------------------------------------------------------------------------------------|
-| no limit given        | 50 items; a page holds 1000 at the most                                                  |
-| no sort given         | the newest first, by `_createdDate`, then by `_id`                                       |
-| types                 | strict: 123 is not "123"; contains, starts_with and ends_with alone pass over case       |
-| missing values        | lowest in every sort                                                                     |
-| `update`              | replaces the whole item: keys that are not given are gone                                |
-| `patch`               | changes the keys given; `MISSING` takes a key out                                        |
-| `_createdDate`, `_updatedDate` | set by the side that writes; what is given of them is not kept                  |
-| `_owner`              | kept as given; null and "" leave it as it is                                             |
-| `_id`                 | the caller's, or a fresh UUID; never Airtable's record id                                |
-| a draft               | is not seen                                                                              |
-| a read after a write  | of the same `Records` sees it; `consistent=True` asks the source itself                  |
+| matter                         | behaviour                                                                       |
+|--------------------------------|---------------------------------------------------------------------------------|
+| no limit given                 | 50 items; at most 1000 per page                                                 |
+| no sort given                  | newest first by `_createdDate`, then by `_id`                                   |
+| types                          | strict: 123 is not "123"; only contains, starts_with, ends_with ignore case     |
+| missing values                 | lowest in every sort                                                            |
+| `update`                       | replaces the whole item: keys that are not given are removed                    |
+| `patch`                        | changes the keys given; `MISSING` removes a key                                 |
+| `_createdDate`, `_updatedDate` | set by the side that writes; values given by the caller are ignored             |
+| `_owner`                       | stored as given; null and "" leave it unchanged                                 |
+| `_id`                          | given by the caller, or a new UUID; never Airtable's record id                  |
+| drafts                         | invisible                                                                       |
+| a read after a write           | sees the write of the same `Records`; `consistent=True` reads the source itself |
 
-Errors are those under `RecordsError`, the same on both sides, raised before anything is written.
+Errors are subclasses of `RecordsError`, the same on both sides, raised before anything is written.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as Keys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from runbook.catalog import Catalog, Collection
@@ -47,18 +48,17 @@ from runbook.query.query import EVERY, MOST, Query
 from runbook.query.values import item_json, to_python
 from runbook.state.flags import Side
 
-STAMPED = ("_createdDate", "_updatedDate")
+DATES = ("_createdDate", "_updatedDate")
 """Keys that the side which writes sets."""
-_STAY = (*STAMPED, "_owner")
-"""Keys that no patch takes out."""
+_NOT_REMOVABLE = (*DATES, "_owner")
 
 
 @dataclass(frozen=True)
 class Page:
-    """Items of a query, in order. `more`: whether others follow; `side`: where they were read.
+    """Items of a query, in order. `more`: whether there are further pages; `side`: where they were read.
 
-    `age`: seconds since what was read is known to have been the source's; 0 straight from it. `filtered`: conditions
-    that the source could not be asked, kept to after reading.
+    `age`: seconds since the data read is known to have equalled the source's; 0 if read from the source. `filtered`:
+    conditions that the source cannot evaluate, applied after reading.
     """
 
     items: list[Item]
@@ -67,7 +67,7 @@ class Page:
     side: Side
     age: float = 0.0
     filtered: tuple[str, ...] = ()
-    _ask: Callable[[Query], Page] | None = field(default=None, repr=False, compare=False)
+    _fetch: Callable[[Query], Page] | None = field(default=None, repr=False, compare=False)
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self.items)
@@ -76,14 +76,14 @@ class Page:
         return len(self.items)
 
     def next(self) -> Page:
-        """The page after this one, from the same side, though the flag has turned since; empty after the last."""
-        if not self.more or self._ask is None:
+        """The next page, from the same side even if the flag has turned since; empty after the last page."""
+        if not self.more or self._fetch is None:
             return Page([], self.query.next(), False, self.side, self.age)
-        return self._ask(self.query.next())
+        return self._fetch(self.query.next())
 
 
-class Found(NamedTuple):
-    """What a side answers to a query: items as JSON; the rest as in `Page`."""
+class QueryResult(NamedTuple):
+    """A side's result of a query: items as JSON; the rest as in `Page`."""
 
     items: list[Item]
     more: bool
@@ -92,7 +92,7 @@ class Found(NamedTuple):
 
 
 class Records(ABC):
-    """See the module. A side says how it reads and writes JSON items; what holds for every side is here.
+    """See the module. Subclasses read and write JSON items on one side; what holds for every side is here.
 
     Threads may share one.
     """
@@ -105,22 +105,24 @@ class Records(ABC):
 
     @contextmanager
     def pinned(self) -> Iterator[Records]:
-        """These records, with every flag as it stands now: what reads several times sees one side throughout."""
+        """These records, with every flag as it is now: all reads in the block see the same side."""
         yield self
 
     # Reading
 
     def get(self, collection: str, item_id: str, *, consistent: bool = False) -> Item | None:
-        """One item by `_id`; None where there is none. Raises WrongType for an id that is no text."""
+        """The item with this `_id`, or None. Raises WrongType for an id that is not a string."""
         if not isinstance(item_id, str):
-            raise WrongType(f"{collection}: an `_id` is a text, not a {type(item_id).__name__}", collection=collection)
+            raise WrongType(
+                f"{collection}: an `_id` is a string, not a {type(item_id).__name__}", collection=collection
+            )
         if not is_plain(item_id):
             return None
         found = self._get(collection, item_id, consistent)
         return None if found is None else to_python(found)
 
     def query(self, collection: str, query: Query = EVERY, *, consistent: bool = False) -> Page:
-        """A page of items. Raises UnknownField for a key that the collection does not have."""
+        """One page of a query's items. Raises UnknownField for a key that the collection does not have."""
         self._check_keys(collection, query.keys())
         found = self._query(collection, query, consistent)
         return Page(
@@ -130,99 +132,103 @@ class Records(ABC):
             self.side,
             found.age,
             found.filtered,
-            lambda following: self.query(collection, following, consistent=consistent),
+            lambda query: self.query(collection, query, consistent=consistent),
         )
 
     def first(self, collection: str, query: Query = EVERY, *, consistent: bool = False) -> Item | None:
-        """The first item of a query; None where there is none."""
+        """The first item of a query, or None."""
         return next(iter(self.query(collection, query.limit(1), consistent=consistent).items), None)
 
     def count(self, collection: str, query: Query = EVERY, *, consistent: bool = False) -> int:
-        """How many items a query keeps, whatever its limit."""
+        """The number of items that match a query, without its limit."""
         self._check_keys(collection, query.keys())
         return self._count(collection, query, consistent)
 
     def get_all(self, collection: str, query: Query = EVERY, *, consistent: bool = False) -> list[Item]:
-        """Every item that a query keeps, whatever its limit, read page by page."""
+        """Every item that matches a query, without its limit, read page by page."""
         self._check_keys(collection, query.keys())
         return [to_python(item) for item in self._all(collection, query, consistent)]
 
     # Writing
 
     def insert(self, collection: str, item: Item, *, wait: float = 0.0) -> Item:
-        """Add an item; gives it as it is stored. Without an `_id` it gets a fresh UUID.
+        """Add an item; returns it as stored. Without an `_id` it gets a new UUID.
 
-        `wait`: seconds to wait for a side that cannot be reached. Raises ItemExists, UnknownField, WrongType,
-        SourceDown.
+        `wait`: seconds to retry while the side is down. Raises ItemExists, UnknownField, WrongType, SourceDown.
         """
         return self.bulk_insert(collection, [item], wait=wait)[0]
 
     def bulk_insert(self, collection: str, items: Iterable[Item], *, wait: float = 0.0) -> list[Item]:
-        """Add items, all checked before the first is written; as stored, in their order. Raises as `insert`."""
-        ready = [self._new(collection, item) for item in items]
-        _check_once(collection, [item for item, _ in ready])
-        if not ready:
-            return []
-        written = self._insert(collection, [item for item, _ in ready], [given for _, given in ready], wait)
-        return [to_python(item) for item in written]
+        """Add items, all checked before the first is written; returns them as stored, in order. Raises as `insert`."""
+        new, given = [], []
+        for item in items:
+            payload = _payload(collection, item)
+            if payload.get("_id") is None:
+                payload["_id"] = str(uuid.uuid4())
+            else:
+                given.append(self._check_id(collection, payload["_id"]))
+            self._check(collection, payload)
+            new.append(payload)
+        _check_unique(collection, new)
+        return [to_python(item) for item in self._insert(collection, new, given, wait)] if new else []
 
     def update(self, collection: str, item: Item, *, wait: float = 0.0) -> Item:
-        """Replace a whole item, by its `_id`. Raises NoSuchItem, UnknownField, WrongType, SourceDown."""
-        return self.bulk_update(collection, [item], wait=wait)[0]
-
-    def bulk_update(self, collection: str, items: Iterable[Item], *, wait: float = 0.0) -> list[Item]:
-        """Replace items, all checked before the first is written; as stored, in their order. Raises as `update`."""
-        ready = []
-        for item in items:
-            told = _told(collection, item)
-            item_id = self._given_id(collection, told.get("_id"))
-            self._check(collection, told, lambda item_id=item_id: self._get(collection, item_id, True))  # type: ignore[misc]
-            ready.append(told)
-        _check_once(collection, ready)
-        if not ready:
-            return []
-        return [to_python(item) for item in self._update(collection, ready, wait)]
-
-    def patch(self, collection: str, item_id: str, changes: Keys[str, Any], *, wait: float = 0.0) -> Item:
-        """Change keys of an item; `MISSING` takes one out, all others stay. Gives the item as it is then.
+        """Replace a whole item, by its `_id`; returns it as stored.
 
         Raises NoSuchItem, UnknownField, WrongType, SourceDown.
         """
-        item_id = self._given_id(collection, item_id)
+        return self.bulk_update(collection, [item], wait=wait)[0]
+
+    def bulk_update(self, collection: str, items: Iterable[Item], *, wait: float = 0.0) -> list[Item]:
+        """Replace items, all checked before the first is written; as stored, in order. Raises as `update`."""
+        new = []
+        for item in items:
+            payload = _payload(collection, item)
+            item_id = self._check_id(collection, payload.get("_id"))
+            self._check(collection, payload, partial(self._get, collection, item_id, True))
+            new.append(payload)
+        _check_unique(collection, new)
+        return [to_python(item) for item in self._update(collection, new, wait)] if new else []
+
+    def patch(self, collection: str, item_id: str, changes: Keys[str, Any], *, wait: float = 0.0) -> Item:
+        """Change keys of an item; `MISSING` removes a key, all others stay. Returns the item as stored.
+
+        Raises NoSuchItem, UnknownField, WrongType, SourceDown.
+        """
+        item_id = self._check_id(collection, item_id)
         self._check_keys(collection, changes, dotted=False)
         if "_id" in changes and changes["_id"] != item_id:
             raise WrongType(f"{collection} {item_id}: an `_id` does not change", collection=collection, field="_id")
-        told = _told(collection, {key: value for key, value in changes.items() if value is not MISSING})
-        told.pop("_id", None)
-        told |= {key: MISSING for key, value in changes.items() if value is MISSING and key not in _STAY}
-        set_now = {key: value for key, value in told.items() if value is not MISSING}
-        self._check(collection, set_now, None, whole=False)
-        for key in told.keys() - set_now.keys():
-            self._check_may_go(collection, key)
-        if not told:
-            there = self._get(collection, item_id, True)
-            if there is None:
-                raise no_such_item(collection, item_id)
-            return dict(to_python(there))
-        return dict(to_python(self._patch(collection, item_id, told, wait)))
+        values = _payload(collection, {key: value for key, value in changes.items() if value is not MISSING})
+        values.pop("_id", None)
+        self._check(collection, values, partial_item=True)
+        removed = [key for key, value in changes.items() if value is MISSING and key not in _NOT_REMOVABLE]
+        for key in removed:
+            self._check_removable(collection, key)
+        if values or removed:
+            return dict(to_python(self._patch(collection, item_id, values | dict.fromkeys(removed, MISSING), wait)))
+        existing = self._get(collection, item_id, True)
+        if existing is None:
+            raise no_such_item(collection, item_id)
+        return dict(to_python(existing))
 
     def remove(self, collection: str, item_id: str, *, wait: float = 0.0) -> None:
-        """Take an item out. Raises NoSuchItem, SourceDown."""
-        self._remove(collection, self._given_id(collection, item_id), wait)
+        """Delete an item. Raises NoSuchItem, SourceDown."""
+        self._remove(collection, self._check_id(collection, item_id), wait)
 
-    # What a side does, with items as JSON
+    # Implemented by each side, with items as JSON
 
     @abstractmethod
     def _get(self, collection: str, item_id: str, consistent: bool) -> Item | None: ...
 
     @abstractmethod
-    def _query(self, collection: str, query: Query, consistent: bool) -> Found: ...
+    def _query(self, collection: str, query: Query, consistent: bool) -> QueryResult: ...
 
     @abstractmethod
     def _count(self, collection: str, query: Query, consistent: bool) -> int: ...
 
     def _all(self, collection: str, query: Query, consistent: bool) -> list[Item]:
-        """Every item that a query keeps; page by page, unless a side knows better."""
+        """Every item that matches a query, page by page."""
         items, page = [], query.limit(MOST)
         while True:
             found = self._query(collection, page, consistent)
@@ -232,8 +238,8 @@ class Records(ABC):
             page = page.next()
 
     @abstractmethod
-    def _insert(self, collection: str, items: list[Item], given: list[bool], wait: float) -> list[Item]:
-        """`given`: whether an item's `_id` is the caller's, so that another of it is an error."""
+    def _insert(self, collection: str, items: list[Item], given: list[str], wait: float) -> list[Item]:
+        """`given`: the `_id`s that the caller chose: an existing item with one of them is an error."""
 
     @abstractmethod
     def _update(self, collection: str, items: list[Item], wait: float) -> list[Item]: ...
@@ -247,13 +253,13 @@ class Records(ABC):
     # Checks that hold for every side
 
     def mapping(self, collection: str) -> Mapping:
-        """How the rows of a collection turn from Wix to Airtable and back. Raises CatalogError."""
+        """The mapping of a collection between Wix and Airtable. Raises CatalogError."""
         if collection not in self._mappings:
             self._mappings[collection] = Mapping(self.catalog.collection(collection))
         return self._mappings[collection]
 
     def _of(self, collection: str) -> Collection | None:
-        """The catalog's collection; None for one that stays in Wix, where any key may be."""
+        """The catalog's collection; None for one that stays in Wix, which may have any key."""
         return self.catalog.collections.get(collection)
 
     def _check_keys(self, collection: str, keys: Iterable[str], *, dotted: bool = True) -> None:
@@ -269,34 +275,31 @@ class Records(ABC):
                     field=root,
                 )
 
-    def _new(self, collection: str, item: Item) -> tuple[Item, bool]:
-        told = _told(collection, item)
-        given = told.get("_id") is not None
-        if given:
-            self._given_id(collection, told["_id"])
-        else:
-            told = {**told, "_id": str(uuid.uuid4())}
-        self._check(collection, told, None)
-        return told, given
-
-    def _given_id(self, collection: str, item_id: Any) -> str:
+    def _check_id(self, collection: str, item_id: Any) -> str:
         if item_id is None:
             raise NoSuchItem(
                 f"{collection}: no `_id` was given; nothing was written", collection=collection, field="_id"
             )
         if not isinstance(item_id, str) or not item_id.strip() or not is_plain(item_id):
-            what = "one that is empty or holds U+0000" if isinstance(item_id, str) else f"a {type(item_id).__name__}"
+            problem = "empty or holds U+0000" if isinstance(item_id, str) else f"a {type(item_id).__name__}"
             raise WrongType(
-                f"{collection}: an `_id` is a text, not {what}; nothing was written", collection=collection, field="_id"
+                f"{collection}: an `_id` must be a string with text; this one is {problem}; nothing was written",
+                collection=collection,
+                field="_id",
             )
         return item_id
 
     def _check(
-        self, collection: str, item: Item, before: Callable[[], Item | None] | None, *, whole: bool = True
+        self,
+        collection: str,
+        item: Item,
+        read_existing: Callable[[], Item | None] = lambda: None,
+        *,
+        partial_item: bool = False,
     ) -> None:
-        """That the catalog knows every key, and Airtable can hold every value: also on Wix, so that flags can turn.
+        """Check that the catalog has every key and Airtable can hold every value: also on Wix, so that flags can turn.
 
-        What an item had already, as `before` tells it, may stay. Raises UnknownField, WrongType.
+        What the existing item has already may stay. Raises UnknownField, WrongType.
         """
         known = self._of(collection)
         if known is None:
@@ -305,14 +308,14 @@ class Records(ABC):
         refused = [
             r
             for r in self.mapping(collection).to_airtable(item).refusals
-            if whole or r.field not in known.by_key or r.field in item
+            if not partial_item or r.field not in known.by_key or r.field in item
         ]
         if not unknown and not refused:
             return
-        had = (before() or {}) if before is not None else {}
+        existing = read_existing() or {}
         item_id = str(item.get("_id", ""))
         for key in unknown:
-            if key not in had:
+            if key not in existing:
                 raise UnknownField(
                     f"{collection} {item_id}: there is no field {key!r}; nothing was written",
                     collection=collection,
@@ -321,7 +324,7 @@ class Records(ABC):
                 )
         for refusal in refused:
             key = refusal.field
-            if not (key in had and key in item and same(had[key], item[key])):
+            if not (key in existing and key in item and same(existing[key], item[key])):
                 raise WrongType(
                     f"{collection} {item_id}, {key or 'the item'}: {refusal.reason}; nothing was written",
                     collection=collection,
@@ -329,48 +332,46 @@ class Records(ABC):
                     id=item_id,
                 )
 
-    def _check_may_go(self, collection: str, key: str) -> None:
+    def _check_removable(self, collection: str, key: str) -> None:
         known = self._of(collection)
         if known is not None and known.by_key[key].required:
             raise WrongType(
-                f"{collection}, {key}: required, so it cannot be taken out; nothing was written",
+                f"{collection}, {key}: required, so it cannot be removed; nothing was written",
                 collection=collection,
                 field=key,
             )
 
 
 def no_such_item(collection: str, item_id: str) -> NoSuchItem:
-    """The error for an id that leads nowhere."""
+    """The error for an id that no item has."""
     return NoSuchItem(
         f"{collection} has no item {item_id}; nothing was written", collection=collection, field="_id", id=item_id
     )
 
 
 def item_exists(collection: str, item_id: str) -> ItemExists:
-    """The error for an id that is taken."""
+    """The error for an id that an item has already."""
     return ItemExists(
-        f"{collection} has an item {item_id} already; nothing was written",
+        f"{collection} already has an item {item_id}; nothing was written",
         collection=collection,
         field="_id",
         id=item_id,
     )
 
 
-def _check_once(collection: str, items: list[Item]) -> None:
+def _check_unique(collection: str, items: list[Item]) -> None:
     if len({item["_id"] for item in items}) < len(items):
-        raise ItemExists(f"{collection}: one `_id` twice in one call; nothing was written", collection=collection)
+        raise ItemExists(f"{collection}: the same `_id` twice in one call; nothing was written", collection=collection)
 
 
-def _told(collection: str, item: Item) -> Item:
-    """What a caller has to say of an item, as JSON. Raises WrongType."""
-    told = {key: value for key, value in item_json(collection, item).items() if key not in STAMPED}
-    if told.get("_owner", "") in (None, ""):
-        told.pop("_owner", None)
-    elif not isinstance(told["_owner"], str):
+def _payload(collection: str, item: Item) -> Item:
+    """A caller's item as JSON, without what callers cannot set. Raises WrongType."""
+    payload = {key: value for key, value in item_json(collection, item).items() if key not in DATES}
+    owner = payload.get("_owner", "")
+    if owner in (None, ""):
+        payload.pop("_owner", None)
+    elif not isinstance(owner, str):
         raise WrongType(
-            f"{collection}: an `_owner` is a text; nothing was written", collection=collection, field="_owner"
+            f"{collection}: an `_owner` is a string; nothing was written", collection=collection, field="_owner"
         )
-    return told
-
-
-__all__ = ["Found", "Page", "Records", "item_exists", "no_such_item"]
+    return payload

@@ -3,7 +3,7 @@
     with open_records(find_platform(), "live") as opened:
         opened.records.query("Carriers", Query().eq("status", "active"))
 
-It asks little patience of both sides: a service would rather hear at once that a side is down than wait for it.
+It fails fast: a service should learn at once that a side is down, rather than wait for it.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from runbook.request_log import RequestLog
 from runbook.state import State
 from runbook.wix.client import WixClient
 
-SOURCE = "wix"  # services read the site's own data, or what was made of it
+SOURCE = "wix"  # services read the site's data, or the base that was filled from it
 _TRIES = 3
 _TROUBLE_WAITS = (0.5, 1.0)  # seconds
-_LOGGED = 10_000  # requests that are remembered
+_MAX_LOGGED = 10_000  # requests
 
 
 @dataclass(frozen=True)
 class OpenRecords:
-    """`records` is what services get; the sides are for comparing. `airtable`, `mirror` None: nothing was migrated."""
+    """`records`: for services; the two sides: for comparisons. `airtable`, `mirror` None: nothing was migrated yet."""
 
     records: RoutedRecords
     wix: WixRecords
@@ -45,9 +45,9 @@ class OpenRecords:
 
 @contextmanager
 def open_records(
-    platform: Platform, environment: str = "sandbox", *, env: Env[str, str] | None = None, keep: bool = True
+    platform: Platform, environment: str = "sandbox", *, env: Env[str, str] | None = None, update_mirror: bool = True
 ) -> Iterator[OpenRecords]:
-    """Open both sides as the flags route them, and keep the mirror up to date while the block lasts (where `keep`).
+    """Open both sides, routed by the flags; `update_mirror`: keep the mirror up to date while the block lasts.
 
     Raises SettingError.
     """
@@ -55,29 +55,31 @@ def open_records(
     connections.state.flags.create(platform.catalog.flags)
     with ExitStack() as stack:
         stack.callback(connections.state.close)
-        yield opened_on(connections, stack, base=connections.base(SOURCE), keep=keep)
+        yield connect_records(connections, stack, base=connections.base(SOURCE), update_mirror=update_mirror)
 
 
-def opened_on(connections: Connections, stack: ExitStack, *, base: str | None, keep: bool) -> OpenRecords:
-    """The data layer over connections that are open, with clients of its own; `stack` closes them."""
+def connect_records(
+    connections: Connections, stack: ExitStack, *, base: str | None, update_mirror: bool
+) -> OpenRecords:
+    """The data layer over open connections, with its own HTTP clients; `stack` closes them."""
     settings, state, catalog = connections.settings, connections.state, connections.catalog
     client = WixClient(settings.wix_url, settings.wix_key, settings.site_id, trouble_waits=_TROUBLE_WAITS)
     stack.callback(client.close)
     wix = WixRecords(client, catalog)
-    log = RequestLog(most=_LOGGED)
+    log = RequestLog(most=_MAX_LOGGED)
     airtable, mirror = None, None
     if base is not None:
 
-        def rate_limiter(of: str) -> RateLimiter:
-            return RateLimiter(state, of, settings.rate, penalty=settings.penalty)
+        def rate_limiter(name: str) -> RateLimiter:
+            return RateLimiter(state, name, settings.rate, penalty=settings.penalty)
 
-        asking = Airtable(
+        api = Airtable(
             settings.airtable_key, url=settings.airtable_url, rate_limiter=rate_limiter, log=log, tries=_TRIES
         )
-        stack.callback(asking.close)
-        mirror = Mirror(asking, base, catalog, state, settings.folder / f"mirror-{base}.db")
+        stack.callback(api.close)
+        mirror = Mirror(api, base, catalog, state, settings.folder / f"mirror-{base}.db")
         stack.callback(mirror.close)
-        airtable = AirtableRecords(asking, base, catalog, state, mirror=mirror)
-        if keep:
+        airtable = AirtableRecords(api, base, catalog, state, mirror=mirror)
+        if update_mirror:
             stack.enter_context(mirror.kept_updated())
     return OpenRecords(RoutedRecords(catalog, state, wix, airtable), wix, airtable, mirror, state, log)

@@ -1,34 +1,33 @@
-"""Rows of one base as records: which record an item is, which cells it has, and how cells are sent.
+"""Rows of one base as records: an item's record, its cells, and how cells are sent.
 
-Everything sent may be sent twice: an upsert on the legacy id, a change by record id.
+Every request is idempotent: an upsert by the legacy id, an update by the record id.
 """
 
 from __future__ import annotations
 
 import contextlib
-import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from runbook.airtable import formulas, row_errors
+from runbook.airtable import row_errors
 from runbook.airtable.client import Airtable
-from runbook.airtable.lookup_ids import look_up, require_unique
+from runbook.airtable.lookup_ids import fetch_records, look_up, require_unique
 from runbook.catalog import LEGACY_ID, ORIGINAL, Catalog, Collection
 from runbook.codecs import same
-from runbook.errors import AirtableError, BudgetSpent, RecordsError, SourceDown, WrongType
+from runbook.errors import AirtableError, RecordsError, WrongType
 from runbook.json_types import MISSING, Fields, Item, Json
 from runbook.link_resolver import resolve
-from runbook.mapping import Mapping, Refusal, link_key
+from runbook.mapping import Mapping, Refusal
 from runbook.mirror import Mirror
+from runbook.mirror.ingest import put_link_keys
+from runbook.records.outage import retry_while_down
 from runbook.state import Ambiguous, KnownRow, State
 
 T = TypeVar("T")
 
-_STRIPES = 16  # locks that all rows share
-_PAGE = 100  # records a look-up
-_AGAIN = 1.0  # seconds between two tries while a caller waits
+_LOCKS = 16  # shared by all rows
 
 
 class Rows:
@@ -45,46 +44,46 @@ class Rows:
         mirror: Mirror | None,
     ) -> None:
         self.collection, self.mapping = collection, mapping
+        self._link_keys = catalog.link_keys.get(collection.wix, ())
         self._airtable, self._base, self._state, self._mirror = airtable, base, state, mirror
         self._state_rows = state.rows(base, collection.wix)
-        self._keys = catalog.link_keys.get(collection.wix, ())
-        self._names = [*dict.fromkeys(column.name for column in collection.columns), ORIGINAL]
+        self._columns = [*dict.fromkeys(column.name for column in collection.columns), ORIGINAL]
 
-    # What a row is
+    # Cells
 
     def cells(self, item: Item) -> Fields:
-        """All cells of an item: typed ones, `Wix Original`, links. Raises WrongType for what no cell can hold."""
+        """All cells of an item: typed ones, `Wix Original`, links. Raises WrongType for a value without a cell."""
         encoded = self.mapping.to_airtable(item)
         for refusal in encoded.refusals:
-            raise self._no_cell(item, refusal)
+            raise self._wrong_type(item, refusal)
         return {**encoded.fields, **self._links(item)}
 
-    def difference(self, there: Fields, before: Item, after: Item) -> Fields:
-        """The cells that must change for a record to be what `after` is; None empties one.
+    def difference(self, existing: Fields, before: Item, after: Item) -> Fields:
+        """The cells to change so that a record becomes `after`; None empties a cell.
 
-        What a person put into a cell that no item could bring there stays. Raises WrongType where it is new.
+        A value that someone entered in Airtable and no item could have stays. Raises WrongType where it is new.
         """
         encoded = self.mapping.to_airtable(after)
-        names = dict.fromkeys(self._names)
+        columns = dict.fromkeys(self._columns)
         for refusal in encoded.refusals:
             key = refusal.field
             if key not in self.collection.by_key or not same(before.get(key, MISSING), after.get(key, MISSING)):
-                raise self._no_cell(after, refusal)
-            names.pop(self.collection.by_key[key].name)
+                raise self._wrong_type(after, refusal)
+            columns.pop(self.collection.by_key[key].name)
         cells = encoded.fields
-        changed = {name: cells.get(name) for name in names if not same(cells.get(name), there.get(name))}
+        changed = {name: cells.get(name) for name in columns if not same(cells.get(name), existing.get(name))}
         if encoded.links != self.mapping.links_of(before):
             links = self._links(after)
             changed |= {link.name: links.get(link.name, []) for link in self.collection.links}
         return changed
 
-    def _no_cell(self, item: Item, refusal: Refusal) -> WrongType:
+    def _wrong_type(self, item: Item, refusal: Refusal) -> WrongType:
         name, key = self.collection.wix, refusal.field or None
-        said = f"{name} {item['_id']}, {key or 'the item'}: {refusal.reason}; it was not written"
-        return WrongType(said, collection=name, field=key, id=item["_id"])
+        message = f"{name} {item['_id']}, {key or 'the item'}: {refusal.reason}; it was not written"
+        return WrongType(message, collection=name, field=key, id=item["_id"])
 
     def _links(self, item: Item) -> Fields:
-        """Where the keys of an item lead, as record ids; a key that leads to no row, or to several, links nothing."""
+        """The link cells of an item; a key that no row has, or several, links nothing."""
 
         def find(target: str, key: str, value: str) -> str | Ambiguous | None:
             return self._state.rows(self._base, target).resolve(key, value)
@@ -92,10 +91,10 @@ class Rows:
         cells = {name: resolve(candidates, find) for name, candidates in self.mapping.links_of(item).items()}
         return {name: list(cell.records) for name, cell in cells.items() if cell.records}
 
-    # Which record it is
+    # Finding records
 
-    def there(self, ids: list[str]) -> dict[str, str]:
-        """The record of each id as Airtable has it now. Of several with one id the one that state knows is the row.
+    def find_records(self, ids: list[str]) -> dict[str, str]:
+        """The record id of each id as Airtable has it now. Of several records with one id, the one that state knows.
 
         Raises AmbiguousKey where state knows none of them.
         """
@@ -104,97 +103,95 @@ class Rows:
         chosen = {i: [str(known[i])] if known[i] in records else records for i, records in found.items()}
         return require_unique(self.collection.wix, LEGACY_ID, chosen)
 
-    def current(self, ids: list[str]) -> dict[str, dict[str, Json]]:
-        """The whole record of each id as it is in Airtable now; an id that is not there is left out."""
+    def fetch(self, ids: list[str]) -> dict[str, dict[str, Json]]:
+        """The record of each id as it is in Airtable now; ids without a record are left out."""
         known: dict[str, str] = {}
         for item_id in ids:
             record: Any = self._mirror.store.record_of(self.collection.wix, item_id) if self._mirror else None
             record = record or self._state_rows.resolve("_id", item_id)
             if isinstance(record, str):
                 known[item_id] = record
-        found = self._by_id(known)
-        lost = [item_id for item_id in ids if item_id not in found]
-        return found | self._by_id(self.there(lost)) if lost else found
+        found = self._fetch_records(known)
+        missing = [item_id for item_id in ids if item_id not in found]
+        return found | self._fetch_records(self.find_records(missing)) if missing else found
 
-    def only(self, records: list[dict[str, Json]]) -> list[dict[str, Json]]:
-        """The records that are rows: those with a legacy id, of several with one that which state knows, else one."""
+    def without_copies(self, records: list[dict[str, Json]]) -> list[dict[str, Json]]:
+        """The records that are rows: those with a legacy id; of several with the same, the one state knows, or any."""
         ids = [record["fields"].get(LEGACY_ID) for record in records]
-        doubled = [item_id for item_id, count in Counter(ids).items() if item_id is not None and count > 1]
-        known = self._state_rows.record_ids(doubled) if doubled else {}
-        there = {record["id"] for record in records}
+        repeated = [item_id for item_id, count in Counter(ids).items() if item_id is not None and count > 1]
+        known = self._state_rows.record_ids(repeated) if repeated else {}
+        existing = {record["id"] for record in records}
         rows: dict[str, dict[str, Json]] = {}
         for item_id, record in zip(ids, records, strict=True):
             owner = known.get(item_id)
-            if item_id and (record["id"] == owner or (item_id not in rows and owner not in there)):
+            if item_id and (record["id"] == owner or (item_id not in rows and owner not in existing)):
                 rows[item_id] = record
         return list(rows.values())
 
-    def _by_id(self, records: dict[str, str]) -> dict[str, dict[str, Json]]:
-        wanted = list(records.values())
-        found: dict[str, dict[str, Json]] = {}
-        for start in range(0, len(wanted), _PAGE):
-            terms = [f"RECORD_ID()={formulas.text(record)}" for record in wanted[start : start + _PAGE]]
-            for record in self._airtable.records(self._base, self.collection.table, formula=formulas.any_of(terms)):
-                found[str(record["fields"].get(LEGACY_ID))] = record
+    def _fetch_records(self, records: dict[str, str]) -> dict[str, dict[str, Json]]:
+        """Records by legacy id; those that have another legacy id by now are left out."""
+        found = {
+            str(record["fields"].get(LEGACY_ID)): record
+            for record in fetch_records(self._airtable, self._base, self.collection.table, list(records.values()))
+        }
         return {item_id: found[item_id] for item_id in records if item_id in found}
 
     # Writing
 
-    def create(self, items: list[Item], wait: float, done: str) -> list[Item]:
-        """Add at most ten rows; the items as they are then. `done`: what else stands, for an error."""
+    def create(self, items: list[Item], wait: float, written: str) -> list[Item]:
+        """Add at most ten rows; the items as stored. `written`: what else was written, for an error message."""
         rows = [self.cells(item) for item in items]
         typecast = any(map(self._has_new_choice, rows))
         records = self._send(
             rows,
             lambda: self._airtable.upsert(self._base, self.collection.table, rows, [LEGACY_ID], typecast=typecast),
             wait,
-            done,
+            written,
         )
-        self._state_rows.note_created([item["_id"] for item in items])
-        return self._landed([item["_id"] for item in items], records)
+        ids = [item["_id"] for item in items]
+        self._state_rows.note_created(ids)
+        return self._store(ids, records)
 
-    def change(self, records: dict[str, dict[str, Json]], items: list[Item], wait: float, done: str) -> list[Item]:
-        """Make at most ten records, by id, what the items are; the items as they are then."""
-        rows = []
+    def update(self, records: dict[str, dict[str, Json]], items: list[Item], wait: float, written: str) -> list[Item]:
+        """Make at most ten records, by id, equal to the items; the items as stored. `written`: as in `create`."""
+        changes = []
         for item in items:
             record = records[item["_id"]]
             before = self.mapping.to_wix(record["fields"])
-            rows.append({"id": record["id"], "fields": self.difference(record["fields"], before, item)})
-        cells = [row["fields"] for row in rows]
+            changes.append({"id": record["id"], "fields": self.difference(record["fields"], before, item)})
+        cells = [change["fields"] for change in changes]
         typecast = any(map(self._has_new_choice, cells))
-        written = self._send(
+        updated = self._send(
             cells,
-            lambda: self._airtable.update(self._base, self.collection.table, rows, typecast=typecast),
+            lambda: self._airtable.update(self._base, self.collection.table, changes, typecast=typecast),
             wait,
-            done,
+            written,
         )
-        return self._landed([item["_id"] for item in items], written)
+        return self._store([item["_id"] for item in items], updated)
 
-    def remove(self, item_id: str, record: str, wait: float) -> None:
+    def delete(self, item_id: str, record: str, wait: float) -> None:
         """Delete a row's record."""
-        self.waiting(wait, lambda: self._airtable.delete(self._base, self.collection.table, [record]), done="")
-        self.gone(item_id)
+        self.retry(wait, lambda: self._airtable.delete(self._base, self.collection.table, [record]), written="")
+        self.forget(item_id)
         self._state_rows.note_removed([item_id])
 
-    def gone(self, item_id: str) -> None:
-        """A row is not in Airtable."""
+    def forget(self, item_id: str) -> None:
+        """Remove a row from state and mirror: Airtable does not have it."""
         self._state_rows.forget([item_id])
         if self._mirror is not None:
             self._mirror.delete(self.collection.wix, [item_id])
 
-    def _landed(self, ids: list[str], records: list[dict[str, Json]]) -> list[Item]:
-        """What Airtable answered to a write, taken over by state and mirror."""
+    def _store(self, ids: list[str], records: list[dict[str, Json]]) -> list[Item]:
+        """Note written records in state and mirror; the items in the order of `ids`."""
         by_id = {record["fields"].get(LEGACY_ID): record for record in records}
         ordered = [by_id[item_id] for item_id in ids]
         written = [self.mapping.to_wix(record["fields"]) for record in ordered]
         name = self.collection.wix
-        # State first: the mirror goes by it. And the mirror also while it is being read for the first time.
+        # State first, because the mirror relies on it; the mirror also during its first full sync.
         self._state_rows.put([KnownRow(i, record["id"]) for i, record in zip(ids, ordered, strict=True)])
         if self._mirror is not None:
             self._mirror.ingest(name, ordered)
-        for item in written if self._keys else ():
-            values = {key: value for key in self._keys if (value := link_key(item.get(key))) is not None}
-            self._state_rows.replace_keys_of(item["_id"], values)
+        put_link_keys(self._state_rows, self._link_keys, written)
         return written
 
     def _has_new_choice(self, cells: Fields) -> bool:
@@ -205,62 +202,40 @@ class Rows:
                 return True
         return False
 
-    def _send(self, cells: list[Fields], call: Callable[[], T], wait: float, done: str) -> T:
-        """Send rows; a link to a record that is gone is taken out, and the rest sent all the same."""
+    def _send(self, cells: list[Fields], call: Callable[[], T], wait: float, written: str) -> T:
+        """Send rows, without links to records that were deleted."""
         links = [link.name for link in self.collection.links]
-        while True:  # each round takes a record out of the links
+        while True:  # each round removes one deleted record from the links
             try:
-                return self.waiting(wait, call, done=done)
+                return self.retry(wait, call, written=written)
             except AirtableError as error:
-                lost = row_errors.lost_target(error)
-                holding = [(row, name) for row in cells for name in links if lost in (row.get(name) or ())]
-                if lost is None or not holding:
-                    raise self._refused(error) from None
-                for row, name in holding:
-                    row[name] = [record for record in row[name] if record != lost]
+                deleted = row_errors.lost_target(error)
+                linking = [(row, name) for row in cells for name in links if deleted in (row.get(name) or ())]
+                if deleted is None or not linking:
+                    raise self._row_error(error) from None
+                for row, name in linking:
+                    row[name] = [record for record in row[name] if record != deleted]
 
-    def _refused(self, error: AirtableError) -> Exception:
-        """A refusal of what was sent, in words without values."""
+    def _row_error(self, error: AirtableError) -> Exception:
+        """The error for a row that Airtable refused, without its values."""
         if error.status != 422:
             return error
-        key, said = row_errors.describe(error, self.collection.keys_by_column)
+        key, reason = row_errors.describe(error, self.collection.keys_by_column)
         name = self.collection.wix
-        return RecordsError(f"{name}: Airtable refused the row: {said}; it was not written", collection=name, field=key)
+        message = f"{name}: Airtable refused the row: {reason}; it was not written"
+        return RecordsError(message, collection=name, field=key)
 
-    # Waiting and taking turns
+    # Retries and locks
 
-    def waiting(self, wait: float, ask: Callable[[], T], *, done: str | None = None) -> T:
-        """Ask, and again for `wait` seconds while Airtable is down. `done`: of a write, what else stands.
-
-        Raises SourceDown.
-        """
-        deadline = time.monotonic() + wait
-        while True:
-            try:
-                return ask()
-            except (AirtableError, BudgetSpent) as error:
-                if not is_down(error):
-                    raise
-                spent = isinstance(error, BudgetSpent)
-                left = deadline - time.monotonic()
-                if left <= 0 or spent:
-                    unsure = done is not None and not spent
-                    words = "; whether it was done is not known" if unsure else ""
-                    also = f"; {done}" if done else ""
-                    said = f"{error}{words}{also}"
-                    raise SourceDown(said, collection=self.collection.wix, done=None if unsure else False) from None
-            time.sleep(min(_AGAIN, left))
+    def retry(self, wait: float, call: Callable[[], T], *, written: str | None = None) -> T:
+        """`retry_while_down` for this collection."""
+        return retry_while_down(self.collection.wix, wait, lambda _: call(), written=written)
 
     @contextlib.contextmanager
     def locked(self, ids: Iterable[str]) -> Iterator[None]:
-        """Hold back other writers of these rows, in any process."""
+        """Lock these rows against other writers, in any process."""
         names = (f"{self.collection.wix} {item_id}".encode("utf-8", "surrogatepass") for item_id in ids)
         with contextlib.ExitStack() as stack:
-            for stripe in sorted({zlib.crc32(name) % _STRIPES for name in names}):
-                stack.enter_context(self._state.locks.exclusive(f"rows {self._base} {stripe}"))
+            for number in sorted({zlib.crc32(name) % _LOCKS for name in names}):
+                stack.enter_context(self._state.locks.exclusive(f"rows {self._base} {number}"))
             yield
-
-
-def is_down(error: AirtableError | BudgetSpent) -> bool:
-    """Whether Airtable could not be reached, is in trouble or takes no more calls, rather than refusing."""
-    return isinstance(error, BudgetSpent) or error.status is None or error.status >= 500 or error.status == 429

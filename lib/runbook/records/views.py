@@ -1,4 +1,4 @@
-"""Records seen another way: read only, without some rows, or as a run has exported them."""
+"""Views of records: read only, without some rows, or of items in memory."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from runbook.errors import RecordsError
 from runbook.json_types import Item
 from runbook.query.evaluate import arrange, predicate
 from runbook.query.query import EVERY, Query
-from runbook.records.contract import Found, Page, Records
+from runbook.records.contract import Page, QueryResult, Records
 from runbook.state.flags import Side
 
 
-class WritesNothing(RecordsError):
+class ReadOnlyError(RecordsError):
     """A write to records that are read only."""
 
 
-class _Unwritable(Records):
+class _ReadOnlyBase(Records):
     """Refuses every write."""
 
-    def _insert(self, collection: str, items: list[Item], given: list[bool], wait: float) -> list[Item]:
+    def _insert(self, collection: str, items: list[Item], given: list[str], wait: float) -> list[Item]:
         raise self._refused(collection)
 
     def _update(self, collection: str, items: list[Item], wait: float) -> list[Item]:
@@ -34,15 +34,15 @@ class _Unwritable(Records):
     def _remove(self, collection: str, item_id: str, wait: float) -> None:
         raise self._refused(collection)
 
-    def _refused(self, collection: str) -> WritesNothing:
-        return WritesNothing(f"{collection}: these records are read only; nothing was written", collection=collection)
+    def _refused(self, collection: str) -> ReadOnlyError:
+        return ReadOnlyError(f"{collection}: these records are read only; nothing was written", collection=collection)
 
 
-class ReadOnly(_Unwritable):
-    """Another's reads; every write raises WritesNothing.
+class ReadOnly(_ReadOnlyBase):
+    """The reads of other records; every write raises ReadOnlyError.
 
-    `without`: rows by collection that are not to be seen. `only`: of the catalog's collections, those that may be read;
-    another is a mistake in the program, and a RuntimeError.
+    `without`: ids by collection of rows to hide. `only`: of the catalog's collections, those that may be read; reading
+    another is a programming error, and raises RuntimeError.
     """
 
     def __init__(
@@ -60,38 +60,38 @@ class ReadOnly(_Unwritable):
 
     @contextmanager
     def pinned(self) -> Iterator[Records]:
-        """These records, over the other's pinned ones."""
+        """This view of the pinned records."""
         with self._records.pinned() as records:
             yield ReadOnly(records, without=self._hidden, only=self._only)
 
     def query(self, collection: str, query: Query = EVERY, *, consistent: bool = False) -> Page:
         """See `Records.query`."""
-        return self._records.query(collection, self._seen(collection, query), consistent=consistent)
+        return self._records.query(collection, self._visible(collection, query), consistent=consistent)
 
-    def _may(self, collection: str) -> None:
+    def _check_allowed(self, collection: str) -> None:
         if self._only is not None and collection in self.catalog.collections and collection not in self._only:
-            raise RuntimeError(f"{collection} is not among what may be read here: {', '.join(sorted(self._only))}")
+            raise RuntimeError(f"{collection} may not be read here, only {', '.join(sorted(self._only))}")
 
-    def _seen(self, collection: str, query: Query) -> Query:
-        self._may(collection)
+    def _visible(self, collection: str, query: Query) -> Query:
+        self._check_allowed(collection)
         hidden = self._hidden.get(collection)
         return query.and_(Query().in_("_id", sorted(hidden)).not_()) if hidden else query
 
     def _get(self, collection: str, item_id: str, consistent: bool) -> Item | None:
-        self._may(collection)
+        self._check_allowed(collection)
         if item_id in self._hidden.get(collection, ()):
             return None
         return self._records._get(collection, item_id, consistent)
 
-    def _query(self, collection: str, query: Query, consistent: bool) -> Found:
-        return self._records._query(collection, self._seen(collection, query), consistent)
+    def _query(self, collection: str, query: Query, consistent: bool) -> QueryResult:
+        return self._records._query(collection, self._visible(collection, query), consistent)
 
     def _count(self, collection: str, query: Query, consistent: bool) -> int:
-        return self._records._count(collection, self._seen(collection, query), consistent)
+        return self._records._count(collection, self._visible(collection, query), consistent)
 
 
-class ItemRecords(_Unwritable):
-    """Items that lie at hand, such as a run's snapshots, read as Wix would answer. `items` gives a collection's."""
+class ItemRecords(_ReadOnlyBase):
+    """Items in memory, such as those of a run's snapshots, read as from Wix. `items`: those of a collection."""
 
     side: Side = "wix"
 
@@ -100,19 +100,19 @@ class ItemRecords(_Unwritable):
         self._items = items
         self._read: dict[str, dict[str, Item]] = {}
 
-    def _at_hand(self, collection: str) -> dict[str, Item]:
+    def _by_id(self, collection: str) -> dict[str, Item]:
         if collection not in self._read:
-            seen = (item for item in self._items(collection) if item.get("_publishStatus") != "DRAFT")
-            self._read[collection] = {item["_id"]: item for item in seen}
+            visible = (item for item in self._items(collection) if item.get("_publishStatus") != "DRAFT")
+            self._read[collection] = {item["_id"]: item for item in visible}
         return self._read[collection]
 
     def _get(self, collection: str, item_id: str, consistent: bool) -> Item | None:
-        return self._at_hand(collection).get(item_id)
+        return self._by_id(collection).get(item_id)
 
-    def _query(self, collection: str, query: Query, consistent: bool) -> Found:
-        arranged = arrange(filter(predicate(query.where), self._at_hand(collection).values()), query.order)
+    def _query(self, collection: str, query: Query, consistent: bool) -> QueryResult:
+        arranged = arrange(filter(predicate(query.where), self._by_id(collection).values()), query.order)
         end = query.offset + query.size
-        return Found(arranged[query.offset : end], len(arranged) > end)
+        return QueryResult(arranged[query.offset : end], len(arranged) > end)
 
     def _count(self, collection: str, query: Query, consistent: bool) -> int:
-        return sum(map(predicate(query.where), self._at_hand(collection).values()))
+        return sum(map(predicate(query.where), self._by_id(collection).values()))

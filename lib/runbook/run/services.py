@@ -10,7 +10,7 @@ from runbook.cutover.parallel import Parallel
 from runbook.display import Progress, Table
 from runbook.json_types import Item
 from runbook.quarantine import Quarantine
-from runbook.records.opening import opened_on
+from runbook.records.opening import connect_records
 from runbook.records.routed import all_turned
 from runbook.records.views import ItemRecords, ReadOnly
 from runbook.run.context import RunContext
@@ -29,7 +29,7 @@ def check_services(run: RunContext) -> Parallel | Table:
     needed = {name for test in tests if readable >= set(test.needs) for name in test.needs} - stay
     hidden = {name: _quarantined(run, there[name]) for name in needed}
     with ExitStack() as stack:
-        opened = opened_on(run.connections, stack, base=run.base(), keep=False)
+        opened = connect_records(run.connections, stack, base=run.base(), update_mirror=False)
         assert opened.airtable is not None
         assert opened.mirror is not None
         source = (

@@ -66,7 +66,7 @@ def test_a_test_waits_for_the_collections_it_needs() -> None:
 
 def test_a_test_that_reads_more_than_it_says_is_a_mistake() -> None:
     greedy = ParallelTest(2, "greedy", ("BlogPosts",), questions)
-    with pytest.raises(RuntimeError, match="FAQs is not among what may be read here"):
+    with pytest.raises(RuntimeError, match="FAQs may not be read here, only BlogPosts"):
         run_parallel([greedy], side(FAQs=[faq(1)]), side(FAQs=[faq(1)]), there=EVERYWHERE)
 
 

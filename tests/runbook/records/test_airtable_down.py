@@ -61,8 +61,7 @@ WAYS = {
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runbook.records.wix._AGAIN", 0.001)
-    monkeypatch.setattr("runbook.records.rows._AGAIN", 0.001)
+    monkeypatch.setattr("runbook.records.outage._RETRY_SECONDS", 0.001)
 
 
 def down(both: Both, kind: str, way: Way, times: int | None, nth: int = 1) -> None:

@@ -15,7 +15,6 @@ from runbook.errors import AmbiguousKey, ItemExists, NoSuchItem, WrongType
 from runbook.mirror import Mirror
 from runbook.query import Query
 from runbook.records import AirtableRecords, Records
-from runbook.records.airtable import Flights
 
 # Links
 
@@ -253,44 +252,6 @@ def test_a_read_is_never_answered_from_before_ones_own_write(both: Both, airtabl
         stop.set()
         for reader in readers:
             reader.result()
-
-
-def test_a_write_that_failed_parts_the_reads_too(both: Both) -> None:
-    flights, order = Flights(), []
-    begun, go_on = threading.Event(), threading.Event()
-
-    def slow() -> str:
-        begun.set()
-        go_on.wait(5)
-        return "before"
-
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(flights.share, "x", slow)
-        begun.wait(5)
-        flights.part()
-        order.append(flights.share("x", lambda: "after"))
-        go_on.set()
-        assert (first.result(), order) == ("before", ["after"])
-
-
-def test_the_error_of_a_shared_look_up_is_everyones(both: Both) -> None:
-    flights = Flights()
-    begun, go_on = threading.Event(), threading.Event()
-
-    def broken() -> str:
-        begun.set()
-        go_on.wait(5)
-        raise ValueError("broken")
-
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(flights.share, "x", broken)
-        begun.wait(5)
-        second = pool.submit(flights.share, "x", lambda: "never asked")
-        go_on.set()
-        for flight in (first, second):
-            with pytest.raises(ValueError, match="broken"):
-                flight.result()
-    assert flights.share("x", lambda: "anew") == "anew"
 
 
 def test_a_write_while_the_mirror_is_first_read_is_seen(both: Both, tmp_path: Path) -> None:

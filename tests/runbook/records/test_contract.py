@@ -298,7 +298,7 @@ def test_an_item_is_got_by_its_id_or_is_none(records: Records) -> None:
 
 @pytest.mark.parametrize("wrong", [None, 5, b"a", ["a"]])
 def test_an_id_that_is_no_text_is_refused(records: Records, wrong: object) -> None:
-    with pytest.raises(WrongType, match="Carriers: an `_id` is a text"):
+    with pytest.raises(WrongType, match="Carriers: an `_id` is a string"):
         records.get(CARRIERS, wrong)  # type: ignore[arg-type]
 
 

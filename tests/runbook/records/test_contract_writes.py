@@ -124,7 +124,7 @@ def test_an_id_that_is_given_is_kept(records: Records, item_id: str) -> None:
 
 def test_an_insert_of_an_id_that_is_taken_changes_nothing(records: Records) -> None:
     records.insert(CARRIERS, {"_id": "a", "trucks": 1})
-    with pytest.raises(ItemExists, match="Carriers has an item a already; nothing was written") as caught:
+    with pytest.raises(ItemExists, match="Carriers already has an item a; nothing was written") as caught:
         records.insert(CARRIERS, {"_id": "a", "trucks": 2})
     assert (caught.value.collection, caught.value.field, caught.value.id) == (CARRIERS, "_id", "a")
     with pytest.raises(ItemExists):

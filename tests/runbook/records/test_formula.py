@@ -1,4 +1,4 @@
-"""Conditions as formulas: what is said of each kind of column, and that no row which Wix keeps is ever left out."""
+"""Conditions as formulas: what is expressed of each kind of column, and that no row which Wix keeps is ever left out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IN_ORIGINAL = "FIND('\"{}\":',{{Wix Original}})"
 
 
 @pytest.mark.parametrize(
-    ("query", "said", "unsaid"),
+    ("query", "formula", "filtered"),
     [
         (Query().eq("line", "O'B\\"), "{The line}='O\\'B\\\\'", ()),
         (Query().ne("line", "x"), "NOT({The line}='x')", ()),
@@ -64,14 +64,16 @@ IN_ORIGINAL = "FIND('\"{}\":',{{Wix Original}})"
     ],
     ids=lambda value: repr(value)[:60],
 )
-def test_what_a_formula_says_and_what_it_leaves_unsaid(query: Query, said: str | None, unsaid: tuple[str, ...]) -> None:
+def test_what_a_formula_expresses_and_what_is_filtered_after_reading(
+    query: Query, formula: str | None, filtered: tuple[str, ...]
+) -> None:
     narrowed = narrow(query.where, EVERYTHING)
     spoken = "".join("," + IN_ORIGINAL.format(key) for key in sorted({*query.keys()}))
-    if said is not None and unsaid == ("line gt",):
-        assert narrowed.formula == f"OR({said}{spoken})"
+    if formula is not None and filtered == ("line gt",):
+        assert narrowed.formula == f"OR({formula}{spoken})"
     else:
-        assert narrowed.formula == (None if said is None else f"OR({said}{spoken})")
-    assert narrowed.unsaid == unsaid
+        assert narrowed.formula == (None if formula is None else f"OR({formula}{spoken})")
+    assert narrowed.filtered == filtered
 
 
 def test_a_moment_is_asked_for_roughly_and_never_of_an_empty_cell() -> None:
@@ -81,7 +83,7 @@ def test_a_moment_is_asked_for_roughly_and_never_of_an_empty_cell() -> None:
     assert formula.startswith(
         "OR(IF({The moment}&''='',FALSE(),AND(IS_AFTER({The moment},DATETIME_PARSE('2026-01-21T11:59:58"
     )
-    assert narrow(Query().eq("moment", noon).where, EVERYTHING).unsaid == ("moment eq",)
+    assert narrow(Query().eq("moment", noon).where, EVERYTHING).filtered == ("moment eq",)
     for edge in (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)):
         assert narrow(Query().eq("moment", edge).where, EVERYTHING).formula is None
 
@@ -127,7 +129,7 @@ def test_a_formula_keeps_what_wix_keeps_and_where_it_says_all_nothing_else() -> 
             for item, cells in records:
                 wanted, found = keeps(item), program.keeps(cells)
                 assert found or not wanted, (query, narrowed, item)
-                assert wanted or not found or narrowed.unsaid or spoken_of(item, query), (query, narrowed, item)
+                assert wanted or not found or narrowed.filtered or spoken_of(item, query), (query, narrowed, item)
 
 
 def spoken_of(item: dict[str, Any], query: Query) -> bool:

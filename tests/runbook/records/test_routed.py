@@ -100,7 +100,7 @@ def test_a_page_goes_on_where_it_began(marked: Both) -> None:
     assert page.next().side == "airtable"
 
 
-def test_a_flag_at_airtable_without_a_base_says_what_to_do(both: Both) -> None:
+def test_a_flag_of_airtable_without_a_base_says_what_to_do(both: Both) -> None:
     records = RoutedRecords(CATALOG, both.state, both.wix, None)
     assert records.query("Carriers").items == []
     both.turn("airtable")
@@ -112,7 +112,7 @@ def test_a_flag_at_airtable_without_a_base_says_what_to_do(both: Both) -> None:
         lambda: records.remove("Carriers", "a"),
     ]
     for call in calls:
-        with pytest.raises(SettingError, match=r"flag of Carriers stands at 'airtable'.*AIRTABLE_BASE_ID"):
+        with pytest.raises(SettingError, match=r"flag of Carriers is 'airtable'.*AIRTABLE_BASE_ID"):
             call()
     assert records.count("Sessions") == 0
 

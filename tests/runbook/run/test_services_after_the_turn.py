@@ -37,7 +37,7 @@ def written(site: Site) -> dict[str, Item]:
     for number in (1, 2):
         run_phase(number).gate()
     turn("airtable")
-    with open_records(PLATFORM, keep=False) as opened:
+    with open_records(PLATFORM, update_mirror=False) as opened:
         records = opened.records
         created = records.insert(
             "FAQs", {"question": "Was it created in Airtable?", "answer": "Yes 🚚", "is_active": True}
@@ -80,7 +80,7 @@ def test_a_rollback_names_it_and_carries_it_back_whole(site: Site, written: dict
         "ServiceFeatures": (0, 0, 1),
     }
     back_to_wix()
-    with open_records(PLATFORM, keep=False) as opened:
+    with open_records(PLATFORM, update_mirror=False) as opened:
         assert opened.records.source("FAQs") == "wix"
         back = opened.records.get("FAQs", written["created"]["_id"], consistent=True)
         assert back is not None

@@ -82,7 +82,7 @@ def test_no_call_fails_and_none_reads_a_mixture(content: Site) -> None:
 
 def test_a_turn_waits_for_the_calls_under_way_and_later_calls_for_the_turn(content: Site) -> None:
     turn("wix")
-    with open_records(PLATFORM, keep=False) as opened:
+    with open_records(PLATFORM, update_mirror=False) as opened:
         inside, leave = threading.Event(), threading.Event()
 
         def call() -> None:
@@ -124,7 +124,7 @@ def test_a_turn_gives_up_on_calls_that_do_not_end_but_one_back_does_not(
 
 def test_what_was_loaded_right_before_the_turn_is_there_at_once(content: Site) -> None:
     """The mirror was read before; a turn makes it catch up before anyone reads from it."""
-    with open_records(PLATFORM, keep=False) as opened:
+    with open_records(PLATFORM, update_mirror=False) as opened:
         assert opened.airtable is not None
         before = opened.airtable.count("BlogCategories")
         connections = content.connections()
