@@ -289,7 +289,7 @@ WRONG = [
     ("run 2 --source {tmp}/nowhere", "there is no folder"),
     ("plan 2 --source {tmp}/nowhere", "there is no folder"),
     ("run 2 --source {tmp}/a.jsonl", "there is no folder"),
-    ("run 2 --source {tmp}/empty", "holds no .jsonl and no .csv file"),
+    ("run 2 --source {tmp}/empty", "has no .jsonl and no .csv file"),
     ("run 2 --source {tmp}/other", "holds none of the 9 collections"),
     ("plan 2 --source {tmp}/other", "holds none of the 9 collections"),
     ("run 2 --run-id ../away", "run_id is '../away'"),

@@ -13,7 +13,7 @@ import pytest
 from lmdr.platform import PLATFORM
 from other_sites import Done, run_on, sandbox_of
 from runbook.wix.client import DATA
-from runbook.wix.writing import reverse_sync_references, reverse_sync_remove, reverse_sync_save
+from runbook.wix.reverse_sync import reverse_sync_references, reverse_sync_remove, reverse_sync_save
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from runbook.evidence.manifest import write_manifest
 from runbook.parameters import check_types, known_flag, known_phase
 from runbook.platform import Platform
 from runbook.schema import Tables
-from runbook.wix.writing import reverse_sync_remove, reverse_sync_save
+from runbook.wix.reverse_sync import reverse_sync_remove, reverse_sync_save
 
 SLUG = "rollback"
 SOURCE = "wix"

@@ -17,14 +17,14 @@ from runbook.staged import Transformed
 from runbook.steps.load import Loaded
 from runbook.steps.validate import Validated
 from runbook.wix.names import similar_name
-from runbook.wix.source import Offer, Source
+from runbook.wix.source import Source, SourceCollection
 
 
 @dataclass
 class Results:
     """What the steps of this phase have come to so far, by Wix name of the collection."""
 
-    offers: dict[str, Offer] | None = None
+    source_collections: dict[str, SourceCollection] | None = None
     absent: dict[str, str] = field(default_factory=dict)
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     transformed: dict[str, Transformed] = field(default_factory=dict)
@@ -95,11 +95,11 @@ class RunContext:
             self._tables = Tables(self.connections.airtable.tables(self.base()), self.catalog)
         return self._tables
 
-    def offers(self) -> dict[str, Offer]:
+    def source_collections(self) -> dict[str, SourceCollection]:
         """What the source has, asked once; notes what of this phase it lacks."""
-        if self.results.offers is None:
-            self.results.offers = self.source.offers()
-            if self.source.label == "wix" and not set(self.results.offers) & set(self.catalog.collections):
+        if self.results.source_collections is None:
+            self.results.source_collections = self.source.collections()
+            if self.source.label == "wix" and not set(self.results.source_collections) & set(self.catalog.collections):
                 self.results.stopped["the site"] = (
                     "it has none of the catalog's collections: WIX_SITE_ID may be of another site, or WIX_API_KEY of "
                     "one that may not list them"
@@ -107,8 +107,8 @@ class RunContext:
             base = self.connections.base(self.source.label)
             known = self.connections.state.progress.all(base) if base else {}
             for c in self.collections:
-                if c.wix not in self.results.offers:
-                    like = similar_name(c.wix, set(self.results.offers) - set(self.catalog.collections))
+                if c.wix not in self.results.source_collections:
+                    like = similar_name(c.wix, set(self.results.source_collections) - set(self.catalog.collections))
                     why = "absent at the source" + (f"; {like!r} may be it under another name" if like else "")
                     self.results.absent[c.wix] = why
                     if like:
@@ -117,7 +117,7 @@ class RunContext:
                         there = known[c.wix].loaded if c.wix in known else 0
                         rows = f"; its {there:,} row{'s' * (there > 1)} in Airtable stay, unchecked" if there else ""
                         self.results.warnings.append(f"{c.wix} is {why}{rows}")
-        return self.results.offers
+        return self.results.source_collections
 
     def evidence(self, name: str, facts: dict[str, Any]) -> None:
         """Leave what a step came to in the run folder."""

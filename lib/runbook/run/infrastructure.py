@@ -15,7 +15,7 @@ KEY_SECRET, BASE_SECRET = "AIRTABLE_API_KEY", "AIRTABLE_BASE_ID"
 def check_access(run: RunContext) -> Access:
     """Ask both accounts what they allow, and compare the whole site with the plan's limits."""
     settings = run.connections.settings
-    rows = {name: offer.count for name, offer in run.offers().items() if name in run.catalog.collections}
+    rows = {name: found.count for name, found in run.source_collections().items() if name in run.catalog.collections}
     found = accounts.check_access(
         run.connections.airtable,
         run.connections.wix,

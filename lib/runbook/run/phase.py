@@ -44,17 +44,17 @@ class PhaseRun(RunContext):
     def plan(self) -> Plan:
         """What is at the source, what will be made and written. Reads only."""
         base = self.connections.base(self.source.label)
-        offers = self.offers()
+        available = self.source_collections()
         known = self.connections.state.progress.all(base) if base else {}
         loaded = {name: done.loaded for name, done in known.items()}
         own = {c.wix for c in self.collections}
         plan = Plan(
-            plan_lines(self.collections, offers, loaded, self.results.absent),
+            plan_lines(self.collections, available, loaded, self.results.absent),
             self._schema_plan(base),
             base,
             self.connections.settings,
             sum(rows for name, rows in loaded.items() if name not in own),
-            tuple(sorted(set(offers) - set(self.catalog.collections) - {k.wix for k in self.catalog.kept})),
+            tuple(sorted(set(available) - set(self.catalog.collections) - {k.wix for k in self.catalog.kept})),
         )
         if plan.too_many:
             self.results.stopped["the base"] = plan.too_many
@@ -92,9 +92,9 @@ class PhaseRun(RunContext):
 
     def export(self) -> Table:
         """Every row of the source into a snapshot a collection."""
-        offers = self.offers()
-        there = [c for c in self.collections if c.wix in offers]
-        with Steps("Export", {c.wix: offers[c.wix].count or 0 for c in there}) as step:
+        available = self.source_collections()
+        there = [c for c in self.collections if c.wix in available]
+        with Steps("Export", {c.wix: available[c.wix].count or 0 for c in there}) as step:
             for c in there:
                 with self._alone(c.wix, self.results.snapshots):
                     self.results.snapshots[c.wix] = export(

@@ -11,7 +11,7 @@ from runbook.catalog import Collection
 from runbook.display import Page, Table
 from runbook.schema import SchemaPlan
 from runbook.settings import AIRTABLE_RATE, WARN_SHARE, Settings
-from runbook.wix.source import Offer
+from runbook.wix.source import SourceCollection
 
 
 @dataclass(frozen=True)
@@ -112,17 +112,20 @@ def _took(requests: int, rate: float) -> str:
 
 
 def plan_lines(
-    collections: list[Collection], offers: Mapping[str, Offer], loaded: Mapping[str, int], absent: Mapping[str, str]
+    collections: list[Collection],
+    available: Mapping[str, SourceCollection],
+    loaded: Mapping[str, int],
+    absent: Mapping[str, str],
 ) -> tuple[Line, ...]:
     """A line a collection; an absent one says so and costs nothing."""
     lines = []
     for c in collections:
-        offer = offers.get(c.wix)
-        if offer is None:
+        found = available.get(c.wix)
+        if found is None:
             lines.append(Line(c.wix, c.table, 0, loaded.get(c.wix, 0), 0, absent.get(c.wix, "absent at the source")))
             continue
-        rows = offer.count if offer.count is not None else c.expected or 0
+        rows = found.count if found.count is not None else c.expected or 0
         requests = requests_at_most(rows, links=bool(c.links))
-        note = "; ".join(offer.notes) or ("empty at the source" if offer.count == 0 else "")
-        lines.append(Line(c.wix, c.table, offer.count, loaded.get(c.wix, 0), requests, note))
+        note = "; ".join(found.notes) or ("empty at the source" if found.count == 0 else "")
+        lines.append(Line(c.wix, c.table, found.count, loaded.get(c.wix, 0), requests, note))
     return tuple(lines)

@@ -11,10 +11,10 @@ from runbook.errors import SourceError, WixError
 from runbook.json_types import Item
 from runbook.snapshot import Mark
 from runbook.wix.client import WixClient
+from runbook.wix.live_export import empty_note, export_collection, site_mark
 from runbook.wix.names import similar_name
-from runbook.wix.reading import empty_note, export_collection, site_mark
 
-__all__ = ["Mark", "Offer", "Source", "WixSource"]
+__all__ = ["Mark", "Source", "SourceCollection", "WixSource"]
 
 _TYPES = {
     "rich_text": "richtext",
@@ -33,8 +33,8 @@ _PLAIN = {
     "text", "number", "boolean", "date", "datetime", "time", "url", "email", "slug", "image", "video", "audio",
     "document", "address", "array", "object", "reference", "any",
 }  # fmt: skip
-# What JSON a type is: types of one carrier are told apart by the CMS alone.
-_CARRIERS = {
+# What a type is in JSON, text where it is not here: only the CMS tells apart those that are the same.
+_JSON_TYPES = {
     **dict.fromkeys(("tags", "array", "gallery", "multireference"), "array"),
     **dict.fromkeys(("object", "address", "richcontent"), "object"),
     **{name: name for name in ("number", "boolean", "datetime", "any")},
@@ -43,10 +43,10 @@ _LISTED = 8
 
 
 @dataclass(frozen=True)
-class Offer:
-    """A collection that a source has. `count` None: not counted. `fields`: key -> type in the catalog's words.
+class SourceCollection:
+    """A collection that a source has. `count` None: not counted. `fields`: key -> type, named as in the catalog.
 
-    `display_names`: key -> the name in the CMS. `notes`: what a reader should know before it is moved.
+    `display_names`: key -> the name in the CMS. `notes`: what to know before it is moved.
     """
 
     count: int | None
@@ -62,14 +62,14 @@ class Source(Protocol):
     def label(self) -> str:
         """ "wix", or the folder's name."""
 
-    def offers(self) -> dict[str, Offer]:
-        """What there is, by collection id: the catalog's where it knows it, else the source's own name."""
+    def collections(self) -> dict[str, SourceCollection]:
+        """Every collection, by the catalog's id where it has one, else by the source's name."""
 
     def missing(self, collection: Collection) -> str | None:
-        """Why the source lacks a collection, and what it may be called there; None where it has it."""
+        """Why the source has no such collection, and a similar name that it has; None where it has it."""
 
     def mark(self, collection_id: str) -> Mark:
-        """What tells whether a collection has changed since; cheap. Raises SourceError where there is none."""
+        """What shows whether a collection has changed; cheap. Raises SourceError where there is none."""
 
     def export(
         self,
@@ -77,49 +77,49 @@ class Source(Protocol):
         write: Callable[[Item], None],
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Iterable[str]:
-        """Give every item to `write`, once; returns notes for the snapshot. Raises SourceError."""
+        """Pass every item to `write`, once; returns notes for the snapshot. Raises SourceError."""
 
 
 class WixSource:
-    """A site, through its API. With a catalog, offers say where the site is unlike it."""
+    """A site, through its API. With a catalog, notes list where the site differs from it."""
 
     def __init__(self, client: WixClient, catalog: Catalog | None = None, *, page_size: int = 1000) -> None:
         self._client, self._catalog, self._page_size = client, catalog, page_size
-        self._refer: dict[str, bool] = {}  # whether a collection has multi-references, as its schema said last
+        self._has_references: dict[str, bool] = {}  # by collection, whether its schema has multi-references
 
     @property
     def label(self) -> str:
         """ "wix"."""
         return "wix"
 
-    def offers(self) -> dict[str, Offer]:
-        """Every collection of the site; those that the catalog moves counted, a request each.
+    def collections(self) -> dict[str, SourceCollection]:
+        """Every collection of the site; those that the catalog moves are counted, with a request each.
 
-        One that cannot be counted says why in its notes.
+        The notes of one that cannot be counted give the reason.
         """
         listed = {entry["id"]: entry for entry in self._client.collections()}
-        return {name: self._offer(name, entry, listed) for name, entry in listed.items()}
+        return {name: self._describe(name, entry, listed) for name, entry in listed.items()}
 
     def missing(self, collection: Collection) -> str | None:
-        """Why the site lacks it; None where it has it."""
+        """Why the site has no such collection; None where it has it."""
         try:
             self._schema(collection.wix)
         except WixError as error:
             if error.status != 404:
                 raise
             names = [entry["id"] for entry in self._client.collections()]
-            like = similar_name(collection.wix, names)
-            hint = f"; it has {like!r}, which may be it under another name" if like else ""
+            similar = similar_name(collection.wix, names)
+            hint = f"; it has {similar!r}, which may be the same under another name" if similar else ""
             return f"the site has no collection {collection.wix}{hint}"
         return None
 
     def mark(self, collection_id: str) -> Mark:
         """Two requests: a count, and the newest `_updatedDate`.
 
-        Not certain where the site has multi-references, known to the catalog or not: linking items updates neither.
+        Not certain where it has multi-references, in the catalog or not: linking items updates neither of them.
         """
         mark = site_mark(self._client, collection_id)
-        return replace(mark, certain=False) if self._refer.get(collection_id) else mark
+        return replace(mark, certain=False) if self._has_references.get(collection_id) else mark
 
     def export(
         self,
@@ -127,19 +127,19 @@ class WixSource:
         write: Callable[[Item], None],
         on_progress: Callable[[int, int], None] | None = None,
     ) -> tuple[str, ...]:
-        """Every item in the order of `_id`, as it stood when the export ended. See `reading.export_collection`."""
+        """Every item in the order of `_id`, as it was when the export ended. See `live_export.export_collection`."""
         schema = self._schema(collection.wix)
-        notes = [*differences(collection, _offer_of(schema, None))]
+        notes = [*differences(collection, _declared(schema, None))]
         notes += export_collection(self._client, schema, write, page_size=self._page_size, on_progress=on_progress)
         return tuple(notes)
 
     def _schema(self, name: str) -> dict[str, Any]:
         schema = self._client.collection(name)
         fields = [field for field in schema.get("fields") or [] if isinstance(field, dict)]
-        self._refer[name] = any(field.get("type") == "MULTI_REFERENCE" for field in fields)
+        self._has_references[name] = any(field.get("type") == "MULTI_REFERENCE" for field in fields)
         return schema
 
-    def _offer(self, name: str, entry: dict[str, Any], listed: dict[str, Any]) -> Offer:
+    def _describe(self, name: str, entry: dict[str, Any], listed: dict[str, Any]) -> SourceCollection:
         notes = []
         count = None
         try:
@@ -150,46 +150,46 @@ class WixSource:
                 raise
             notes.append(str(error))
         if f"{name}__drafts" in listed:
-            notes.append(f"its drafts lie apart, in {name}__drafts")
+            notes.append(f"its drafts are in a collection of their own, {name}__drafts")
         if count == 0:
             notes.append(empty_note(entry))
-        offer = _offer_of(entry, count)
+        declared = _declared(entry, count)
         known = self._catalog.collections.get(name) if self._catalog is not None else None
         if known is not None:
-            notes += differences(known, offer)
+            notes += differences(known, declared)
         elif self._catalog is not None:
-            like = similar_name(name, [c for c in self._catalog.collections if c not in listed])
-            if like:
-                notes.append(f"may be the catalog's {like} under another name")
-        return Offer(offer.count, offer.fields, offer.display_names, tuple(notes))
+            similar = similar_name(name, [c for c in self._catalog.collections if c not in listed])
+            if similar:
+                notes.append(f"may be the catalog's {similar} under another name")
+        return replace(declared, notes=tuple(notes))
 
 
-def differences(collection: Collection, offer: Offer, *, declares: bool = True) -> tuple[str, ...]:
-    """Where a source is unlike the catalog: keys on one side only, types that JSON tells apart.
+def differences(collection: Collection, source: SourceCollection, *, declares: bool = True) -> tuple[str, ...]:
+    """Where a source differs from the catalog: keys on one side only, types that are different in JSON.
 
-    `declares`: the offer is of a schema; without one, a key that no item has is nothing to speak of.
+    `declares`: the source has a schema; without one, a key that no item has is not a difference.
     """
-    found = []
+    notes = []
     known = collection.by_key
-    copied = [key for key in offer.fields if key not in known]
-    if copied:
-        found.append(f"fields that the catalog does not know: {_some(copied)}")
-    lacking = [key for key in known if key not in offer.fields and not key.startswith("_")]
-    if lacking and declares:
-        found.append(f"fields of the catalog that the source does not declare: {_some(lacking)}")
-    unlike = [
-        f"{key} is {kind}, the catalog says {known[key].wix_type}"
-        for key, kind in offer.fields.items()
-        if key in known and "any" not in (kind, known[key].wix_type) and _carrier(kind) != _carrier(known[key].wix_type)
+    unknown = [key for key in source.fields if key not in known]
+    if unknown:
+        notes.append(f"fields that the catalog does not know: {_listed(unknown)}")
+    missing = [key for key in known if key not in source.fields and not key.startswith("_")]
+    if missing and declares:
+        notes.append(f"fields of the catalog that the source does not declare: {_listed(missing)}")
+    types = [
+        f"{key} is {kind}, in the catalog {known[key].wix_type}"
+        for key, kind in source.fields.items()
+        if key in known and "any" not in (kind, known[key].wix_type) and _json(kind) != _json(known[key].wix_type)
     ]
-    if unlike:
-        found.append(f"types unlike the catalog's: {_some(unlike)}")
-    return tuple(found)
+    if types:
+        notes.append(f"types that differ from the catalog's: {_listed(types)}")
+    return tuple(notes)
 
 
-def _offer_of(schema: dict[str, Any], count: int | None) -> Offer:
+def _declared(schema: dict[str, Any], count: int | None) -> SourceCollection:
     fields = [field for field in schema.get("fields") or [] if isinstance(field, dict) and "key" in field]
-    return Offer(
+    return SourceCollection(
         count,
         {field["key"]: _type(field.get("type")) for field in fields},
         {field["key"]: field.get("displayName") or field["key"] for field in fields},
@@ -201,15 +201,15 @@ def _type(name: Any) -> str:
     return _TYPES.get(lower) or (lower if lower in _PLAIN else "any")
 
 
-def _carrier(kind: str) -> str:
-    return _CARRIERS.get(kind, "text")
+def _json(kind: str) -> str:
+    return _JSON_TYPES.get(kind, "text")
 
 
-def _some(words: list[str]) -> str:
-    more = len(words) - _LISTED
-    return ", ".join(words[:_LISTED]) + (f" and {more} more" if more > 0 else "")
+def _listed(names: list[str]) -> str:
+    more = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def no_such(source: str, collection_id: str) -> SourceError:
-    """For a collection that a source is asked for and lacks."""
-    return SourceError(f"{source} has no collection {collection_id}; `offers()` lists what it has")
+def unknown_collection(source: str, collection_id: str) -> SourceError:
+    """The error for a collection that a source does not have."""
+    return SourceError(f"{source} has no collection {collection_id}; `collections()` lists what it has")

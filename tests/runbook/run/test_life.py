@@ -16,7 +16,7 @@ from runbook.commands.status import status
 from runbook.commands.unfreeze import unfreeze
 from runbook.cutover.freeze import frozen
 from runbook.errors import CheckFailed, FlagRefused, SettingError
-from runbook.wix.writing import reverse_sync_remove, reverse_sync_save
+from runbook.wix.reverse_sync import reverse_sync_remove, reverse_sync_save
 
 LEGACY = "Legacy Wix ID"
 

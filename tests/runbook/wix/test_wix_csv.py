@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runbook.errors import SourceError
-from runbook.wix.csv_export import CsvExport
+from runbook.wix.csv_file import CsvFile
 
 ROW = '"ID","Name","Zip","N","Yes","When","Tags","Box"'
 TYPES = {
@@ -28,7 +28,7 @@ def read(tmp_path, shapes):
     def read(text, **types):
         path = tmp_path / "Carriers.csv"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        file = CsvExport(path, shapes.collection(**(types or TYPES)))
+        file = CsvFile(path, shapes.collection(**(types or TYPES)))
         return list(file.items()), file
 
     return read

@@ -240,7 +240,7 @@ def test_no_right_to_read(start, shapes, tmp_path):
         site.box.wix_rights(data=False)
         with pytest.raises(WixError, match="403 WDE0027"):
             export(WixSource(site.client), shapes.collection(name="text"), tmp_path / "snapshots")
-        assert "403 WDE0027" in " ".join(WixSource(site.client).offers()["Carriers"].notes)
+        assert "403 WDE0027" in " ".join(WixSource(site.client).collections()["Carriers"].notes)
 
 
 def test_drafts_are_read_and_counted(start, shapes, tmp_path):
@@ -331,22 +331,22 @@ def test_mark_tells_of_every_change(start):
         assert len(set(marks)) == 4
 
 
-def test_offers_say_where_the_site_is_unlike_the_catalog(site, shapes):
+def test_notes_say_where_the_site_differs_from_the_catalog(site, shapes):
     fields = [{"key": "name", "type": "NUMBER"}, {"key": "extra", "type": "TEXT", "displayName": "Extra!"}]
     site.make("Carriers", fields=fields, permissions={"read": "ADMIN"})
     site.make("driver_jobs", {"_id": "1"})
     catalog = shapes.catalog(shapes.collection(name="text", city="text"), shapes.collection("DriverJobs", name="text"))
-    offers = WixSource(site.client, catalog).offers()
-    assert set(offers) == {"Carriers", "driver_jobs"}
-    offer = offers["Carriers"]
-    assert (offer.count, offer.fields["name"], offer.display_names["extra"]) == (0, "number", "Extra!")
-    assert offer.notes == (
+    collections = WixSource(site.client, catalog).collections()
+    assert set(collections) == {"Carriers", "driver_jobs"}
+    found = collections["Carriers"]
+    assert (found.count, found.fields["name"], found.display_names["extra"]) == (0, "number", "Extra!")
+    assert found.notes == (
         "the collection is empty; ADMIN may read it: see in the CMS that it is",
         "fields that the catalog does not know: extra",
         "fields of the catalog that the source does not declare: city",
-        "types unlike the catalog's: name is number, the catalog says text",
+        "types that differ from the catalog's: name is number, in the catalog text",
     )
-    assert "may be the catalog's DriverJobs under another name" in offers["driver_jobs"].notes
+    assert "may be the catalog's DriverJobs under another name" in collections["driver_jobs"].notes
 
 
 def test_a_collection_that_the_site_lacks(site, shapes, tmp_path):
@@ -354,7 +354,7 @@ def test_a_collection_that_the_site_lacks(site, shapes, tmp_path):
     source = WixSource(site.client)
     snapshot = export(source, shapes.collection("DriverJobs", name="text"), tmp_path)
     assert (snapshot.absent, snapshot.count) == (True, 0)
-    assert "it has 'driver_jobs', which may be it under another name" in snapshot.notes[0]
+    assert "it has 'driver_jobs', which may be the same under another name" in snapshot.notes[0]
     assert "it has" not in str(source.missing(shapes.collection("Carriers")))
     with pytest.raises(SourceError, match="no such collection"):
         source.mark("DriverJobs")

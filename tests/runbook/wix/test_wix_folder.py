@@ -59,14 +59,14 @@ def test_a_file_is_found_by_any_of_its_names(tmp_path, catalog, file, name):
     content = CSV if ".csv" in file.lower() else json.dumps(ITEM).encode()
     (tmp_path / file).write_bytes(gzip.compress(content) if file.endswith(".gz") else content)
     (tmp_path / "notes.txt").write_text("not an export")
-    assert {name: offer.count for name, offer in FolderSource(tmp_path, catalog).offers().items()} == {name: 1}
+    assert {name: found.count for name, found in FolderSource(tmp_path, catalog).collections().items()} == {name: 1}
 
 
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        (("Carriers.csv", "Carriers.jsonl"), "Carriers.csv and Carriers.jsonl are both the collection Carriers"),
-        (("FAQs.jsonl", "Questions.jsonl"), "FAQs.jsonl and Questions.jsonl are both the collection FAQs"),
+        (("Carriers.csv", "Carriers.jsonl"), "Carriers.csv and Carriers.jsonl both belong to the collection Carriers"),
+        (("FAQs.jsonl", "Questions.jsonl"), "FAQs.jsonl and Questions.jsonl both belong to the collection FAQs"),
         (("CARRIERS.jsonl",), "may be Carriers or carrier_s; name it as"),
     ],
 )
@@ -103,9 +103,9 @@ def test_json_lines_in_either_form(tmp_path, catalog):
     ("line", "said"),
     [
         ('{"_id": "b"', "is not JSON"),
-        ('["_id"]', "is no object"),
+        ('["_id"]', "is not an object"),
         ('{"_id": "b", "n": NaN}', "NaN is not JSON"),
-        ('{"_id": "b", "n": 1, "n": 2}', "a key stands twice"),
+        ('{"_id": "b", "n": 1, "n": 2}', "a key occurs twice"),
         (b'{"_id": "b\xff"}', "is not UTF-8"),
         ('{"id": "b", "data": {"_id": "c"}}', "the envelope's id is not the item's _id"),
         ("[" * 100_000, "is not JSON"),
@@ -116,9 +116,9 @@ def test_a_bad_line_is_named(tmp_path, catalog, line, said):
     put(tmp_path, Carriers__jsonl=json.dumps(ITEM).encode() + b"\n\n" + line + b"\n")
     with pytest.raises(SourceError, match=rf"Carriers\.jsonl:3: .*{re.escape(said)}"):
         rows(tmp_path, catalog)
-    offer = FolderSource(tmp_path, catalog).offers()["Carriers"]
-    assert offer.count is None
-    assert "Carriers.jsonl:3" in offer.notes[0]
+    found = FolderSource(tmp_path, catalog).collections()["Carriers"]
+    assert found.count is None
+    assert "Carriers.jsonl:3" in found.notes[0]
 
 
 def test_a_cut_gzip_is_no_shorter_file(tmp_path, catalog):
@@ -131,21 +131,21 @@ def test_a_cut_gzip_is_no_shorter_file(tmp_path, catalog):
 def test_what_a_folder_lacks(tmp_path, catalog):
     put(tmp_path, Carrier__jsonl=json.dumps(ITEM))
     source = FolderSource(tmp_path, catalog)
-    assert "it has Carrier.jsonl, which may be it" in str(source.missing(catalog.collection("Carriers")))
-    assert "may be the catalog's Carriers under another name" in source.offers()["Carrier"].notes
+    assert "it has Carrier.jsonl, which may be the same" in str(source.missing(catalog.collection("Carriers")))
+    assert "may be the catalog's Carriers under another name" in source.collections()["Carrier"].notes
     with pytest.raises(SourceError, match="has no collection FAQs"):
         source.mark("FAQs")
 
 
-def test_offers_type_what_they_see(tmp_path, catalog):
+def test_types_are_those_of_the_values(tmp_path, catalog):
     items = [{"_id": "a", "n": "text", "name": None, "new": True}, {"_id": "b", "n": "more", "new": 1}]
     put(tmp_path, Carriers__jsonl="\n".join(map(json.dumps, items)))
-    offer = FolderSource(tmp_path, catalog).offers()["Carriers"]
-    assert offer.fields == {"_id": "text", "n": "text", "new": "any"}
-    assert offer.notes == (
+    found = FolderSource(tmp_path, catalog).collections()["Carriers"]
+    assert found.fields == {"_id": "text", "n": "text", "new": "any"}
+    assert found.notes == (
         "from Carriers.jsonl",
         "fields that the catalog does not know: new",
-        "types unlike the catalog's: n is text, the catalog says number",
+        "types that differ from the catalog's: n is text, in the catalog number",
     )
 
 
@@ -195,7 +195,7 @@ def test_real_json_lines(shapes, tmp_path):
     folder, catalog = real("wix_export"), real_catalog(shapes)
     source = FolderSource(folder, catalog)
     counts = {}
-    for name in source.offers():
+    for name in source.collections():
         snapshot = export(source, catalog.collection(name), tmp_path / "snapshots")
         lines = (folder / f"{name}.jsonl").read_text("utf-8").splitlines()
         assert list(snapshot.items()) == [json.loads(line) for line in lines]
@@ -219,7 +219,7 @@ def test_real_csv_is_the_json_lines_but_for_what_csv_loses(shapes, name):
     assert found == {item_id: as_csv(item) for item_id, item in exact.items()}
     assert list(found) == sorted(found)
     source = FolderSource(real("wix_csv"), catalog)
-    assert source.offers()[name].notes == (
+    assert source.collections()[name].notes == (
         f"from {name}.csv",
         'from CSV: milliseconds of dates are cut off; null, "" and a missing key are one, read as missing',
     )

@@ -8,8 +8,8 @@ import pytest
 
 from runbook.cutover.freeze import freeze, frozen, permissions, unfreeze
 from runbook.errors import SettingError, WixError
+from runbook.wix.reverse_sync import reverse_sync_references, reverse_sync_remove, reverse_sync_save
 from runbook.wix.secrets import put_secret, secret_names
-from runbook.wix.writing import reverse_sync_references, reverse_sync_remove, reverse_sync_save
 
 OPEN = {"insert": "ANYONE", "update": "SITE_MEMBER_AUTHOR", "remove": "ADMIN", "read": "ANYONE"}
 CLOSED = {"insert": "ADMIN", "update": "ADMIN", "remove": "ADMIN", "read": "ANYONE"}

@@ -51,7 +51,7 @@ class Cell(NamedTuple):
     quoted: bool
 
 
-class CsvExport:
+class CsvFile:
     """One file, its header read. `keys`: the Wix key of each column. `notes`: what a reader should know.
 
     Raises SourceError naming the file, the line and what would be right.
