@@ -23,7 +23,7 @@ from runbook.json_types import Item
 from runbook.platform import Lookup, Platform
 from runbook.records import Records
 from runbook.run import PhaseRun, open_run
-from runbook.wix.writing import reverse_sync_remove, reverse_sync_save
+from runbook.wix.reverse_sync import reverse_sync_remove, reverse_sync_save
 from sandbox import Sandbox
 
 LEGACY = "Legacy Wix ID"
