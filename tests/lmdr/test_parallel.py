@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from lmdr.parallel import TESTS
-from lmdr.parallel.calls import sampled
+from lmdr.parallel.calls import sample_items
 from lmdr.sample import write_site
 from lmdr.sample.mess import QUARANTINED
 from moved import Moved, moved_site
@@ -76,7 +76,7 @@ def newest_of(collection: str) -> Callable[[Moved, Item], bool]:
 
 
 def of_own_plan(moved: Moved, row: Item) -> bool:
-    asked = {str(carrier["dot_number"]) for carrier in sampled(moved.rows("Carriers"))}
+    asked = {str(carrier["dot_number"]) for carrier in sample_items(moved.rows("Carriers"))}
     return row["plan_type"] == "pro" and row["carrier_dot"] in asked
 
 

@@ -1,4 +1,4 @@
-"""What the phases ask of LMDR's services on both sides: everyone's matching, look-ups, statistics."""
+"""The parallel tests of the phases: the same calls of LMDR's services on both sides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What parallel tests call services with: a clock that stands, an admin, a sample that is the same on both sides."""
+"""Parts of parallel tests: a fixed clock, an admin, samples that are the same on both sides, explanations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from lmdr.services.context import Caller, Context
-from runbook.cutover import Difference
+from runbook.cutover import Difference, ParallelTest
 from runbook.cutover.answers import told
 from runbook.cutover.tracing import changes
 from runbook.json_types import Item
@@ -23,74 +23,71 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-"""One moment for both sides: ages and windows are counted from it."""
+"""The same time on both sides, for ages and windows."""
 ADMIN = Caller("parallel-test", None, frozenset({"super_admin"}))
-MOST = 25
-EACH = 20
-"""Of a kind of rows, how many are asked about one by one: what a site answers in a minute is bounded, 3,000 reads."""
+SAMPLE = 25
+SMALL_SAMPLE = 20
+"""Rows of a kind that are queried one by one: a site allows 3,000 reads per minute."""
 
 
 def context_of(records: Records, now: datetime = NOW) -> Context:
-    """What services work with here: nothing outside is asked, and nothing is done aside."""
+    """A context that asks nothing outside, does nothing in the background, and never sleeps."""
     return Context(records, now=lambda: now, background=lambda work: None, sleep=lambda seconds: None)
 
 
 def newest(records: Records, collection: str, key: str) -> datetime:
-    """The last moment of a collection: of a site that stands still, nothing lies in the seven days before today."""
+    """The latest timestamp of a collection: an idle site may have no rows in the seven days before today."""
     row = records.first(collection, Query().le(key, NOW).descending(key))
-    moment = row[key] if row else NOW
-    return moment if isinstance(moment, datetime) else NOW
+    timestamp = row[key] if row else NOW
+    return timestamp if isinstance(timestamp, datetime) else NOW
 
 
-def sampled(items: Iterable[Item], most: int = MOST) -> list[Item]:
-    """Some of the items, chosen by their ids: the same on both sides, and in every run."""
+def sample_items(items: Iterable[Item], size: int = SAMPLE) -> list[Item]:
+    """A sample of items, chosen by their ids: the same on both sides, and in every run."""
     by_id = {item["_id"]: item for item in items}
-    return [by_id[item_id] for item_id in some(by_id, most)]
+    return [by_id[item_id] for item_id in sample_keys(by_id, size)]
 
 
-def some(keys: Iterable[str], most: int = MOST) -> list[str]:
-    """Some of the keys, chosen by themselves."""
-    return sorted(set(keys), key=lambda key: (zlib.crc32(key.encode()), key))[:most]
+def sample_keys(keys: Iterable[str], size: int = SAMPLE) -> list[str]:
+    """A sample of keys, chosen by their hash."""
+    return sorted(set(keys), key=lambda key: (zlib.crc32(key.encode()), key))[:size]
 
 
 def values(items: Iterable[Item], key: str) -> list[str]:
-    """The texts under a key, each once, in order."""
+    """The distinct texts under a key, sorted."""
     return sorted({value for item in items if isinstance(value := item.get(key), str)})
 
 
-def answered(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | dict[str, Any]:
-    """What a call gives; a refusal is an answer too, and so is that a service does not get along with a row."""
+def answer_of(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | dict[str, Any]:
+    """A call's answer, or the kind of its error: that has to be the same on both sides too."""
     try:
         return call(*args, **kwargs)
-    except RuntimeError:  # a collection that the test does not say it needs
+    except RuntimeError:  # a collection that the test does not declare
         raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, it has to be the same on both sides
+    except Exception as error:  # noqa: BLE001 - any error is compared
         return {"refused": type(error).__name__}
 
 
-def because(*collections: str) -> Explain:
-    """Explains a difference by the first row of these collections that differs, and how many do."""
-    rows: WeakKeyDictionary[Records, list[str]] = WeakKeyDictionary()
+def parallel_test(
+    phase: int,
+    name: str,
+    needs: tuple[str, ...],
+    answers: Callable[[Records], Answers],
+    explain: Explain = lambda call, difference, wix, airtable: None,
+) -> ParallelTest:
+    """A test; `explain` fails over to the first row of `needs` that differs, and the number of such rows."""
+    differing: WeakKeyDictionary[Records, list[str]] = WeakKeyDictionary()
 
-    def explain(call: str, difference: Difference, wix: Records, airtable: Records) -> str | None:
-        if wix not in rows:
-            rows[wix] = [words for name in collections for words in _differing(wix, airtable, name)]
-        found = rows[wix]
-        if not found:
-            return None
-        return f"{told(difference)}; rows that differ: {len(found):,}, the first is {found[0]}"
+    def explain_or_name_row(call: str, difference: Difference, wix: Records, airtable: Records) -> str | None:
+        if explanation := explain(call, difference, wix, airtable):
+            return explanation
+        if wix not in differing:
+            moving = [collection for collection in needs if collection in wix.catalog.collections]
+            differing[wix] = [text for collection in moving for text in _differing(wix, airtable, collection)]
+        rows = differing[wix]
+        return f"{told(difference)}; rows that differ: {len(rows):,}, the first is {rows[0]}" if rows else None
 
-    return explain
-
-
-def either(*explanations: Explain) -> Explain:
-    """The first of several explanations that has one."""
-
-    def explain(call: str, difference: Difference, wix: Records, airtable: Records) -> str | None:
-        found = (asked(call, difference, wix, airtable) for asked in explanations)
-        return next(filter(None, found), None)
-
-    return explain
+    return ParallelTest(phase, name, needs, answers, explain_or_name_row)
 
 
 def _differing(wix: Records, airtable: Records, collection: str) -> Iterator[str]:
@@ -100,9 +97,9 @@ def _differing(wix: Records, airtable: Records, collection: str) -> Iterator[str
         if item_id not in left or item_id not in right:
             yield f"{collection} {item_id}, in {'Airtable' if item_id in right else 'Wix'} alone"
             continue
-        found = changes(left[item_id], right[item_id], personal=lambda key: key not in fields or fields[key].personal)
-        if found:
-            yield f"{collection} {item_id}: {' and '.join(found.values())}"
+        cells = changes(left[item_id], right[item_id], personal=lambda key: key not in fields or fields[key].personal)
+        if cells:
+            yield f"{collection} {item_id}: {' and '.join(cells.values())}"
 
 
 def _by_id(items: Iterable[Item]) -> Mapping[str, Item]:

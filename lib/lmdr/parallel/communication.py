@@ -1,6 +1,6 @@
-"""Phase 5: messages, subscriptions and bills, what is known of carriers, recruiters, leads, onboarding.
+"""Phase 5: messages, subscriptions and bills, enrichments of carriers, recruiters, leads, onboarding.
 
-Left out, for they write: whether a view is left (it begins a month that is due), looking at a profile, the webhook.
+Calls that write are left out: the quota check (it resets a past month), viewing a profile, the webhook.
 """
 
 from __future__ import annotations
@@ -9,7 +9,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lmdr import freshness
-from lmdr.parallel.calls import EACH, NOW, Answers, answered, because, context_of, newest, sampled, some, values
+from lmdr.parallel.calls import (
+    NOW,
+    SMALL_SAMPLE,
+    Answers,
+    answer_of,
+    context_of,
+    newest,
+    parallel_test,
+    sample_items,
+    sample_keys,
+    values,
+)
 from lmdr.services.admin.carriers import enrichment_status
 from lmdr.services.billing import stripe, subscription
 from lmdr.services.carrier import leads as carrier_leads
@@ -22,15 +33,13 @@ from lmdr.services.fmcsa.safety_data import build_safety_summary, get_carrier_sa
 from lmdr.services.messaging.messages import get_conversation, get_unread_count
 from lmdr.services.messaging.realtime import check_for_new_messages, get_new_messages, get_unread_count_for_user
 from lmdr.services.recruiter import profile as recruiter
-from runbook.cutover import ParallelTest
 from runbook.json_types import Item
 from runbook.query import Query
 from runbook.records import Records
 
-SEARCHING = 10
-"""Recruiters who search."""
-ASKED_OF_AIRTABLE = 5
-"""Carriers whose billing page is asked for: it insists on the source, and so costs a request each time."""
+RECRUITER_SEARCHES = 10
+BILLING_PAGES = 5
+"""Billing pages read consistently, at the cost of a request each."""
 ENRICHED = ("CarrierEnrichments", "CarrierSafetyData", "Carriers")
 SEARCHED = (
     "recruiterCarriers",
@@ -54,140 +63,115 @@ _LEAD_LISTS: tuple[dict[str, Any], ...] = (
 
 
 def conversations(records: Records) -> Answers:
-    """Conversations: whole, and what is new in them since their second message."""
+    """Conversations, and their new messages since the second."""
     context = context_of(records)
-    for application in some(values(records.get_all("Messages"), "application_id"), EACH):
-        yield f"conversation of application {application}", answered(get_conversation, context, application)
-        of_it = Query().eq("application_id", application).ascending("timestamp")
-        since = [row.get("timestamp") for row in records.query("Messages", of_it.limit(2))][-1]
+    for application in sample_keys(values(records.get_all("Messages"), "application_id"), SMALL_SAMPLE):
+        yield f"conversation of application {application}", answer_of(get_conversation, context, application)
+        first_two = Query().eq("application_id", application).ascending("timestamp").limit(2)
+        since = [row.get("timestamp") for row in records.query("Messages", first_two)][-1]
         for call in (get_new_messages, check_for_new_messages):
-            yield f"{call.__name__} of application {application}", answered(call, context, application, since)
+            yield f"{call.__name__} of application {application}", answer_of(call, context, application, since)
 
 
 def unread_messages(records: Records) -> Answers:
-    """How much members have not read, in all and by application."""
+    """Members' numbers of unread messages."""
     context = context_of(records)
-    for member in some(values(records.get_all("Messages"), "receiver_id"), EACH):
+    for member in sample_keys(values(records.get_all("Messages"), "receiver_id"), SMALL_SAMPLE):
         for call in (get_unread_count, get_unread_count_for_user):
-            yield f"{call.__name__} of {member}", answered(call, context, Caller(member))
+            yield f"{call.__name__} of {member}", answer_of(call, context, Caller(member))
 
 
 def subscriptions(records: Records) -> Answers:
-    """Carriers' plan, use and bills, of some the billing page; and of a carrier that has none of them."""
+    """Carriers' plan, usage and billing history, some billing pages; and those of an unknown carrier."""
     context = context_of(records, newest(records, "CarrierSubscriptions", "_createdDate"))
     dots = values((*records.get_all("CarrierSubscriptions"), *records.get_all("BillingHistory")), "carrier_dot")
-    for dot in ("0", *some(dots, EACH)):
+    for dot in ("0", *sample_keys(dots, SMALL_SAMPLE)):
         for call in (subscription.get_subscription, subscription.get_usage_stats, stripe.get_billing_history):
-            yield f"{call.__name__} of carrier {dot}", answered(call, context, dot)
-        status = answered(subscription.get_full_subscription_status, context, ANYONE, dot)
+            yield f"{call.__name__} of carrier {dot}", answer_of(call, context, dot)
+        status = answer_of(subscription.get_full_subscription_status, context, ANYONE, dot)
         yield f"all of the plan of carrier {dot}", status
-    for dot in some(dots, ASKED_OF_AIRTABLE):
+    for dot in sample_keys(dots, BILLING_PAGES):
         for page in (stripe.get_subscription_by_carrier, stripe.get_subscription_details):
-            yield f"{page.__name__} of carrier {dot}", answered(page, context, dot)
+            yield f"{page.__name__} of carrier {dot}", answer_of(page, context, dot)
 
 
 def own_subscriptions(records: Records) -> Answers:
-    """The plan of the carrier that a member owns."""
+    """The plan of a member's own carrier."""
     context = context_of(records)
-    for carrier in sampled(records.get_all("Carriers")):
-        found = answered(subscription.get_full_subscription_status, context, Caller(carrier.get("_owner")))
-        yield f"own plan of carrier {carrier['_id']}", found
+    for carrier in sample_items(records.get_all("Carriers")):
+        status = answer_of(subscription.get_full_subscription_status, context, Caller(carrier.get("_owner")))
+        yield f"own plan of carrier {carrier['_id']}", status
 
 
 def enrichments(records: Records) -> Answers:
-    """What is kept of carriers, how fresh that is, and what a driver is given while it is just fresh enough."""
+    """Cached enrichments and safety data: their freshness, and the answers while they are just fresh."""
     carriers = {str(carrier["dot_number"]): carrier for carrier in records.get_all("Carriers")}
     now = newest(records, "CarrierEnrichments", "enriched_date")
-    for row in sampled(records.get_all("CarrierEnrichments"), EACH):
+    for row in sample_items(records.get_all("CarrierEnrichments"), SMALL_SAMPLE):
         dot, enriched = row["dot_number"], row.get("enriched_date")
-        fresh = answered(enrichment_status, enriched, now), answered(freshness.is_batch_due, enriched, now)
-        kept = context_of(records, _just(row, "enriched_date", freshness.ENRICHMENT_TTL))
-        given = answered(enrich_carrier, kept, dot, carriers.get(dot, {}))
+        fresh = answer_of(enrichment_status, enriched, now), answer_of(freshness.is_batch_due, enriched, now)
+        just_fresh = context_of(records, _expiry(row, "enriched_date", freshness.ENRICHMENT_TTL))
+        given = answer_of(enrich_carrier, just_fresh, dot, carriers.get(dot, {}))
         yield f"enrichment {row['_id']}", [*fresh, given]
-    for row in sampled(records.get_all("CarrierSafetyData"), EACH):
-        in_time = context_of(records, _just(row, "fetched_date", freshness.SAFETY_TTL))
+    for row in sample_items(records.get_all("CarrierSafetyData"), SMALL_SAMPLE):
+        in_time = context_of(records, _expiry(row, "fetched_date", freshness.SAFETY_TTL))
         for words, context in (("in time", in_time), ("late", context_of(records))):
-            given = answered(get_carrier_safety_data, context, row["dot_number"])
+            given = answer_of(get_carrier_safety_data, context, row["dot_number"])
             yield f"safety data {row['_id']}, {words}", given
-        yield f"summary of safety data {row['_id']}", answered(build_safety_summary, row)
+        yield f"summary of safety data {row['_id']}", answer_of(build_safety_summary, row)
 
 
 def searches_of_recruiters(records: Records) -> Answers:
-    """The search for drivers as recruiters make it, each for a carrier of its own."""
+    """Recruiters' searches for drivers, each for its own carrier."""
     context = context_of(records, newest(records, "DriverProfiles", "_updatedDate"))
-    for link in sampled(records.get_all("recruiterCarriers", Query().eq("is_active", True)), SEARCHING):
+    for link in sample_items(records.get_all("recruiterCarriers", Query().eq("is_active", True)), RECRUITER_SEARCHES):
         caller, dot = Caller(link.get("recruiter_id")), link.get("carrier_dot")
-        for n, asked in enumerate(_SEARCHES):
-            yield f"search {n} of carrier {dot}", answered(find_matching_drivers, context, caller, dot, *asked)
+        for n, search in enumerate(_SEARCHES):
+            yield f"search {n} of carrier {dot}", answer_of(find_matching_drivers, context, caller, dot, *search)
 
 
 def recruiters(records: Records) -> Answers:
-    """The carriers of recruiters, and the check that a carrier may be added."""
+    """Recruiters' carriers, and the validation of DOT numbers."""
     context = context_of(records)
     links = records.get_all("recruiterCarriers")
-    for member in some(values(links, "recruiter_id"), EACH):
-        found = answered(recruiter.get_recruiter_carriers, context, Caller(member))
-        yield f"carriers of recruiter {member}", found
-    for dot in some(values(links, "carrier_dot")):
-        yield f"whether carrier {dot} is there", answered(recruiter.validate_carrier_dot, context, dot)
+    for member in sample_keys(values(links, "recruiter_id"), SMALL_SAMPLE):
+        yield f"carriers of recruiter {member}", answer_of(recruiter.get_recruiter_carriers, context, Caller(member))
+    for dot in sample_keys(values(links, "carrier_dot")):
+        yield f"whether carrier {dot} is there", answer_of(recruiter.validate_carrier_dot, context, dot)
 
 
 def leads(records: Records) -> Answers:
-    """Carriers' requests for staff: the list, each status, requests one by one."""
+    """Staffing requests: lists, by status, a sample."""
     context = context_of(records)
     for n, options in enumerate(_LEAD_LISTS):
-        yield f"list of leads {n}", answered(carrier_leads.get_carrier_leads, context, options)
-    for row in sampled(records.get_all("carrierStaffingRequests"), EACH):
-        yield f"lead {row['_id']}", answered(carrier_leads.get_lead_status, context, row["_id"])
+        yield f"list of leads {n}", answer_of(carrier_leads.get_carrier_leads, context, options)
+    for row in sample_items(records.get_all("carrierStaffingRequests"), SMALL_SAMPLE):
+        yield f"lead {row['_id']}", answer_of(carrier_leads.get_lead_status, context, row["_id"])
 
 
 def onboarding(records: Records) -> Answers:
-    """Partners' and carriers' welcome pages, and those that nobody knows."""
+    """Welcome pages of partners and carriers, and of unknown ones."""
     context = context_of(records)
-    for code in ("nobody", *some(values(records.get_all("PartnerOnboarding"), "partner_code"), EACH)):
-        yield f"page of partner {code}", answered(get_partner_page, context, code.lower())
-    for dot in ("0", *some(values(records.get_all("CarrierOnboarding"), "dot_number"), EACH)):
-        yield f"page of carrier {dot}", answered(get_carrier_onboarding, context, dot)
+    for code in ("nobody", *sample_keys(values(records.get_all("PartnerOnboarding"), "partner_code"), SMALL_SAMPLE)):
+        yield f"page of partner {code}", answer_of(get_partner_page, context, code.lower())
+    for dot in ("0", *sample_keys(values(records.get_all("CarrierOnboarding"), "dot_number"), SMALL_SAMPLE)):
+        yield f"page of carrier {dot}", answer_of(get_carrier_onboarding, context, dot)
 
 
-def _just(row: Item, key: str, ttl: timedelta) -> datetime:
-    """The last moment at which a row is fresh; now, if it never was."""
-    moment = row.get(key)
-    return moment + ttl if isinstance(moment, datetime) else NOW
+def _expiry(row: Item, key: str, ttl: timedelta) -> datetime:
+    """The last time at which a row is fresh; now, without a date."""
+    timestamp = row.get(key)
+    return timestamp + ttl if isinstance(timestamp, datetime) else NOW
 
 
 TESTS = (
-    ParallelTest(5, "conversations", ("Messages",), conversations, because("Messages")),
-    ParallelTest(5, "unread messages", ("Messages",), unread_messages, because("Messages")),
-    ParallelTest(
-        5,
-        "subscriptions and bills",
-        ("CarrierSubscriptions", "BillingHistory"),
-        subscriptions,
-        because("CarrierSubscriptions", "BillingHistory"),
-    ),
-    ParallelTest(
-        5,
-        "plans of members' own carriers",
-        ("CarrierSubscriptions", "Carriers"),
-        own_subscriptions,
-        because("CarrierSubscriptions", "Carriers"),
-    ),
-    ParallelTest(5, "enrichments and safety data", ENRICHED, enrichments, because(*ENRICHED)),
-    ParallelTest(5, "searches as recruiters make them", SEARCHED, searches_of_recruiters, because(*SEARCHED)),
-    ParallelTest(
-        5,
-        "recruiters and their carriers",
-        ("recruiterCarriers", "Carriers"),
-        recruiters,
-        because("recruiterCarriers", "Carriers"),
-    ),
-    ParallelTest(5, "staffing requests", ("carrierStaffingRequests",), leads, because("carrierStaffingRequests")),
-    ParallelTest(
-        5,
-        "onboarding of partners and carriers",
-        ("PartnerOnboarding", "CarrierOnboarding"),
-        onboarding,
-        because("PartnerOnboarding", "CarrierOnboarding"),
-    ),
+    parallel_test(5, "conversations", ("Messages",), conversations),
+    parallel_test(5, "unread messages", ("Messages",), unread_messages),
+    parallel_test(5, "subscriptions and bills", ("CarrierSubscriptions", "BillingHistory"), subscriptions),
+    parallel_test(5, "plans of members' own carriers", ("CarrierSubscriptions", "Carriers"), own_subscriptions),
+    parallel_test(5, "enrichments and safety data", ENRICHED, enrichments),
+    parallel_test(5, "searches as recruiters make them", SEARCHED, searches_of_recruiters),
+    parallel_test(5, "recruiters and their carriers", ("recruiterCarriers", "Carriers"), recruiters),
+    parallel_test(5, "staffing requests", ("carrierStaffingRequests",), leads),
+    parallel_test(5, "onboarding of partners and carriers", ("PartnerOnboarding", "CarrierOnboarding"), onboarding),
 )

@@ -1,4 +1,4 @@
-"""The application form, and what of it goes into the driver's profile."""
+"""The application form, and its fields in the driver's profile."""
 
 from __future__ import annotations
 
@@ -48,38 +48,30 @@ DOCUMENTS = {
     "medCard": ("med_card_image", "med_card_url"),
     "resume": ("resume_file", "resume_url"),
 }
-_NEEDED = ("cdl_front_image", "cdl_back_image", "med_card_image")
+_REQUIRED_DOCUMENTS = ("cdl_front_image", "cdl_back_image", "med_card_image")
 _DAY_FORMATS = (
-    "%m/%d/%Y",
-    "%m-%d-%Y",
-    "%Y/%m/%d",
-    "%B %d, %Y",
-    "%b %d, %Y",
-    "%B %d %Y",
-    "%b %d %Y",
-    "%d %B %Y",
-    "%d %b %Y",
-)
+    "%m/%d/%Y", "%m-%d-%Y", "%Y/%m/%d", "%B %d, %Y", "%b %d, %Y", "%B %d %Y", "%b %d %Y", "%d %B %Y", "%d %b %Y",
+)  # fmt: skip
 
 
 def document_urls(context: Context, data: Mapping[str, Any]) -> dict[str, str]:
-    """The profile's keys for the form's documents (cdlFront, cdlBack, medCard, resume), kept where they are files.
+    """The profile's keys for the form's documents (cdlFront, cdlBack, medCard, resume); files are uploaded first.
 
     Raises UploadFailed.
     """
-    found: dict[str, str] = {}
+    urls: dict[str, str] = {}
     for name, keys in DOCUMENTS.items():
         url = url_of(context, data.get(name))
         if url:
-            found |= dict.fromkeys(keys, url)
-    return found
+            urls |= dict.fromkeys(keys, url)
+    return urls
 
 
 def profile_changes(data: Mapping[str, Any], documents: Mapping[str, str], profile: Item, now: datetime) -> Item:
-    """What an application changes in the driver's profile: what is given in the form, and that it may be found.
+    """The changes of an application to the driver's profile: the form's fields, and that it is searchable.
 
-    `data`: the form, by the names above and yearsExperience. Given is what is neither null nor an empty text. Counts
-    are whole numbers, 0 where they are none; days are 'YYYY-MM-DD', and left alone where they cannot be read.
+    `data`: the form, by the names above and yearsExperience; null and empty texts are ignored. Counts become integers,
+    0 where invalid; days become 'YYYY-MM-DD', and are ignored where invalid.
     """
     given = {key: value for key, value in data.items() if value is not None and value != ""}
     changes: Item = {}
@@ -101,13 +93,13 @@ def profile_changes(data: Mapping[str, Any], documents: Mapping[str, str], profi
         if name in given:
             changes[key] = js.or_(js.parse_int(given[name]), 0)
     years = js.parse_float(given.get("yearsExperience"))
-    if years == years:  # a number
+    if years == years:  # not NaN
         changes["years_experience"] = years
     for name, key in DAYS.items():
         if (day := day_of(given.get(name))) is not None:
             changes[key] = day
     changes |= documents
-    if all((changes.get(key) or profile.get(key)) for key in _NEEDED):
+    if all((changes.get(key) or profile.get(key)) for key in _REQUIRED_DOCUMENTS):
         changes["docs_complete"] = True
     return {
         **changes,
@@ -121,17 +113,17 @@ def profile_changes(data: Mapping[str, Any], documents: Mapping[str, str], profi
 
 
 def day_of(value: Any) -> str | None:
-    """A day as 'YYYY-MM-DD', from ISO 8601 or as Americans write days; None where it cannot be read."""
+    """A day as 'YYYY-MM-DD', from ISO 8601 or an American format; None where invalid."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).date().isoformat()
     if not isinstance(value, str):
         return None
     text = js.trim(value)
-    if (moment := js.date(text)) is not None:
-        return moment.date().isoformat()
-    for form in _DAY_FORMATS:
+    if (date := js.date(text)) is not None:
+        return date.date().isoformat()
+    for day_format in _DAY_FORMATS:
         try:
-            return datetime.strptime(text, form).replace(tzinfo=UTC).date().isoformat()
+            return datetime.strptime(text, day_format).replace(tzinfo=UTC).date().isoformat()
         except ValueError:
             continue
     return None

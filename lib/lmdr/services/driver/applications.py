@@ -1,4 +1,4 @@
-"""A driver's applications at carriers: handing one in, following it, taking it back."""
+"""A driver's applications to carriers: submitting, status, withdrawing."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from runbook.json_types import Item
 from runbook.query import Query
 
 NO_PROFILE = "Driver profile not found"
-UNDER_WAY = frozenset({"applied", "in_review", "contacted", "offer", "hired"})
+IN_PROGRESS = frozenset({"applied", "in_review", "contacted", "offer", "hired"})
 """Statuses in which a driver cannot apply again."""
 
 
 @service
 def submit_application(context: Context, caller: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Apply at a carrier with a filled-in form, which completes the driver's profile as well.
+    """Apply to a carrier with the application form, which also updates the driver's profile.
 
-    `data`: carrierDOT, phone or email (one of the two at least), carrierName, matchScore, message, preferredContact
-    ('phone' where not given), availability, and what `profile_changes` takes. The first check that fails decides:
-    logged in, a profile of the caller's own, a carrierDOT, a phone or an email, documents that can be kept.
+    `data`: carrierDOT, phone or email (at least one), carrierName, matchScore, message, preferredContact (default
+    'phone'), availability, and the fields of `profile_changes`. The first failed check decides: logged in, a profile,
+    a carrierDOT, a phone or an email, documents that can be uploaded.
 
-    One that was rejected, withdrawn or only of interest is handed in again; its outcome stays. Gives {success,
-    applicationId, status, isNew}. One that is under way is refused: {success: False, isDuplicate, existingStatus,
-    applicationId, error}; the profile has been completed by then.
+    A rejected or withdrawn application, or an interest, is submitted again and keeps its outcome. Gives {success,
+    applicationId, status, isNew}. One in progress is refused, after the profile was updated: {success: False,
+    isDuplicate, existingStatus, applicationId, error}.
     """
     profile = own_profile(context, caller)
     dot = dot_text(data.get("carrierDOT"))
-    if error := _first_fault(caller, profile, dot, data):
+    if error := _first_error(caller, profile, dot, data):
         return refused(error)
     assert profile is not None
     try:
@@ -48,15 +48,15 @@ def submit_application(context: Context, caller: Caller, data: Mapping[str, Any]
     interest, is_new = interest_between(context, profile["_id"], dot), False
     if interest is None:
         pair = {"_owner": caller.member_id, "driver_id": profile["_id"], "carrier_dot": dot}
-        first = {
+        initial = {
             "carrier_name": data.get("carrierName") or "",
             "match_score": js.or_(js.parse_int(data.get("matchScore")), 0),
             "origin": "driver_applied",
             "outcome": None,
         }
-        interest, is_new = add_interest(context, pair | first | _applied(context, data, profile, None))
+        interest, is_new = add_interest(context, pair | initial | _applied(context, data, profile, None))
     if not is_new:
-        if interest.get("status") in UNDER_WAY:
+        if interest.get("status") in IN_PROGRESS:
             return refused(
                 "You have already applied to this carrier",
                 isDuplicate=True,
@@ -76,9 +76,9 @@ def submit_application(context: Context, caller: Caller, data: Mapping[str, Any]
 
 @service
 def get_application_status(context: Context, caller: Caller, carrier_dot: Any) -> dict[str, Any]:
-    """Where the caller's application at a carrier stands: {success, hasApplied, status, applicationId, application}.
+    """The caller's application to a carrier: {success, hasApplied, status, applicationId, application}.
 
-    `status`: the row's status, or its action where it has none; the last three are None where there is no row.
+    `status`: the row's status, else its action; the last three are None without a row.
     """
     interest = _own_interest(context, caller, carrier_dot)
     if isinstance(interest, str):
@@ -96,7 +96,7 @@ def get_application_status(context: Context, caller: Caller, carrier_dot: Any) -
 
 @service
 def withdraw_application(context: Context, caller: Caller, carrier_dot: Any) -> dict[str, Any]:
-    """Take the caller's application at a carrier back, in whatever status it is: {success, applicationId, status}."""
+    """Withdraw the caller's application to a carrier, from any status: {success, applicationId, status}."""
     interest = _own_interest(context, caller, carrier_dot)
     if interest is None or isinstance(interest, str):
         return refused(interest or "Application not found")
@@ -114,18 +114,15 @@ def withdraw_application(context: Context, caller: Caller, carrier_dot: Any) -> 
 
 @service
 def get_driver_applications(context: Context, caller: Caller) -> dict[str, Any]:
-    """The caller's applications and interests, the last that anything happened to first, 100 at the most.
-
-    {success, applications}.
-    """
+    """The caller's applications and interests, by the latest action, at most 100: {success, applications}."""
     profile = own_profile(context, caller)
     if profile is None:
         return refused(NO_PROFILE if caller.logged_in else NOT_LOGGED_IN)
-    asked = Query().eq("driver_id", profile["_id"]).descending("action_timestamp").limit(100)
-    return {"success": True, "applications": context.records.query("DriverCarrierInterests", asked).items}
+    newest = Query().eq("driver_id", profile["_id"]).descending("action_timestamp").limit(100)
+    return {"success": True, "applications": context.records.query("DriverCarrierInterests", newest).items}
 
 
-def _first_fault(caller: Caller, profile: Item | None, dot: str, data: Mapping[str, Any]) -> str | None:
+def _first_error(caller: Caller, profile: Item | None, dot: str, data: Mapping[str, Any]) -> str | None:
     if not caller.logged_in:
         return NOT_LOGGED_IN
     if profile is None:
@@ -136,7 +133,7 @@ def _first_fault(caller: Caller, profile: Item | None, dot: str, data: Mapping[s
 
 
 def _applied(context: Context, data: Mapping[str, Any], profile: Item, history: Any) -> Item:
-    """What an application sets, new or again."""
+    """The keys that an application sets, whether new or repeated."""
     now = context.now()
     given = {
         "contact_phone": data.get("phone"),
@@ -158,7 +155,7 @@ def _applied(context: Context, data: Mapping[str, Any], profile: Item, history: 
 
 
 def _own_interest(context: Context, caller: Caller, carrier_dot: Any) -> Item | str | None:
-    """The caller's row at a carrier, None without, or why there cannot be one."""
+    """The caller's row for a carrier, None without one, or the error text without a profile."""
     profile = own_profile(context, caller)
     if profile is None:
         return NO_PROFILE if caller.logged_in else NOT_LOGGED_IN

@@ -1,6 +1,6 @@
-"""A driver looks for carriers: the best matches, with what is known about each, and what the driver does about them.
+"""A driver searches for carriers: the best matches with their enrichments, and the driver's actions on them.
 
-Scores are `lmdr.matching.carriers`'.
+`lmdr.matching.carriers` has the scores.
 """
 
 from __future__ import annotations
@@ -21,36 +21,35 @@ from runbook.query import Query
 from runbook.query.query import MOST
 
 CARRIERS_READ: Final = 500
-LEAST: Final = 10
+MIN_SCORE: Final = 10
 """A match below this score is not shown."""
 FREE, PREMIUM = "free", "premium"
-MATCHES: Final = {FREE: 2, PREMIUM: 10}
+MAX_MATCHES: Final = {FREE: 2, PREMIUM: 10}
 
 
 @service
 def find_matching_carriers(
     context: Context, caller: Caller, driver_prefs: Mapping[str, Any], is_premium_user: bool = False
 ) -> dict[str, Any]:
-    """The carriers that fit a driver best, 10 for one who pays, 2 for any other.
+    """The best carriers for a driver, 10 for a premium user, else 2.
 
     `driver_prefs`: homeZip, maxDistance, minCPM, operationType, maxTurnover, maxTruckAge, fleetSize, driverName,
-    customWeights; they are kept in the profile of a caller who is logged in.
+    customWeights; stored in the profile of a caller who is logged in.
 
-    500 carriers are scored, one a legal name (its best, of equals the first), none below 10. Gives {success, matches,
-    totalScored, totalMatches, userTier, maxAllowed, cachedCount, needsEnrichmentCount, driverProfile, upsellMessage};
-    the best match first, of equals the first that was read. A match is what `calculate_match_score` gives with
-    rationale, recruiterStats, needsEnrichment, and, where one is known that is 14 days old at the most, enrichment
-    with fromCache and cacheAge (whole days).
+    500 carriers are scored; of each legal name the best counts, none below 10. Gives {success, matches, totalScored,
+    totalMatches, userTier, maxAllowed, cachedCount, needsEnrichmentCount, driverProfile, upsellMessage}; the best match
+    first, ties in the order read. A match is the result of `calculate_match_score` with rationale, recruiterStats,
+    needsEnrichment, and, where one of at most 14 days is cached, enrichment with fromCache and cacheAge (whole days).
     """
-    profile = _searched(context, caller, driver_prefs)
+    profile = _store_search(context, caller, driver_prefs)
     tier = PREMIUM if is_premium_user else FREE
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "success": True,
         "matches": [],
         "totalScored": 0,
         "totalMatches": 0,
         "userTier": tier,
-        "maxAllowed": MATCHES[tier],
+        "maxAllowed": MAX_MATCHES[tier],
         "cachedCount": 0,
         "needsEnrichmentCount": 0,
         "driverProfile": profile,
@@ -58,11 +57,11 @@ def find_matching_carriers(
     }
     rows = context.records.query("Carriers", Query().limit(CARRIERS_READ)).items
     if not rows:
-        return {**found, "message": "No carriers in database"}
+        return {**result, "message": "No carriers in database"}
     weights = driver_prefs.get("customWeights")
     scored = score_carriers(driver_prefs, map(normalize_carrier, rows), weights if js.truthy(weights) else None)
     ranked = _ranked(scored)
-    shown = ranked[: MATCHES[tier]]
+    shown = ranked[: MAX_MATCHES[tier]]
     dots = [dot_text(match["carrier"]["DOT_NUMBER"]) for match in shown]
     enrichments, stats = _fresh_enrichments(context, dots), get_all_recruiter_stats(context, dots)
     for match, dot in zip(shown, dots, strict=True):
@@ -74,9 +73,9 @@ def find_matching_carriers(
     cached = sum("enrichment" in match for match in shown)
     more = len(ranked) - len(shown)
     if tier == FREE and more > 0:
-        found["upsellMessage"] = f"{more} more matches available! Upgrade to Premium to see them."
+        result["upsellMessage"] = f"{more} more matches available! Upgrade to Premium to see them."
     return {
-        **found,
+        **result,
         "matches": shown,
         "totalScored": len(scored),
         "totalMatches": len(ranked),
@@ -87,15 +86,15 @@ def find_matching_carriers(
 
 @service
 def log_match_event(context: Context, caller: Caller, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what a driver did about a match: {success, method}.
+    """Log a driver's action on a match: {success, method}.
 
-    `event`: driverZip, driverName, carrierDOT, carrierName, matchScore, action. Of a caller who is logged in it
-    becomes an interest (method "driver_linked", see `log_carrier_interest`), of any other a row of MatchEvents
-    (method "legacy").
+    `event`: driverZip, driverName, carrierDOT, carrierName, matchScore, action. For a caller who is logged in it
+    becomes an interest (method "driver_linked", see `log_carrier_interest`), else a row of MatchEvents (method
+    "legacy").
     """
     if caller.logged_in:
         return {**log_carrier_interest(context, caller, event), "method": "driver_linked"}
-    told = {
+    texts = {
         "driver_zip": event.get("driverZip"),
         "driver_name": js.or_(event.get("driverName"), "Anonymous"),
         "carrier_name": event.get("carrierName"),
@@ -104,7 +103,7 @@ def log_match_event(context: Context, caller: Caller, event: Mapping[str, Any]) 
     context.records.insert(
         "MatchEvents",
         {
-            **{key: js.to_string(value) for key, value in told.items() if value is not None},
+            **{key: js.to_string(value) for key, value in texts.items() if value is not None},
             "carrier_dot": dot_text(event.get("carrierDOT")),
             "match_score": js.or_(js.parse_int(event.get("matchScore")), 0),
             "timestamp": context.now(),
@@ -115,14 +114,14 @@ def log_match_event(context: Context, caller: Caller, event: Mapping[str, Any]) 
 
 @service
 def get_driver_saved_carriers(context: Context, caller: Caller) -> dict[str, Any]:
-    """The caller's interests, the last first, each with its carrier, None where that is gone: {success, carriers}.
+    """The caller's interests, the newest first, each with its carrier, None if deleted: {success, carriers}.
 
     carriers: [{interest, carrier}], both as their rows.
     """
     if not caller.logged_in:
         return refused(NOT_LOGGED_IN)
     interests = get_driver_interests(context, caller)["interests"]
-    # As numbers, as Carriers has them: the platform asks with the interests' texts, and finds none.
+    # By number, as in Carriers: the platform queries with the texts of the interests and finds none.
     numbers = {dot_number(interest.get("carrier_dot")) for interest in interests} - {None}
     rows = context.records.query("Carriers", Query().has_some("dot_number", numbers).limit(MOST)) if numbers else ()
     by_dot = {row["dot_number"]: row for row in rows}
@@ -135,15 +134,14 @@ def get_driver_saved_carriers(context: Context, caller: Caller) -> dict[str, Any
     }
 
 
-def _searched(context: Context, caller: Caller, driver_prefs: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Keep the search in the caller's profile, and give what pages show of that; a search does not fail with it."""
+def _store_search(context: Context, caller: Caller, driver_prefs: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Store the search in the caller's profile and give the page's view of it; None where that fails."""
     if not caller.logged_in:
         return None
     try:
-        kept = update_driver_preferences(context, caller, driver_prefs)
+        profile = update_driver_preferences(context, caller, driver_prefs)["profile"]
     except RunbookError:
         return None
-    profile = kept["profile"]
     return {
         "id": profile["_id"],
         "displayName": profile.get("display_name"),
@@ -157,21 +155,21 @@ def _searched(context: Context, caller: Caller, driver_prefs: Mapping[str, Any])
 def _ranked(scored: Iterable[Item]) -> list[Item]:
     best: dict[Any, Item] = {}
     for match in scored:
-        rival = best.get(match["carrier"]["LEGAL_NAME"])
-        if rival is None or match["overallScore"] > rival["overallScore"]:
-            best[match["carrier"]["LEGAL_NAME"]] = match
-    good = [match for match in best.values() if match["overallScore"] >= LEAST]
-    return sorted(good, key=lambda match: match["overallScore"], reverse=True)
+        name = match["carrier"]["LEGAL_NAME"]
+        if name not in best or match["overallScore"] > best[name]["overallScore"]:
+            best[name] = match
+    shown = [match for match in best.values() if match["overallScore"] >= MIN_SCORE]
+    return sorted(shown, key=lambda match: match["overallScore"], reverse=True)
 
 
 def _fresh_enrichments(context: Context, dots: list[str]) -> dict[str, Item]:
-    """What was found out about carriers not too long ago, by DOT number as text."""
+    """The cached enrichments of at most 14 days, by DOT number as text."""
     if not dots:
         return {}
     now = context.now()
-    found = {}
+    fresh = {}
     for row in context.records.query("CarrierEnrichments", Query().has_some("dot_number", dots)):
         age = freshness.age_in_days(row.get("enriched_date"), now)
         if age is not None and not freshness.is_sentiment_stale(row["enriched_date"], now):
-            found[row["dot_number"]] = {**row, "fromCache": True, "cacheAge": js.round_half_up(age)}
-    return found
+            fresh[row["dot_number"]] = {**row, "fromCache": True, "cacheAge": js.round_half_up(age)}
+    return fresh

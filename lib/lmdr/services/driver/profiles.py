@@ -1,13 +1,11 @@
-"""A driver's own profile: what it looks for, its documents and qualifications, the carriers it is interested in.
+"""A driver's own profile: preferences, documents, qualifications, and interests in carriers.
 
-A member has one profile, found by `_owner`. A function that writes makes it first where there is none. A profile is
-given with its score and what follows from that (see `lmdr.matching.completeness`). Refusals are {"success": False,
-"error"}.
+A member has one profile, found by `_owner`; functions that write create it where it is missing. A profile is given with
+its score and what follows from it (see `lmdr.matching.completeness`). Refusals are {"success": False, "error"}.
 """
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -15,7 +13,9 @@ from typing import Any, Final, Protocol
 
 from lmdr import js
 from lmdr.matching.completeness import COMPLETE
-from lmdr.matching.completeness import calculate_completeness as calculate_completeness  # asked for under this name
+from lmdr.matching.completeness import (
+    calculate_completeness as calculate_completeness,  # part of this module's interface
+)
 from lmdr.matching.completeness import enrich_profile as enrich_profile
 from lmdr.services.access import NOT_LOGGED_IN, own_profile
 from lmdr.services.context import Caller, Context, refused, service
@@ -23,13 +23,13 @@ from lmdr.services.dot_numbers import dot_text
 from lmdr.services.driver.application_form import day_of, document_urls
 from lmdr.services.driver.uploads import UploadFailed
 from lmdr.services.interests import interest_between
-from runbook.errors import ItemExists
+from lmdr.services.unique_rows import derived_id, insert_once
 from runbook.json_types import Item
 from runbook.query import Query
 
 INCOMPLETE: Final = 30
-"""Points from which on a search makes a profile "incomplete"; from 80 on it is "active"."""
-_NEW: Final = {
+"""Minimum points for a search to make a profile "incomplete"; from 80 points it is "active"."""
+_DEFAULTS: Final = {
     "max_commute_miles": 50,
     "min_cpm": 0.5,
     "preferred_operation_type": "no_preference",
@@ -58,24 +58,24 @@ _PREFERRED_NUMBERS: Final = {
     "maxTurnover": "max_turnover_percent",
     "maxTruckAge": "max_truck_age_years",
 }
-_KEPT_BUT_FOR_NULL: Final = ("years_experience", "clean_mvr", "accidents_last_3_years", "violations_last_3_years")
-_KEPT_BUT_FOR_FALSY: Final = ("cdl_class", "endorsements")
+_SET_UNLESS_NULL: Final = ("years_experience", "clean_mvr", "accidents_last_3_years", "violations_last_3_years")
+_SET_UNLESS_FALSY: Final = ("cdl_class", "endorsements")
 _READABLE: Final = {"cdlFront": "cdl_front_url", "medCard": "med_card_url"}
 
 
 class ReadDocument(Protocol):
-    """`context.providers["ocr"]`: reads a document."""
+    """`context.providers["ocr"]`: reads documents."""
 
     def __call__(self, document: str, url: str) -> Mapping[str, Any]:
-        """What it could read of a "cdlFront" or a "medCard", of cdl_class, endorsements and expiration_date."""
+        """The readable fields of a "cdlFront" or "medCard": cdl_class, endorsements, expiration_date."""
 
 
 @service
 def get_or_create_driver_profile(context: Context, caller: Caller) -> dict[str, Any]:
-    """The caller's profile, made where there is none: {success, profile, isNew}."""
+    """The caller's profile, created if missing: {success, profile, isNew}."""
     if not caller.logged_in:
         return refused(NOT_LOGGED_IN)
-    profile, is_new = _found_or_made(context, caller)
+    profile, is_new = _get_or_create(context, caller)
     return {"success": True, "profile": enrich_profile(profile), "isNew": is_new}
 
 
@@ -88,91 +88,90 @@ def get_profile_by_id(context: Context, profile_id: str) -> dict[str, Any]:
 
 @service
 def update_driver_preferences(context: Context, caller: Caller, preferences: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what the caller searched for, and count the search: {success, profile}.
+    """Store the caller's search preferences, and count the search: {success, profile}.
 
-    `preferences`: homeZip, maxDistance, minCPM, operationType, maxTurnover, maxTruckAge, fleetSize, driverName; one
-    that is absent, empty or 0 leaves the profile as it was.
+    `preferences`: homeZip, maxDistance, minCPM, operationType, maxTurnover, maxTruckAge, fleetSize, driverName; absent
+    and empty ones and 0 are ignored.
     """
     if not caller.logged_in:
         return refused(NOT_LOGGED_IN)
-    profile, _ = _found_or_made(context, caller)
+    profile, _ = _get_or_create(context, caller)
     changes: Item = {}
     for name, key in _PREFERRED_TEXTS.items():
         if isinstance(value := preferences.get(name), str | int | float) and js.truthy(value):
             changes[key] = js.to_string(value)
     for name, key in _PREFERRED_NUMBERS.items():
-        # A form's "250" is the number that the field holds.
+        # A form sends the text "250"; the field holds a number.
         if js.truthy(number := js.parse_float(preferences.get(name))):
             changes[key] = number
     changes["total_searches"] = js.or_(profile.get("total_searches"), 0) + 1
     changes["last_search_date"] = context.now()
-    return _stored(context, profile, changes, searched=True)
+    return _store(context, profile, changes, searched=True)
 
 
 @service
 def update_driver_documents(context: Context, caller: Caller, documents: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep documents, and what can be read of them: {success, profile}.
+    """Store documents, and the fields that can be read from them: {success, profile}.
 
-    `documents`: cdlFront, cdlBack, medCard, resume; each a URL, or {data, name, type} to keep through the provider
-    `uploads`. Where there is a provider `ocr`, the class, the endorsements and the expiry are filled in from them; a
-    document that it cannot read is kept all the same.
+    `documents`: cdlFront, cdlBack, medCard, resume; each a URL, or {data, name, type} to upload through the provider
+    `uploads`. The provider `ocr`, if any, reads class, endorsements and expiry; an unreadable document is stored too.
     """
     if not caller.logged_in:
         return refused(NOT_LOGGED_IN)
     try:
-        kept = document_urls(context, documents)
+        urls = document_urls(context, documents)
     except UploadFailed as failed:
         return refused(str(failed))
-    profile, _ = _found_or_made(context, caller)
-    changes: Item = {**kept}
+    profile, _ = _get_or_create(context, caller)
+    changes: Item = {**urls}
     for document, key in _READABLE.items():
-        if key in kept:
-            changes |= _read(context, document, kept[key])
-    return _stored(context, profile, changes)
+        if key in urls:
+            changes |= _read(context, document, urls[key])
+    return _store(context, profile, changes)
 
 
 @service
 def update_driver_qualifications(context: Context, caller: Caller, qualifications: Mapping[str, Any]) -> dict[str, Any]:
-    """Change what the caller can do, by the profile's own keys: {success, profile}.
+    """Change the caller's qualifications, by the profile's keys: {success, profile}.
 
     years_experience, clean_mvr, accidents_last_3_years and violations_last_3_years change unless null; cdl_class and
     endorsements unless empty.
     """
     if not caller.logged_in:
         return refused(NOT_LOGGED_IN)
-    profile, _ = _found_or_made(context, caller)
-    changes = _given(**{key: qualifications.get(key) for key in _KEPT_BUT_FOR_NULL})
-    changes |= {key: value for key in _KEPT_BUT_FOR_FALSY if js.truthy(value := qualifications.get(key))}
-    return _stored(context, profile, changes)
+    profile, _ = _get_or_create(context, caller)
+    changes = _not_null(**{key: qualifications.get(key) for key in _SET_UNLESS_NULL})
+    changes |= {key: value for key in _SET_UNLESS_FALSY if js.truthy(value := qualifications.get(key))}
+    return _store(context, profile, changes)
 
 
 @service
 def set_discoverability(context: Context, caller: Caller, is_discoverable: bool) -> dict[str, Any]:
-    """Let carriers find the caller, or no more: {success, profile}. Below 50 points nobody is found all the same."""
+    """Set whether carriers can find the caller, which also needs 50 points: {success, profile}."""
     if not caller.logged_in:
         return refused(NOT_LOGGED_IN)
-    profile, _ = _found_or_made(context, caller)
-    return _stored(context, profile, {"is_discoverable": is_discoverable})
+    profile, _ = _get_or_create(context, caller)
+    return _store(context, profile, {"is_discoverable": is_discoverable})
 
 
 @service
 def log_carrier_interest(context: Context, caller: Caller, interest: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what the caller did about a carrier: {success, interestId, isNew}. One row a driver and carrier.
+    """Log the caller's action on a carrier: {success, interestId, isNew}. One row for each driver and carrier.
 
-    `interest`: carrierDOT, carrierName, matchScore (0 where it is no number), action. A row that is there already
-    gets the score, the action and the moment; its status is left alone, and a new one has none.
+    `interest`: carrierDOT, carrierName, matchScore (0 where not a number), action. An existing row gets the score, the
+    action and the timestamp; its status is unchanged, and a new row has none.
     """
     if not caller.logged_in:
         return refused(NOT_LOGGED_IN)
     dot = dot_text(interest.get("carrierDOT"))
     if not dot:
         return refused("Carrier DOT is required")
-    profile, _ = _found_or_made(context, caller)
+    profile, _ = _get_or_create(context, caller)
     score = js.or_(js.parse_float(interest.get("matchScore")), 0)
-    done = {"match_score": score, "action_timestamp": context.now(), **_given(action=interest.get("action"))}
+    changes = {"match_score": score, "action_timestamp": context.now(), **_not_null(action=interest.get("action"))}
     row = interest_between(context, profile["_id"], dot)
     if row is not None:
-        context.records.patch("DriverCarrierInterests", row["_id"], done)
+        context.records.patch("DriverCarrierInterests", row["_id"], changes)
         return {"success": True, "interestId": row["_id"], "isNew": False}
     row = context.records.insert(
         "DriverCarrierInterests",
@@ -180,8 +179,8 @@ def log_carrier_interest(context: Context, caller: Caller, interest: Mapping[str
             "_owner": caller.member_id,
             "driver_id": profile["_id"],
             "carrier_dot": dot,
-            **_given(carrier_name=interest.get("carrierName"), driver_zip_at_match=profile.get("home_zip")),
-            **done,
+            **_not_null(carrier_name=interest.get("carrierName"), driver_zip_at_match=profile.get("home_zip")),
+            **changes,
         },
     )
     return {"success": True, "interestId": row["_id"], "isNew": True}
@@ -189,7 +188,7 @@ def log_carrier_interest(context: Context, caller: Caller, interest: Mapping[str
 
 @service
 def get_driver_interests(context: Context, caller: Caller) -> dict[str, Any]:
-    """What the caller did about carriers, the last first, 100 at the most: {success, interests}."""
+    """The caller's interests, the newest first, at most 100: {success, interests}."""
     if not caller.logged_in:
         return refused(NOT_LOGGED_IN)
     profile = own_profile(context, caller)
@@ -201,7 +200,7 @@ def get_driver_interests(context: Context, caller: Caller) -> dict[str, Any]:
 
 @service
 def remove_carrier_interest(context: Context, caller: Caller, carrier_dot: Any) -> dict[str, Any]:
-    """Forget the caller's interest in a carrier, an application too: {success}."""
+    """Delete the caller's interest in a carrier, or application: {success}."""
     if not caller.logged_in:
         return refused(NOT_LOGGED_IN)
     profile = own_profile(context, caller)
@@ -214,18 +213,18 @@ def remove_carrier_interest(context: Context, caller: Caller, carrier_dot: Any) 
 
 @service
 def get_carrier_interest_stats(context: Context, carrier_dot: Any) -> dict[str, Any]:
-    """How many drivers are interested in a carrier: {success, stats}.
+    """Statistics of the drivers interested in a carrier: {success, stats}.
 
-    stats: total, last30Days, last7Days, averageMatchScore (whole), topZipPrefixes (the five most frequent beginnings,
-    of three characters, of the drivers' ZIP codes: [{prefix, count}]).
+    stats: total, last30Days, last7Days, averageMatchScore (rounded), topZipPrefixes (the five most frequent
+    three-character prefixes of the drivers' ZIP codes: [{prefix, count}]).
     """
     rows = context.records.get_all("DriverCarrierInterests", Query().eq("carrier_dot", dot_text(carrier_dot)))
-    moments = [row["action_timestamp"] for row in rows if row.get("action_timestamp")]
+    actions = [row["action_timestamp"] for row in rows if row.get("action_timestamp")]
     zips = Counter(row["driver_zip_at_match"][:3] for row in rows if row.get("driver_zip_at_match"))
     stats = {
         "total": len(rows),
-        "last30Days": _since(context, moments, 30),
-        "last7Days": _since(context, moments, 7),
+        "last30Days": _since(context, actions, 30),
+        "last7Days": _since(context, actions, 7),
         "averageMatchScore": _mean(rows, "match_score"),
         "topZipPrefixes": [{"prefix": prefix, "count": count} for prefix, count in zips.most_common(5)],
     }
@@ -234,10 +233,10 @@ def get_carrier_interest_stats(context: Context, carrier_dot: Any) -> dict[str, 
 
 @service
 def get_driver_activity_stats(context: Context) -> dict[str, Any]:
-    """How drivers use the platform: {success, stats}, of the 50 newest profiles, as the platform's page shows it.
+    """Statistics of the 50 newest profiles, as on the platform's page: {success, stats}.
 
     stats: totalProfiles, last30Days and last7Days (searched since), discoverable, complete (80 points or more),
-    averageCompleteness and averageSearches (whole numbers), byStatus.
+    averageCompleteness and averageSearches (rounded), byStatus.
     """
     profiles = context.records.query("DriverProfiles").items
     searches = [row["last_search_date"] for row in profiles if row.get("last_search_date")]
@@ -254,27 +253,21 @@ def get_driver_activity_stats(context: Context) -> dict[str, Any]:
     return {"success": True, "stats": stats}
 
 
-def _found_or_made(context: Context, caller: Caller) -> tuple[Item, bool]:
+def _get_or_create(context: Context, caller: Caller) -> tuple[Item, bool]:
     profile = own_profile(context, caller)
     if profile is not None:
         return profile, False
     now = context.now()
-    # The id follows from the member, so that two pages which open at once do not make two profiles.
-    profile_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"DriverProfiles/{caller.member_id}"))
-    new: Item = {"_id": profile_id, "_owner": caller.member_id, **_NEW, "created_date": now, "updated_date": now}
+    # The id is derived from the member, so that two pages opened at once do not create two profiles.
+    profile_id = derived_id(f"DriverProfiles/{caller.member_id}")
+    new: Item = {"_id": profile_id, "_owner": caller.member_id, **_DEFAULTS, "created_date": now, "updated_date": now}
     if caller.email:
         new["email"] = caller.email
     new["profile_completeness_score"] = calculate_completeness(new)
-    try:
-        return context.records.insert("DriverProfiles", new), True
-    except ItemExists:
-        made = context.records.get("DriverProfiles", profile_id, consistent=True)
-        if made is None:
-            raise
-        return made, False
+    return insert_once(context, "DriverProfiles", new)
 
 
-def _stored(context: Context, profile: Item, changes: Item, *, searched: bool = False) -> dict[str, Any]:
+def _store(context: Context, profile: Item, changes: Item, *, searched: bool = False) -> dict[str, Any]:
     points = calculate_completeness({**profile, **changes})
     changes = {**changes, "profile_completeness_score": points, "updated_date": context.now()}
     if points >= COMPLETE:
@@ -288,33 +281,33 @@ def _stored(context: Context, profile: Item, changes: Item, *, searched: bool = 
 
 
 def _read(context: Context, document: str, url: str) -> Item:
-    """The profile's keys for what a document says; none where it cannot be read."""
+    """The profile's keys that are read from a document; {} where it is unreadable."""
     read: ReadDocument | None = context.providers.get("ocr")
     if read is None:
         return {}
     try:
-        told = read(document, url)
-    except Exception:  # noqa: BLE001 - a provider's failure is no reason to refuse a document
+        fields = read(document, url)
+    except Exception:  # noqa: BLE001 - on a provider's error the document is stored all the same
         return {}
-    day = day_of(told.get("expiration_date"))
+    day = day_of(fields.get("expiration_date"))
     if document == "medCard":
         return {"med_card_expiration": day} if day else {}
-    # Not cdl_expiration_date, which the platform writes here and nothing reads.
-    found = {"cdl_class": told.get("cdl_class"), "endorsements": told.get("endorsements"), "cdl_expiration": day}
-    return {key: value for key, value in found.items() if value}
+    # The platform writes cdl_expiration_date here, which nothing reads.
+    keys = {"cdl_class": fields.get("cdl_class"), "endorsements": fields.get("endorsements"), "cdl_expiration": day}
+    return {key: value for key, value in keys.items() if value}
 
 
-def _given(**fields: Any) -> Item:
+def _not_null(**fields: Any) -> Item:
     return {key: value for key, value in fields.items() if value is not None}
 
 
-def _since(context: Context, moments: Iterable[datetime], days: int) -> int:
-    begin = context.now() - timedelta(days=days)
-    return sum(moment >= begin for moment in moments)
+def _since(context: Context, timestamps: Iterable[datetime], days: int) -> int:
+    start = context.now() - timedelta(days=days)
+    return sum(timestamp >= start for timestamp in timestamps)
 
 
 def _mean(rows: Sequence[Item], key: str) -> js.Number:
     """The mean of a key, rounded; a row without it counts as 0."""
-    # Of a number kept as text the platform makes a longer text: the number is meant.
+    # The platform concatenates numbers stored as text; their sum is intended.
     numbers = (js.or_(js.parse_float(row.get(key)), 0) for row in rows)
     return js.round_half_up(js.total(numbers) / len(rows)) if rows else 0

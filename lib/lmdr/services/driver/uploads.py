@@ -1,4 +1,4 @@
-"""Files that a driver sends: each is kept by the provider `uploads`, where there is one, and known by its URL."""
+"""Files that a driver uploads through the provider `uploads`; rows hold their URLs."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from lmdr.services.context import Context
 
 
 class Uploads(Protocol):
-    """`context.providers["uploads"]`: keeps files."""
+    """`context.providers["uploads"]`: stores files."""
 
     def __call__(self, name: str, data: str, content_type: str) -> str:
-        """Keep a file, `data` in base64, and give its URL. Raises what it likes where that cannot be done."""
+        """Store a file, `data` in base64, and give its URL. Raises any exception on failure."""
 
 
 class UploadFailed(Exception):
-    """A file could not be kept; says so without a word of its content."""
+    """A file could not be stored; the message holds none of its content."""
 
 
 def url_of(context: Context, document: Any) -> str | None:
-    """The URL of a document: a text is one already, {data, name, type} is kept first; None for anything else.
+    """The URL of a document: a text is a URL, {data, name, type} is uploaded; None for anything else.
 
-    Raises UploadFailed, also where nothing keeps files.
+    Raises UploadFailed, also without a provider.
     """
     if isinstance(document, str):
         return document or None
@@ -33,5 +33,5 @@ def url_of(context: Context, document: Any) -> str | None:
         raise UploadFailed("Document upload is not available")
     try:
         return upload(document.get("name") or "document", document["data"], document.get("type") or "image/jpeg")
-    except Exception:  # noqa: BLE001 - what a provider says may hold a part of the file
+    except Exception:  # noqa: BLE001 - a provider's error may contain a part of the file
         raise UploadFailed("Document upload failed") from None

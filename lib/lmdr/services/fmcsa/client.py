@@ -1,7 +1,6 @@
-"""How FMCSA's service is asked: patiently, not too often, and not at all while it is down.
+"""A client of FMCSA's service, with retries, a rate limit and a circuit breaker.
 
-`Fmcsa` is what `context.providers["fmcsa"]` holds. What it remembers of past calls is its own, so those that share one
-share their limits, and nobody else's.
+`context.providers["fmcsa"]` is an `Fmcsa`. Those that share one share its limits.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from lmdr.services.context import Context
 
 State: TypeAlias = Literal["CLOSED", "OPEN", "HALF_OPEN"]
 
-TRIES = 3
+ATTEMPTS = 3
 RETRIED = frozenset({429, 500, 502, 503, 504})
 TIMEOUT = 15.0
-"""Seconds until a request is given up."""
-LONGEST_WAIT = 8.0
-"""Seconds between two tries, at the most."""
+"""Seconds until a request times out."""
+MAX_DELAY = 8.0
+"""Seconds between two attempts, at most."""
 
 
 class FmcsaError(Exception):
@@ -32,79 +31,79 @@ class FmcsaError(Exception):
 
 
 class Exhausted(FmcsaError):
-    """FMCSA was in trouble at every try."""
+    """Every attempt failed with a temporary error."""
 
 
 class Get(Protocol):
-    """One GET request to FMCSA."""
+    """Sends a GET request to FMCSA."""
 
     def __call__(self, path: str, timeout: float) -> tuple[int, Any]:
-        """The status and the JSON of `path`, such as "/carriers/133655/basics".
+        """The status and JSON of `path`, such as "/carriers/133655/basics".
 
-        Raises TimeoutError where no answer came within `timeout` seconds, another OSError where none can come.
+        Raises TimeoutError after `timeout` seconds, another OSError where FMCSA is unreachable.
         """
 
 
 @dataclass
 class Circuit:
-    """Keeps calls from a service that is down.
+    """A circuit breaker.
 
-    `failures` exhausted calls open it, each success before takes one of them back. Open, it lets nothing through for
-    `rest`; then `trials` calls, of which a failure opens it again and a success closes it.
+    `failures` exhausted calls open it; a success takes one of them back. While open it allows no call for `cooldown`;
+    then `trials` calls, of which a failure opens it again and a success closes it.
     """
 
     failures: int = 5
-    rest: timedelta = timedelta(seconds=60)
+    cooldown: timedelta = timedelta(seconds=60)
     trials: int = 2
 
     def __post_init__(self) -> None:
         self.count = 0
         self._opened: datetime | None = None
-        self._tried = 0
+        self._trials_used = 0
         self._lock = threading.Lock()
 
     def state(self, now: datetime) -> State:
-        """What it does with a call now."""
+        """Its state now."""
         if self._opened is None:
             return "CLOSED"
-        return "OPEN" if now - self._opened < self.rest else "HALF_OPEN"
+        return "OPEN" if now - self._opened < self.cooldown else "HALF_OPEN"
 
-    def let(self, now: datetime) -> bool:
-        """Whether a call may go through; tell then how it ended, by `succeeded`, `failed` or `unknown`."""
+    def allow(self, now: datetime) -> bool:
+        """Whether a call is allowed; its result must be reported by `succeeded`, `failed` or `unknown`."""
         with self._lock:
             state = self.state(now)
-            if state == "HALF_OPEN" and self._tried < self.trials:
-                self._tried += 1
+            if state == "HALF_OPEN" and self._trials_used < self.trials:
+                self._trials_used += 1
                 return True
             return state == "CLOSED"
 
     def succeeded(self) -> None:
-        """A call came back."""
+        """A call succeeded."""
         with self._lock:
             self.count = max(0, self.count - 1) if self._opened is None else 0
-            self._opened, self._tried = None, 0
+            self._opened, self._trials_used = None, 0
 
     def failed(self, now: datetime) -> None:
-        """A call was tried as often as it may be."""
+        """Every attempt of a call failed."""
         with self._lock:
             self.count += 1
             if self._opened is not None or self.count >= self.failures:
-                self._opened, self._tried = now, 0
+                self._opened, self._trials_used = now, 0
 
     def unknown(self) -> None:
-        """A call says nothing of the service, such as one that the network lost."""
-        # The platform took such a call for one of the trials, and after two of them let none through for good.
+        """A call had no result for the service, such as a lost connection."""
+        # The platform counts such a call as a trial, and after two of them allows none ever again.
         with self._lock:
-            self._tried = max(0, self._tried - 1)
+            self._trials_used = max(0, self._trials_used - 1)
 
     def opens_in(self, now: datetime) -> float:
-        """Seconds until it lets calls through again; 0 where it does."""
-        return 0.0 if self._opened is None else max(0.0, (self._opened + self.rest - now).total_seconds())
+        """Seconds until it allows calls again; 0 where it does."""
+        return 0.0 if self._opened is None else max(0.0, (self._opened + self.cooldown - now).total_seconds())
 
 
 @dataclass
 class RateLimit:
-    """So many calls within any stretch of `window`."""
+    """At most `calls` within any `window`."""
 
     calls: int = 30
     window: timedelta = timedelta(seconds=60)
@@ -113,34 +112,34 @@ class RateLimit:
         self._past: deque[datetime] = deque()
         self._lock = threading.Lock()
 
-    def let(self, now: datetime) -> bool:
-        """Whether a call may go through; if so it is counted."""
+    def allow(self, now: datetime) -> bool:
+        """Whether a call is allowed; if so it is counted."""
         with self._lock:
-            self._forget(now)
+            self._expire(now)
             if len(self._past) >= self.calls:
                 return False
             self._past.append(now)
             return True
 
     def used(self, now: datetime) -> int:
-        """Calls that count now."""
+        """Calls within the window that ends now."""
         with self._lock:
-            self._forget(now)
+            self._expire(now)
             return len(self._past)
 
-    def free_in(self, now: datetime) -> float:
-        """Seconds until a call may go through; 0 where one may."""
+    def available_in(self, now: datetime) -> float:
+        """Seconds until a call is allowed; 0 where one is."""
         used = self.used(now)
         return 0.0 if used < self.calls else (self._past[0] + self.window - now).total_seconds()
 
-    def _forget(self, now: datetime) -> None:
+    def _expire(self, now: datetime) -> None:
         while self._past and now - self._past[0] >= self.window:
             self._past.popleft()
 
 
 @dataclass
 class Fmcsa:
-    """FMCSA, and how it did lately. `jitter`: up to a second that a wait before another try is longer."""
+    """FMCSA's API. `jitter`: up to a second, added to the delay before another attempt."""
 
     get: Get
     jitter: Callable[[], float] = random.random
@@ -148,15 +147,15 @@ class Fmcsa:
     limit: RateLimit = field(default_factory=RateLimit)
 
     def look_up(self, context: Context, dot: int) -> tuple[Any, Any]:
-        """A carrier and its BASICs, as FMCSA tells them, asked for at the same time.
+        """A carrier and its BASICs, FMCSA's two JSON answers, requested in parallel.
 
-        Raises FmcsaError where it refuses, OSError where it cannot be reached. For who has asked `circuit` and `limit`.
+        Raises FmcsaError where it refuses, OSError where it is unreachable. Call it after `circuit` and `limit` allow.
         """
         try:
             with ThreadPoolExecutor(2) as pool:
-                carrier = pool.submit(self._ask, context, f"/carriers/{dot}")
-                basics = pool.submit(self._ask, context, f"/carriers/{dot}/basics")
-                told = carrier.result(), basics.result()
+                carrier = pool.submit(self._get, context, f"/carriers/{dot}")
+                basics = pool.submit(self._get, context, f"/carriers/{dot}/basics")
+                answers = carrier.result(), basics.result()
         except Exhausted:
             self.circuit.failed(context.now())
             raise
@@ -164,20 +163,20 @@ class Fmcsa:
             self.circuit.unknown()
             raise
         self.circuit.succeeded()
-        return told
+        return answers
 
-    def _ask(self, context: Context, path: str) -> Any:
-        for number in range(TRIES):
+    def _get(self, context: Context, path: str) -> Any:
+        for attempt in range(ATTEMPTS):
             try:
                 status, body = self.get(path, TIMEOUT)
             except TimeoutError:
-                wait = 2.0**number
+                delay = 2.0**attempt
             else:
                 if status == 200:
                     return body
                 if status not in RETRIED:
                     raise FmcsaError(f"FMCSA answered {status}")
-                wait = min(2**number + self.jitter(), LONGEST_WAIT)
-            if number + 1 < TRIES:
-                context.sleep(wait)
-        raise Exhausted(f"FMCSA was tried {TRIES} times")
+                delay = min(2**attempt + self.jitter(), MAX_DELAY)
+            if attempt + 1 < ATTEMPTS:
+                context.sleep(delay)
+        raise Exhausted(f"FMCSA was tried {ATTEMPTS} times")

@@ -1,4 +1,4 @@
-"""What FMCSA tells of a carrier, in the keys of CarrierSafetyData, and in words for a driver."""
+"""FMCSA's data of a carrier in the keys of CarrierSafetyData, and a summary for drivers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from runbook.json_types import MISSING
 
 RATINGS = {"S": "SATISFACTORY", "C": "CONDITIONAL", "U": "UNSATISFACTORY", "N": "NOT RATED"}
 DRIVER_OOS_AVERAGE, VEHICLE_OOS_AVERAGE = 5.51, 20.72
-"""Percent of inspections in the country that put a driver, a vehicle out of service."""
+"""National percentages of inspections with a driver, and a vehicle, out of service."""
 OOS_ALERT = 1.5
-"""Times the average from which on a rate is an alert."""
+"""A rate above this multiple of the average is an alert."""
 
 _BASICS = {
     "Unsafe Driving": "unsafe_driving",
@@ -83,46 +83,46 @@ def normalized(dot: str, carrier_answer: Any, basics_answer: Any) -> dict[str, A
 
 
 def as_stored(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Safety data as a row keeps it: its three objects as JSON text."""
+    """Safety data as stored in a row: its three objects as JSON text."""
     return {key: json.dumps(value) if key in _JSON else value for key, value in data.items()}
 
 
 def as_read(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of CarrierSafetyData with its three objects, whether it keeps them as JSON text or as they are."""
+    """A row of CarrierSafetyData with its three objects parsed from JSON text, where they are text."""
     return {key: _object(value) if key in _JSON else value for key, value in row.items()}
 
 
 def build_safety_summary(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Safety data for a driver: {rating, badge, color, alerts, positives}, the last two lists of sentences.
+    """A summary for drivers: {rating, badge, color, alerts, positives}, the last two lists of sentences.
 
-    A rate of inspections out of service is an alert above 1.5 times the country's average, a positive below it.
+    An out-of-service rate is an alert above 1.5 times the national average, a positive below the average.
     """
-    told = as_read(data)
-    rating = told.get("safety_rating") or "NOT RATED"
+    safety = as_read(data)
+    rating = safety.get("safety_rating") or "NOT RATED"
     badge, color = _BADGES.get(rating, _NOT_RATED)
     alerts: list[str] = []
     positives: list[str] = []
-    if told.get("is_authorized") is False:
+    if safety.get("is_authorized") is False:
         alerts.append("Not authorized to operate")
     if rating == "SATISFACTORY":
         positives.append("Satisfactory safety rating")
     elif rating in _BADGES:
         alerts.append(f"{badge} safety rating")
-    basics = told.get("basics") or {}
+    basics = safety.get("basics") or {}
     flagged = [name for name, basic in basics.items() if isinstance(basic, dict) and basic.get("alert")]
     alerts += [f"BASIC alert: {name.replace('_', ' ')}" for name in flagged]
     if basics and not flagged:
         positives.append("No BASIC alerts")
-    inspections = told.get("inspections") or {}
-    for whose, average in (("driver", DRIVER_OOS_AVERAGE), ("vehicle", VEHICLE_OOS_AVERAGE)):
-        rate = inspections.get(f"{whose}OosRate")
+    inspections = safety.get("inspections") or {}
+    for subject, average in (("driver", DRIVER_OOS_AVERAGE), ("vehicle", VEHICLE_OOS_AVERAGE)):
+        rate = inspections.get(f"{subject}OosRate")
         if not js.is_number(rate):
             continue
-        told_rate = f"{js.to_fixed(rate, 1)}% of {whose} inspections out of service (national average {average}%)"
+        sentence = f"{js.to_fixed(rate, 1)}% of {subject} inspections out of service (national average {average}%)"
         if rate > average * OOS_ALERT:
-            alerts.append(told_rate)
+            alerts.append(sentence)
         elif rate < average:
-            positives.append(told_rate)
+            positives.append(sentence)
     return {"rating": rating, "badge": badge, "color": color, "alerts": alerts, "positives": positives}
 
 
@@ -153,7 +153,7 @@ def _count(value: Any) -> js.Number:
 
 
 def _rate(value: Any) -> js.Number | None:
-    """A rate in percent; FMCSA tells one that nobody knows as 0."""
+    """A rate in percent; FMCSA gives 0 for an unknown one."""
     return js.or_(_number(value), None)  # type: ignore[no-any-return]
 
 

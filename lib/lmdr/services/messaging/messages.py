@@ -11,10 +11,10 @@ from lmdr.services.context import Caller, Context, refused, service
 from runbook.json_types import Item
 from runbook.query import Query
 
-LONGEST = 2000
+MAX_LENGTH = 2000
 """UTF-16 units of a message, as JavaScript counts them."""
 PREVIEW = 100
-"""Characters of a message that its mail shows."""
+"""Characters of a message in its mail."""
 
 _TAG = re.compile(r"<[^>]*>")
 _ENTITY = re.compile(r"&[^;]+;")
@@ -24,12 +24,12 @@ _ENTITY = re.compile(r"&[^;]+;")
 def send_message(
     context: Context, caller: Caller, application_id: str, content: str, receiver_id: str, sender_type: str
 ) -> dict[str, Any]:
-    """Send a message of an application; its receiver gets a mail with the beginning of it.
+    """Send a message in an application; its receiver gets a mail with a preview.
 
-    `sender_type`: 'driver', for the driver who owns the application's profile, or 'recruiter', for one with an active
-    link to its carrier. `receiver_id`: a member's id. The first check that fails decides: all four are there, the
-    caller is logged in, the application exists, the caller may write in it, something is left of the text once it is
-    sanitised. Gives {success, messageId, message} or {success: False, error}.
+    `sender_type`: 'driver', for the driver who owns the application's profile, or 'recruiter', with an active link to
+    its carrier. `receiver_id`: a member's id. The first failed check decides: all four are given, the caller is logged
+    in, the application exists, the caller may write in it, the sanitised text is not empty. Gives {success, messageId,
+    message} or {success: False, error}.
     """
     if not (application_id and content and receiver_id and sender_type):
         return refused("Missing required fields")
@@ -62,14 +62,14 @@ def send_message(
 
 @service
 def get_conversation(context: Context, application_id: str) -> dict[str, Any]:
-    """The messages of an application, the oldest first, 50 at the most; whoever asks. {success, messages}."""
-    asked = Query().eq("application_id", application_id).ascending("timestamp")
-    return {"success": True, "messages": context.records.query("Messages", asked).items}
+    """The messages of an application, the oldest first, at most 50, for any caller: {success, messages}."""
+    oldest = Query().eq("application_id", application_id).ascending("timestamp")
+    return {"success": True, "messages": context.records.query("Messages", oldest).items}
 
 
 @service
 def get_unread_count(context: Context, caller: Caller) -> dict[str, Any]:
-    """How many messages to the caller are unread: {success, count}; nobody has none."""
+    """The number of unread messages to the caller, 0 if not logged in: {success, count}."""
     if not caller.member_id:
         return {"success": True, "count": 0}
     return {"success": True, "count": context.records.count("Messages", unread_by(caller.member_id))}
@@ -77,7 +77,7 @@ def get_unread_count(context: Context, caller: Caller) -> dict[str, Any]:
 
 @service
 def mark_as_read(context: Context, caller: Caller, application_id: str) -> dict[str, Any]:
-    """Mark what is addressed to the caller in an application as read: {success, updated}."""
+    """Mark the messages to the caller in an application as read: {success, updated}."""
     if not caller.member_id:
         return refused(NOT_LOGGED_IN)
     unread = context.records.get_all("Messages", unread_by(caller.member_id).eq("application_id", application_id))
@@ -86,32 +86,31 @@ def mark_as_read(context: Context, caller: Caller, application_id: str) -> dict[
 
 
 def unread_by(member_id: str) -> Query:
-    """What asks for the unread messages to a member."""
+    """The query for unread messages to a member."""
     return Query().eq("receiver_id", member_id).eq("is_read", False)
 
 
 def sanitized(content: Any) -> str:
-    """A message's text as it is stored: without tags and entities, its first 2,000 UTF-16 units, trimmed.
+    """A message's text as stored: without tags and entities, its first 2,000 UTF-16 units, trimmed; "" for no text.
 
-    What stands between an `&` and the next `;` counts as an entity, so that "a & b; c" becomes "a  c". What is no text
-    gives "".
+    Any text between an `&` and the next `;` counts as an entity: "a & b; c" becomes "a  c".
     """
     if not isinstance(content, str):
         return ""
-    bare = _without(_ENTITY, ";", _without(_TAG, ">", content))
-    units = bare.encode("utf-16-le", "surrogatepass")[: 2 * LONGEST]
-    return trim(units.decode("utf-16-le", "ignore"))  # half a pair, at the cut or sent so, is no character
+    plain = _without(_ENTITY, ";", _without(_TAG, ">", content))
+    units = plain.encode("utf-16-le", "surrogatepass")[: 2 * MAX_LENGTH]
+    return trim(units.decode("utf-16-le", "ignore"))  # drops lone surrogates
 
 
 def _without(pattern: re.Pattern[str], end: str, text: str) -> str:
-    """The text without what matches; behind the last `end` nothing can, and looking there takes quadratic time."""
+    """The text without matches; none lies after the last `end`, where the search would take quadratic time."""
     head, last, tail = text.rpartition(end)
     return pattern.sub("", head + last) + tail
 
 
 def _may_write(context: Context, caller: Caller, application: Item, sender_type: str) -> bool:
     if sender_type == "driver":
-        # The platform compared driver_id, a profile's id, with the member's: no driver could write. Its owner is meant.
+        # The platform compares driver_id, a profile's id, with the member's: no driver can write. The owner is meant.
         profile = context.records.get("DriverProfiles", application.get("driver_id") or "")
         return profile is not None and profile.get("_owner") == caller.member_id
     return sender_type == "recruiter" and carrier_link(context, caller, application.get("carrier_dot")) is not None

@@ -1,4 +1,4 @@
-"""What pages that poll ask of the messages: what is new since they last looked."""
+"""New and unread messages, for pages that poll."""
 
 from __future__ import annotations
 
@@ -12,36 +12,33 @@ from lmdr.services.context import Caller, Context, refused, service
 from lmdr.services.messaging.messages import unread_by
 from runbook.query import Query
 
-NO_MOMENT = "Invalid timestamp"
+INVALID_TIMESTAMP = "Invalid timestamp"
 
 
 @service
 def get_new_messages(
     context: Context, application_id: str, since: str | float | datetime | None = None
 ) -> dict[str, Any]:
-    """Messages of an application strictly after `since`, the oldest first, 50 at the most.
+    """Messages of an application after `since`, the oldest first, at most 50.
 
-    `since`: an ISO text, milliseconds since 1970, or a moment; all messages where it is falsy. Gives {success,
-    messages, latestTimestamp}, the last being what to ask with next: the moment of the newest message here, or `since`
-    as it came; or {success: False, error}.
+    `since`: an ISO text, milliseconds since 1970, or a datetime; all messages if falsy. Gives {success, messages,
+    latestTimestamp} or {success: False, error}. latestTimestamp is the next `since`: that of the last message, else the
+    given one.
     """
-    asked = Query().eq("application_id", application_id).ascending("timestamp")
+    query = Query().eq("application_id", application_id).ascending("timestamp")
     if js.truthy(since):
-        moment = js.date(since)
-        if moment is None:
-            return refused(NO_MOMENT)
-        asked = asked.gt("timestamp", moment)
-    messages = context.records.query("Messages", asked).items
-    return {
-        "success": True,
-        "messages": messages,
-        "latestTimestamp": messages[-1]["timestamp"] if messages else since,
-    }
+        start = js.date(since)
+        if start is None:
+            return refused(INVALID_TIMESTAMP)
+        query = query.gt("timestamp", start)
+    messages = context.records.query("Messages", query).items
+    latest = messages[-1]["timestamp"] if messages else since
+    return {"success": True, "messages": messages, "latestTimestamp": latest}
 
 
 @service
 def get_unread_count_for_user(context: Context, caller: Caller) -> dict[str, Any]:
-    """How many messages to the caller are unread, in all and by application: {success, count, byApplication}."""
+    """The number of unread messages to the caller, in total and by application: {success, count, byApplication}."""
     if not caller.member_id:
         return refused(NOT_LOGGED_IN, count=0, byApplication={})
     unread = context.records.get_all("Messages", unread_by(caller.member_id))
@@ -56,14 +53,14 @@ def get_unread_count_for_user(context: Context, caller: Caller) -> dict[str, Any
 def check_for_new_messages(
     context: Context, application_id: str, since: str | float | datetime | None
 ) -> dict[str, Any]:
-    """How many messages an application has strictly after `since`, read as in `get_new_messages`; falsy: none.
+    """The number of messages of an application after `since`, as in `get_new_messages`; 0 if falsy.
 
     {success, hasNew, newCount} or {success: False, error}.
     """
     if not js.truthy(since):
         return {"success": True, "hasNew": False, "newCount": 0}
-    moment = js.date(since)
-    if moment is None:
-        return refused(NO_MOMENT)
-    found = context.records.count("Messages", Query().eq("application_id", application_id).gt("timestamp", moment))
-    return {"success": True, "hasNew": found > 0, "newCount": found}
+    start = js.date(since)
+    if start is None:
+        return refused(INVALID_TIMESTAMP)
+    count = context.records.count("Messages", Query().eq("application_id", application_id).gt("timestamp", start))
+    return {"success": True, "hasNew": count > 0, "newCount": count}

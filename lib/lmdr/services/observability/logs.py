@@ -1,9 +1,9 @@
-"""Logs and traces that the services leave: SystemLogs, SystemErrors, SystemTraces. observability_reports reads them.
+"""Logs and traces of the services: SystemLogs, SystemErrors, SystemTraces. `observability.reports` reads them.
 
     log(context, {"level": "WARN", "source": "fmcsa", "message": "stale data served", "traceId": "tr_1f…"})
     # {"success": True, "traceId": "tr_1f…", "spanId": "sp_77…"}
 
-Nothing here raises, whatever it is given and whatever is down: what cannot be logged is lost, and `success` says so.
+Nothing here raises, whatever the input or the state of the data layer; `success` says whether it was logged.
 """
 
 from __future__ import annotations
@@ -24,45 +24,45 @@ P = ParamSpec("P")
 LOGS, ERRORS, TRACES = "SystemLogs", "SystemErrors", "SystemTraces"
 LEVELS: Final = {"DEBUG": 0, "INFO": 1, "WARN": 2, "ERROR": 3, "CRITICAL": 4}
 SERIOUS: Final = ("ERROR", "CRITICAL")
-"""Levels that go to SystemErrors too."""
+"""Levels that are also written to SystemErrors."""
 SECRET_HEADERS: Final = frozenset({"authorization", "x-api-key", "cookie", "set-cookie"})
 REDACTED = "[REDACTED]"
-LONGEST = 1000
-"""Characters kept of a text in details."""
+MAX_TEXT = 1000
+"""Characters of a text in details."""
 
-_DEEPEST = 20
+_MAX_DEPTH = 20
 
 
-def quiet(function: Callable[P, dict[str, Any]]) -> Callable[P, dict[str, Any]]:
-    """A function that gives {"success": False} where it would raise."""
+def never_raises(function: Callable[P, dict[str, Any]]) -> Callable[P, dict[str, Any]]:
+    """Decorates a function to return {"success": False} instead of raising."""
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
         try:
             return function(*args, **kwargs)
-        except Exception:  # noqa: BLE001 - a log that fails must not fail what it tells of
+        except Exception:  # noqa: BLE001 - a failing log must not fail the operation that it logs
             return {"success": False}
 
     return call
 
 
-@quiet
+@never_raises
 @service
 def log(context: Context, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Add a line to SystemLogs, and to SystemErrors where its level is ERROR or CRITICAL.
+    """Add a line to SystemLogs, and to SystemErrors if its level is ERROR or CRITICAL.
 
-    `entry`: level (INFO), source, message, details, traceId and spanId (made where missing), parentSpanId, userId,
-    sessionId, duration (ms), tags. Details are cleaned as `cleaned` says. Gives success, traceId, spanId.
+    `entry`: level (INFO), source, message, details, traceId and spanId (default: new), parentSpanId, userId,
+    sessionId, duration (ms), tags. Details pass through `cleaned`. Gives success, traceId, spanId.
     """
     return _log(context, entry)
 
 
-@quiet
+@never_raises
 @service
 def log_ai_operation(context: Context, operation: Mapping[str, Any]) -> dict[str, Any]:
     """Log a call of a language model: provider, model, operation, tokens, cost, duration (ms), prompt, response, error.
 
-    Tagged 'ai' and with the provider; level ERROR with an error, else INFO. Gives what `log` gives.
+    Tagged 'ai' and with the provider; level ERROR with an error, else INFO. Result as `log`'s.
     """
     provider = js.to_string(js.or_(operation.get("provider"), "unknown"))
     kept = ("provider", "model", "operation", "tokens", "cost", "prompt", "response", "error")
@@ -72,45 +72,37 @@ def log_ai_operation(context: Context, operation: Mapping[str, Any]) -> dict[str
     return _log_call(context, operation, kept, "ai", message, js.truthy(operation.get("error")), ["ai", provider])
 
 
-@quiet
+@never_raises
 @service
 def log_external_api(context: Context, call: Mapping[str, Any]) -> dict[str, Any]:
-    """Log a call of somebody's API: service, method, url, status, duration (ms), request, response, headers, error.
+    """Log a call of an external API: service, method, url, status, duration (ms), request, response, headers, error.
 
-    Level ERROR from status 400 on, or with an error, else INFO. What follows the `?` of the URL is not kept: keys stand
-    there. Gives what `log` gives.
+    Level ERROR from status 400 on, or with an error, else INFO. The URL's query is dropped: it may hold keys. Result as
+    `log`'s.
     """
     url = js.to_string(js.or_(call.get("url"), "")).partition("?")[0]
     status = call.get("status")
     failed = js.truthy(call.get("error")) or js.to_number(js.or_(status, 0)) >= 400
     kept = (
-        "service",
-        "method",
-        "status",
-        "request",
-        "response",
-        "headers",
-        "requestHeaders",
-        "responseHeaders",
-        "error",
-    )
+        "service", "method", "status", "request", "response", "headers", "requestHeaders", "responseHeaders", "error",
+    )  # fmt: skip
     message = f"{js.or_(call.get('method'), 'GET')} {url} {js.or_(status, '')}".strip()
     return _log_call(context, call, kept, "external_api", message, failed, ["external_api"], url=url)
 
 
-@quiet
+@never_raises
 @service
 def log_database(context: Context, operation: Mapping[str, Any]) -> dict[str, Any]:
-    """Log what was done in a collection: operation, collection, count, duration (ms), error. Level DEBUG."""
+    """Log an operation on a collection: operation, collection, count, duration (ms), error. Level DEBUG."""
     kept = ("operation", "collection", "count", "error")
     message = f"{js.or_(operation.get('operation'), 'query')} {js.or_(operation.get('collection'), '')}".strip()
     return _log_call(context, operation, kept, "database", message, False, ["db"], level="DEBUG")
 
 
-@quiet
+@never_raises
 @service
 def start_trace(context: Context, name: str, metadata: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Begin a trace in SystemTraces, with status 'active': {success, traceId}."""
+    """Start a trace in SystemTraces, with status 'active': {success, traceId}."""
     trace_id = f"tr_{context.new_id()}"
     row = {
         "traceId": trace_id,
@@ -125,12 +117,12 @@ def start_trace(context: Context, name: str, metadata: Mapping[str, Any] | None 
     return {"success": True, "traceId": trace_id}
 
 
-@quiet
+@never_raises
 @service
 def end_trace(
     context: Context, trace_id: str, status: str = "completed", summary: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """End a trace, as 'completed', 'error' or 'denied': {success, duration (ms)}; no success where there is none."""
+    """End a trace, as 'completed', 'error' or 'denied': {success, duration (ms)}; no success without one."""
     trace, now = _trace(context, trace_id), context.now()
     started = trace.get("startTime")
     duration = (now - started).total_seconds() * 1000 if isinstance(started, datetime) else None
@@ -139,10 +131,10 @@ def end_trace(
     return {"success": True, "duration": duration}
 
 
-@quiet
+@never_raises
 @service
 def start_span(context: Context, trace_id: str, name: str, parent_span_id: str | None = None) -> dict[str, Any]:
-    """Add a span to a trace: {success, spanId}; what is logged with it names it. No success where there is no trace."""
+    """Add a span to a trace: {success, spanId}, for the lines logged in it. No success without the trace."""
     trace, span_id = _trace(context, trace_id), f"sp_{context.new_id()}"
     span = {
         "spanId": span_id,
@@ -156,10 +148,11 @@ def start_span(context: Context, trace_id: str, name: str, parent_span_id: str |
 
 
 def cleaned(value: Any, depth: int = 0) -> Any:
-    """What of a value may be logged: a copy that JSON can hold.
+    """A copy of a value for the log, which JSON can represent.
 
-    Values of the headers authorization, x-api-key, cookie and set-cookie, at any depth and in any case, are taken out;
-    texts end after 1000 characters; what JSON cannot hold is named by its type; below 20 levels nothing is kept.
+    Values of the headers authorization, x-api-key, cookie and set-cookie are redacted, at any depth, case-insensitive;
+    texts are cut after 1000 characters; values that JSON cannot represent, or below 20 levels, become their type's
+    name.
     """
     match value:
         case None | bool() | int():
@@ -167,16 +160,14 @@ def cleaned(value: Any, depth: int = 0) -> Any:
         case datetime():
             return value if value.tzinfo is not None else value.isoformat()
         case str():
-            return value[:LONGEST]
+            return value[:MAX_TEXT]
         case float():
             return value if math.isfinite(value) else js.to_string(value)
-        case Mapping() if depth < _DEEPEST:
-            return {
-                str(key): REDACTED if _is_secret(key) else cleaned(inner, depth + 1) for key, inner in value.items()
-            }
+        case Mapping() if depth < _MAX_DEPTH:
+            return {str(k): REDACTED if _is_secret(k) else cleaned(inner, depth + 1) for k, inner in value.items()}
         case [str() as name, _] if _is_secret(name):
             return [name, REDACTED]  # a header as a pair
-        case list() | tuple() | set() | frozenset() if depth < _DEEPEST:
+        case list() | tuple() | set() | frozenset() if depth < _MAX_DEPTH:
             return [cleaned(inner, depth + 1) for inner in value]
         case _:
             return f"<{type(value).__name__}>"
@@ -188,7 +179,7 @@ def _is_secret(name: Any) -> bool:
 
 def _log_call(
     context: Context,
-    told: Mapping[str, Any],
+    operation: Mapping[str, Any],
     kept: tuple[str, ...],
     source: str,
     message: str,
@@ -197,15 +188,15 @@ def _log_call(
     level: str | None = None,
     **more: Any,
 ) -> dict[str, Any]:
-    """Log what a service called, with those of its keys that are `kept` as details, and `more`."""
-    about = {key: told[key] for key in ("traceId", "spanId", "parentSpanId", "userId", "sessionId") if key in told}
+    """Log a service's call; its `kept` keys and `more` are the details."""
+    ids = ("traceId", "spanId", "parentSpanId", "userId", "sessionId")
     entry = {
-        **about,
+        **{key: operation[key] for key in ids if key in operation},
         "level": level or ("ERROR" if failed else "INFO"),
-        "source": told.get("source", source),
+        "source": operation.get("source", source),
         "message": message,
-        "details": {**{key: told[key] for key in kept if key in told}, **more},
-        "duration": told.get("duration"),
+        "details": {**{key: operation[key] for key in kept if key in operation}, **more},
+        "duration": operation.get("duration"),
         "tags": tags,
     }
     return _log(context, entry)
@@ -219,7 +210,7 @@ def _log(context: Context, entry: Mapping[str, Any]) -> dict[str, Any]:
     line = {
         "timestamp": context.now(),
         "level": level,
-        # The platform takes `LEVELS[level] || 1`, which makes a DEBUG line an INFO one: here it is 0.
+        # The platform takes `LEVELS[level] || 1`, which turns DEBUG into INFO; here it is 0.
         "levelNum": LEVELS.get(level, LEVELS["INFO"]),
         "source": _text(entry, "source") or "unknown",
         "message": _text(entry, "message") or "",
@@ -248,7 +239,7 @@ def _text(entry: Mapping[str, Any], key: str) -> str | None:
 
 
 def _trace(context: Context, trace_id: str) -> dict[str, Any]:
-    found = context.records.first(TRACES, Query().eq("traceId", trace_id))
-    if found is None:
+    trace = context.records.first(TRACES, Query().eq("traceId", trace_id))
+    if trace is None:
         raise LookupError(f"no trace {trace_id}")
-    return found
+    return trace

@@ -1,6 +1,6 @@
-"""A recruiter reaches out to a driver it found: saving it to the carrier's pipeline, writing to it.
+"""A recruiter contacts a driver: saving it to the carrier's pipeline, sending it a message.
 
-Both need a view of the driver's profile, which is what a carrier pays for. Refusals are {success: False, error, code}.
+Both require a view of the driver's profile, which the carrier pays for. Refusals are {success: False, error, code}.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ LOG = "RecruiterOutreachHistory"
 def save_driver_to_pipeline(
     context: Context, caller: Caller, carrier_dot: Any, driver_id: str, notes: str = ""
 ) -> dict[str, Any]:
-    """Put a driver into the carrier's pipeline, at 'contacted': {success, interestId, status}.
+    """Add a driver to the carrier's pipeline, as 'contacted': {success, interestId, status}.
 
-    The first check that fails decides: access to the carrier, DRIVER_NOT_FOUND, DUPLICATE_SAVE (with existingId and
+    The first failed check decides: access to the carrier, DRIVER_NOT_FOUND, DUPLICATE_SAVE (with existingId and
     existingStatus), PROFILE_VIEW_REQUIRED.
     """
-    if no := refusal(context, caller, carrier_dot):
-        return no
+    if denied := refusal(context, caller, carrier_dot):
+        return denied
     driver = context.records.get("DriverProfiles", driver_id) if driver_id else None
     if driver is None:
         return refused("Driver not found", code="DRIVER_NOT_FOUND")
-    there = interest_between(context, driver_id, carrier_dot)
-    if there is not None:
-        return _saved_before(there)
+    existing = interest_between(context, driver_id, carrier_dot)
+    if existing is not None:
+        return _duplicate(existing)
     if not _viewed(context, carrier_dot, driver_id):
         return _view_required()
-    saved, is_new = _picked(context, caller, carrier_dot, driver, notes)
+    saved, is_new = _add_to_pipeline(context, caller, carrier_dot, driver, notes)
     if not is_new:
-        return _saved_before(saved)
+        return _duplicate(saved)
     _log(context, caller, saved, "saved_to_pipeline")
     return {"success": True, "interestId": saved["_id"], "status": saved["status"]}
 
@@ -55,12 +55,12 @@ save_to_recruiter_pipeline = save_driver_to_pipeline
 def send_message_to_driver(
     context: Context, caller: Caller, carrier_dot: Any, driver_id: str, text: str
 ) -> dict[str, Any]:
-    """Write to a driver, who is put into the carrier's pipeline where it is not yet: {success, messageId, interestId}.
+    """Send a driver a message, and add it to the carrier's pipeline if missing: {success, messageId, interestId}.
 
-    The first check that fails decides: access to the carrier, EMPTY_MESSAGE, PROFILE_VIEW_REQUIRED, DRIVER_NOT_FOUND.
+    The first failed check decides: access to the carrier, EMPTY_MESSAGE, PROFILE_VIEW_REQUIRED, DRIVER_NOT_FOUND.
     """
-    if no := refusal(context, caller, carrier_dot):
-        return no
+    if denied := refusal(context, caller, carrier_dot):
+        return denied
     if not sanitized(text):
         return refused("Message is empty", code="EMPTY_MESSAGE")
     if not _viewed(context, carrier_dot, driver_id):
@@ -70,8 +70,8 @@ def send_message_to_driver(
         return refused("Driver not found", code="DRIVER_NOT_FOUND")
     interest = interest_between(context, driver_id, carrier_dot)
     if interest is None:
-        interest, _ = _picked(context, caller, carrier_dot, driver, "")
-    # The platform addressed the profile, which reads no messages: the member who owns it is meant.
+        interest, _ = _add_to_pipeline(context, caller, carrier_dot, driver, "")
+    # The platform addresses the profile, which reads no messages; the member who owns it is intended.
     sent = send_message(context, caller, interest["_id"], text, driver.get("_owner") or driver_id, "recruiter")
     if not sent["success"]:
         return sent
@@ -83,21 +83,21 @@ def send_message_to_driver(
 def get_outreach_history(
     context: Context, caller: Caller, carrier_dot: Any, driver_id: str | None = None
 ) -> dict[str, Any]:
-    """What a carrier's recruiters did to reach drivers, or one driver, the last 100: {success, history}."""
-    if no := refusal(context, caller, carrier_dot):
-        return no
-    asked = Query().eq("carrier_dot", dot_text(carrier_dot)).descending("timestamp").limit(100)
+    """The last 100 contacts of a carrier's recruiters, with all drivers or one: {success, history}."""
+    if denied := refusal(context, caller, carrier_dot):
+        return denied
+    query = Query().eq("carrier_dot", dot_text(carrier_dot)).descending("timestamp").limit(100)
     if driver_id:
-        asked = asked.eq("driver_id", driver_id)
-    return {"success": True, "history": context.records.query(LOG, asked).items}
+        query = query.eq("driver_id", driver_id)
+    return {"success": True, "history": context.records.query(LOG, query).items}
 
 
 @service
 def get_quota_status(context: Context, caller: Caller, carrier_dot: Any) -> dict[str, Any]:
     """A carrier's plan and views: {success, tier, used, limit, remaining, hasQuota, resetDate}; -1 is unlimited."""
-    if no := refusal(context, caller, carrier_dot):
-        return no
-    # The platform read tier, used and limit off the check of the quota, which has none of them: free, 0 and 5 always.
+    if denied := refusal(context, caller, carrier_dot):
+        return denied
+    # The platform reads tier, used and limit from the quota check, which lacks them, and gives free, 0 and 5 always.
     subscription = reset_quota_if_needed(context, get_subscription(context, carrier_dot))
     usage = usage_of(subscription, context.now())
     return {
@@ -111,7 +111,7 @@ def get_quota_status(context: Context, caller: Caller, carrier_dot: Any) -> dict
     }
 
 
-def _saved_before(interest: Item) -> dict[str, Any]:
+def _duplicate(interest: Item) -> dict[str, Any]:
     return refused(
         "Driver is already in your pipeline",
         code="DUPLICATE_SAVE",
@@ -125,12 +125,12 @@ def _view_required() -> dict[str, Any]:
 
 
 def _viewed(context: Context, carrier_dot: Any, driver_id: str) -> bool:
-    seen = Query().eq("carrier_dot", dot_text(carrier_dot)).eq("driver_id", driver_id)
-    return context.records.first("CarrierDriverViews", seen) is not None
+    view = Query().eq("carrier_dot", dot_text(carrier_dot)).eq("driver_id", driver_id)
+    return context.records.first("CarrierDriverViews", view) is not None
 
 
-def _picked(context: Context, caller: Caller, carrier_dot: Any, driver: Item, notes: str) -> tuple[Item, bool]:
-    """The row of a driver whom a recruiter puts into the pipeline, and whether it was not there before."""
+def _add_to_pipeline(context: Context, caller: Caller, carrier_dot: Any, driver: Item, notes: str) -> tuple[Item, bool]:
+    """Add a driver to the pipeline: its row, and whether this call inserted it."""
     carrier = get_carrier_by_dot(context, carrier_dot) or {}
     return add_interest(
         context,

@@ -1,4 +1,4 @@
-"""A carrier's pipeline: who applied or was picked, how far they are, and moving them on."""
+"""A carrier's pipeline: its candidates by stage, and changing their status."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from runbook.query import Query
 
 HIDDEN = frozenset({"rejected", "withdrawn"})
 ANSWERED = frozenset({"contacted", "in_review"})
-"""Statuses by which a recruiter has answered; the first of them stops the clock of its response time."""
+"""Statuses that are a recruiter's answer; the first of them sets its response time."""
 
 
 @service
 def get_pipeline_candidates(
     context: Context, caller: Caller, carrier_dot: Any, filters: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """A carrier's candidates, the last that anything happened to first, each with its driver's profile as `driver`.
+    """A carrier's candidates, by the latest action, each with its driver's profile as `driver`.
 
-    `filters`: status; includeHidden, to see rejected and withdrawn ones too. A row without a status is 'interested'.
-    Gives {success, candidates, byStage, totalCount}; `byStage` has the candidates of each of the six stages.
+    `filters`: status; includeHidden, for rejected and withdrawn ones too. A row without a status is 'interested'. Gives
+    {success, candidates, byStage, totalCount}; `byStage` has the candidates of each of the six stages.
     """
-    if no := refusal(context, caller, carrier_dot):
-        return no
-    told = filters or {}
+    if denied := refusal(context, caller, carrier_dot):
+        return denied
+    filters = filters or {}
     rows = [
         row
         for row in _interests(context, carrier_dot, Query().descending("action_timestamp"))
-        if (told.get("includeHidden") or _stage(row) not in HIDDEN)
-        and (not told.get("status") or _stage(row) == told["status"])
+        if (filters.get("includeHidden") or _stage(row) not in HIDDEN)
+        and (not filters.get("status") or _stage(row) == filters["status"])
     ]
     drivers = _drivers(context, rows)
     candidates = [{**row, "driver": drivers.get(row.get("driver_id"))} for row in rows]
     return {
         "success": True,
         "candidates": candidates,
-        "byStage": {stage: [one for one in candidates if _stage(one) == stage] for stage in STAGES},
+        "byStage": {stage: [row for row in candidates if _stage(row) == stage] for stage in STAGES},
         "totalCount": len(candidates),
     }
 
@@ -54,10 +54,10 @@ def get_pipeline_candidates(
 def update_candidate_status(
     context: Context, caller: Caller, interest_id: str, new_status: str, notes: str = ""
 ) -> dict[str, Any]:
-    """Move a candidate to any status, from any; its driver gets a mail. {success, status, recruiterResponseTime}.
+    """Set a candidate's status, any text, and mail its driver: {success, status, recruiterResponseTime}.
 
-    The history gets an entry with `notes`, or 'Status changed to …'. hired, rejected and withdrawn are the outcome too.
-    The response time, in hours, is set once: when the first 'contacted' or 'in_review' comes.
+    The history gets an entry with `notes`, by default 'Status changed to …'. hired, rejected and withdrawn also set the
+    outcome. The first 'contacted' or 'in_review' sets the response time, in hours.
     """
     if not new_status:
         return refused("Status is required")
@@ -75,11 +75,11 @@ def update_candidate_status(
     }
     if new_status in OUTCOMES:
         changes |= {"outcome": new_status, "outcome_date": now}
-    began = interest.get("application_date") or interest.get("action_timestamp")
-    if new_status in ANSWERED and interest.get("recruiter_response_time") is None and began:
-        changes["recruiter_response_time"] = tenths((now - began) / timedelta(hours=1))
+    started = interest.get("application_date") or interest.get("action_timestamp")
+    if new_status in ANSWERED and interest.get("recruiter_response_time") is None and started:
+        changes["recruiter_response_time"] = tenths((now - started) / timedelta(hours=1))
     stored = context.records.patch("DriverCarrierInterests", interest_id, changes)
-    _tell_driver(context, stored)
+    _mail_driver(context, stored)
     return {
         "success": True,
         "status": new_status,
@@ -89,14 +89,14 @@ def update_candidate_status(
 
 @service
 def get_pipeline_stats(context: Context, caller: Caller, carrier_dot: Any) -> dict[str, Any]:
-    """A carrier's pipeline in figures, over all of its rows: {success, stats}.
+    """Statistics of all rows of a carrier's pipeline: {success, stats}.
 
     stats: totalPipeline, without rejected and withdrawn; byStage, a count for each status; last7Days and last30Days, by
-    the last action; avgResponseTime, hours to a tenth, None where none is known; conversionRate, percent of those that
-    ended who were hired; badge.
+    the last action; avgResponseTime, hours to a tenth, None where unknown; conversionRate, the percentage hired of
+    those with an outcome; badge.
     """
-    if no := refusal(context, caller, carrier_dot):
-        return no
+    if denied := refusal(context, caller, carrier_dot):
+        return denied
     rows = _interests(context, carrier_dot)
     by_stage = dict.fromkeys((*STAGES, *sorted(HIDDEN)), 0)
     for row in rows:
@@ -119,7 +119,7 @@ def get_pipeline_stats(context: Context, caller: Caller, carrier_dot: Any) -> di
 
 @service
 def get_candidate_details(context: Context, caller: Caller, interest_id: str) -> dict[str, Any]:
-    """One candidate with its driver's profile as `driver`: {success, candidate}."""
+    """A candidate with its driver's profile as `driver`: {success, candidate}."""
     interest = _candidate(context, caller, interest_id)
     if isinstance(interest, str):
         return refused(interest)
@@ -129,7 +129,7 @@ def get_candidate_details(context: Context, caller: Caller, interest_id: str) ->
 
 @service
 def add_recruiter_notes(context: Context, caller: Caller, interest_id: str, notes: str) -> dict[str, Any]:
-    """Keep what recruiters note of a candidate, in place of what they noted before: {success, notes}."""
+    """Replace the recruiters' notes on a candidate: {success, notes}."""
     interest = _candidate(context, caller, interest_id)
     if isinstance(interest, str):
         return refused(interest)
@@ -138,7 +138,7 @@ def add_recruiter_notes(context: Context, caller: Caller, interest_id: str, note
 
 
 def _candidate(context: Context, caller: Caller, interest_id: str) -> Item | str:
-    """A row that the caller may work with, or why there is none."""
+    """The row if the caller may work with it, else the error text."""
     if not caller.logged_in:
         return NOT_LOGGED_IN
     interest = context.records.get("DriverCarrierInterests", interest_id) if interest_id else None
@@ -167,11 +167,11 @@ def _stage(interest: Item) -> str:
 
 
 def _since(context: Context, interests: list[Item], days: int) -> int:
-    begin = context.now() - timedelta(days=days)
-    return sum(bool(row.get("action_timestamp")) and row["action_timestamp"] >= begin for row in interests)
+    start = context.now() - timedelta(days=days)
+    return sum(bool(row.get("action_timestamp")) and row["action_timestamp"] >= start for row in interests)
 
 
-def _tell_driver(context: Context, interest: Item) -> None:
+def _mail_driver(context: Context, interest: Item) -> None:
     profile = context.records.get("DriverProfiles", interest.get("driver_id") or "")
     if profile is None or not profile.get("_owner"):
         return

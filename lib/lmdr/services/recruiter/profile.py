@@ -1,12 +1,11 @@
-"""A recruiter's own profile, and the carriers it may act for. `recruiter_pipeline` has what it does for them.
+"""A recruiter's own profile, and the carriers that it may act for. `recruiter.pipeline` has what it does for them.
 
-A recruiter acts for a carrier by an active row of recruiterCarriers. A new one waits for verification, by hand; whoever
-verifies it sets `verification_status` 'verified' and `is_active`.
+A recruiter acts for a carrier by an active row of recruiterCarriers. A new row waits for manual verification, which
+sets `verification_status` 'verified' and `is_active`.
 """
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,28 +18,28 @@ from lmdr.services.recruiter.pipeline import get_candidate_details as get_candid
 from lmdr.services.recruiter.pipeline import get_pipeline_candidates as get_pipeline_candidates
 from lmdr.services.recruiter.pipeline import get_pipeline_stats as get_pipeline_stats
 from lmdr.services.recruiter.pipeline import update_candidate_status as update_candidate_status
-from runbook.errors import ItemExists
+from lmdr.services.unique_rows import derived_id, insert_once
 from runbook.json_types import Item
 from runbook.query import Query
 
 PENDING, VERIFIED, REJECTED = "pending_verification", "verified", "rejected"
-_NOT_ONES_OWN = frozenset({"is_active", "verification_status"})
-"""What of a recruiter's profile is not the recruiter's to change, beside the system's own keys."""
+_PROTECTED_KEYS = frozenset({"is_active", "verification_status"})
+"""Keys of a profile, beside the system's, that the recruiter must not change."""
 _SHOWN = ("dot_number", "legal_name", "dba_name", "phy_city", "phy_state", "nbr_power_unit", "driver_total", "logo_url")
 
 
 @service
 def get_or_create_recruiter_profile(context: Context, caller: Caller) -> dict[str, Any]:
-    """The caller's row of recruiterProfiles, made where there is none, and its carriers.
+    """The caller's row of recruiterProfiles, created if missing, and its carriers.
 
-    {success, profile, carriers, needsSetup, isNew}: `carriers` as in `get_recruiter_carriers`, `needsSetup` without.
+    {success, profile, carriers, needsSetup, isNew}: `carriers` as in `get_recruiter_carriers`; `needsSetup` if none.
     """
     if not caller.member_id:
         return refused(NOT_LOGGED_IN)
     profile = _profile(context, caller.member_id)
     is_new = profile is None
     if profile is None:
-        profile = _new_profile(context, caller, caller.member_id)
+        profile = _create_profile(context, caller)
     else:
         profile = context.records.patch("recruiterProfiles", profile["_id"], {"last_active_date": context.now()})
     carriers = _carriers(context, caller.member_id)
@@ -49,24 +48,24 @@ def get_or_create_recruiter_profile(context: Context, caller: Caller) -> dict[st
 
 @service
 def update_recruiter_profile(context: Context, caller: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Change keys of the caller's profile, but for those that say whether it is verified: {success, profile}."""
+    """Change keys of the caller's profile, but those of its verification: {success, profile}."""
     if not caller.member_id:
         return refused(NOT_LOGGED_IN)
     profile = _profile(context, caller.member_id)
     if profile is None:
         return refused("Recruiter profile not found")
-    changes = {key: value for key, value in data.items() if not key.startswith("_") and key not in _NOT_ONES_OWN}
+    changes = {key: value for key, value in data.items() if not key.startswith("_") and key not in _PROTECTED_KEYS}
     return {"success": True, "profile": context.records.patch("recruiterProfiles", profile["_id"], changes)}
 
 
 @service
 def validate_carrier_dot(context: Context, carrier_dot: Any) -> dict[str, Any]:
-    """Whether there is a carrier of that DOT number: {success, valid, carrier}, or {success: False, valid, error}."""
+    """Whether a carrier has that DOT number: {success, valid, carrier}, or {success: False, valid, error}."""
     if not dot_text(carrier_dot):
         return refused("DOT number is required", valid=False)
     if dot_number(carrier_dot) is None:
         return refused("Invalid DOT number", valid=False)
-    # The platform looked for the DOT number as text and found no carrier: Carriers holds a number.
+    # The platform queries by text and finds no carrier: Carriers holds a number.
     carrier = get_carrier_by_dot(context, carrier_dot)
     if carrier is None:
         return refused("Carrier not found", valid=False)
@@ -75,10 +74,10 @@ def validate_carrier_dot(context: Context, carrier_dot: Any) -> dict[str, Any]:
 
 @service
 def add_carrier(context: Context, caller: Caller, carrier_dot: Any) -> dict[str, Any]:
-    """Ask to act for a carrier: {success, carrier, isActive, verificationStatus}.
+    """Request to act for a carrier: {success, carrier, isActive, verificationStatus}.
 
-    A new link is inactive until it is verified, and stays so however often it is asked for. One that was verified, and
-    removed since, is active again at once. An active or a rejected one is refused.
+    A new link is inactive until it is verified; repeated requests do not change that. A verified link that was removed
+    becomes active again. An active or rejected one is refused.
     """
     if not caller.member_id:
         return refused(NOT_LOGGED_IN)
@@ -108,7 +107,7 @@ def add_carrier(context: Context, caller: Caller, carrier_dot: Any) -> dict[str,
     elif link.get("verification_status") == REJECTED:
         return refused("Your access to this carrier was rejected")
     else:
-        # The platform made any inactive link active, also one still to be verified; a removed one is meant.
+        # The platform activates any inactive link, even an unverified one; a removed one is intended.
         verified = link.get("verification_status") == VERIFIED
         changes = {"is_active": True, "added_date": context.now()} if verified else {"verification_status": PENDING}
         link = context.records.patch("recruiterCarriers", link["_id"], changes)
@@ -122,7 +121,7 @@ def add_carrier(context: Context, caller: Caller, carrier_dot: Any) -> dict[str,
 
 @service
 def remove_carrier(context: Context, caller: Caller, carrier_dot: Any) -> dict[str, Any]:
-    """Act for a carrier no more; the link stays, inactive. {success}."""
+    """Stop acting for a carrier; the link stays, inactive: {success}."""
     if not caller.logged_in:
         return refused(NOT_LOGGED_IN)
     link = carrier_link(context, caller, carrier_dot)
@@ -136,8 +135,8 @@ def remove_carrier(context: Context, caller: Caller, carrier_dot: Any) -> dict[s
 def get_recruiter_carriers(context: Context, caller: Caller) -> dict[str, Any]:
     """The carriers that the caller acts for, the last added first: {success, carriers}.
 
-    Each is {carrierDot, carrierName, addedDate, verificationStatus, carrier}, the last being what is shown of the
-    carrier's own row, None where there is none.
+    Each is {carrierDot, carrierName, addedDate, verificationStatus, carrier}; `carrier` has some keys of its row, None
+    without one.
     """
     if not caller.member_id:
         return refused(NOT_LOGGED_IN)
@@ -147,10 +146,10 @@ def get_recruiter_carriers(context: Context, caller: Caller) -> dict[str, Any]:
 def _carriers(context: Context, member_id: str) -> list[dict[str, Any]]:
     active = Query().eq("recruiter_id", member_id).eq("is_active", True).descending("added_date")
     links = context.records.get_all("recruiterCarriers", active)
-    # The platform looked for the DOT numbers as texts and found no carrier: Carriers holds numbers.
+    # The platform queries by texts and finds no carrier: Carriers holds numbers.
     dots = {number for link in links if (number := dot_number(link["carrier_dot"])) is not None}
-    found = context.records.get_all("Carriers", Query().in_("dot_number", sorted(dots))) if dots else []
-    by_dot = {carrier["dot_number"]: _shown(carrier) for carrier in found}
+    rows = context.records.get_all("Carriers", Query().in_("dot_number", sorted(dots))) if dots else []
+    by_dot = {carrier["dot_number"]: _shown(carrier) for carrier in rows}
     return [
         {
             "carrierDot": link["carrier_dot"],
@@ -171,22 +170,15 @@ def _profile(context: Context, member_id: str) -> Item | None:
     return context.records.first("recruiterProfiles", Query().eq("_owner", member_id))
 
 
-def _new_profile(context: Context, caller: Caller, member_id: str) -> Item:
-    # The id follows from the member, so that two pages which open at once do not make two profiles.
-    profile_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"recruiterProfiles/{member_id}"))
+def _create_profile(context: Context, caller: Caller) -> Item:
+    # The id is derived from the member, so that two pages opened at once do not create two profiles.
     new: Item = {
-        "_id": profile_id,
-        "_owner": member_id,
+        "_id": derived_id(f"recruiterProfiles/{caller.member_id}"),
+        "_owner": caller.member_id,
         "email": caller.email,
         "is_independent": True,
         "is_active": False,
         "verification_status": "pending",
         "last_active_date": context.now(),
     }
-    try:
-        return context.records.insert("recruiterProfiles", new)
-    except ItemExists:
-        made = context.records.get("recruiterProfiles", profile_id, consistent=True)
-        if made is None:
-            raise
-        return made
+    return insert_once(context, "recruiterProfiles", new)[0]

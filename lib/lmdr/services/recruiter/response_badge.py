@@ -1,11 +1,11 @@
-"""How fast a carrier's recruiters answer drivers, as a badge.
+"""The badge for the response time of a carrier's recruiters.
 
 | mean hours to the first answer | badge               | colour  |
 |--------------------------------|---------------------|---------|
 | below 4                        | Lightning Responder | #10b981 |
 | below 24                       | Fast Responder      | #3b82f6 |
 | below 48                       | Active Recruiter    | #6366f1 |
-| more, or none known            | none                | #64748b |
+| more, or unknown               | none                | #64748b |
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _BADGES = (
 
 
 def mean_response_time(interests: Iterable[Item]) -> js.Number | None:
-    """The mean `recruiter_response_time` of those rows that have one, hours to a tenth; None where none has."""
+    """The mean `recruiter_response_time` of the rows that have one, in hours to a tenth; None without any."""
     hours = [row["recruiter_response_time"] for row in interests if js.is_number(row.get("recruiter_response_time"))]
     return tenths(sum(hours) / len(hours)) if hours else None
 
 
 def response_badge(hours: js.Number | None) -> dict[str, Any]:
-    """The badge for a mean response time: {label, color}; the label is None for none."""
+    """The badge for a mean response time: {label, color}; the label may be None."""
     for below, label, color in _BADGES:
         if hours is not None and hours < below:
             return {"label": label, "color": color}

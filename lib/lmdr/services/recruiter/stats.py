@@ -1,4 +1,4 @@
-"""How fast carriers' recruiters answer drivers, as a driver sees it beside its matches."""
+"""Response times of carriers' recruiters, as drivers see them with their matches."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from runbook.query import Query
 
 @service
 def get_recruiter_stats(context: Context, carrier_dot: Any) -> dict[str, Any]:
-    """One carrier's figures: {dot_number, responses, avg_response_hours, badge}, as `get_all_recruiter_stats` says."""
+    """A carrier's statistics: {dot_number, responses, avg_response_hours, badge}; see `get_all_recruiter_stats`."""
     dot = dot_text(carrier_dot)
     return get_all_recruiter_stats(context, [dot])[dot]
 
 
 @service
 def get_all_recruiter_stats(context: Context, carrier_dots: Iterable[Any]) -> dict[str, dict[str, Any]]:
-    """The figures of several carriers in one query, by DOT number as text.
+    """The statistics of several carriers in one query, by DOT number as text.
 
-    responses: how many drivers were answered; avg_response_hours: the mean over them, to a tenth, None without any;
-    badge: {label, color}.
+    responses: the number of answered drivers; avg_response_hours: the mean, to a tenth, None without any; badge:
+    {label, color}.
     """
     answered: dict[str, list[Item]] = {dot_text(dot): [] for dot in carrier_dots}
     if not answered:
         return {}
-    # The platform asks with isNotNull(), which Wix Data does not have, so that there no carrier ever gets its badge.
-    asked = Query().has_some("carrier_dot", answered).is_not_empty("recruiter_response_time")
-    for row in context.records.get_all("DriverCarrierInterests", asked):
+    # The platform queries with isNotNull(), which Wix Data lacks, so that no carrier ever gets its badge.
+    query = Query().has_some("carrier_dot", answered).is_not_empty("recruiter_response_time")
+    for row in context.records.get_all("DriverCarrierInterests", query):
         answered[row["carrier_dot"]].append(row)
     return {dot: _stats(dot, rows) for dot, rows in answered.items()}
 

@@ -198,7 +198,7 @@ def test_thirty_look_ups_a_minute(platform: Platform) -> None:
     site = Site()
     context = site.context(platform)
     for _ in range(29):
-        site.client.limit.let(platform.now)
+        site.client.limit.allow(platform.now)
     assert fmcsa.get_carrier_safety_data(context, DOT, force_refresh=True)["fromCache"] is False
     status = fmcsa.get_rate_limit_status(context)
     assert status == {"success": True, "limit": 30, "used": 30, "remaining": 0, "resetsIn": 60.0}
@@ -235,9 +235,9 @@ def test_the_connection_is_probed_past_what_is_kept(platform: Platform) -> None:
 def open_circuit() -> tuple[Circuit, datetime]:
     circuit = Circuit()
     for _ in range(5):
-        assert circuit.let(NOW)
+        assert circuit.allow(NOW)
         circuit.failed(NOW)
-    assert not circuit.let(NOW + timedelta(seconds=59.999))
+    assert not circuit.allow(NOW + timedelta(seconds=59.999))
     return circuit, NOW + timedelta(seconds=60)
 
 
@@ -255,10 +255,10 @@ def test_a_success_takes_one_failure_back() -> None:
 
 def test_two_trials_after_a_minute_and_a_failure_opens_again(open_circuit: tuple[Circuit, datetime]) -> None:
     circuit, later = open_circuit
-    assert [circuit.let(later) for _ in range(3)] == [True, True, False]
+    assert [circuit.allow(later) for _ in range(3)] == [True, True, False]
     circuit.failed(later)
     assert circuit.state(later + timedelta(seconds=59)) == "OPEN"
-    assert circuit.let(later + timedelta(seconds=60))
+    assert circuit.allow(later + timedelta(seconds=60))
     circuit.succeeded()
     assert (circuit.state(later), circuit.count) == ("CLOSED", 0)
 
@@ -266,20 +266,20 @@ def test_two_trials_after_a_minute_and_a_failure_opens_again(open_circuit: tuple
 def test_trials_that_the_network_lost_do_not_close_the_door_for_good(open_circuit: tuple[Circuit, datetime]) -> None:
     circuit, later = open_circuit
     for _ in range(5):
-        assert circuit.let(later)
+        assert circuit.allow(later)
         circuit.unknown()
 
 
 def test_the_window_slides() -> None:
     limit = RateLimit(calls=2)
-    assert limit.let(NOW)
-    assert limit.let(NOW + timedelta(seconds=30))
-    assert not limit.let(NOW + timedelta(seconds=59))
-    assert limit.free_in(NOW + timedelta(seconds=59)) == 1
-    assert limit.let(NOW + timedelta(seconds=60))
-    assert not limit.let(NOW + timedelta(seconds=89))
+    assert limit.allow(NOW)
+    assert limit.allow(NOW + timedelta(seconds=30))
+    assert not limit.allow(NOW + timedelta(seconds=59))
+    assert limit.available_in(NOW + timedelta(seconds=59)) == 1
+    assert limit.allow(NOW + timedelta(seconds=60))
+    assert not limit.allow(NOW + timedelta(seconds=89))
     assert limit.used(NOW + timedelta(seconds=200)) == 0
-    assert limit.free_in(NOW + timedelta(seconds=200)) == 0
+    assert limit.available_in(NOW + timedelta(seconds=200)) == 0
 
 
 # ------------------------------------------------------------------ what FMCSA says
@@ -336,7 +336,7 @@ def test_basics_are_read_as_text_or_as_they_are() -> None:
 def test_who_shares_a_client_shares_its_limits_and_nobody_else_does(platform: Platform) -> None:
     one, other = Site(), Site()
     for _ in range(30):
-        one.client.limit.let(platform.now)
+        one.client.limit.allow(platform.now)
     for _ in range(2):
         assert fmcsa.get_carrier_safety_data(one.context(platform), DOT)["rateLimited"] is True
     assert fmcsa.get_carrier_safety_data(other.context(platform), DOT)["success"] is True
