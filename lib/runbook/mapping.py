@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 
 from runbook.catalog import LEGACY_ID, ORIGINAL, Collection, Field, Link
 from runbook.codecs import TEXT_LIMIT, Codec, Refused, codec_of, same, to_json, utf16_length
-from runbook.codecs.choices import Choice
 from runbook.codecs.values import from_json
 from runbook.json_types import MISSING, Fields, Item, Json
 
@@ -130,7 +129,7 @@ class Mapping:
                 back = decode(cell)
                 if known is not None:
                     _note_new_choices(cell, known, name, new_choices)
-                if decimals is not None and cell.__class__ is float and round(cell, decimals) != cell:
+                if decimals is not None and round(cell, decimals) != cell:
                     rounded.append(name)
             if back is not value and not same(back, value):
                 if field.lossy is not None:
@@ -145,18 +144,18 @@ class Mapping:
                     kept.append((key, "key not in the catalog"))
         legacy = item.get("_id")
         if legacy.__class__ is not str or not legacy.strip():
-            if "_id" in item and not any(refusal.field == "_id" for refusal in refusals):
+            if not any(refusal.field == "_id" for refusal in refusals):
                 refusals.append(Refusal("_id", "not text, which a row's id must be", "not text"))
             legacy = ""
         elif "\0" in legacy:
             refusals.append(Refusal("_id", "contains U+0000, which a cell cannot hold", "contains U+0000"))
-        unfilled = self._fill_copies(item, fields, new_choices) if self._copies else ()
+        unfilled = self._fill_copies(item, fields, new_choices)
         if absent or values:
             _add_original(absent, values, fields, refusals)
         return Encoded(
             legacy,
             fields,
-            self.links_of(item) if self._links else {},
+            self.links_of(item),
             tuple(refusals),
             tuple(kept),
             new_choices,
@@ -256,7 +255,7 @@ def _column(field: Field) -> _Column:
         decode=codec.decode,
         default=codec.default,
         required=field.required,
-        known=frozenset(field.choices) if isinstance(codec, Choice) and field.open else None,
+        known=frozenset(field.choices) if field.open else None,
         decimals=None if field.precision is None else field.precision + field.column_kind.decimals_hidden,
         field=field,
         codec=codec,
@@ -283,9 +282,7 @@ def _references(value: Json, *, identity: bool) -> Iterator[str]:
 def _note_new_choices(cell: Json, known: frozenset[str], name: str, new_choices: dict[str, list[str]]) -> None:
     for choice in cell if cell.__class__ is list else (cell,):
         if choice not in known:
-            new = new_choices.setdefault(name, [])
-            if choice not in new:
-                new.append(choice)
+            new_choices.setdefault(name, []).append(choice)
 
 
 def _required(key: str, what: str) -> Refusal:
@@ -323,7 +320,7 @@ def _read_original(cell: Json, problems: list[str] | None) -> tuple[frozenset[st
     if not cell:
         return frozenset(), {}
     try:
-        original = from_json(cell) if isinstance(cell, str) else cell
+        original = from_json(cell) if isinstance(cell, str) else None
     except ValueError:
         original = None
     if isinstance(original, dict) and original.keys() <= {"absent", "values"}:

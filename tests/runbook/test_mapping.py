@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 
 import pyairtable
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from every_kind import COLUMN_TYPES, EVERY_KIND, FIELDS, field, specs, takes
-from runbook.catalog import ORIGINAL, Collection, Link
+from runbook.catalog import ORIGINAL, Collection, Copy, Link
 from runbook.codecs import same
 from runbook.mapping import Mapping, link_key
 from sandbox import Sandbox
@@ -196,6 +197,9 @@ def test_what_is_kept_is_counted_with_a_why_that_names_no_value():
         ({"loose_number": "about 5"}, {}, "about 5"),
         ({"loose_number": "about 5"}, {"The loose_number": 5}, 5),
         ({"tick": None}, {}, None),
+        ({"tick": None}, {"The tick": False}, None),
+        ({"line": None}, {"The line": ""}, None),
+        ({"one_or_more": []}, {"The one_or_more": []}, []),
         ({"tick": None}, {"The tick": True}, True),
         ({}, {"The tick": True}, True),
         ({"several": "A"}, {}, "A"),
@@ -220,16 +224,67 @@ def test_an_edited_cell_wins_over_the_original_and_an_untouched_one_does_not(ite
 
 
 @pytest.mark.parametrize(
-    "cell", ["words", "[]", "5", '{"absent":5}', '{"values":[]}', '{"absent":[1]}', '{"more":{}}', "{"]
+    "cell",
+    [
+        *(
+            "words",
+            "[]",
+            "5",
+            '{"absent":5}',
+            '{"values":[]}',
+            '{"absent":[1]}',
+            '{"absent":["a",1]}',
+            '{"more":{}}',
+            "{",
+        ),
+        *(5, {"error": "#ERROR!"}),
+    ],
 )
-def test_an_original_that_a_person_wrote_in_is_passed_over_and_said(cell):
+def test_an_original_that_is_no_longer_valid_is_ignored_and_reported(cell):
+    problems: list[str] = []
+    fields = {"Legacy Wix ID": "a", "The line": "x", ORIGINAL: cell}
+
+    back = MAPPING.to_wix(fields, problems=problems)
+
+    assert back == MAPPING.to_wix(fields) == {"_id": "a", "line": "x", **LISTS_AND_TICKS}
+    assert problems == ["Wix Original is no longer valid; it is ignored, and only the cells are used"]
+
+
+@pytest.mark.parametrize("cell", [None, "", '{"absent":["line"]}'])
+def test_a_valid_original_is_no_problem(cell):
     problems: list[str] = []
 
-    back = MAPPING.to_wix({"Legacy Wix ID": "a", "The line": "x", ORIGINAL: cell}, problems=problems)
+    assert MAPPING.to_wix({"Legacy Wix ID": "a", ORIGINAL: cell}, problems=problems) == {"_id": "a", **LISTS_AND_TICKS}
+    assert problems == []
 
-    assert back == {"_id": "a", "line": "x", **LISTS_AND_TICKS}
-    assert len(problems) == 1
-    assert "Wix Original" in problems[0]
+
+def test_empty_cells_of_any_form_say_that_the_item_has_no_value():
+    fields = {"Legacy Wix ID": "a", "The line": "", "The one_or_more": [], "The tick": False, "The several": None}
+
+    assert MAPPING.to_wix(fields) == {"_id": "a", **LISTS_AND_TICKS}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("line", 5, "not text, shown as text, or text with U+0000"),
+        ("number", "5", "not a number, shown as a number"),
+        ("dot", "05", "digits written differently (leading zeros, blanks, or a number)"),
+        ("tick", 1, "not a boolean, shown as one"),
+        ("moment", "2024-01-31", "time written differently, or more precise than a millisecond"),
+        ("day", "2024-01-31T10:00Z", "date written differently, or with a time of day"),
+        ("open", " A", "choice written differently (surrounding blanks, or not text)"),
+        ("state", "ACTIVE", "code written differently (capitals, blanks)"),
+        ("several", ["A", "A"], "duplicates, blanks or values that are not text among the choices, or not a list"),
+        ("one_or_more", ["A"], "list of one element or none, or choice written differently"),
+        ("csv", ["a,b"], "commas, blanks or values that are not text among the elements, or not a list"),
+        ("any", '{"a":1}', "JSON stored as text in Wix, or empty"),
+        ("image", "wix:image://v1/a.jpg/b", "media URI, shown as its URL"),
+        ("address", "1 Main St", "address with parts, shown as one text, or not an address"),
+    ],
+)
+def test_a_value_that_its_cell_does_not_give_back_is_kept_with_the_difference(key, value, reason):
+    assert MAPPING.to_airtable({"_id": "a", key: value}).kept == ((key, reason),)
 
 
 def test_a_record_made_in_airtable_says_what_its_cells_say():
@@ -273,24 +328,51 @@ def test_a_row_without_a_required_value_is_refused(value, what):
     assert (refusal.field, refusal.message) == ("n", f"required, but {what}")
 
 
-@pytest.mark.parametrize("item", [{}, {"_id": None}, {"_id": ""}, {"_id": " "}, {"_id": 5}, {"_id": ["a"]}])
-def test_a_row_without_an_id_is_refused(item):
+NOT_TEXT = ("not text, which a row's id must be", "not text")
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        ({}, ("required, but missing",) * 2),
+        ({"_id": None}, ("required, but null",) * 2),
+        ({"_id": ""}, ("required, but empty text",) * 2),
+        ({"_id": " "}, NOT_TEXT),
+        ({"_id": 5}, NOT_TEXT),
+        ({"_id": ["a"]}, NOT_TEXT),
+    ],
+)
+def test_a_row_without_an_id_is_refused(item, said):
     encoded = MAPPING.to_airtable(item)
 
     assert encoded.id == ""
-    assert [refusal.field for refusal in encoded.refusals] == ["_id"]
+    assert encoded.refusals == (("_id", *said),)
+
+
+def test_a_row_without_an_id_is_refused_where_the_catalog_does_not_require_one():
+    optional = EVERY_KIND.model_copy(update={"fields": (FIELDS[0].model_copy(update={"required": False}), *FIELDS[1:])})
+
+    assert Mapping(optional).to_airtable({"line": "x"}).refusals == (("_id", *NOT_TEXT),)
 
 
 def test_a_row_whose_id_no_cell_can_hold_is_refused():
     encoded = MAPPING.to_airtable({"_id": "a\0b", "line": "x"})
 
-    assert [(refusal.field, refusal.reason) for refusal in encoded.refusals] == [("_id", "contains U+0000")]
+    assert encoded.refusals == (("_id", "contains U+0000, which a cell cannot hold", "contains U+0000"),)
 
 
 def test_all_reasons_of_a_row_are_told():
-    encoded = MAPPING.to_airtable({"_id": "a", "number": "x", "day": "y", "closed": "z"})
+    mapping = small(
+        field("n", "text", "singleLineText", required=True),
+        field("number", "number", "number", precision=0),
+        field("day", "date", "date"),
+    )
 
-    assert [refusal.field for refusal in encoded.refusals] == ["number", "day", "closed"]
+    assert mapping.to_airtable({"_id": "a", "number": "x", "day": "y"}).refusals == (
+        ("n", "required, but missing", "required, but missing"),
+        ("number", 'not a number: "x"', "not a number"),
+        ("day", 'not an ISO date: "y"', "not an ISO date"),
+    )
 
 
 def test_a_row_nested_without_end_is_refused():
@@ -298,18 +380,34 @@ def test_a_row_nested_without_end_is_refused():
     for _ in range(900):
         deep = [deep]
 
-    (refusal,) = MAPPING.to_airtable({"_id": "a", "list": deep, "csv": [deep], "extra": deep}).refusals
+    encoded = MAPPING.to_airtable({"_id": "a", "list": deep, "csv": [deep], "extra": deep})
+    reason = "nested deeper than the 50 levels that Wix allows"
 
-    assert "nested" in refusal.reason
+    assert (encoded.id, encoded.refusals) == ("a", (("", reason, reason),))
+    assert MAPPING.to_airtable({"_id": 5, "list": deep, "csv": [deep], "extra": deep}).id == ""
+
+
+def test_an_unknown_key_whose_value_json_cannot_represent_refuses_the_row():
+    reason = "not valid JSON: a number is not finite, or it is nested too deeply"
+
+    assert MAPPING.to_airtable({"_id": "a", "extra": math.nan}).refusals == ((ORIGINAL, reason, reason),)
 
 
 def test_more_originals_than_a_cell_holds_refuse_the_row():
-    encoded = MAPPING.to_airtable({"_id": "a", "extra": "x" * 60_000, "more": "y" * 60_000})
+    (refusal,) = MAPPING.to_airtable(
+        {"_id": "a", **LISTS_AND_TICKS, "more": "y" * 60_000, "extra": "x" * 60_000}
+    ).refusals
+    reason = "Wix Original would have more than 100,000 characters"
 
-    (refusal,) = encoded.refusals
-    assert refusal.field == ORIGINAL
-    assert "extra, more" in refusal.message
-    assert "100,000" in refusal.reason
+    assert refusal == (ORIGINAL, f"{reason}: 120,033 for extra, more", reason)
+
+
+@pytest.mark.parametrize(("text", "refused"), [("x" * 99_977, False), ("x" * 99_978, True), ("😀" * 49_989, True)])
+def test_originals_may_have_as_many_characters_as_a_cell(text, refused):
+    encoded = MAPPING.to_airtable({"_id": "a", **LISTS_AND_TICKS, "extra": text})
+
+    assert bool(encoded.refusals) is refused
+    assert refused or len(encoded.fields[ORIGINAL]) == 100_000
 
 
 @given(st.sampled_from([f for f in FIELDS if f.wix != "_id"]), VALUES)
@@ -343,8 +441,25 @@ def test_a_copy_is_filled_or_counted_and_never_refuses_the_row(line, cell, unfil
     encoded = MAPPING.to_airtable({"_id": "a", "line": line})
 
     assert not encoded.refusals
-    assert encoded.fields.get("Line as number") == cell
+    assert encoded.fields.get("Line as number", "no cell") == ("no cell" if cell is None else cell)
     assert encoded.unfilled == unfilled
+
+
+def test_every_copy_is_filled_by_itself_and_its_new_choices_are_counted():
+    copies = [
+        {"wix": "n", "wix_type": "text", "name": "Number", "type": "number", "precision": 0},
+        {"wix": "n", "wix_type": "text", "name": "Choice", "type": "singleSelect", "choices": ["A"], "open": True},
+        {"wix": "m", "wix_type": "text", "name": "Other", "type": "number", "precision": 0},
+    ]
+    mapping = small(
+        field("n", "text", "singleLineText"),
+        field("m", "text", "singleLineText"),
+        copies=map(Copy.model_validate, copies),
+    )
+    encoded = mapping.to_airtable({"_id": "a", "n": "B"})
+
+    assert encoded.fields == {"Legacy Wix ID": "a", "The n": "B", "Choice": "B"}
+    assert (encoded.unfilled, encoded.new_choices) == ((("Number", "not an integer"),), {"Choice": ["B"]})
 
 
 def test_new_choices_of_open_selects_are_told_by_column():
@@ -377,7 +492,7 @@ def test_a_cell_that_shows_fewer_decimals_than_it_holds_is_told_and_keeps_them(k
     ("value", "key"),
     [
         (123, "123"), (123.0, "123"), ("123", "123"), (" 0123 ", "123"), ("000", "0"), ("A-1 ", "A-1"), ("-5", "-5"),
-        (-5, "-5"), ("٣", "٣"), ("9" * 5000, "9" * 5000),
+        (-5, "-5"), ("٣", "٣"), ("0٣", "0٣"), ("a\0", None), ("9" * 5000, "9" * 5000),
         (None, None), ("", None), ("  ", None), (True, None), (1.5, None), ([], None), ({}, None),
     ],
 )  # fmt: skip
@@ -402,7 +517,9 @@ def test_of_two_fields_that_lead_to_one_key_of_the_target_the_first_with_a_value
     assert mapping.links_of({"dot": " ", "old_dot": "2"}) == {"Carrier": [("Carriers", "dot_number", "2")]}
 
 
-@pytest.mark.parametrize("item", [{}, {"dot": "", "line": ""}, {"dot": None, "line": 5}])
+@pytest.mark.parametrize(
+    "item", [{}, {"dot": "", "line": ""}, {"dot": None, "line": 5}, {"line": " "}, {"line": "a\0"}]
+)
 def test_a_link_that_points_nowhere_is_left_out(item):
     assert MAPPING.to_airtable({"_id": "a", **item}).links == {}
 

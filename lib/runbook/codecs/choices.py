@@ -97,7 +97,7 @@ class EnumTitle(Choice):
 
 
 def _code(title: str) -> str:
-    return re.sub(r"\s+", "_", title.strip()).lower()
+    return re.sub(r"\s+", "_", title).lower()
 
 
 class Choices(Choice):

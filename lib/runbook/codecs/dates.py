@@ -40,14 +40,14 @@ class Datetime(Codec):
 
     def encode(self, value: Json) -> str | None:
         """See the class."""
-        if value is None or value == "":
+        if value is None:
             return None
         text = value["$date"] if value.__class__ is dict and len(value) == 1 and "$date" in value else value
         if text.__class__ is not str:
             raise self.refuse("not a date", value)
         if not text.strip():
             return None
-        if len(text) == 24 and text[23] == "Z" and text[10] == "T":
+        if len(text) == 24 and text[23] == "Z":
             try:
                 if datetime.fromisoformat(text).isoformat(timespec="milliseconds")[:23] == text[:23]:
                     return text
@@ -58,7 +58,7 @@ class Datetime(Codec):
             out_of_range = _YEAR.match(text.strip())
             raise self.refuse("year before 1 or after 9999" if out_of_range else "not an ISO date", value)
         day, time, second, fraction, offset = found.groups()
-        zone = "+00:00" if offset in (None, "Z", "z") else offset
+        zone = (offset or "Z").upper()
         try:
             timestamp = datetime.fromisoformat(f"{day}T{time or '00:00'}:{second or '00'}{zone}").astimezone(UTC)
         except (ValueError, OverflowError):

@@ -32,7 +32,7 @@ class Text(Codec):
 
     def encode(self, value: Json) -> str | None:
         """See the class."""
-        text = (value if value.__class__ is str else text_of(value)).replace("\0", "")
+        text = text_of(value).replace("\0", "")
         if self._rich and text and not text.endswith("\n"):
             text += "\n"
         return cell_text(text)
@@ -110,7 +110,7 @@ class TextInt(Number):
     def encode(self, value: Json) -> float | None:
         """See the class."""
         number = super().encode(value)
-        if number is not None and number.__class__ is float and not number.is_integer():
+        if number.__class__ is float and not number.is_integer():
             raise self.refuse(self.not_a_number, value)
         return number
 
@@ -153,7 +153,7 @@ class Boolean(Codec):
             word = value.strip().lower()
             if word in self._words:
                 return self._words[word]
-        elif value.__class__ in (int, float) and value in (0, 1):
+        elif value in (0, 1):
             return True if value == 1 else None
         raise self.refuse("not a boolean", value)
 

@@ -28,7 +28,7 @@ class CsvList(Codec):
     def encode(self, value: Json) -> str | None:
         """See the class."""
         if value.__class__ is list:
-            return cell_text(", ".join([part if part.__class__ is str else text_of(part) for part in value]))
+            return cell_text(", ".join(map(text_of, value)))
         return cell_text(text_of(value))
 
     def decode(self, cell: Json) -> Json | Missing:
@@ -121,11 +121,10 @@ class Media(Codec):
         """See the class."""
         if value.__class__ is not str:
             return cell_text(text_of(value))
-        if "://v1/" in value:
-            for form, url in _MEDIA:
-                found = form.match(value)
-                if found:
-                    return cell_text(url.format(found[1]))
+        for form, url in _MEDIA:
+            found = form.match(value)
+            if found:
+                return cell_text(url.format(found[1]))
         return cell_text(value)
 
     def decode(self, cell: Json) -> Json | Missing:

@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 from runbook.json_types import Json
 
 TEXT_LIMIT = 100_000  # characters in a text cell; undocumented: pyairtable #26, and loaders that truncate there
-_EXACT = 1 << 53  # every integer up to here is a double
 _NOT_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -111,13 +110,12 @@ def number_text(value: float) -> str:
             raise Refused("integer too long") from None
     if not math.isfinite(value):
         raise Refused("not a finite number")
-    if value.is_integer() and abs(value) < _EXACT:
-        return str(int(value))
+    if value == 0:
+        return "0"
     if 1e-6 <= abs(value) < 1e21:
-        return format(Decimal(repr(value)), "f")
+        return format(Decimal(repr(value)), "f").removesuffix(".0")
     mantissa, _, exponent = repr(value).partition("e")
-    sign = "-" if exponent.startswith("-") else "+"
-    return f"{mantissa}e{sign}{exponent.lstrip('+-').lstrip('0')}"
+    return f"{mantissa}e{int(exponent):+d}"
 
 
 def exact_number(text: str) -> float | None:
@@ -148,8 +146,6 @@ def exact_int(value: int) -> int:
 
     Raises Refused for others: 2**53 + 1.
     """
-    if -_EXACT <= value <= _EXACT:
-        return value
     try:
         nearest = float(value)
         if int(nearest) == value or Decimal(repr(nearest)) == value:
