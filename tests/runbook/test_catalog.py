@@ -165,12 +165,12 @@ def test_asking_for_what_is_not_there_names_the_nearest(draft: Draft) -> None:
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:
-    with pytest.raises(CatalogError, match=r"nowhere: no \*.yaml file there; a catalog is a folder"):
+    with pytest.raises(CatalogError, match=r"nowhere: contains no \*.yaml file; a catalog is a folder"):
         load_catalog(tmp_path / "nowhere")
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(CatalogError, match=r"no \*.yaml file there"):
+    with pytest.raises(CatalogError, match=r"contains no \*.yaml file"):
         load_catalog(tmp_path)
 
 
@@ -182,17 +182,17 @@ def test_an_empty_folder(tmp_path: Path) -> None:
         (b"", "4_bad.yaml: must be a mapping with phase, name, title and collections; it is empty"),
         (b"- phase: 4", "4_bad.yaml: must be a mapping with phase, name, title and collections; it is a list"),
         (b"hello", "4_bad.yaml: must be a mapping with phase, name, title and collections; it is only 'hello'"),
-        (b"phase: 4\nphase: 5\n", "4_bad.yaml: not YAML: the key 'phase' stands twice in one mapping"),
-        (b"name: more_yet\ntitle: More yet\n", "4_bad.yaml: phase: a file must say its number, such as `phase: 2`"),
+        (b"phase: 4\nphase: 5\n", "4_bad.yaml: not YAML: duplicate key 'phase'"),
+        (b"name: more_yet\ntitle: More yet\n", "4_bad.yaml: phase: is missing; expected a number, such as `phase: 2`"),
         (b"phase: four\nname: yet\ntitle: Yet\n", "4_bad.yaml: phase four: number"),
         (b"phase: 4\nname: More Yet\ntitle: Yet\n", "4_bad.yaml: phase 4: name: 'More Yet' must be lower-case letters"),
         (b"phase: 4\nname: yet\n", "4_bad.yaml: phase 4: title: is missing"),
         (b"phase: 4\nname: yet\ntitle: Yet\ncollections: Trucks\n", "4_bad.yaml: collections: must be a list"),
-        (b"phase: 4\nname: yet\ntitle: Yet\ntabels: []\n", "tabels: is no key of a phase; did you mean 'tables'?"),
-        (b"phase: 4\nname: yet\ntitle: Yet\ncollections: [Cars]\n", "each needs `wix`, its name in Wix; got 'Cars'"),
-        (b"phase: 4\nname: yet\ntitle: Yet\ntables: [Truks]\n", "Truks: phase 4 makes its table, but it is in no file; "
+        (b"phase: 4\nname: yet\ntitle: Yet\ntabels: []\n", "tabels: is not a key of a phase; did you mean 'tables'?"),
+        (b"phase: 4\nname: yet\ntitle: Yet\ncollections: [Cars]\n", "each needs `wix`, its name in Wix: 'Cars'"),
+        (b"phase: 4\nname: yet\ntitle: Yet\ntables: [Truks]\n", "Truks: phase 4 lists it in tables, but it is in no file; "
                                                                  "did you mean 'Trucks'?"),
-        (b"phase: 3\nname: yet\ntitle: Yet\n", "phase 3 is also that of 'more'"),
+        (b"phase: 3\nname: yet\ntitle: Yet\n", "phase 3 is also the number of 'more'"),
     ],
 )  # fmt: skip
 def test_a_bad_file(draft: Draft, content: bytes, said: str) -> None:
@@ -204,12 +204,12 @@ def test_a_bad_file(draft: Draft, content: bytes, said: str) -> None:
 
 def test_no_file_says_the_base(draft: Draft) -> None:
     del draft.head["base"]
-    assert "exactly one file must say `base`, `tab_groups` and `system_fields`; none does" in draft.fails()
+    assert "exactly one file must contain `base`, `tab_groups` and `system_fields`; none does" in draft.fails()
 
 
 def test_two_files_say_the_base(draft: Draft) -> None:
     draft.second["base"] = "Other"
-    assert "exactly one file must say `base`" in (said := draft.fails())
+    assert "exactly one file must contain `base`" in (said := draft.fails())
     assert "2 do (1_head.yaml, 2_core.yaml)" in said
 
 
@@ -219,17 +219,17 @@ def test_two_files_say_the_base(draft: Draft) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        ({"nmae": "Plate"}, "nmae: is no key of a field; did you mean 'name'?"),
-        ({"name": ""}, "name: '' must have characters"),
-        ({"name": "Plate "}, "name: 'Plate ' must have characters, and no blanks around them"),
-        ({"wix_type": "txt"}, "wix_type: 'txt' is none of"),
+        ({"nmae": "Plate"}, "nmae: is not a key of a field; did you mean 'name'?"),
+        ({"name": ""}, "name: '' must not be empty"),
+        ({"name": "Plate "}, "name: 'Plate ' must not be empty or have surrounding blanks"),
+        ({"wix_type": "txt"}, "wix_type: 'txt' is not one of"),
         ({"wix_type": "txt"}, "did you mean 'text'?"),
         ({"type": "singleLinetext"}, "did you mean 'singleLineText'?"),
-        ({"codec": "json"}, "codec: 'json' is none of"),
-        ({"type": "number"}, "precision: a number needs one, 0 to 8; it must cover the data"),
-        ({"type": "number", "precision": 9}, "precision: Input should be less than or equal to 8; got 9"),
-        ({"type": "number", "precision": -1}, "precision: Input should be greater than or equal to 0; got -1"),
-        ({"precision": 2}, "precision: a singleLineText has none; take it out"),
+        ({"codec": "json"}, "codec: 'json' is not one of"),
+        ({"type": "number"}, "precision: a number needs one, 0 to 8, enough for the data"),
+        ({"type": "number", "precision": 9}, "precision: Input should be less than or equal to 8: 9"),
+        ({"type": "number", "precision": -1}, "precision: Input should be greater than or equal to 0: -1"),
+        ({"precision": 2}, "precision: a singleLineText has none; remove it"),
         ({"wix_type": "number", "type": "currency", "precision": 8, "symbol": "$"}, "precision: 8 is above 7"),
         ({"wix_type": "number", "type": "currency", "precision": 2}, "symbol: a currency needs one, such as $"),
         ({"symbol": "$"}, "symbol: only a currency has one, not a singleLineText"),
@@ -238,9 +238,9 @@ def test_two_files_say_the_base(draft: Draft) -> None:
         ({"type": "singleSelect", "choices": ["a", "b", "a"]}, "choices: 'a' is listed twice"),
         ({"choices": ["a"]}, "choices, open: only a singleSelect or multipleSelects has them, not a singleLineText"),
         ({"open": True}, "choices, open: only a singleSelect or multipleSelects has them"),
-        ({"wix_type": "object"}, "codec: there is no default from Wix object to Airtable singleLineText; name one"),
+        ({"wix_type": "object"}, "codec: there is no default from Wix object to Airtable singleLineText; set one"),
         ({"codec": "boolean"}, "codec: boolean writes to checkbox, not to a singleLineText"),
-        ({"pattern": "(["}, "pattern: '([' is no regular expression"),
+        ({"pattern": "(["}, "pattern: '([' is not a regular expression"),
         ({"minimum": 3, "maximum": 2}, "minimum: 3 is above the maximum, 2"),
         ({"required": "perhaps"}, "required: Input should be a valid boolean"),
     ],
@@ -259,7 +259,7 @@ def test_a_field_without_a_name(draft: Draft) -> None:
 
 def test_a_field_that_is_no_mapping(draft: Draft) -> None:
     draft.trucks["fields"].append("plate")
-    assert "2_core.yaml: Trucks.?: must be a mapping; got 'plate'" in draft.fails()
+    assert "2_core.yaml: Trucks.?: must be a mapping: 'plate'" in draft.fails()
 
 
 def test_fields_that_are_no_list(draft: Draft) -> None:
@@ -273,14 +273,14 @@ def test_fields_that_are_no_list(draft: Draft) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        ({"tabel": "x"}, "tabel: is no key of a collection; did you mean 'table'?"),
+        ({"tabel": "x"}, "tabel: is not a key of a collection; did you mean 'table'?"),
         ({"primary": "plate"}, "primary: there is no column 'plate'; did you mean 'Plate'?"),
         ({"primary": "Sold"}, "primary: a checkbox cannot be a table's first field; 'Legacy Wix ID' always can"),
-        ({"tab_group": "Coar"}, "tab_group: 'Coar' is none of Core, More; did you mean 'Core'?"),
+        ({"tab_group": "Coar"}, "tab_group: 'Coar' is not one of Core, More; did you mean 'Core'?"),
         ({"natural_key": ["plates"]}, "natural_key: there is no field 'plates'; did you mean 'plate'?"),
-        ({"expected": 0}, "expected: Input should be greater than or equal to 1; got 0"),
+        ({"expected": 0}, "expected: Input should be greater than or equal to 1: 0"),
         ({"copies": [{"wix": "dott", "wix_type": "number", "name": "Copy", "type": "number", "precision": 0}]},
-         "Copy: copies 'dott', which is no field; did you mean 'dot'?"),
+         "Copy: copies 'dott', which is not a field; did you mean 'dot'?"),
     ],
 )  # fmt: skip
 def test_a_bad_collection(draft: Draft, spoil: dict[str, Any], said: str) -> None:
@@ -303,18 +303,18 @@ def test_a_key_twice(draft: Draft) -> None:
 
 def test_two_columns_that_differ_by_case_only(draft: Draft) -> None:
     draft.trucks["fields"].append({"wix": "plate2", "wix_type": "text", "name": "PLATE", "type": "singleLineText"})
-    said = "plate2: column 'PLATE' is also that of plate; names must differ by more than case"
+    said = "plate2: column 'PLATE' is also the column of plate; names are case-insensitive"
     assert draft.fails() == f"2_core.yaml: Trucks: {said}"
 
 
 def test_a_link_named_as_a_column(draft: Draft) -> None:
     draft.trips["links"][0]["name"] = "price"
-    assert draft.fails().startswith("3_more.yaml: Trips: price: column 'price' is also that of price")
+    assert draft.fails().startswith("3_more.yaml: Trips: price: column 'price' is also the column of price")
 
 
 def test_a_column_named_as_the_originals(draft: Draft) -> None:
     draft.trucks["fields"][0]["name"] = draft.trucks["primary"] = "wix original"
-    assert "plate: 'Wix Original' is the column of originals; name it otherwise" in draft.fails()
+    assert "plate: 'Wix Original' is reserved; choose another name" in draft.fails()
 
 
 def test_no_legacy_id(draft: Draft) -> None:
@@ -337,12 +337,12 @@ def test_a_collection_twice(draft: Draft) -> None:
 
 def test_a_table_twice_by_case(draft: Draft) -> None:
     draft.trips["table"] = "TRUCKS"
-    assert draft.fails() == "3_more.yaml: Trips: table: 'TRUCKS' is also that of Trucks"
+    assert draft.fails() == "3_more.yaml: Trips: table: 'TRUCKS' is also the table of Trucks"
 
 
 def test_a_collection_that_moves_and_stays(draft: Draft) -> None:
     draft.head["kept"].append({"wix": "Trips", "reason": "x"})
-    assert draft.fails() == "1_head.yaml: Trips: both moves and stays; take it out of one of the lists"
+    assert draft.fails() == "1_head.yaml: Trips: is both in collections and in kept; remove it from one of them"
 
 
 def test_a_kept_collection_without_a_reason(draft: Draft) -> None:
@@ -379,11 +379,11 @@ def test_a_link_on_nothing(draft: Draft) -> None:
 
 def test_an_inverse_named_as_a_column_there(draft: Draft) -> None:
     draft.trips["links"][0]["inverse"] = "Kind"
-    said = "Truck: its inverse 'Kind' is a column of Trucks already; name another `inverse`"
+    said = "Truck: its inverse 'Kind' is already a column of Trucks; choose another `inverse`"
     assert draft.fails() == f"3_more.yaml: Trips: {said}"
 
 
 def test_two_links_with_one_inverse(draft: Draft) -> None:
     draft.trips["links"].append({"name": "Spare Truck", "to": "Trucks", "on": {"truck_dot": "dot"}})
-    said = "Spare Truck: its inverse 'Trips' in Trucks is that of Trips.Truck too; name an `inverse`"
+    said = "Spare Truck: its inverse 'Trips' in Trucks is also that of Trips.Truck; choose an `inverse`"
     assert draft.fails() == f"3_more.yaml: Trips: {said}"

@@ -5,8 +5,8 @@
     carriers.field("dot_number").name        # "DOT Number"
     [c.wix for c in catalog.phase(2).collections]
 
-What every collection has (the legacy id, the owner, both timestamps, the column of originals) is said once, as
-`system_fields`, and stands at the end of `Collection.fields`. What all of it must obey stands in `checks`.
+Fields that every collection has (the legacy id, the owner, both timestamps) are listed once, as `system_fields`, and
+are the last of `Collection.fields`. `checks` validates the catalog as a whole.
 """
 
 from runbook.catalog.loading import load_catalog

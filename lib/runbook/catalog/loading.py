@@ -1,4 +1,4 @@
-"""Reading a catalog: a folder of YAML files, one a phase."""
+"""Loading a catalog from a folder of YAML files, one per phase."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from runbook.catalog.yaml_files import read_mapping
 from runbook.errors import CatalogError
 
 P = TypeVar("P", bound=Part)
-_FIRST_FILE_SAYS = "`base`, `tab_groups` and `system_fields`"
+_HEAD = "`base`, `tab_groups` and `system_fields`"
 
 
 def load_catalog(folder: Path) -> Catalog:
-    """Read and check every `*.yaml` of a folder. Raises CatalogError: file, collection, field, what would be right."""
+    """Load and validate every `*.yaml` of a folder. Raises CatalogError: file, collection, field, what is expected."""
     files = sorted(folder.glob("*.yaml"))
     if not files:
-        raise CatalogError(f"{folder}: no *.yaml file there; a catalog is a folder with one YAML file a phase")
+        raise CatalogError(f"{folder}: contains no *.yaml file; a catalog is a folder with one YAML file per phase")
     raw = {path.name: read_mapping(path, CatalogError, "phase, name, title and collections") for path in files}
     heads = [file for file, content in raw.items() if "base" in content]
     if len(heads) != 1:
-        said = f"{len(heads)} do ({', '.join(heads)})" if heads else "none does"
-        raise CatalogError(f"{folder}: exactly one file must say {_FIRST_FILE_SAYS}; {said}")
+        files_with = f"{len(heads)} do ({', '.join(heads)})" if heads else "none does"
+        raise CatalogError(f"{folder}: exactly one file must contain {_HEAD}; {files_with}")
     head = heads[0]
     common = raw[head]
     system = [
@@ -50,7 +50,7 @@ def _phase(content: dict[str, Any], file: str, system: list[Field]) -> Phase:
     settings = dict(content)
     entries = _list(settings, "collections", file)
     if "phase" not in settings:
-        raise CatalogError(f"{file}: phase: a file must say its number, such as `phase: 2`")
+        raise CatalogError(f"{file}: phase: is missing; expected a number, such as `phase: 2`")
     number = settings["number"] = settings.pop("phase")
     settings["tables"] = _list(settings, "tables", file)
     bare = _build(Phase, settings, file, f"phase {number}")
@@ -59,21 +59,21 @@ def _phase(content: dict[str, Any], file: str, system: list[Field]) -> Phase:
 
 def _collection(entry: Any, file: str, phase: int, system: list[Field]) -> Collection:
     if not isinstance(entry, dict) or "wix" not in entry:
-        raise CatalogError(f"{file}: collections: each needs `wix`, its name in Wix; got {entry!r:.80}")
+        raise CatalogError(f"{file}: collections: each needs `wix`, its name in Wix: {entry!r:.80}")
     name, settings = entry["wix"], dict(entry)
     for kind, model in (("fields", Field), ("copies", Copy), ("links", Link)):
         parts = _list(settings, kind, f"{file}: {name}")
         settings[kind] = tuple(_build(model, part, file, f"{name}.{_label(part)}") for part in parts)
-    own = {field.wix for field in settings["fields"]}
-    settings["fields"] = (*settings["fields"], *(field for field in system if field.wix not in own))
+    keys = {field.wix for field in settings["fields"]}
+    settings["fields"] = (*settings["fields"], *(field for field in system if field.wix not in keys))
     return _build(Collection, {**settings, "phase": phase}, file, str(name))
 
 
 def _list(settings: dict[str, Any], key: str, where: str) -> list[Any]:
-    """Take a list out of a mapping; what is left out is empty."""
+    """Remove a list from a mapping; a missing one is empty."""
     value = settings.pop(key, None)
     if value is not None and not isinstance(value, list):
-        raise CatalogError(f"{where}: {key}: must be a list; got {value!r:.60}")
+        raise CatalogError(f"{where}: {key}: must be a list: {value!r:.60}")
     return value or []
 
 
@@ -83,27 +83,27 @@ def _label(part: Any) -> str:
 
 def _build(model: type[P], entry: Any, file: str, where: str) -> P:
     if not isinstance(entry, dict):
-        raise CatalogError(f"{file}: {where}: must be a mapping; got {entry!r:.80}")
+        raise CatalogError(f"{file}: {where}: must be a mapping: {entry!r:.80}")
     try:
         return model.model_validate(entry)
     except ValidationError as error:
         first = error.errors()[0]
     at = ".".join(str(part) for part in first["loc"])
-    said = first["msg"].removeprefix("Value error, ")
+    message = first["msg"].removeprefix("Value error, ")
     match first["type"]:
         case "extra_forbidden":
-            said = f"is no key of a {model.__name__.lower()}{nearest(at, model.model_fields)}"
+            message = f"is not a key of a {model.__name__.lower()}{nearest(at, model.model_fields)}"
         case "missing":
-            said = "is missing"
+            message = "is missing"
         case "literal_error":
-            said = f"{first['input']!r:.60} is none of {first['ctx']['expected']}"
-            said += nearest(str(first["input"]), re.findall(r"'(\w+)'", first["ctx"]["expected"]))
+            message = f"{first['input']!r:.60} is not one of {first['ctx']['expected']}"
+            message += nearest(str(first["input"]), re.findall(r"'(\w+)'", first["ctx"]["expected"]))
         case "string_pattern_mismatch" | "string_too_short":
-            said = f"{first['input']!r:.60} must have characters, and no blanks around them"
+            message = f"{first['input']!r:.60} must not be empty or have surrounding blanks"
             if at == "name" and model is Phase:
-                said = f"{first['input']!r:.60} must be lower-case letters, digits and _; it names a notebook"
+                message = f"{first['input']!r:.60} must be lower-case letters, digits and _; it names a notebook"
         case "value_error":
             pass
         case _:
-            said = f"{said}; got {first['input']!r:.60}"
-    raise CatalogError(f"{file}: {where}: {f'{at}: ' if at else ''}{said}")
+            message = f"{message}: {first['input']!r:.60}"
+    raise CatalogError(f"{file}: {where}: {f'{at}: ' if at else ''}{message}")

@@ -16,7 +16,7 @@ from runbook.errors import CatalogError
 
 
 class Part(BaseModel):
-    """What every part of a catalog is: frozen, with no key that it does not know."""
+    """Base class: frozen, unknown keys are an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -27,9 +27,9 @@ Text = Annotated[str, Setting(min_length=1, pattern=r"^\S(.*\S)?$")]
 class Field(Part):
     """One Wix key and the Airtable column it becomes.
 
-    `open`: a select that takes choices the catalog does not list (they are added while loading, and counted).
-    `loose`: free input; what the column cannot hold is kept in `Wix Original` with the cell left empty, and counted.
-    `lossy`: a reason; only such a field may come back other than it went. `personal`: its values are never shown.
+    `open`: a select that accepts choices that the catalog does not list (added while loading, and counted).
+    `loose`: free input; what the column cannot hold is kept in `Wix Original`, the cell left empty, and counted.
+    `lossy`: a reason; only such a field may fail the round trip. `personal`: its values are never shown.
     """
 
     wix: Text
@@ -62,15 +62,15 @@ class Field(Part):
     def _problems(self) -> Iterator[str]:
         if self.type not in COLUMN_KINDS:
             hint = nearest(self.type, COLUMN_KINDS)
-            yield f"type: {self.type!r:.60} is none of {', '.join(map(repr, COLUMN_KINDS))}{hint}"
+            yield f"type: {self.type!r:.60} is not one of {', '.join(map(repr, COLUMN_KINDS))}{hint}"
             return
         settings, most = self.column_kind.settings, self.column_kind.max_precision
         if "precision" in settings and self.precision is None:
-            yield f"precision: a {self.type} needs one, 0 to {most}; it must cover the data"
+            yield f"precision: a {self.type} needs one, 0 to {most}, enough for the data"
         if "precision" in settings and (self.precision or 0) > most:
-            yield f"precision: {self.precision} is above {most}, the most that a {self.type} can have"
+            yield f"precision: {self.precision} is above {most}, the maximum of a {self.type}"
         if self.precision is not None and "precision" not in settings:
-            yield f"precision: a {self.type} has none; take it out"
+            yield f"precision: a {self.type} has none; remove it"
         if "symbol" in settings and not self.symbol:
             yield f"symbol: a {self.type} needs one, such as $"
         if self.symbol is not None and "symbol" not in settings:
@@ -82,7 +82,7 @@ class Field(Part):
         for choice in {c for c in self.choices if self.choices.count(c) > 1}:
             yield f"choices: {choice!r} is listed twice"
         if self.codec is None and self.wix_type not in self.column_kind.defaults:
-            yield f"codec: there is no default from Wix {self.wix_type} to Airtable {self.type}; name one"
+            yield f"codec: there is no default from Wix {self.wix_type} to Airtable {self.type}; set one"
         if self.codec is not None and not self.column_kind.accepts(self.codec):
             columns = sorted(name for name, kind in COLUMN_KINDS.items() if kind.accepts(self.codec))
             yield f"codec: {self.codec} writes to {' or '.join(columns)}, not to a {self.type}"
@@ -90,7 +90,7 @@ class Field(Part):
             try:
                 re.compile(self.pattern)
             except re.error as error:
-                yield f"pattern: {self.pattern!r} is no regular expression: {error}"
+                yield f"pattern: {self.pattern!r} is not a regular expression: {error}"
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             yield f"minimum: {self.minimum:g} is above the maximum, {self.maximum:g}"
 
@@ -101,7 +101,7 @@ class Field(Part):
 
     @property
     def codec_name(self) -> CodecName:
-        """The codec: the one that the catalog names, else the default from its Wix type to its column."""
+        """The codec that the catalog names, else the default one for its Wix type and column."""
         return self.codec or self.column_kind.defaults[self.wix_type]
 
     @cached_property
@@ -116,14 +116,14 @@ class Field(Part):
 
 
 class Copy(Field):
-    """A second column with the value of a key, in a type that formulas can filter on. Written, never read back."""
+    """A second column for a key, of a type that formulas can filter by. Written, never read back."""
 
 
 class Link(Part):
     """A linked-record column, made from keys that hold the other row's `_id` or natural key.
 
-    `on` maps a key here to a key there, tried in order until one resolves. The text itself stays in its own column, so
-    a reference that points nowhere is not lost: its link cell is empty, and it is counted as dangling.
+    `on` maps a key of this collection to one of the target, tried in order until one resolves. The text itself stays in
+    its own column, so a dangling reference is not lost: its link cell is empty, and it is counted.
     """
 
     name: Text
@@ -165,7 +165,7 @@ class Collection(Part):
         return {name: f.wix for name, f in self.by_name.items()}
 
     def field(self, wix_key: str) -> Field:
-        """The field of a Wix key. Raises CatalogError, with the nearest key there is."""
+        """The field of a Wix key. Raises CatalogError with the nearest key."""
         if wix_key not in self.by_key:
             raise CatalogError(f"{self.wix} has no field {wix_key!r}{nearest(wix_key, self.by_key)}")
         return self.by_key[wix_key]
@@ -185,9 +185,9 @@ class Kept(Part):
 
 
 class Phase(Part):
-    """One phase of the plan: its number, its short name (in notebook names), its title, its collections in load order.
+    """One phase: number, short name (for notebook names), title, collections in load order.
 
-    `tables`: the collections whose tables this phase makes, beside its own.
+    `tables`: further collections whose tables this phase makes.
     """
 
     number: int
@@ -208,7 +208,7 @@ class Phase(Part):
 
 
 class Catalog(Part):
-    """All phases of a platform, checked as a whole."""
+    """All phases of a platform."""
 
     base: Text
     tab_groups: tuple[str, ...]
@@ -218,11 +218,11 @@ class Catalog(Part):
 
     @cached_property
     def collections(self) -> dict[str, Collection]:
-        """All that move, by Wix name, in phase and file order."""
+        """All migrated collections by Wix name, in phase and file order."""
         return {c.wix: c for phase in self.phases for c in phase.collections}
 
     def collection(self, wix_name: str) -> Collection:
-        """One collection. Raises CatalogError, with the nearest name there is, or why it stays."""
+        """One collection. Raises CatalogError with the nearest name, or why it is kept in Wix."""
         if wix_name not in self.collections:
             for kept in self.kept:
                 if kept.wix == wix_name:
@@ -240,22 +240,22 @@ class Catalog(Part):
         raise CatalogError(f"there is no phase {number}; there are {', '.join(str(p.number) for p in self.phases)}")
 
     def of_flag(self, flag: str) -> tuple[Collection, ...]:
-        """The collections that obey a flag."""
+        """The collections of a flag."""
         return tuple(c for c in self.collections.values() if c.flag == flag)
 
     @cached_property
     def link_keys(self) -> dict[str, tuple[str, ...]]:
-        """By collection: the keys, other than `_id`, that links elsewhere find its rows by."""
+        """By collection: the keys other than `_id` that links of other collections refer to."""
         keys: dict[str, dict[str, None]] = {}
         for collection in self.collections.values():
             for link in collection.links:
-                for there in link.on.values():
-                    if there != "_id":
-                        keys.setdefault(link.to, {})[there] = None
+                for target_key in link.on.values():
+                    if target_key != "_id":
+                        keys.setdefault(link.to, {})[target_key] = None
         return {name: tuple(found) for name, found in keys.items()}
 
     def load_order(self, names: Iterable[str]) -> list[Collection]:
-        """Collections so that a link's target comes before the link, where no cycle forbids it; else as listed."""
+        """Collections in an order in which link targets come first, except in cycles; else as listed."""
         wanted = [self.collection(name) for name in names]
         chosen = {c.wix for c in wanted}
         done: dict[str, None] = {}
@@ -273,5 +273,5 @@ class Catalog(Part):
         return [self.collections[name] for name in done]
 
     def inverse_name(self, collection: Collection, link: Link) -> str:
-        """What the column on the other side of a link is called: the catalog's word, else the linking table's name."""
+        """The name of a link's inverse link field: the catalog's, else the linking table's."""
         return link.inverse or collection.table

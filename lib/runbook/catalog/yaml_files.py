@@ -1,4 +1,4 @@
-"""YAML files as people write them: `on`, `off`, `yes` and `no` are words, a date is text, a key stands once."""
+"""YAML files: `on`, `off`, `yes`, `no` and dates are text, duplicate keys are an error."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from runbook.errors import RunbookError
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with the booleans of YAML 1.2, without dates; a key that stands twice is an error."""
+    """SafeLoader with the booleans of YAML 1.2, without dates; duplicate keys are an error."""
 
-    yaml_implicit_resolvers = {  # noqa: RUF012 - as PyYAML has it
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as in PyYAML
         first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":timestamp"))]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
@@ -24,9 +24,7 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, str) and key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice in one mapping", key_node.start_mark
-                )
+                raise yaml.constructor.ConstructorError(None, None, f"duplicate key {key!r}", key_node.start_mark)
             if isinstance(key, str):
                 seen.add(key)
         return super().construct_mapping(node, deep)
@@ -38,9 +36,9 @@ _Loader.add_implicit_resolver(
 
 
 def read_mapping(path: Path, error: type[RunbookError], wanted: str) -> dict[str, Any]:
-    """A YAML file's mapping. Raises `error` naming the file, and the line where it is not YAML.
+    """A YAML file's mapping. Raises `error` with the file, and the line where it is not YAML.
 
-    `wanted` says what a mapping there holds.
+    `wanted`: what the mapping should contain, for the message.
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
