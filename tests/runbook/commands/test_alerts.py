@@ -2,63 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from command_kit import Webhook
 from runbook.commands.run import check_alert_url, post_alert
 from runbook.errors import SettingError
 from runbook.evidence.folder import RunFolder
 
-TOKEN = "t0ken-of-the-webhook"
 
-
-class Hook(HTTPServer):
-    """Keeps what is posted to it; answers `status`."""
-
-    status = 200
-
-    def __init__(self) -> None:
-        self.posted: list[dict[str, Any]] = []
-        super().__init__(("127.0.0.1", 0), Handler)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/{TOKEN}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Hook
-
-    def do_POST(self) -> None:
-        self.server.posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(self.server.status)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    with Hook() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-def test_it_lists_every_reason(hook: Hook, tmp_path: Path) -> None:
+def test_it_lists_every_reason(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "weekly")
     folder.write_evidence("integrity_check", "gate", {"reasons": ["FAQs: a cell differs", "429"]})
-    assert post_alert(hook.url, folder) is None
-    (posted,) = hook.posted
+    with Webhook() as hook:
+        assert post_alert(hook.url, folder) is None
+    ((_, posted),) = hook.posted
     assert posted["run"] == "weekly"
     assert posted["alerts"] == ["FAQs: a cell differs", "429"]
     assert "2 alerts" in posted["text"]
@@ -66,24 +26,25 @@ def test_it_lists_every_reason(hook: Hook, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("gate", [None, {"reasons": []}])
-def test_a_check_that_did_not_run_or_end_is_an_alert(hook: Hook, tmp_path: Path, gate: dict[str, Any] | None) -> None:
+def test_a_check_that_did_not_run_or_end_is_an_alert(tmp_path: Path, gate: dict[str, Any] | None) -> None:
     folder = RunFolder(tmp_path / "weekly")
     if gate is not None:
         folder.write_evidence("integrity_check", "gate", gate)
-    assert post_alert(hook.url, folder) is None
-    assert len(hook.posted[0]["alerts"]) == 1
+    with Webhook() as hook:
+        assert post_alert(hook.url, folder) is None
+    assert len(hook.posted[0][1]["alerts"]) == 1
 
 
-def test_a_refusal_and_silence_are_described_without_the_address(hook: Hook, tmp_path: Path) -> None:
+def test_a_refusal_and_silence_are_described_without_the_address(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "weekly")
-    hook.status = 404
-    refused = post_alert(hook.url, folder)
+    with Webhook(status=404) as hook:
+        refused = post_alert(hook.url, folder)
     assert refused is not None
     assert "404" in refused
-    silent = post_alert(f"http://127.0.0.1:1/{TOKEN}", folder)
+    silent = post_alert("http://127.0.0.1:1/t0ken", folder)
     assert silent is not None
     assert "ConnectionError" in silent
-    assert TOKEN not in refused + silent
+    assert "t0ken" not in refused + silent
 
 
 @pytest.mark.parametrize("url", ["hooks.example/T0", "http://h:x/T0", "ftp://h/T0", "https:///T0", "http://h:0/T0"])

@@ -18,6 +18,8 @@ from runbook.errors import SettingError, StepError
 from runbook.evidence.folder import RunFolder
 from runbook.evidence.runner import run_notebook
 
+pytestmark = pytest.mark.slow
+
 PARAMETERS = 'environment = "sandbox"  # or "live"\nrun_id = None  # None: a new one\ndry_run = False'
 SECRET = "patABCDEFGHIJKLMN.0123456789abcdef"
 

@@ -18,6 +18,8 @@ from runbook.cutover.freeze import frozen
 from runbook.errors import CheckFailed, FlagRefused, SettingError
 from runbook.wix.reverse_sync import reverse_sync_remove, reverse_sync_save
 
+pytestmark = pytest.mark.slow
+
 LEGACY = "Legacy Wix ID"
 
 

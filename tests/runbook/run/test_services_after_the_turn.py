@@ -14,6 +14,8 @@ from runbook.errors import CheckFailed
 from runbook.json_types import Item
 from runbook.records.opening import open_records
 
+pytestmark = pytest.mark.slow
+
 
 def turn(side: str) -> None:
     done = CliRunner().invoke(main, ["flags", "content", side])

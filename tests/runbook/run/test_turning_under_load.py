@@ -23,6 +23,8 @@ from runbook.records.opening import open_records
 from runbook.state import State
 from runbook.state.locks import CALLS
 
+pytestmark = pytest.mark.slow
+
 CALLERS = 6
 
 
