@@ -35,7 +35,7 @@ TROUBLE_WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)
 _DRAFTS = {"includeDraftItems": True}
 
 _HINTS = {
-    "401": "WIX_API_KEY is not accepted: make a key in the Wix account's API Keys Manager and set it whole (IST.…)",
+    "401": "WIX_API_KEY is not accepted: make a key in the Wix account's API Keys Manager and set all of it (IST.…)",
     "WDE0027": "the key in WIX_API_KEY lacks the permission: give it {permission} for this site",
     "403": "the key in WIX_API_KEY lacks the permission: give it {permission} for this site",
     "WDE0110": "Wix Data is off for this site: open its editor and turn on the CMS",
@@ -90,7 +90,7 @@ class WixClient(HttpClient):
         self,
         collection: str,
         *,
-        filter: Mapping[str, Json] | None = None,  # noqa: A002 - the API's word
+        filter: Mapping[str, Json] | None = None,  # noqa: A002 - the API's name
         sort: tuple[str, str] = ("_id", "ASC"),
         limit: int = MAX_PAGE,
         offset: int | None = None,
@@ -159,7 +159,7 @@ class WixClient(HttpClient):
         return bool(self._references(collection, field, {"referringItemIds": item_ids}, 1, 0)[0])
 
     def referenced(self, collection: str, field: str, item_id: str) -> list[str | None]:
-        """The `_id`s an item refers to in a multi-reference field, by when each was made; None: it leads nowhere.
+        """The `_id`s an item refers to in a multi-reference field, by when each was made; None: to nothing.
 
         Raises WixError (404 WDE0073 where the item itself is gone).
         """

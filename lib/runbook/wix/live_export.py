@@ -1,8 +1,8 @@
-"""One collection of a site, read whole while the site goes on living.
+"""Export of one collection from a site that stays live.
 
-Pages follow `_id`, so that rows which come or go meanwhile shift none. Then what changed since the start is read
-again until rows and count agree, and what was deleted is dropped. Rows wait in a private temporary file, indexed by
-id; the ids alone are in memory.
+Pages are ordered by `_id`, so that rows inserted or deleted meanwhile shift none. Then what changed since the start is
+read again until rows and count agree, and what was deleted is dropped. Rows are kept in a private temporary file,
+indexed by id; only the ids are in memory.
 """
 
 from __future__ import annotations
@@ -23,48 +23,48 @@ MARGIN = timedelta(minutes=5)
 
 ROUNDS = 5
 _CLOCK_SECOND = timedelta(seconds=1)  # HTTP's clock has whole seconds
-_FETCHED = 100  # ids asked for by name in one request
-_REFERRING = 100  # items whose references are asked for at once, to see whether there are any
+_FETCHED = 100  # ids that one request reads
+_REFERRING = 100  # items that one request checks for references
 
 
 class Spool:
-    """Items by `_id`, on disk; the last one put under an id is the one that counts."""
+    """Items by `_id`, on disk; a later one with the same id replaces an earlier one."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile("w+b", buffering=1 << 17)  # noqa: SIM115 - closed by close()
-        self._at: dict[str, int] = {}
+        self._positions: dict[str, int] = {}
         self._end = 0
 
     def __len__(self) -> int:
-        return len(self._at)
+        return len(self._positions)
 
     def __contains__(self, item_id: str) -> bool:
-        return item_id in self._at
+        return item_id in self._positions
 
     def put(self, item: Item) -> None:
-        """Keep an item in place of the one with its id."""
+        """Add an item, or replace the one with its id."""
         line = dump_line(item)
         self._file.write(line)
-        self._at[item["_id"]] = self._end
+        self._positions[item["_id"]] = self._end
         self._end += len(line)
 
     def keep(self, ids: set[str]) -> list[str]:
-        """Drop every item whose id is not among these; returns the ids dropped."""
-        gone = [item_id for item_id in self._at if item_id not in ids]
-        for item_id in gone:
-            del self._at[item_id]
-        return gone
+        """Drop every item whose id is not among these; returns the dropped ids."""
+        dropped = [item_id for item_id in self._positions if item_id not in ids]
+        for item_id in dropped:
+            del self._positions[item_id]
+        return dropped
 
     def items(self) -> Iterator[Item]:
         """The items in the order of their ids."""
         self._file.flush()
-        at = 0
+        position = 0
         self._file.seek(0)
-        for _, start in sorted(self._at.items()):
-            if start != at:
+        for _, start in sorted(self._positions.items()):
+            if start != position:
                 self._file.seek(start)
             line = self._file.readline()
-            at = start + len(line)
+            position = start + len(line)
             yield json.loads(line)
 
     def close(self) -> None:
@@ -80,24 +80,22 @@ def export_collection(
     page_size: int = MAX_PAGE,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[str]:
-    """Give every item of a collection to `write`, in the order of `_id`; returns notes.
+    """Pass every item of a collection to `write`, in the order of `_id`; returns notes.
 
     `schema`: as the Collections API gives it. Raises WixError, also where fewer rows can be read than counted.
     """
     spool = Spool()
     try:
-        reading = _Reading(
-            client, schema, spool, min(page_size, int(schema.get("maxPageSize") or MAX_PAGE)), on_progress
-        )
-        reading.run()
+        export = _Export(client, schema, spool, min(page_size, int(schema.get("maxPageSize") or MAX_PAGE)), on_progress)
+        export.run()
         for item in spool.items():
             write(item)
-        return reading.notes
+        return export.notes
     finally:
         spool.close()
 
 
-class _Reading:
+class _Export:
     def __init__(
         self,
         client: WixClient,
@@ -113,7 +111,7 @@ class _Reading:
         self._on_progress = on_progress
         self._total = 0
         self._drafts: dict[str, None] = {}
-        self._unordered = self._moving = False
+        self._unordered = self._changing = False
         self._unresolved: dict[tuple[str, str], int] = {}
         fields = [field for field in schema.get("fields") or [] if isinstance(field, dict)]
         self._references = [field["key"] for field in fields if field.get("type") == "MULTI_REFERENCE"]
@@ -122,21 +120,25 @@ class _Reading:
         before = site_mark(self._client, self._name)
         started = self._client.server_time
         self._total = before.count
-        asked = self._limit
+        page_size = self._limit
         self._read(None)
         after = site_mark(self._client, self._name)
-        if not self._quiet(before, after, started):
+        if not self._unchanged(before, after, started):
             after = self._catch_up(_since(before, started), after)
         self._compare(after.count)
         if not len(self._spool):
             self.notes.append(empty_note(self._schema))
-        if self._limit < asked:
-            self.notes.append(f"pages of {asked} were too much for the site; it was read in pages of {self._limit}")
+        if self._limit < page_size:
+            self.notes.append(
+                f"pages of {page_size} were too large for the site; it was read in pages of {self._limit}"
+            )
         if self._unordered:
-            self.notes.append("the site does not give ids in order: read by offset, rows given twice taken once")
+            self.notes.append(
+                "the site does not return ids in order: read by offset, rows that came twice counted once"
+            )
         if unresolved := sum(self._unresolved.values()):
             self.notes.append(
-                f"{unresolved:,} multi-references lead to items that are not there; the API does not name them"
+                f"{unresolved:,} multi-references refer to items that do not exist; the API does not name them"
             )
 
     # ------------------------------------------------------------------ rows
@@ -155,14 +157,14 @@ class _Reading:
         return seen
 
     def _pages(self, condition: dict[str, Json], fields: tuple[str, ...] = ()) -> Iterator[list[Item]]:
-        """Pages by `_id`; by offset from the moment that the site's order is seen not to be ours."""
+        """Pages by `_id`; by offset once the site turns out not to order by code points."""
         last = ""
         while not self._unordered:
             after: dict[str, Json] = {"_id": {"$gt": last}} if last else {}
             both = {"$and": [after, condition]} if after and condition else after or condition
             items, more = self._page(both, None, fields)
             ids = [_id_of(item, self._name) for item in items]
-            if any(one >= other for one, other in zip([last, *ids], ids, strict=False)):
+            if any(former >= latter for former, latter in zip([last, *ids], ids, strict=False)):
                 self._unordered = True
                 break
             if items:
@@ -191,17 +193,17 @@ class _Reading:
                     raise
                 self._limit = max(1, self._limit // 2)
 
-    # ------------------------------------------------------------------ changes meanwhile
+    # ------------------------------------------------------------------ changes during the export
 
-    def _quiet(self, before: Mark, after: Mark, started: datetime | None) -> bool:
-        """Whether nothing can have changed since the start: same count, same newest update, and that one long past."""
-        stamp = _moment(before.newest_update)
-        old = before.count == 0 or (stamp is not None and started is not None and stamp < started - MARGIN)
+    def _unchanged(self, before: Mark, after: Mark, started: datetime | None) -> bool:
+        """Whether nothing can have changed since the start: same count, same newest update, and that long past."""
+        timestamp = _parsed(before.newest_update)
+        old = before.count == 0 or (timestamp is not None and started is not None and timestamp < started - MARGIN)
         return before == after and old and after.count == len(self._spool)
 
     def _catch_up(self, since: dict[str, Json] | None, mark: Mark) -> Mark:
-        """Read what changed until nothing did between two looks, and rows and count agree; what is gone goes."""
-        gone: set[str] = set()
+        """Read what changed until nothing does and rows and count agree; what was deleted is dropped."""
+        deleted: set[str] = set()
         for _ in range(ROUNDS):
             if since:
                 self._read(since)
@@ -209,19 +211,19 @@ class _Reading:
             changed = mark.newest_update != former.newest_update
             if mark.count == len(self._spool) and not changed:
                 break
-            there = {item["_id"] for page in self._pages({}, ("_id",)) for item in page}
-            gone.update(self._spool.keep(there))
-            new = [item_id for item_id in there if item_id not in self._spool]
+            existing = {item["_id"] for page in self._pages({}, ("_id",)) for item in page}
+            deleted.update(self._spool.keep(existing))
+            new = [item_id for item_id in existing if item_id not in self._spool]
             self._fetch(sorted(new))
             if not changed and mark.count != len(self._spool) and mark.count == self._client.count(self._name):
-                break  # what is counted and what can be read differ, and not because it moves
+                break  # the count and what can be read differ, and not because it changes
         else:
-            self._moving = True
-            self.notes.append("the collection kept changing while it was read; freeze it, then export it once more")
-        gone = {item_id for item_id in gone if item_id not in self._spool}
-        if gone:
-            listed = ", ".join(sorted(gone)[:5]) + (", …" if len(gone) > 5 else "")
-            self.notes.append(f"{len(gone):,} rows were deleted while it was read, and are left out: {listed}")
+            self._changing = True
+            self.notes.append("the collection kept changing during the export; freeze it, then export it again")
+        deleted = {item_id for item_id in deleted if item_id not in self._spool}
+        if deleted:
+            listed = ", ".join(sorted(deleted)[:5]) + (", …" if len(deleted) > 5 else "")
+            self.notes.append(f"{len(deleted):,} rows were deleted during the export and are left out: {listed}")
         return mark
 
     def _fetch(self, ids: list[str]) -> None:
@@ -235,13 +237,13 @@ class _Reading:
         if rows == count:
             return
         if rows - len(self._drafts) == count:
-            self.notes.append(f"the site's count leaves its {len(self._drafts):,} drafts out; they were read")
-        elif rows > count or self._moving:
+            self.notes.append(f"the site's count does not include its {len(self._drafts):,} drafts; they were read")
+        elif rows > count or self._changing:
             self.notes.append(f"the site counted {count:,} rows at the end; {rows:,} were read")
         else:
             raise WixError(
                 f"{self._name}: the site counts {count:,} rows, but only {rows:,} can be read; no snapshot was made. "
-                "See that the key in WIX_API_KEY may read every item of the collection",
+                "Check that the key in WIX_API_KEY may read every item of the collection",
                 status=200,
             )
 
@@ -249,21 +251,25 @@ class _Reading:
 
     def _with_references(self, items: list[Item]) -> Iterator[Item]:
         """Items with the ids of their multi-references under each field's key, where they have any."""
-        held: dict[str, dict[str, list[str]]] = {}
-        gone: set[str] = set()
+        references: dict[str, dict[str, list[str]]] = {}
+        deleted: set[str] = set()
         for key in self._references:
             try:
-                self._hold(key, items, held, gone)
+                self._read_references(key, items, references, deleted)
             except WixError as error:
                 if error.code != "WDE0020":
                     raise
                 self._references = [other for other in self._references if other != key]
-                self.notes.append(f"{key} is a multi-reference that leads to no collection; it holds nothing to read")
+                self.notes.append(
+                    f"{key} is a multi-reference to a collection that does not exist; it has nothing to read"
+                )
         for item in items:
-            if item["_id"] not in gone:
-                yield {**item, **held.get(item["_id"], {})}
+            if item["_id"] not in deleted:
+                yield {**item, **references.get(item["_id"], {})}
 
-    def _hold(self, key: str, items: list[Item], held: dict[str, dict[str, list[str]]], gone: set[str]) -> None:
+    def _read_references(
+        self, key: str, items: list[Item], references: dict[str, dict[str, list[str]]], deleted: set[str]
+    ) -> None:
         for start in range(0, len(items), _REFERRING):
             ids = [item["_id"] for item in items[start : start + _REFERRING]]
             if len(ids) > 1 and not self._client.refers(self._name, key, ids):
@@ -274,50 +280,49 @@ class _Reading:
                 except WixError as error:
                     if error.code != "WDE0073":
                         raise
-                    gone.add(item_id)  # deleted since its page was read
+                    deleted.add(item_id)  # deleted since its page was read
                     continue
                 self._unresolved[key, item_id] = found.count(None)
-                named = [one for one in found if one is not None]
-                if named:
-                    held.setdefault(item_id, {})[key] = named
+                existing = [target for target in found if target is not None]
+                if existing:
+                    references.setdefault(item_id, {})[key] = existing
 
 
 def site_mark(client: WixClient, collection: str) -> Mark:
     """Rows and newest `_updatedDate` of a site's collection, drafts included; two requests. Raises WixError."""
     newest, _ = client.query(collection, sort=("_updatedDate", "DESC"), limit=1, fields=("_updatedDate",))
-    stamp = updated_of(newest[0]) if newest else None
+    updated = updated_of(newest[0]) if newest else None
     count = client.count(collection)
-    moment, now = _moment(stamp), client.server_time
-    return Mark(count, stamp, certain=moment is None or now is None or moment <= now + _CLOCK_SECOND)
+    timestamp, now = _parsed(updated), client.server_time
+    return Mark(count, updated, certain=timestamp is None or now is None or timestamp <= now + _CLOCK_SECOND)
 
 
 def empty_note(schema: dict[str, Any]) -> str:
-    """What to think of a collection without rows: a key without rights may be shown none instead of a refusal."""
+    """The note on a collection without rows: to a key without rights it may look empty instead of being refused."""
     reads = (schema.get("permissions") or {}).get("read")
-    doubt = "" if reads == "ANYONE" else f"; {reads or 'not everyone'} may read it: see in the CMS that it is"
+    doubt = "" if reads == "ANYONE" else f"; {reads or 'not everyone'} may read it: check in the CMS that it is"
     return f"the collection is empty{doubt}"
 
 
 def _id_of(item: Item, collection: str) -> str:
     item_id = item.get("_id")
     if not isinstance(item_id, str) or not item_id:
-        raise WixError(f"{collection}: Wix gave an item without an _id; no snapshot was made", status=200)
+        raise WixError(f"{collection}: Wix returned an item without an _id; no snapshot was made", status=200)
     return item_id
 
 
 def _since(before: Mark, started: datetime | None) -> dict[str, Json] | None:
-    """From when on changes are looked for, by the site's own stamps; None: all of it, for nothing is known."""
-    known = [moment for moment in (_moment(before.newest_update), started) if moment is not None]
-    moment = min(known, default=None)
-    if moment is None:
+    """The time after which changes are looked for, by the site's own timestamps; None: unknown, read all of it."""
+    known = [timestamp for timestamp in (_parsed(before.newest_update), started) if timestamp is not None]
+    if not known:
         return None
-    stamp = (moment - MARGIN).astimezone(UTC).isoformat(timespec="milliseconds")
+    stamp = (min(known) - MARGIN).astimezone(UTC).isoformat(timespec="milliseconds")
     return {"$date": stamp.replace("+00:00", "Z")}
 
 
-def _moment(text: str | None) -> datetime | None:
+def _parsed(text: str | None) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text) if text else None
+        timestamp = datetime.fromisoformat(text) if text else None
     except ValueError:
         return None
-    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+    return timestamp if timestamp is None or timestamp.tzinfo else timestamp.replace(tzinfo=UTC)

@@ -1,7 +1,7 @@
-"""Writes of items to Wix, for reverse sync alone: what the name of each function says.
+"""Writes of items to Wix, for reverse sync only.
 
-Everything is by the item's own `_id`, so doing it again changes nothing more, and a request without an answer is sent
-again. `_createdDate` and `_updatedDate` are the site's: what is sent of them is not kept. An `_owner` is.
+Everything is by the item's own `_id`, so it is idempotent, and a request without a response is repeated. Wix sets
+`_createdDate` and `_updatedDate` itself and ignores what is sent; it keeps an `_owner`.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ _PERMISSION = '"Manage Data Items"'
 
 @dataclass
 class Written:
-    """What became of items: ids done, and by id the code of Wix's refusal."""
+    """The result: ids done, and by id the code of Wix's error."""
 
     done: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
 
 
 def reverse_sync_save(client: WixClient, collection: str, items: Iterable[Item]) -> Written:
-    """Insert items, or replace those there are, by `_id`: each becomes exactly what is given.
+    """Insert items, or replace existing ones, by `_id`: each becomes exactly what is given.
 
-    Multi-references among its keys are dropped by Wix without a word: `reverse_sync_references` sets them.
-    Raises WixError where a request as a whole is refused.
+    Wix ignores multi-references among the keys: `reverse_sync_references` sets them.
+    Raises WixError where a whole request is refused.
     """
     written = Written()
     for batch in _batches(items):
@@ -42,7 +42,7 @@ def reverse_sync_save(client: WixClient, collection: str, items: Iterable[Item])
 
 
 def reverse_sync_remove(client: WixClient, collection: str, ids: Iterable[str]) -> Written:
-    """Remove items by `_id`; one that is not there counts as done. Raises WixError."""
+    """Remove items by `_id`; one that does not exist counts as done. Raises WixError."""
     written = Written()
     wanted: list[Json] = list(ids)
     for start in range(0, len(wanted), BULK):
@@ -78,7 +78,9 @@ def _bulk(
     what = f"{verb} {len(entries):,} items of {collection} (reverse sync)"
     path = f"{DATA}/bulk/items/{verb}"
     try:
-        answer = client.request("POST", path, body, what=what, idempotent=True, sensitive=True, permission=_PERMISSION)
+        response = client.request(
+            "POST", path, body, what=what, idempotent=True, sensitive=True, permission=_PERMISSION
+        )
     except WixTooMuch:
         if len(entries) == 1:
             raise
@@ -86,14 +88,14 @@ def _bulk(
         for part in (entries[:half], entries[half:]):
             _bulk(client, collection, verb, name, part, written, done_as=done_as)
         return
-    results = answer.get("results")
+    results = response.get("results")
     if not isinstance(results, list) or len(results) != len(entries):
         raise WixError(f"{what}: Wix's response has not one result per item; run it again", status=200)
     for number, result in enumerate(results):
-        about = result["itemMetadata"]
-        entry = entries[about.get("originalIndex", number)]
+        metadata = result["itemMetadata"]
+        entry = entries[metadata.get("originalIndex", number)]
         item_id = entry if isinstance(entry, str) else entry["id"]
-        code = None if about.get("success") else str((about.get("error") or {}).get("code") or "unknown")
+        code = None if metadata.get("success") else str((metadata.get("error") or {}).get("code") or "unknown")
         if code is None or code in done_as:
             written.done.append(item_id)
         else:

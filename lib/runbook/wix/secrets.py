@@ -17,20 +17,20 @@ _PERMISSION = '"Manage Secrets"'
 
 def secret_names(client: WixClient) -> tuple[str, ...]:
     """The names of the site's secrets, sorted; never a value. Raises WixError."""
-    return tuple(sorted(_ids(client)))
+    return tuple(sorted(_ids_by_name(client)))
 
 
 def put_secret(client: WixClient, name: str, value: str, description: str = "") -> Literal["created", "updated"]:
-    """Create the secret, or give the one of this name the value. No error holds the value.
+    """Create the secret, or set the value of the existing one. No error holds the value.
 
-    Raises SettingError for a name or value that cannot be, WixError.
+    Raises SettingError for an invalid name or value, WixError.
     """
     if not _NAME.fullmatch(name):
         raise SettingError(f"secret {name!r}: a name is 1 to 50 letters, digits and _+=-@#$")
     if not value:
         raise SettingError(f"secret {name}: its value is empty")
     secret = {"name": name, "value": value, **({"description": description} if description else {})}
-    known = _ids(client)
+    known = _ids_by_name(client)
     if name not in known:
         what = f"create the secret {name}"
         try:
@@ -38,12 +38,12 @@ def put_secret(client: WixClient, name: str, value: str, description: str = "") 
         except WixError as error:
             if error.status in (400, 401, 403, 429):
                 raise
-            known = _ids(client)  # it may have been made without an answer
+            known = _ids_by_name(client)  # it may have been created, and only the response lost
             if name not in known:
                 raise
         else:
             return "created"
-    # Setting a value twice sets it once, so this is tried again.
+    # Setting a value is idempotent.
     what = f"update the secret {name}"
     path = f"{SECRETS}/secrets/{known[name]}"
     client.request(
@@ -52,11 +52,11 @@ def put_secret(client: WixClient, name: str, value: str, description: str = "") 
     return "updated"
 
 
-def _ids(client: WixClient) -> dict[str, str]:
-    answer = client.request(
+def _ids_by_name(client: WixClient) -> dict[str, str]:
+    response = client.request(
         "GET", f"{SECRETS}/secrets", what="list the names of secrets", idempotent=True, permission=_PERMISSION
     )
-    found = answer.get("secrets")
+    found = response.get("secrets")
     if not isinstance(found, list):
-        raise WixError("list the names of secrets: Wix's response has no list", status=200)
+        raise WixError("list the names of secrets: Wix's response has no secrets", status=200)
     return {str(entry["name"]): str(entry["id"]) for entry in found}

@@ -78,7 +78,7 @@ def test_what_changes_between_two_pages(start, shapes, tmp_path):
         assert by_id["02500"]["name"] == "changed ahead"
         assert {"00005-new", "02500-new"} < set(by_id)
         assert not {"00007", "02700"} & set(by_id)
-        assert notes == ("1 rows were deleted while it was read, and are left out: 00007",)
+        assert notes == ("1 rows were deleted during the export and are left out: 00007",)
         assert seen[0] == (1000, 3000)
 
 
@@ -153,7 +153,7 @@ def test_while_others_write(start, shapes, tmp_path):
         assert all(item["name"] == "new" for item in again if item["_id"] in updated)
 
 
-def test_a_site_that_never_rests_is_said_so(start, shapes):
+def test_a_site_that_keeps_changing_is_noted(start, shapes):
     with start({"Carriers": old(10)}) as site:
 
         class Restless(WixClient):
@@ -168,7 +168,7 @@ def test_a_site_that_never_rests_is_said_so(start, shapes):
         client = Restless(site.box.wix_url, site.box.wix_key, site.box.site_id)
         rows = []
         notes = WixSource(client).export(shapes.collection(name="text"), rows.append)
-        assert "the collection kept changing while it was read; freeze it, then export it once more" in notes
+        assert "the collection kept changing during the export; freeze it, then export it again" in notes
         assert {item["_id"] for item in old(10)} <= {item["_id"] for item in rows}
         client.close()
 
@@ -179,7 +179,7 @@ def test_pages_are_halved(start, shapes, tmp_path):
         site.box.faults(too_much(match={"path": "/items/query", "nth": 3}, times=2))
         snapshot = export(WixSource(site.client), shapes.collection(name="text"), tmp_path / "snapshots")
         assert list(snapshot.items()) == in_order(items)
-        assert snapshot.notes == ("pages of 1000 were too much for the site; it was read in pages of 250",)
+        assert snapshot.notes == ("pages of 1000 were too large for the site; it was read in pages of 250",)
 
 
 def test_trouble_on_the_way(start, shapes, tmp_path):
@@ -205,7 +205,7 @@ def test_an_export_that_fails_leaves_what_was_there(start, shapes, tmp_path):
         assert len(list(folder.iterdir())) == 2
 
 
-def test_a_site_that_sorts_otherwise(start, shapes):
+def test_a_site_that_sorts_in_another_order(start, shapes):
     items = [{**item, "_id": name, "name": name.casefold()} for name, item in zip("aBcDeFgHiJ", old(10), strict=True)]
     with start({"Carriers": items}) as site:
 
@@ -217,7 +217,7 @@ def test_a_site_that_sorts_otherwise(start, shapes):
         rows = []
         notes = WixSource(client, page_size=3).export(shapes.collection(name="text"), rows.append)
         assert rows == in_order(items)
-        assert notes == ("the site does not give ids in order: read by offset, rows given twice taken once",)
+        assert notes == ("the site does not return ids in order: read by offset, rows that came twice counted once",)
         client.close()
 
 
@@ -292,7 +292,7 @@ def test_more_references_than_a_page(fleet, shapes):
     assert next(item["drivers"] for item in rows if item["_id"] == "c005") == every
 
 
-def test_references_that_lead_nowhere_are_counted(start, shapes):
+def test_references_to_nothing_are_counted(start, shapes):
     files = {"Carriers": [{"_id": "c1", "drivers": ["gone", "d1"]}], "Drivers": [{"_id": "d1"}]}
     target = {"referencedCollectionId": "Drivers", "referencingFieldKey": "carriers"}
     ties = {"key": "drivers", "type": "MULTI_REFERENCE", "typeMetadata": {"multiReference": target}}
@@ -301,7 +301,7 @@ def test_references_that_lead_nowhere_are_counted(start, shapes):
         rows = []
         notes = WixSource(site.client).export(shapes.collection(drivers="multireference"), rows.append)
         assert rows[0]["drivers"] == ["d1"]
-        assert notes == ("1 multi-references lead to items that are not there; the API does not name them",)
+        assert notes == ("1 multi-references refer to items that do not exist; the API does not name them",)
 
 
 def test_linked_anew_is_exported_anew(fleet, shapes, tmp_path):
@@ -341,7 +341,7 @@ def test_notes_say_where_the_site_differs_from_the_catalog(site, shapes):
     found = collections["Carriers"]
     assert (found.count, found.fields["name"], found.display_names["extra"]) == (0, "number", "Extra!")
     assert found.notes == (
-        "the collection is empty; ADMIN may read it: see in the CMS that it is",
+        "the collection is empty; ADMIN may read it: check in the CMS that it is",
         "fields that the catalog does not know: extra",
         "fields of the catalog that the source does not declare: city",
         "types that differ from the catalog's: name is number, in the catalog text",

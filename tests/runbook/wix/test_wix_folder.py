@@ -221,5 +221,5 @@ def test_real_csv_is_the_json_lines_but_for_what_csv_loses(shapes, name):
     source = FolderSource(real("wix_csv"), catalog)
     assert source.collections()[name].notes == (
         f"from {name}.csv",
-        'from CSV: milliseconds of dates are cut off; null, "" and a missing key are one, read as missing',
+        'from CSV: dates have no milliseconds; null, "" and a missing key are the same, read as missing',
     )
