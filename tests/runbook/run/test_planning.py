@@ -53,5 +53,7 @@ def test_an_opened_phase_plans_what_its_source_has(fleet: Fleet) -> None:
         ("Trips", 2, 0, 1 + 1 + 1 + 1),  # and its links
     ]
     assert run.folder.read_evidence("02_fleet", "plan") == plan.facts()
-    run.results.source_collections = {name: replace(offer, count=None) for name, offer in run.source_collections().items()}
+    run.results.source_collections = {
+        name: replace(offer, count=None) for name, offer in run.source_collections().items()
+    }
     assert run.plan().lines[0].rows is None
