@@ -19,7 +19,7 @@ from lmdr.services.dot_numbers import dot_number, dot_text
 from runbook.errors import ItemExists, NoSuchItem, WrongType
 from runbook.json_types import Item
 from runbook.query import Query
-from runbook.query.query import EVERY
+from runbook.query.query import ALL_ITEMS
 
 INTERESTS = "DriverCarrierInterests"
 
@@ -32,7 +32,7 @@ def get_carrier_by_dot(context: Context, dot: int | str) -> Item | None:
 
 
 @service
-def query_carriers(context: Context, query: Query = EVERY) -> list[Item]:
+def query_carriers(context: Context, query: Query = ALL_ITEMS) -> list[Item]:
     """The carriers of a query, 50 without a limit. Raises UnknownField."""
     return context.records.query("Carriers", query).items
 
@@ -67,7 +67,7 @@ def get_driver_by_wix_member_id(context: Context, member_id: str) -> Item | None
 
 
 @service
-def query_drivers(context: Context, query: Query = EVERY) -> list[Item]:
+def query_drivers(context: Context, query: Query = ALL_ITEMS) -> list[Item]:
     """The driver profiles of a query, 50 without a limit. Raises UnknownField."""
     return context.records.query("DriverProfiles", query).items
 

@@ -6,7 +6,7 @@ from runbook.display import Progress, Table
 from runbook.errors import SettingError
 from runbook.mirror import Mirror
 from runbook.platform import Platform
-from runbook.query.query import EVERYTHING
+from runbook.query.query import NO_CONDITION
 from runbook.records.opening import open_records
 
 
@@ -37,7 +37,7 @@ def _load(mirror: Mirror, names: list[str]) -> None:
 
 
 def _table(mirror: Mirror) -> Table:
-    rows = [(name, mirror.count(name, EVERYTHING), round(mirror.age(name), 1)) for name in mirror.store.synced()]
+    rows = [(name, mirror.count(name, NO_CONDITION), round(mirror.age(name), 1)) for name in mirror.store.synced()]
     lag = f"A change that others make in Airtable is here within {mirror.lag:,.0f} s while a service runs."
     notes = (lag, *mirror.problems())
     return Table(f"Mirror of {mirror.base}", ("collection", "rows", "seconds old"), rows, notes)

@@ -14,8 +14,8 @@ from math import isqrt
 from runbook.json_types import Item
 from runbook.mirror.file import File
 from runbook.mirror.sort_keys import HIGHEST, LOWEST, Rows, is_ambiguous, rows_of
-from runbook.query.evaluate import Predicate, arrange, predicate
-from runbook.query.query import EVERYTHING, NEWEST_FIRST, And, Condition, Query
+from runbook.query.evaluate import Predicate, predicate, sort_items
+from runbook.query.query import NEWEST_FIRST, NO_CONDITION, And, Condition, Query
 
 _MAX_COUNT = 1000  # rows that the index finds are counted up to this number
 
@@ -57,14 +57,14 @@ class Search:
             if in_order and size > break_even:
                 found = self._first(keeps, *order[0], end + 1)
             else:
-                found = arrange(filter(keeps, self._items(narrowed)), order)
+                found = sort_items(filter(keeps, self._items(narrowed)), order)
         return found[query.offset : end], len(found) > end
 
     def count(self, condition: Condition) -> int:
         """How many items a condition keeps."""
         with self._file.snapshot() as db:
             rows = rows_of(condition, self._collection, self._keys)
-            if condition == EVERYTHING:
+            if condition == NO_CONDITION:
                 rows = Rows("SELECT n FROM row WHERE collection = ?", (self._collection,), True)
             if rows is not None and rows.exact:
                 hidden = "SELECT n FROM row WHERE collection = ? AND hidden"
@@ -112,4 +112,4 @@ class Search:
         rows = self._file.connection().execute(sql, (self._collection, key, HIGHEST if descending else LOWEST))
         for value, group in groupby(rows, lambda row: row[0]):
             items = (json.loads(text) for _, text in group)
-            yield from arrange(items, ((key, descending),)) if is_ambiguous(value) else items
+            yield from sort_items(items, ((key, descending),)) if is_ambiguous(value) else items

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from runbook.json_types import Json
 from runbook.query.query import And, Condition, Not, Or, Test
-from runbook.query.values import NOTHING, Identity, identity
+from runbook.query.values import NULL, Identity, identity
 
 MAX_BYTES = 200
 LOWEST, HIGHEST, VALUE = 1, 2, 4
@@ -56,7 +56,7 @@ def sort_keys(value: Json, *, present: bool) -> dict[bytes, int]:
         return {encode(identity(value if present else None)): LOWEST | HIGHEST | VALUE}
     elements = [encode(identity(element)) for element in value]
     if not elements:
-        return {encode(NOTHING): LOWEST | HIGHEST}
+        return {encode(NULL): LOWEST | HIGHEST}
     found = dict.fromkeys(elements, VALUE)
     found[min(found)] |= LOWEST
     found[max(found)] |= HIGHEST

@@ -1,4 +1,4 @@
-"""What can be asked of a collection, and what it means: a query, the values in it, and its evaluation over items.
+"""Queries of a collection: building them, the values in them, their evaluation over items.
 
 from runbook.query import Query
 Query().eq("dot_number", 1234567).ascending("legal_name").limit(50)

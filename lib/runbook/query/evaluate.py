@@ -1,8 +1,7 @@
-"""A query's meaning, item by item: what Wix would keep, and in what order. For rows that lie on this machine.
+"""Evaluation of a query over local items: which ones Wix would return, and in which order.
 
 keeps = predicate(query.where)
-sorted(filter(keeps, items), key=...)         # or all at once:
-arrange(filter(keeps, items), query.order)
+sort_items(filter(keeps, items), query.order)
 """
 
 from __future__ import annotations
@@ -12,14 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from runbook.errors import WrongType
 from runbook.json_types import Item, Json
 from runbook.query.query import NEWEST_FIRST, And, Condition, Not, Or, Test
-from runbook.query.values import NOTHING, Identity, identity, values_at
+from runbook.query.values import NULL, Identity, identity, values_at
 
 Predicate = Callable[[Item], bool]
 Reader = Callable[[Item], list[Json]]
 
 
 def predicate(condition: Condition) -> Predicate:
-    """Whether an item is kept."""
+    """A function that says whether an item matches the condition."""
     match condition:
         case Test():
             return _test(condition)
@@ -34,38 +33,38 @@ def predicate(condition: Condition) -> Predicate:
             return lambda item: any(keeps(item) for keeps in some)
 
 
-def arrange(items: Iterable[Item], order: Sequence[tuple[str, bool]]) -> list[Item]:
-    """Items in a query's order: without one the newest first; those that it does not part by `_id`.
+def sort_items(items: Iterable[Item], order: Sequence[tuple[str, bool]]) -> list[Item]:
+    """Items in a query's order, newest first by default; ties by `_id`.
 
-    Raises WrongType where an item has lists in two of the keys, which Wix does not sort by (WDE0121).
+    Raises WrongType where an item has lists in two of the sort fields, which Wix refuses (WDE0121).
     """
     order = order or NEWEST_FIRST
     rows = sorted(items, key=lambda item: str(item.get("_id", "")))
     for key, descending in reversed(order):
         path = tuple(key.split("."))
-        rows.sort(key=lambda item, path=path, down=descending: place(item, path, down), reverse=descending)  # type: ignore[misc]
+        rows.sort(key=lambda item, path=path, down=descending: sort_key(item, path, down), reverse=descending)  # type: ignore[misc]
     if len(order) > 1:
         paths = [tuple(key.split(".")) for key, _ in order]
         for item in rows:
             if sum(any(value.__class__ is list for value in values_at(item, path)) for path in paths) > 1:
-                raise several_lists()
+                raise sort_by_lists_error()
     return rows
 
 
-def several_lists() -> WrongType:
-    """The error for a sort by two lists."""
-    return WrongType("an item has lists in several of the fields to sort by; sort by one of them")
+def sort_by_lists_error() -> WrongType:
+    """The error for sorting by two lists."""
+    return WrongType("an item has lists in several of the sort fields; sort by one of them")
 
 
-def place(item: Item, path: tuple[str, ...], descending: bool) -> Identity:
-    """Where an item stands by a key; of a list its lowest element, or descending its highest, counts."""
+def sort_key(item: Item, path: tuple[str, ...], descending: bool) -> Identity:
+    """The sort key of an item by a field; for a list its lowest element, or its highest where descending."""
     if len(path) == 1:
         value = item.get(path[0])
         if value.__class__ is not list:
             return identity(value)
     values = values_at(item, path)
     elements = [element for value in values for element in (value if value.__class__ is list else [value])]
-    return (max if descending else min)((identity(element) for element in elements), default=NOTHING)
+    return (max if descending else min)((identity(element) for element in elements), default=NULL)
 
 
 def _test(test: Test) -> Predicate:
@@ -99,7 +98,7 @@ def _test(test: Test) -> Predicate:
 
 def _any_of(values: list[Json], read: Reader) -> Predicate:
     wanted = frozenset(map(identity, values))
-    empty = NOTHING in wanted
+    empty = NULL in wanted
 
     def keeps(item: Item) -> bool:
         found = read(item)
@@ -135,7 +134,7 @@ def _text(test: Test, read: Reader) -> Predicate:
 
 
 def _identities(values: list[Json]) -> list[Identity]:
-    """Of each value, and where it is a list of its elements too."""
+    """Identities of the values, and of the elements of those that are lists."""
     found = []
     for value in values:
         found.append(identity(value))

@@ -23,8 +23,8 @@ from runbook.json_types import Item, Json
 
 Identity: TypeAlias = tuple[int, Any]
 
-NOTHING: Identity = (0, 0)
-DEEPEST = 50
+NULL: Identity = (0, 0)
+MAX_LEVELS = 50
 """Levels of nesting that Wix allows in an item, the item being the first (WDE0168)."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NESTED = (dict, list)  # types that may contain timestamps
@@ -97,8 +97,8 @@ def _json(value: Any, level: int) -> Json:
             return _date(value)
         case dict() if is_date(value):
             return _date(value["$date"])
-        case dict() | list() | tuple() if level > DEEPEST:
-            raise Refused(f"nested deeper than {DEEPEST} levels")
+        case dict() | list() | tuple() if level > MAX_LEVELS:
+            raise Refused(f"nested deeper than {MAX_LEVELS} levels")
         case dict():
             return {_key(key): _json(inner, level + 1) for key, inner in value.items()}
         case list() | tuple():
@@ -152,7 +152,7 @@ def identity(value: Json) -> Identity:
     if kind is int or kind is float:
         return (1, value)
     if value is None:
-        return NOTHING
+        return NULL
     if kind is dict:
         if len(value) == 1 and "$date" in value:
             return (6, _timestamp(value["$date"]))

@@ -21,8 +21,8 @@ from runbook.airtable.responses import Scope
 from runbook.catalog import Catalog
 from runbook.json_types import MISSING, Fields, Item, Json
 from runbook.mirror import Mirror
-from runbook.query.evaluate import arrange, predicate
-from runbook.query.query import EVERY, Query
+from runbook.query.evaluate import predicate, sort_items
+from runbook.query.query import ALL_ITEMS, Query
 from runbook.query.values import item_json, stamp, to_python
 from runbook.records.contract import QueryResult, Records, item_exists, no_such_item
 from runbook.records.formula import narrow
@@ -72,7 +72,7 @@ class AirtableRecords(Records):
         scope: Scope = "data.records:read" if method == "GET" else "data.records:write"
         return self._airtable.request(method, path, scope=scope, base=self._base, json=json, what=what)
 
-    def get_all_records(self, collection: str, query: Query = EVERY) -> list[Item]:
+    def get_all_records(self, collection: str, query: Query = ALL_ITEMS) -> list[Item]:
         """Every item that matches a query, read from Airtable itself."""
         return self.get_all(collection, query, consistent=True)
 
@@ -112,7 +112,7 @@ class AirtableRecords(Records):
                 items, more = mirror.find(collection, query)
             return QueryResult(items, more, mirror.age(collection))
         found, filtered = self._read(collection, query)
-        arranged = arrange(found, query.order)
+        arranged = sort_items(found, query.order)
         end = query.offset + query.size
         return QueryResult(arranged[query.offset : end], len(arranged) > end, 0.0, filtered)
 

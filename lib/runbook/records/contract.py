@@ -44,7 +44,7 @@ from runbook.codecs.values import is_plain
 from runbook.errors import ItemExists, NoSuchItem, UnknownField, WrongType
 from runbook.json_types import MISSING, Item
 from runbook.mapping import Mapping
-from runbook.query.query import EVERY, MOST, Query
+from runbook.query.query import ALL_ITEMS, MAX_LIMIT, Query
 from runbook.query.values import item_json, to_python
 from runbook.state.flags import Side
 
@@ -121,7 +121,7 @@ class Records(ABC):
         found = self._get(collection, item_id, consistent)
         return None if found is None else to_python(found)
 
-    def query(self, collection: str, query: Query = EVERY, *, consistent: bool = False) -> Page:
+    def query(self, collection: str, query: Query = ALL_ITEMS, *, consistent: bool = False) -> Page:
         """One page of a query's items. Raises UnknownField for a key that the collection does not have."""
         self._check_keys(collection, query.keys())
         found = self._query(collection, query, consistent)
@@ -135,16 +135,16 @@ class Records(ABC):
             lambda query: self.query(collection, query, consistent=consistent),
         )
 
-    def first(self, collection: str, query: Query = EVERY, *, consistent: bool = False) -> Item | None:
+    def first(self, collection: str, query: Query = ALL_ITEMS, *, consistent: bool = False) -> Item | None:
         """The first item of a query, or None."""
         return next(iter(self.query(collection, query.limit(1), consistent=consistent).items), None)
 
-    def count(self, collection: str, query: Query = EVERY, *, consistent: bool = False) -> int:
+    def count(self, collection: str, query: Query = ALL_ITEMS, *, consistent: bool = False) -> int:
         """The number of items that match a query, without its limit."""
         self._check_keys(collection, query.keys())
         return self._count(collection, query, consistent)
 
-    def get_all(self, collection: str, query: Query = EVERY, *, consistent: bool = False) -> list[Item]:
+    def get_all(self, collection: str, query: Query = ALL_ITEMS, *, consistent: bool = False) -> list[Item]:
         """Every item that matches a query, without its limit, read page by page."""
         self._check_keys(collection, query.keys())
         return [to_python(item) for item in self._all(collection, query, consistent)]
@@ -229,7 +229,7 @@ class Records(ABC):
 
     def _all(self, collection: str, query: Query, consistent: bool) -> list[Item]:
         """Every item that matches a query, page by page."""
-        items, page = [], query.limit(MOST)
+        items, page = [], query.limit(MAX_LIMIT)
         while True:
             found = self._query(collection, page, consistent)
             items += found.items

@@ -17,7 +17,7 @@ from typing import Any
 from runbook.catalog import Catalog
 from runbook.errors import SettingError
 from runbook.json_types import Item
-from runbook.query.query import EVERY, Query
+from runbook.query.query import ALL_ITEMS, Query
 from runbook.records.airtable import AirtableRecords
 from runbook.records.contract import Page, QueryResult, Records
 from runbook.state import Standing, State
@@ -62,7 +62,7 @@ class _Router(Records):
             self._airtable.catch_up(collection, standing.since)
         return self._airtable
 
-    def query(self, collection: str, query: Query = EVERY, *, consistent: bool = False) -> Page:
+    def query(self, collection: str, query: Query = ALL_ITEMS, *, consistent: bool = False) -> Page:
         """See `Records.query`; the next pages of a page are from the same side."""
         return self._side_of(collection).query(collection, query, consistent=consistent)
 

@@ -9,8 +9,8 @@ from typing import Any
 from runbook.catalog import Catalog
 from runbook.errors import RecordsError
 from runbook.json_types import Item
-from runbook.query.evaluate import arrange, predicate
-from runbook.query.query import EVERY, Query
+from runbook.query.evaluate import predicate, sort_items
+from runbook.query.query import ALL_ITEMS, Query
 from runbook.records.contract import Page, QueryResult, Records
 from runbook.state.flags import Side
 
@@ -64,7 +64,7 @@ class ReadOnly(_ReadOnlyBase):
         with self._records.pinned() as records:
             yield ReadOnly(records, without=self._hidden, only=self._only)
 
-    def query(self, collection: str, query: Query = EVERY, *, consistent: bool = False) -> Page:
+    def query(self, collection: str, query: Query = ALL_ITEMS, *, consistent: bool = False) -> Page:
         """See `Records.query`."""
         return self._records.query(collection, self._visible(collection, query), consistent=consistent)
 
@@ -110,7 +110,7 @@ class ItemRecords(_ReadOnlyBase):
         return self._by_id(collection).get(item_id)
 
     def _query(self, collection: str, query: Query, consistent: bool) -> QueryResult:
-        arranged = arrange(filter(predicate(query.where), self._by_id(collection).values()), query.order)
+        arranged = sort_items(filter(predicate(query.where), self._by_id(collection).values()), query.order)
         end = query.offset + query.size
         return QueryResult(arranged[query.offset : end], len(arranged) > end)
 

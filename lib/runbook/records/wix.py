@@ -9,7 +9,7 @@ from runbook.catalog import Catalog
 from runbook.codecs import same
 from runbook.errors import ItemExists, NoSuchItem, RecordsError, WixError
 from runbook.json_types import MISSING, Item, Json
-from runbook.query.evaluate import several_lists
+from runbook.query.evaluate import sort_by_lists_error
 from runbook.query.query import NEWEST_FIRST, And, Condition, Not, Or, Query, Test
 from runbook.records.contract import QueryResult, Records, item_exists, no_such_item
 from runbook.records.outage import reading, retry_while_down
@@ -69,7 +69,7 @@ class WixRecords(Records):
         try:
             response = self._read("query", collection, body, f"query {collection}")
         except WixError as error:
-            raise several_lists() if error.code == _SEVERAL_LISTS else error from None
+            raise sort_by_lists_error() if error.code == _SEVERAL_LISTS else error from None
         items = [_data(entry) for entry in response.get("dataItems") or ()]
         return QueryResult(items, bool((response.get("pagingMetadata") or {}).get("hasNext")))
 

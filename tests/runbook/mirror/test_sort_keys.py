@@ -13,7 +13,7 @@ from mirror_kit import CATALOG
 from random_items import LONG, collected, conditions, items, values
 from runbook.mirror.sort_keys import HIGHEST, LOWEST, MAX_BYTES, encode, is_ambiguous, rows_of, sort_keys
 from runbook.mirror.store import Store
-from runbook.query.evaluate import place, predicate
+from runbook.query.evaluate import predicate, sort_key
 from runbook.query.query import And, Condition, Not, Or, Test
 from runbook.query.values import identity
 
@@ -50,8 +50,8 @@ def test_the_ends_of_a_list_are_where_it_is_sorted(value: Any) -> None:
     found = sort_keys(value, present=True)
     (lowest,) = (where for where, ends in found.items() if ends & LOWEST)
     (highest,) = (where for where, ends in found.items() if ends & HIGHEST)
-    assert lowest == encode(place({"key": value}, ("key",), False))
-    assert highest == encode(place({"key": value}, ("key",), True))
+    assert lowest == encode(sort_key({"key": value}, ("key",), False))
+    assert highest == encode(sort_key({"key": value}, ("key",), True))
 
 
 def test_a_missing_key_stands_like_null() -> None:

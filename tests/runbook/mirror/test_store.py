@@ -18,7 +18,7 @@ from random_items import KEYS, collected, conditions
 from random_items import items as random_items
 from runbook.json_types import Item
 from runbook.mirror.store import SetAside, Store
-from runbook.query.evaluate import arrange, predicate
+from runbook.query.evaluate import predicate, sort_items
 from runbook.query.query import Query, Test
 
 one_store = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
@@ -57,7 +57,7 @@ def test_it_finds_and_counts_what_evaluation_does(
     hold(store)
     if large:  # as if there were so many rows that going through them in order is dear
         store.file.connection().execute("UPDATE synced SET rows = 1000000")
-    wanted = arrange(filter(predicate(condition), there), order)
+    wanted = sort_items(filter(predicate(condition), there), order)
     kept, more = store.find("Carriers", Query(condition, tuple(order), limit, skip))
     assert kept == wanted[skip : skip + limit]
     assert more == (len(wanted) > skip + limit)
@@ -72,7 +72,7 @@ def test_going_through_the_index_gives_the_order_of_a_sort(store: Store) -> None
     hold(store)
     for query in (Query(), Query().descending("trucks"), Query().ascending("name"), Query().descending("dot")):
         query = query.limit(20).skip(30)
-        assert store.find("Carriers", query)[0] == arrange(found, query.order)[30:50]
+        assert store.find("Carriers", query)[0] == sort_items(found, query.order)[30:50]
 
 
 def test_a_draft_is_never_seen(store: Store) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from runbook.errors import WrongType
 from runbook.json_types import MISSING
-from runbook.query.evaluate import arrange, predicate
+from runbook.query.evaluate import predicate, sort_items
 from runbook.query.query import Query
-from runbook.query.values import DEEPEST, identity, item_json, to_json, to_python, values_at
+from runbook.query.values import MAX_LEVELS, identity, item_json, to_json, to_python, values_at
 
 NOON = {"$date": "2026-01-21T12:00:00.000Z"}
 EAST = timezone(timedelta(hours=2))
@@ -93,9 +93,9 @@ def test_what_no_item_can_hold_is_refused_by_its_field_at_any_depth(value: Any, 
 
 
 def test_an_item_has_at_most_50_levels_and_is_one_itself() -> None:
-    assert item_json("Carriers", {"notes": nested(DEEPEST - 1)})
+    assert item_json("Carriers", {"notes": nested(MAX_LEVELS - 1)})
     with pytest.raises(WrongType, match="nested deeper than 50 levels"):
-        item_json("Carriers", {"notes": nested(DEEPEST)})
+        item_json("Carriers", {"notes": nested(MAX_LEVELS)})
 
 
 @pytest.mark.parametrize("item", [None, [], "a", 5])
@@ -177,5 +177,5 @@ def test_conditions_over_lists_and_what_is_not_there() -> None:
 
 def test_items_that_a_sort_does_not_part_stand_by_their_id() -> None:
     items = [{"_id": name, "a": value} for name, value in (("c", 1), ("a", 2), ("b", 1), ("B", 1))]
-    assert [item["_id"] for item in arrange(items, [("a", True)])] == ["a", "B", "b", "c"]
-    assert [item["_id"] for item in arrange(items, [("a", False), ("_id", True)])] == ["c", "b", "B", "a"]
+    assert [item["_id"] for item in sort_items(items, [("a", True)])] == ["a", "B", "b", "c"]
+    assert [item["_id"] for item in sort_items(items, [("a", False), ("_id", True)])] == ["c", "b", "B", "a"]

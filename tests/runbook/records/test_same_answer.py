@@ -15,7 +15,7 @@ from records_kit import EVERYTHING, Both, ids, own
 from runbook.errors import WrongType
 from runbook.json_types import Item
 from runbook.query import Query
-from runbook.query.evaluate import arrange, predicate
+from runbook.query.evaluate import predicate, sort_items
 from runbook.query.values import item_json, to_python
 from runbook.records.formula import narrow
 
@@ -120,7 +120,7 @@ def answers(both: Both, query: Query, items: list[Item]) -> dict[str, Any]:
 
     def evaluated() -> list[Item]:
         kept = [item_json("Everything", {**item, "_owner": "o"}) for item in items]
-        found = arrange(filter(predicate(query.where), kept), query.order)
+        found = sort_items(filter(predicate(query.where), kept), query.order)
         return [to_python(item) for item in found[query.offset : query.offset + query.size]]
 
     found: dict[str, Any] = {}

@@ -14,7 +14,7 @@ from lmdr.services.admin.access import AdminError
 from lmdr.services.admin.periods import DAY, midnight
 from runbook.json_types import MISSING, Item
 from runbook.query import Query
-from runbook.query.query import MOST
+from runbook.query.query import MAX_LIMIT
 from runbook.query.values import stamp
 from runbook.records import Records
 
@@ -40,7 +40,7 @@ class Paging:
         options = options or {}
         return cls(
             positive(options.get("page"), 1),
-            min(positive(options.get("pageSize"), size), MOST),
+            min(positive(options.get("pageSize"), size), MAX_LIMIT),
             js.to_string(js.or_(options.get("sortField"), sort)),
             {"asc": False, "desc": True}.get(js.to_string(options.get("sortDirection")), descending),
         )
@@ -87,7 +87,7 @@ def dated(query: Query, key: str, filters: Mapping[str, Any]) -> Query:
 
 def first_rows(records: Records, collection: str, query: Query, limit: int) -> list[Item]:
     """The first rows of a query, at most `limit`, read page by page."""
-    page = records.query(collection, query.limit(min(limit, MOST)))
+    page = records.query(collection, query.limit(min(limit, MAX_LIMIT)))
     rows = [*page.items]
     while page.more and len(rows) < limit:
         page = page.next()

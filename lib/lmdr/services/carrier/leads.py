@@ -13,7 +13,7 @@ from lmdr.services.dot_numbers import dot_number
 from lmdr.services.status_history import history
 from runbook.json_types import MISSING
 from runbook.query import Query
-from runbook.query.query import DEFAULT_LIMIT, MOST
+from runbook.query.query import DEFAULT_LIMIT, MAX_LIMIT
 from runbook.query.values import stamp
 
 STATUSES = ("new", "contacted", "qualified", "in_progress", "closed_won", "closed_lost")
@@ -94,7 +94,7 @@ def get_carrier_leads(context: Context, options: Mapping[str, Any] | None = None
     `options`: status (all), limit (50; at most 1000), skip (0). `totalCount`: all of that status.
     """
     options = options or {}
-    limit = min(max(int(js.or_(js.parse_int(options.get("limit")), DEFAULT_LIMIT)), 1), MOST)
+    limit = min(max(int(js.or_(js.parse_int(options.get("limit")), DEFAULT_LIMIT)), 1), MAX_LIMIT)
     skip = max(int(js.or_(js.parse_int(options.get("skip")), 0)), 0)
     query = Query().eq("status", options["status"]) if options.get("status") else Query()
     page = context.records.query("carrierStaffingRequests", query.descending("submitted_date").limit(limit).skip(skip))

@@ -18,7 +18,7 @@ from lmdr.services.recruiter.stats import get_all_recruiter_stats
 from runbook.errors import RunbookError
 from runbook.json_types import Item
 from runbook.query import Query
-from runbook.query.query import MOST
+from runbook.query.query import MAX_LIMIT
 
 CARRIERS_READ: Final = 500
 MIN_SCORE: Final = 10
@@ -123,7 +123,9 @@ def get_driver_saved_carriers(context: Context, caller: Caller) -> dict[str, Any
     interests = get_driver_interests(context, caller)["interests"]
     # By number, as in Carriers: the platform queries with the texts of the interests and finds none.
     numbers = {dot_number(interest.get("carrier_dot")) for interest in interests} - {None}
-    rows = context.records.query("Carriers", Query().has_some("dot_number", numbers).limit(MOST)) if numbers else ()
+    rows = (
+        context.records.query("Carriers", Query().has_some("dot_number", numbers).limit(MAX_LIMIT)) if numbers else ()
+    )
     by_dot = {row["dot_number"]: row for row in rows}
     return {
         "success": True,
