@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from every_kind import COPIES, FIELDS, LINKS, field
+from noting_client import NotingClient
 from runbook.airtable.client import Airtable
 from runbook.airtable.rate_limiter import RateLimiter
 from runbook.catalog import LEGACY_ID, Catalog, Collection, Kept, Link, Phase
@@ -19,7 +20,7 @@ from runbook.records import AirtableRecords, Records, RoutedRecords, WixRecords
 from runbook.schema import Tables, apply_schema, plan_schema
 from runbook.schema.base import find_or_create_base
 from runbook.state import State
-from runbook.wix.client import DATA, WixClient
+from runbook.wix.client import DATA
 from sandbox import Sandbox
 
 START = datetime(2026, 1, 21, 12, tzinfo=UTC)
@@ -90,7 +91,7 @@ class Both:
 
     def __init__(self, box: Sandbox, folder: Path) -> None:
         self.box, self.folder = box, folder
-        self.client = WixClient(box.wix_url, box.wix_key, box.site_id, sleep=lambda seconds: None)
+        self.client = NotingClient(box.wix_url, box.wix_key, box.site_id, sleep=lambda seconds: None)
         for name in SITE:
             body: Item = {"id": name, "fields": [{"key": "name", "type": "TEXT"}]}
             if name == "Pages":
@@ -116,6 +117,7 @@ class Both:
         self.mirrored = self.over(self.mirror)
         self.bare = self.over(None)
         self.routed = RoutedRecords(CATALOG, self.state, self.wix, self.mirrored)
+        self._emptied = len(self.api.log)
         self.at(START)
 
     def over(self, mirror: Mirror | None) -> AirtableRecords:
@@ -181,10 +183,11 @@ class Both:
     def empty(self) -> None:
         """Take every row out again, and every fault."""
         self.box.faults(clear=True)
-        for name in SITE:
-            if self.client.count(name):
-                self.client.request("POST", f"{DATA}/items/truncate", {"dataCollectionId": name}, what=f"empty {name}")
+        self.client.empty()
+        written = {row.what for row in self.api.log.rows(self._emptied) if row.method != "GET"}
         for name, collection in CATALOG.collections.items():
+            if not any(what.endswith(collection.table) for what in written):
+                continue
             found = list(self.api.records(self.base, collection.table, fields=[LEGACY_ID]))
             self._delete(name, [record["id"] for record in found])
             gone = {*self.state.rows(self.base, name).all(), *(record["fields"].get(LEGACY_ID) for record in found)}
@@ -192,6 +195,7 @@ class Both:
             self.state.rows(self.base, name).forget_changes(self.state.rows(self.base, name).changes())
             self.mirror.delete(name, gone - {None})
             assert self.mirror.count(name, Query().where) == 0
+        self._emptied = len(self.api.log)
 
     def close(self) -> None:
         self.mirror.close()

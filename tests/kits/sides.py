@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from lmdr.platform import PLATFORM
+from noting_client import NotingClient
 from runbook.airtable.client import Airtable
 from runbook.airtable.rate_limiter import RateLimiter
 from runbook.mirror import Mirror
@@ -19,7 +18,7 @@ from runbook.snapshot import SnapshotWriter
 from runbook.state import State
 from runbook.steps.load import load
 from runbook.steps.transform import transform
-from runbook.wix.client import DATA, WixClient
+from runbook.wix.client import DATA
 from runbook.wix.source import WixSource
 from sandbox import Sandbox
 
@@ -27,19 +26,6 @@ NOON = datetime(2026, 1, 21, 12, tzinfo=UTC)
 CATALOG = PLATFORM.catalog
 BESIDE = ("recruiterProfiles", "RecruiterOutreachHistory", "SystemAlerts", "SystemErrors", "PromptVersions")
 """Collections that services use and the migration leaves alone, beside those that the catalog says stay."""
-
-
-class NotingClient(WixClient):
-    """Notes which collections are written to, so that emptying the site needs not look into all of them."""
-
-    def __init__(self, *where: str) -> None:
-        super().__init__(*where)
-        self.written: set[str] = set()
-
-    def request(self, method: str, path: str, body: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-        if body and "dataCollectionId" in body and not path.endswith(("/get", "/query", "/count")):
-            self.written.add(body["dataCollectionId"])
-        return super().request(method, path, body, **more)
 
 
 class Sides:
@@ -122,9 +108,7 @@ class Sides:
 
     def empty(self) -> None:
         """Take every row out again."""
-        for name in [*self.client.written]:
-            self.client.request("POST", f"{DATA}/items/truncate", {"dataCollectionId": name}, what=f"empty {name}")
-        self.client.written.clear()
+        self.client.empty()
         for name in CATALOG.collections:
             for item in self.airtable.get_all(name):
                 self.airtable.remove(name, item["_id"])

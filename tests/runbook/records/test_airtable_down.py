@@ -29,7 +29,7 @@ KINDS: dict[str, Rule] = {
     "429": {"kind": "status", "status": 429, "headers": {"Retry-After": "0"}},
 }
 FOREVER = None
-LONG = 40  # requests: more than either client sends by itself
+LONG = 10  # requests: more than either client sends by itself (Wix 6, Airtable 3)
 
 
 class Way(NamedTuple):
