@@ -1,12 +1,12 @@
-"""Results that show themselves: HTML in a notebook, text in a log.
+"""Results with a representation: HTML in a notebook, text in a log.
 
     Table("Loaded", ("collection", "rows", "verdict"), [("Carriers", 1200, "passed")])
-    Page(table, picture)                     # several parts as one output
+    Page(table, picture)                     # several parts in one output
     with Progress("Load Carriers") as report:
-        load(..., on_progress=report)        # live in JupyterLab; one line of it is kept
+        load(..., on_progress=report)        # live in JupyterLab; the last line is kept
 
-HTML has its styles inline and takes its colours from the page around it, so it reads alike in JupyterLab, light
-or dark, in the exported page and on paper.
+HTML has inline styles and inherits the colours of the page, so it is readable in JupyterLab, light or dark, in the
+exported page and in print.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from html import escape
 from types import TracebackType
 from typing import Any
 
-FOLD = 60  # rows of a table that are shown at once
-FOLDED = 400  # rows that unfold below them; the rest is only counted
+FOLD = 60  # rows of a table that are visible
+FOLDED = 400  # further rows that can be unfolded; the rest is only counted
 
-# A sign and a colour, readable on white and on black; the sign says it where there is no colour.
+# A sign and a colour, readable on white and on black; the sign is enough where there is no colour.
 _PASSED, _WARNING, _FAILED = ("✓", "#218739"), ("!", "#b86e00"), ("✗", "#d64533")
 VERDICTS = {
     "passed": _PASSED,
@@ -40,10 +40,10 @@ VERDICTS = {
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under named columns, a title over them and words under them. Numbers are set right, None shows as a dash.
+    """Rows with named columns, a title and notes. Numbers are right-aligned, None is a dash.
 
-    A cell that is a verdict (`passed`, `warning`, `failed`, ...) gets its sign and colour. Rows above
-    `FOLD` fold.
+    A cell that is a verdict (`passed`, `warning`, `failed`, ...) gets its sign and colour. Rows beyond `FOLD` are
+    folded.
     """
 
     title: str
@@ -56,12 +56,12 @@ class Table:
         widths = [max([len(c), *(len(line[i]) for line in lines)]) for i, c in enumerate(self.columns)]
         right = [self._is_right(i) for i in range(len(self.columns))]
 
-        def set_out(texts: list[str] | tuple[str, ...]) -> str:
-            set_texts = (t.rjust(w) if r else t.ljust(w) for t, w, r in zip(texts, widths, right, strict=True))
-            return "  ".join(set_texts).rstrip()
+        def aligned(texts: list[str] | tuple[str, ...]) -> str:
+            cells = (t.rjust(w) if r else t.ljust(w) for t, w, r in zip(texts, widths, right, strict=True))
+            return "  ".join(cells).rstrip()
 
-        out = [self.title, set_out(self.columns), "  ".join("─" * w for w in widths)]
-        out += [set_out(line) for line in lines] or ["(no rows)"]
+        out = [self.title, aligned(self.columns), "  ".join("─" * w for w in widths)]
+        out += [aligned(line) for line in lines] or ["(no rows)"]
         if len(self.rows) > FOLD:
             out.append(f"… and {len(self.rows) - FOLD:,} more")
         return "\n".join([*out, *map(printable, self.notes)])
@@ -72,7 +72,7 @@ class Table:
             f'<th style="{_CELL};{_side(r)};border-bottom:1.5px solid currentColor">{escape(c)}</th>'
             for c, r in zip(self.columns, right, strict=True)
         )
-        out = [f'<div style="{_WHOLE}">']
+        out = [f'<div style="{_BLOCK}">']
         if self.title:
             out.append(f'<div style="font-weight:600;font-size:1.08em;margin:0 0 .35em">{escape(self.title)}</div>')
         out.append(f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>')
@@ -99,7 +99,7 @@ class Table:
 
 
 class Shown(ABC):
-    """A result that shows itself as its table, also where it is a dataclass."""
+    """A result that is shown as its table, also where it is a dataclass."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -107,7 +107,7 @@ class Shown(ABC):
 
     @abstractmethod
     def table(self) -> Table:
-        """What a reader should see of it; personal data masked."""
+        """The result for a reader; personal data masked."""
 
     def __repr__(self) -> str:
         return repr(self.table())
@@ -117,7 +117,7 @@ class Shown(ABC):
 
 
 class Page:
-    """Several results, pictures or words in one output, in the order given."""
+    """Several results, pictures or texts in one output, in this order."""
 
     def __init__(self, *parts: Any) -> None:
         self.parts = parts
@@ -130,42 +130,42 @@ class Page:
 
 
 class Progress:
-    """How far a step is. Called with (done, total) from any thread; a context manager that states the end.
+    """The progress of a step. Called with (done, total) from any thread; a context manager that reports the end.
 
-    In JupyterLab it lives in one output, redrawn at most five times a second; the saved notebook keeps its last line.
-    Elsewhere it writes that line to stderr, at the end.
+    In JupyterLab it is one output, redrawn at most five times a second; the saved notebook keeps its last line.
+    Elsewhere it writes that line to stderr at the end.
     """
 
-    EVERY = 0.2  # seconds between two drawings
+    INTERVAL = 0.2  # seconds between two updates
 
     def __init__(self, label: str) -> None:
         self.label = label
         self.done, self.total = 0, 0
         self._began = self._drawn = time.monotonic()
-        self._from = 0  # what was done when it was first told: not done in this time
-        self._told = False
+        self._start = 0  # done before the first report, so not part of the rate
+        self._reported = False
         self._ended: float | None = None
         self._outcome = ""
-        self._inside = False
+        self._entered = False
         self._handle: Any = None
         self._lock = threading.Lock()
 
     def __call__(self, done: int, total: int) -> None:
-        """Tell how much is done. `total` 0: not known."""
+        """Report how much is done. `total` 0: unknown."""
         with self._lock:
             if self._ended is not None:
                 return
-            if not self._told and total and 0 < done < total:
-                self._from = done
-            self._told = True
+            if not self._reported and total and 0 < done < total:
+                self._start = done
+            self._reported = True
             self.done, self.total = done, total
-            if total and done >= total and not self._inside:
+            if total and done >= total and not self._entered:
                 self._end("")
-            elif time.monotonic() - self._drawn >= self.EVERY:
+            elif time.monotonic() - self._drawn >= self.INTERVAL:
                 self._draw()
 
     def __enter__(self) -> Progress:
-        self._inside = True
+        self._entered = True
         self._began = time.monotonic()
         with self._lock:
             self._draw()
@@ -180,13 +180,13 @@ class Progress:
 
     def __repr__(self) -> str:
         elapsed = (self._ended or time.monotonic()) - self._began
-        rate = (self.done - self._from) / elapsed if elapsed > 0 else 0.0
+        rate = (self.done - self._start) / elapsed if elapsed > 0 else 0.0
         speed = f", {rate:,.0f}/s" if rate >= 10 else f", {rate:,.1f}/s" if rate > 0 else ""
         if self._ended is not None:
             count = f"{self.done:,}" if not self._outcome or not self.total else f"{self.done:,} of {self.total:,}"
             sign, outcome = ("✗", f"{self._outcome}; ") if self._outcome else ("✓", "")
             return f"{sign} {self.label}: {outcome}{count} in {_seconds(elapsed)}{speed}"
-        if not self._told:
+        if not self._reported:
             return f"… {self.label}"
         if not self.total:
             return f"… {self.label}: {self.done:,}{speed}"
@@ -202,7 +202,7 @@ class Progress:
                 'border:1px solid currentColor;border-radius:2px">'
                 f'<span style="display:block;height:100%;background:#3a7ca5;width:{share:.0%}"></span></span>'
             )
-        return f'<div style="{_WHOLE};font-variant-numeric:tabular-nums">{bar}{escape(repr(self))}</div>'
+        return f'<div style="{_BLOCK};font-variant-numeric:tabular-nums">{bar}{escape(repr(self))}</div>'
 
     def _draw(self) -> None:
         self._drawn = time.monotonic()
@@ -221,7 +221,7 @@ class Progress:
 
 
 def display_now(result: Any) -> None:
-    """Show a result before the end of a cell: in a notebook as its output, elsewhere as text on stdout."""
+    """Show a result before the end of a cell: as output in a notebook, elsewhere as text on stdout."""
     if _in_kernel():
         from IPython.display import display
 
@@ -231,23 +231,23 @@ def display_now(result: Any) -> None:
 
 
 def html_of(part: Any) -> str:
-    """A part of a page as HTML: by itself if it can (a picture by `html()`), else its text."""
+    """A part of a page as HTML: its own (`html()` of a picture), else its text."""
     if hasattr(part, "html"):
         return str(part.html())
     if hasattr(part, "_repr_html_"):
         return str(part._repr_html_())
-    return f'<div style="{_WHOLE};white-space:pre-wrap">{escape(str(part))}</div>'
+    return f'<div style="{_BLOCK};white-space:pre-wrap">{escape(str(part))}</div>'
 
 
-_UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_HIDDEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 def printable(text: str) -> str:
-    r"""Text with escapes for what would steer a terminal, turn the reading direction, or be no character: `\\ud800`.
+    r"""Text with escapes for control characters, direction marks and unpaired surrogates: `\\ud800`.
 
-    Names that a reader sees (keys, file names) are other people's: none may make a report look other than it is.
+    Keys and file names come from outside: none may make a report look different from what it is.
     """
-    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) if not text.isprintable() else text
+    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) if not text.isprintable() else text
 
 
 def plural(count: int, noun: str) -> str:
@@ -256,7 +256,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def mask(value: Any) -> str:
-    """What may be shown of a personal value: its kind and size, never itself (`text of 12 characters`)."""
+    """A description of a personal value: its type and size (`text of 12 characters`)."""
     match value:
         case None:
             return "null"
@@ -274,7 +274,7 @@ def mask(value: Any) -> str:
             return f"a {type(value).__name__}"
 
 
-_WHOLE = "font-family:system-ui,sans-serif;font-size:13px;line-height:1.45;margin:.3em 0;overflow-x:auto"
+_BLOCK = "font-family:system-ui,sans-serif;font-size:13px;line-height:1.45;margin:.3em 0;overflow-x:auto"
 _TABLE = "border-collapse:collapse;border:0;margin:0;font-variant-numeric:tabular-nums"
 _CELL = "padding:.25em .9em .25em .3em;vertical-align:top;border:0"
 _LINE = "border-bottom:1px solid rgba(128,128,128,.3)"
@@ -323,7 +323,7 @@ def _seconds(seconds: float) -> str:
 
 
 def _in_kernel() -> bool:
-    """Whether this is a notebook's kernel; a terminal's IPython cannot redraw an output."""
+    """Whether this is a notebook's kernel; IPython in a terminal cannot update an output."""
     if "IPython" not in sys.modules:
         return False
     from IPython import get_ipython

@@ -1,4 +1,4 @@
-"""JSON as values, and the one value JSON lacks: a key that is not there."""
+"""Types of JSON values, and a marker for a missing key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Fields: TypeAlias = dict[str, Json]  # an Airtable record's cells by field name;
 
 
 class Missing(enum.Enum):
-    """The type of `MISSING`: a Wix key that the item does not have, which null, "" and false are not."""
+    """The type of `MISSING`: a key that an item does not have; not null, "" or false."""
 
     MISSING = "missing"
 

@@ -1,11 +1,11 @@
-"""Rows that could not be carried over: one JSON line a reason, with the step, the row and the field.
+"""Rows that could not be migrated: one JSON line per reason, with the step, the row and the field.
 
     quarantine = Quarantine(run / "quarantine")
     quarantine.replace("Carriers", "transform", entries)
     quarantine.add("Carriers", Entry("load", "1f…", "Pay Min", "422 INVALID_VALUE_FOR_COLUMN"))
     quarantine.count("Carriers")       # rows, not reasons: exported = loaded + this
 
-No line holds the value of a personal field. A collection without a file has nothing in quarantine.
+No line contains the value of a personal field. A collection without a file has no row in quarantine.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One reason. `step`: what found it (transform, load). `id`: the legacy id, None for a row without one of its own.
-
-    `field`: a Wix key, a column, or None for the whole row.
+    """One reason. `step`: where it was found (transform, load). `id`: the legacy id, None where it is missing or used
+    by another row. `field`: a Wix key, a column, or None for the whole row.
     """
 
     step: str
@@ -32,29 +31,29 @@ class Entry:
 
 
 class Quarantine:
-    """The files of a run's `quarantine` folder, one a collection. Made when there is something to put in.
+    """The files of a run's `quarantine` folder, one per collection, made on demand.
 
-    May be used by several threads; by one process at a time.
+    Thread-safe; for one process at a time.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[tuple[int, int], list[Entry]]] = {}
+        self._cache: dict[str, tuple[tuple[int, int], list[Entry]]] = {}
 
     def path(self, collection: str) -> Path:
-        """Its file, there or not; a `/` in the collection's name is `%2F`."""
+        """The file of a collection, which may not exist; a `/` in its name is `%2F`."""
         return self._folder / f"{collection.replace('/', '%2F')}.jsonl"
 
     def replace(self, collection: str, step: str, entries: Iterable[Entry]) -> None:
-        """Put `entries` in place of all that the step found before. Other steps' entries stay. All or nothing."""
+        """Replace all entries of a step; those of other steps stay. Atomic."""
         with self._lock:
             every = [entry for entry in self._read(collection) if entry.step != step]
             every += entries
             path = self.path(collection)
             if not every:
                 path.unlink(missing_ok=True)
-                self._known.pop(collection, None)
+                self._cache.pop(collection, None)
                 return
             self._folder.mkdir(parents=True, exist_ok=True)
             part = path.with_name(f"{path.name}.part")
@@ -63,10 +62,10 @@ class Quarantine:
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(path)
-            self._known[collection] = (_stamp(path), every)
+            self._cache[collection] = (_stamp(path), every)
 
     def add(self, collection: str, entry: Entry) -> None:
-        """Put one entry at the end. The same one of the same row, found again, is there once."""
+        """Append an entry, unless the same one exists for the same row."""
         with self._lock:
             every = self._read(collection)
             if entry.id is not None and entry in every:
@@ -74,17 +73,16 @@ class Quarantine:
             self._folder.mkdir(parents=True, exist_ok=True)
             path = self.path(collection)
             with path.open("ab") as file:
-                whole = sum(len(_line(one)) for one in every) if file.tell() and not _ends_a_line(path) else None
-                if whole is not None:  # the line that a killed process did not finish
-                    file.truncate(whole)
+                if file.tell() and not _ends_with_line_break(path):  # a line that a killed process did not finish
+                    file.truncate(sum(len(_line(known)) for known in every))
                 file.write(_line(entry))
                 file.flush()
                 os.fsync(file.fileno())
             every.append(entry)
-            self._known[collection] = (_stamp(path), every)
+            self._cache[collection] = (_stamp(path), every)
 
     def entries(self, collection: str) -> list[Entry]:
-        """All of a collection, in the order they were put in."""
+        """All entries of a collection, oldest first."""
         with self._lock:
             return [*self._read(collection)]
 
@@ -93,7 +91,7 @@ class Quarantine:
         return {entry.id for entry in self.entries(collection) if entry.id is not None}
 
     def count(self, collection: str, step: str | None = None) -> int:
-        """Rows in quarantine, of one step or of all: a row once, however many reasons; a row without id per entry."""
+        """Rows in quarantine, of one step or all: a row with an id counts once, one without id once per entry."""
         entries = [entry for entry in self.entries(collection) if step in (None, entry.step)]
         return len({entry.id for entry in entries if entry.id is not None}) + sum(entry.id is None for entry in entries)
 
@@ -103,11 +101,11 @@ class Quarantine:
             stamp = _stamp(path)
         except FileNotFoundError:
             return []
-        known = self._known.get(collection)
-        if known is None or known[0] != stamp:
-            lines = path.read_bytes().split(b"\n")[:-1]  # what no line break ends was never finished
-            known = self._known[collection] = (stamp, [Entry(**json.loads(line)) for line in lines])
-        return known[1]
+        cached = self._cache.get(collection)
+        if cached is None or cached[0] != stamp:
+            lines = path.read_bytes().split(b"\n")[:-1]  # the last part was never finished
+            cached = self._cache[collection] = (stamp, [Entry(**json.loads(line)) for line in lines])
+        return cached[1]
 
 
 def _line(entry: Entry) -> bytes:
@@ -117,11 +115,11 @@ def _line(entry: Entry) -> bytes:
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    told = path.stat()
-    return told.st_mtime_ns, told.st_size
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size
 
 
-def _ends_a_line(path: Path) -> bool:
+def _ends_with_line_break(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read() == b"\n"

@@ -1,12 +1,12 @@
-"""What a source held, as it held it: a gzip of one item a line, with its metadata and its sha256 beside it.
+"""A source's items, unchanged: a gzip with one JSON item per line, and a file of metadata with its sha256.
 
     with SnapshotWriter(run / "snapshots", collection, source="wix") as writer:
         for item in items:
             writer.write(item)
         snapshot = writer.finish()
-    Snapshot.read(run / "snapshots", "Carriers")      # the same, verified; None where there is none
+    Snapshot.read(run / "snapshots", "Carriers")      # the same, verified; None where it does not exist
 
-The file takes its name only when it is whole: what is killed meanwhile leaves no snapshot, and never half a one.
+The file gets its name only when it is complete: a killed process leaves no snapshot, never a partial one.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ _JSON_TYPES: dict[type, str] = {
 
 @dataclass(frozen=True)
 class Mark:
-    """What tells whether a source's collection has changed: rows, newest `_updatedDate`, sha256 of an input file.
+    """Detects that a source's collection has changed: rows, newest `_updatedDate`, sha256 of an input file.
 
-    `certain` False: an equal mark proves nothing, because a row is stamped later than now, so that newer writes do not
-    show in `newest_update`.
+    `certain` False: an equal mark proves nothing, because a row has a timestamp in the future, which hides newer writes
+    from `newest_update`.
     """
 
     count: int
@@ -59,11 +59,11 @@ class Mark:
 
 @dataclass(frozen=True, repr=False)
 class Snapshot(Shown):
-    """A collection as it was read. `schema`: key -> {JSON type: how many items}; a `{"$date"}` counts as `date`.
+    """A collection as it was read. `schema`: key -> {JSON type: number of items}; a `{"$date"}` is a `date`.
 
-    `path` is the gzip of items, `sha256` that file's; `taken` and `newest_update` are ISO times in UTC. `unknown_keys`:
-    keys that the catalog does not know, and in how many items. `absent`: the source has no such collection at all.
-    `mark`: what the source was when it was read; None where it cannot be told.
+    `path`: the gzip of items, `sha256` of that file; `taken` and `newest_update`: ISO times in UTC. `unknown_keys`:
+    keys that are not in the catalog -> number of items. `absent`: the source does not have the collection. `mark`: the
+    state of the source when it was read; None where unknown.
     """
 
     collection: str
@@ -81,45 +81,46 @@ class Snapshot(Shown):
     mark: Mark | None = None
 
     def items(self) -> Iterator[Item]:
-        """The items in the order they were read. Raises SourceError where the file cannot be read to its end."""
+        """The items in the order of the source. Raises SourceError where the file cannot be read to its end."""
         return read_items(self.path)
 
     @classmethod
     def read(cls, folder: Path, collection: str | Collection) -> Snapshot | None:
-        """The snapshot of a collection in `folder`, None where there is no whole one.
+        """The snapshot of a collection in `folder`, None where there is no complete one.
 
-        Raises SourceError where the file is not what its metadata says.
+        Raises SourceError where the file does not match its metadata.
         """
         path, about = snapshot_paths(folder, collection)
         try:
-            told = json.loads(about.read_text(encoding="utf-8"))
-            mark = told.pop("mark")
-            if told.pop("format") != FORMAT:
-                return None  # an older runbook's: it is made anew
+            metadata = json.loads(about.read_text(encoding="utf-8"))
+            mark = metadata.pop("mark")
+            if metadata.pop("format") != FORMAT:
+                return None  # of an older version: it is made again
             found = cls(
-                **{**told, "path": path, "notes": tuple(told["notes"])}, mark=Mark(**mark) if mark is not None else None
+                **{**metadata, "path": path, "notes": tuple(metadata["notes"])},
+                mark=Mark(**mark) if mark is not None else None,
             )
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise SourceError(f"{about}: is no snapshot's metadata ({type(error).__name__}); {_AGAIN}") from None
+            raise SourceError(f"{about}: is not a snapshot's metadata ({type(error).__name__}); {_AGAIN}") from None
         try:
             sha256 = file_sha256(path)
         except FileNotFoundError:
-            raise SourceError(f"{path}: is gone, though {about.name} describes it; {_AGAIN}") from None
+            raise SourceError(f"{path}: is missing, but {about.name} describes it; {_AGAIN}") from None
         if sha256 != found.sha256:
             raise SourceError(
-                f"{path}: is not the file that was written: its sha256 begins {sha256[:12]}, "
-                f"{about.name} says {found.sha256[:12]}; {_AGAIN}"
+                f"{path}: has changed since it was written: its sha256 begins with {sha256[:12]}, "
+                f"in {about.name} with {found.sha256[:12]}; {_AGAIN}"
             )
         return found
 
     def table(self) -> Table:
-        """Counts alone; no value of an item."""
+        """Counts only; no values of items."""
         notes = [*self.notes]
         if self.unknown_keys:
             listed = ", ".join(f"{key} ({count:,})" for key, count in self.unknown_keys.items())
-            notes.append(f"Keys that the catalog does not know, kept in `Wix Original`: {listed}")
+            notes.append(f"Keys that are not in the catalog, kept in `Wix Original`: {listed}")
         row = (self.collection, self.count, self.drafts, len(self.unknown_keys), self.newest_update, self.source)
         return Table(
             f"Exported {self.collection}",
@@ -137,9 +138,9 @@ _AGAIN = "delete both and export again"
 
 
 class SnapshotWriter:
-    """Writes one collection's snapshot, item by item. Left without `finish`, it leaves nothing.
+    """Writes the snapshot of a collection item by item; without `finish` it leaves no file.
 
-    The folder gets mode 700, the files 600. `source` is the source's label.
+    The folder gets mode 700, the files 600. `source`: the source's label.
     """
 
     def __init__(self, folder: Path, collection: Collection, *, source: str) -> None:
@@ -169,7 +170,7 @@ class SnapshotWriter:
             self._part.unlink(missing_ok=True)
 
     def write(self, item: Item) -> None:
-        """One item as the source gives it. Raises SourceError for one that is not JSON (NaN, Infinity)."""
+        """Add an item. Raises SourceError for one that is not JSON (NaN, Infinity)."""
         try:
             self._lines.write(dump_line(item))
         except (ValueError, TypeError, RecursionError) as error:
@@ -183,7 +184,7 @@ class SnapshotWriter:
         self._drafts += item.get("_publishStatus") == "DRAFT"
 
     def finish(self, *, notes: Iterable[str] = (), mark: Mark | None = None, absent: bool = False) -> Snapshot:
-        """Make it whole: the file gets its name, then its metadata."""
+        """Complete the snapshot: the file gets its name, then its metadata."""
         self._lines.close()
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -205,14 +206,14 @@ class SnapshotWriter:
             absent=absent,
             mark=mark,
         )
-        # In this order, so that no metadata ever stands beside a file that it does not describe.
+        # In this order, so that metadata never exists with a file that it does not describe.
         self._about.unlink(missing_ok=True)
         self._part.replace(self._path)
-        told = {"format": FORMAT, **snapshot.facts()}
+        metadata = {"format": FORMAT, **snapshot.facts()}
         part = self._about.with_name(f"{self._about.name}.part")
         with _private(part) as file:
             file.write(
-                json.dumps(told, ensure_ascii=False, indent=1, sort_keys=True).encode("utf-8", "backslashreplace")
+                json.dumps(metadata, ensure_ascii=False, indent=1, sort_keys=True).encode("utf-8", "backslashreplace")
             )
         part.replace(self._about)
         return snapshot
@@ -230,17 +231,17 @@ class SnapshotWriter:
 
 
 def snapshot_paths(folder: Path, collection: str | Collection) -> tuple[Path, Path]:
-    """The file of items and its metadata; a `/` in a collection's name (`Stores/Products`) is `%2F` in theirs."""
+    """The file of items and its metadata; a `/` of a collection's name (`Stores/Products`) is `%2F` in their names."""
     name = (collection if isinstance(collection, str) else collection.wix).replace("/", "%2F")
     return folder / f"{name}.jsonl.gz", folder / f"{name}.json"
 
 
 def dump_line(item: Item) -> bytes:
-    """An item as one line of UTF-8 JSON. Raises ValueError for what JSON cannot say."""
+    """An item as one line of UTF-8 JSON. Raises ValueError for what JSON cannot represent."""
     text = json.dumps(item, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     try:
         return text.encode() + b"\n"
-    except UnicodeEncodeError:  # half a surrogate pair, which only an escape can carry
+    except UnicodeEncodeError:  # an unpaired surrogate, which can only be escaped
         return json.dumps(item, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
@@ -261,12 +262,12 @@ def updated_of(item: Item) -> str | None:
 
 
 def newest(dates: Iterable[str | None]) -> str | None:
-    """The latest of ISO times in UTC, with or without milliseconds; what is no such time is passed over."""
+    """The latest of ISO times in UTC, with or without milliseconds; other values are ignored."""
     return max((date for date in dates if date and date[:4].isdigit() and date[-1] == "Z"), key=_instant, default=None)
 
 
 def _instant(date: str) -> str:
-    return date[:-1]  # without the Z, "…09" stands before "…09.123", as it should
+    return date[:-1]  # without the Z, "…09" sorts before "…09.123"
 
 
 def file_sha256(path: Path) -> str:
@@ -276,10 +277,10 @@ def file_sha256(path: Path) -> str:
 
 
 def _private(path: Path) -> BinaryIO:
-    path.unlink(missing_ok=True)  # a leftover of one that was killed
+    path.unlink(missing_ok=True)  # of a killed process
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def _gzip(file: BinaryIO) -> gzip.GzipFile:
-    # No name and no time in its head: equal items give equal bytes.
+    # No name and no time in the header: equal items give equal bytes.
     return gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=1, mtime=0)
