@@ -1,4 +1,4 @@
-"""Both sides and the state of one environment, opened together. Everything that talks to a service begins here."""
+"""The clients of both services and the state of one environment, opened together."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from runbook.wix.client import WixClient
 
 @dataclass(frozen=True)
 class Connections:
-    """What a run, a check or a rollback works with."""
+    """What a run, a check or a rollback uses."""
 
     platform: Platform
     settings: Settings
@@ -33,7 +33,7 @@ class Connections:
         return self.platform.catalog
 
     def base(self, source_label: str) -> str | None:
-        """The base that a source's rows go to: the one that is set, else the one a former run made; None: none yet."""
+        """The base that a source's rows go to: of the settings, else one that an earlier run created."""
         known = self.state.facts.get(base_key(source_label))
         return self.settings.base_id or (known["id"] if known else None)
 

@@ -1,7 +1,7 @@
 """The local servers of the `sandbox` environment: found if they run, else started, with the platform's sample site.
 
-They are one process of their own, so that six notebooks share it; it keeps its state on disk, ends by itself when no
-one has asked it for a while, and goes on from there when it is started again. Spoken to over HTTP alone.
+Both are in one process of their own, which all notebooks share over HTTP. It keeps its state on disk, exits when it
+gets no request for a while, and continues from its state when it is started again.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from runbook.settings import Settings
 SEED = 7
 IDLE_SECONDS = 900
 _START_SECONDS = 60
-_SITE_MADE = "sample.json"
-_TO_STOP = "server.to-stop"  # there while the servers are to end with their last user
+_SITE_MADE = "sample.json"  # how the sample site was made
+_TO_STOP = "server.to-stop"  # exists while the servers are to stop with their last user
 _ABOUT = ("airtableUrl", "token", "wixUrl", "wixKey", "siteId", "workspaceId")
 
-# Kept, so that a server which outlives its starter is not taken for one that was forgotten.
+# References are kept, so that a server which outlives its starter causes no ResourceWarning.
 _started: list[subprocess.Popen[bytes]] = []
-_shares: dict[Path, IO[str]] = {}
+_shared_locks: dict[Path, IO[str]] = {}
 
 
 def local_servers(settings: Settings, platform: Platform) -> Settings:
-    """The settings with the addresses and credentials of running servers. Starts them where none run.
+    """The settings with the URLs and credentials of running servers. Starts them where none run.
 
-    Raises SettingError where they do not start; its message ends with what they said.
+    Raises SettingError where they do not start; its message ends with their output.
     """
     folder = settings.folder
     with _locked(folder):
@@ -64,7 +64,7 @@ def local_servers(settings: Settings, platform: Platform) -> Settings:
 
 @contextmanager
 def servers_for(settings: Settings) -> Iterator[None]:
-    """Servers that are started within end with it, unless another process uses them still: then with that one's."""
+    """Servers that are started within the block stop at its end, or at the end of the last process that uses them."""
     folder = settings.folder
     with _locked(folder):
         if _running(folder) is None:
@@ -79,24 +79,24 @@ def servers_for(settings: Settings) -> Iterator[None]:
 
 
 def _use(folder: Path) -> None:
-    """Hold a share in the servers until this process ends, however it ends."""
-    if folder not in _shares:
-        _shares[folder] = (folder / "server.users").open("a")
-    fcntl.flock(_shares[folder], fcntl.LOCK_SH)
+    """Hold a shared lock on the servers until this process ends, in whatever way."""
+    if folder not in _shared_locks:
+        _shared_locks[folder] = (folder / "server.users").open("a")
+    fcntl.flock(_shared_locks[folder], fcntl.LOCK_SH)
 
 
 def _only_user(folder: Path) -> bool:
     try:
-        fcntl.flock(_shares[folder], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(_shared_locks[folder], fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
     finally:
-        _shares.pop(folder).close()
+        _shared_locks.pop(folder).close()
     return True
 
 
 def stop_local_servers(settings: Settings) -> bool:
-    """End the servers, whoever uses them; their state stays on disk. False where none ran."""
+    """Stop the servers, even if others use them; their state stays on disk. False where none ran."""
     if not settings.folder.exists():
         return False
     with _locked(settings.folder):
@@ -106,8 +106,8 @@ def stop_local_servers(settings: Settings) -> bool:
 def _stop(folder: Path) -> bool:
     path = folder / "server.json"
     (folder / _TO_STOP).unlink(missing_ok=True)
-    if (share := _shares.pop(folder, None)) is not None:
-        share.close()
+    if (shared_lock := _shared_locks.pop(folder, None)) is not None:
+        shared_lock.close()
     if _running(folder) is None:
         return False
     pid = json.loads(path.read_text())["pid"]
@@ -115,7 +115,7 @@ def _stop(folder: Path) -> bool:
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and _running(folder) is not None:
         time.sleep(0.05)
-    for process in [own for own in _started if own.pid == pid]:
+    for process in [started for started in _started if started.pid == pid]:
         process.wait(timeout=10)
         _started.remove(process)
     path.unlink(missing_ok=True)
@@ -126,8 +126,8 @@ def _running(folder: Path) -> dict[str, Any] | None:
     try:
         known = json.loads((folder / "server.json").read_text())
         if type(known["pid"]) is not int or known["pid"] <= 1:
-            return None  # 0 and below are whole groups of processes
-        os.kill(known["pid"], 0)  # another sandbox may have taken the port since
+            return None  # 0 and below mean groups of processes
+        os.kill(known["pid"], 0)  # if it is not running, another sandbox may use its port now
         about = requests.get(f"{known['url']}/_sandbox", timeout=5).json()
         return {key: about[key] for key in _ABOUT}
     except (OSError, ValueError, KeyError, TypeError, OverflowError, requests.RequestException):
@@ -136,26 +136,26 @@ def _running(folder: Path) -> dict[str, Any] | None:
 
 def _write_site(settings: Settings, platform: Platform) -> None:
     site, done = settings.folder / "site", settings.folder / _SITE_MADE
-    wanted = {"seed": SEED, "scale": settings.sample_scale}
+    expected = {"seed": SEED, "scale": settings.sample_scale}
     if done.exists():
         try:
             made = json.loads(done.read_text())
-            former = float(made["scale"])
+            scale = float(made["scale"])
         except (ValueError, KeyError, TypeError):
             raise SettingError(
                 f"{done} does not say how the sample site was made; `make clean` removes it, and the next run makes "
-                "the site anew"
+                "the site again"
             ) from None
-        if made != wanted:
+        if made != expected:
             raise SettingError(
-                f"the sample site was made at scale {former:g} and RUNBOOK_SANDBOX_SCALE asks for "
-                f"{settings.sample_scale:g}; `make clean` removes it, and the next run makes it anew"
+                f"the sample site was made at scale {scale:g} and RUNBOOK_SANDBOX_SCALE asks for "
+                f"{settings.sample_scale:g}; `make clean` removes it, and the next run makes it again"
             )
         return
     shutil.rmtree(site, ignore_errors=True)
     site.mkdir(parents=True)
     platform.write_sample(site, seed=SEED, scale=settings.sample_scale)
-    done.write_text(json.dumps(wanted))
+    done.write_text(json.dumps(expected))
 
 
 def _start(settings: Settings) -> dict[str, Any]:
@@ -183,8 +183,8 @@ def _start(settings: Settings) -> dict[str, Any]:
                 return about
         time.sleep(0.05)
     process.kill()
-    said = log.read_text()[-2000:].strip()
-    raise SettingError(f"the sandbox's servers did not start within {_START_SECONDS} s; they said:\n{said}")
+    output = log.read_text()[-2000:].strip()
+    raise SettingError(f"the sandbox's servers did not start within {_START_SECONDS} s; their output:\n{output}")
 
 
 @contextmanager

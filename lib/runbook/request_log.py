@@ -1,4 +1,4 @@
-"""Every request to Airtable, one line each: when, how long, what came of it. No values, no credentials."""
+"""The log of requests to a service, one row each: when, how long, with which status. No values, no credentials."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runbook.display import Shown, Table
 
 
 class Request(NamedTuple):
-    """One request. `at`: seconds since 1970 when it left; `ms`: until its answer; `status` 0: no answer came."""
+    """One request. `at`: seconds since 1970 when it was sent; `ms`: until the response; `status` 0: no response."""
 
     at: float
     ms: float
@@ -26,7 +26,7 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Summary(Shown):
-    """What a log comes to. `per_second`: requests that left in each second from the first on."""
+    """Figures of a log. `too_many`: status 429; `per_second`: requests sent in each second since the first."""
 
     count: int
     too_many: int
@@ -38,12 +38,12 @@ class Summary(Shown):
 
     @property
     def busiest(self) -> int:
-        """Most requests in one second of the clock."""
+        """The highest number of requests in one second of the clock."""
         return max(self.per_second, default=0)
 
     def table(self) -> Table:
-        """One line."""
-        columns = ("requests", "429", "no answer", "p50 ms", "p95 ms", "p99 ms", "most in a second")
+        """One row."""
+        columns = ("requests", "429", "no response", "p50 ms", "p95 ms", "p99 ms", "most in one second")
         row = (self.count, self.too_many, self.unanswered, self.p50, self.p95, self.p99, self.busiest)
         return Table("Requests to Airtable", columns, [row])
 
@@ -61,9 +61,9 @@ class Summary(Shown):
 
 
 class RequestLog:
-    """The requests of a process, in the order of their answers. Threads may share it.
+    """The requests of a process, in the order of their responses. Threads may share it.
 
-    `most`: how many of the last it keeps, for a process that does not end; None keeps all.
+    `most`: keep at least this many of the last, for a process that does not end; None keeps all.
     """
 
     def __init__(self, most: int | None = None) -> None:
@@ -73,7 +73,7 @@ class RequestLog:
         self._written = 0
 
     def add(self, began: float, status: int, method: str, what: str) -> None:
-        """Note a request that left at `began` (`time.time()`) and is done now."""
+        """Add a request that was sent at `began` (`time.time()`) and is done now."""
         row = Request(round(began, 3), round((time.time() - began) * 1000, 1), status, method, what)
         with self._lock:
             self._rows.append(row)
@@ -82,7 +82,7 @@ class RequestLog:
                 self._written = 0
 
     def extend(self, other: RequestLog) -> None:
-        """Take over what another log holds."""
+        """Add the rows of another log."""
         rows = other.rows()
         with self._lock:
             self._rows += rows
@@ -91,12 +91,12 @@ class RequestLog:
         return len(self._rows)
 
     def rows(self, start: int = 0) -> Sequence[Request]:
-        """All there are so far, from the one at `start` on."""
+        """All rows so far, from the one at `start`."""
         with self._lock:
             return self._rows[start:]
 
     def write(self, path: Path) -> None:
-        """Append to a file of JSON lines what no call has written yet."""
+        """Append the rows that no call has written yet to a file of JSON lines."""
         with self._lock:
             rows, self._written = self._rows[self._written :], len(self._rows)
         if rows:
@@ -105,7 +105,7 @@ class RequestLog:
                 file.writelines(json.dumps(row._asdict(), ensure_ascii=False) + "\n" for row in rows)
 
     def summary(self) -> Summary:
-        """What they come to."""
+        """The figures."""
         rows = self.rows()
         times = sorted(row.ms for row in rows)
         first = min((int(row.at) for row in rows), default=0)

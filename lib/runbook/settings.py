@@ -1,21 +1,21 @@
-"""What a run is told by its environment: addresses, credentials and limits. Everything else is a parameter.
+"""Settings from environment variables: URLs, credentials and limits. Everything else is a parameter.
 
 AIRTABLE_API_KEY        live: a personal access token with data.records:read, data.records:write,
                         schema.bases:read and schema.bases:write
 AIRTABLE_BASE_ID        live: the base to fill (app…); or
 AIRTABLE_WORKSPACE_ID   live: the workspace (wsp…) to create the base in
 WIX_API_KEY             live: an API key with Manage Data Items, Manage Data Collections and Manage Secrets
-WIX_SITE_ID             live: the site's id, from its dashboard's address
-AIRTABLE_ENDPOINT_URL   another address than https://api.airtable.com
-WIX_ENDPOINT_URL        another address than https://www.wixapis.com
-RUNBOOK_PLAN            the Airtable plan, which no API tells: free, team (live), business (sandbox), enterprise
-RUNBOOK_HOME            where state lies, `.runbook` in the project by default
-RUNBOOK_RUNS            where runs are kept, `runs` in the project by default
+WIX_SITE_ID             live: the site's id, from its dashboard's URL
+AIRTABLE_ENDPOINT_URL   another URL than https://api.airtable.com
+WIX_ENDPOINT_URL        another URL than https://www.wixapis.com
+RUNBOOK_PLAN            the Airtable plan, which no API reports: free, team (live), business (sandbox), enterprise
+RUNBOOK_HOME            the folder of the state, `.runbook` in the project by default
+RUNBOOK_RUNS            the folder of runs, `runs` in the project by default
 RUNBOOK_STATE_URL       sqlite:///… (a file per environment in RUNBOOK_HOME by default) or postgresql://…
-RUNBOOK_REMOVE_MANY     collections (Wix names, commas between) of which many rows at once are meant to be gone from the
-                        source: without it, more than 20 and a tenth stop the load
+RUNBOOK_REMOVE_MANY     collections (Wix names, separated by commas) of which many rows were deleted at the source on
+                        purpose: for others, more than 20 rows and a tenth stop the load
 RUNBOOK_ALERT_URL       where `runbook monitor` posts alerts
-RUNBOOK_SANDBOX_RATE    sandbox: requests a second it allows per base, 500 by default (Airtable's own limit is 5)
+RUNBOOK_SANDBOX_RATE    sandbox: allowed requests a second per base, 500 by default (Airtable's own limit is 5)
 RUNBOOK_SANDBOX_SCALE   sandbox: size of the sample site, 1 by default
 """
 
@@ -33,11 +33,11 @@ from runbook.platform import Platform
 ENVIRONMENTS = ("sandbox", "live")
 AIRTABLE_URL = "https://api.airtable.com"
 WIX_URL = "https://www.wixapis.com"
-WARN_SHARE, CRITICAL_SHARE = 0.80, 0.95  # of a limit: from there on it is said, from there on it is an alert
-AIRTABLE_RATE = 5.0  # requests a second and base, on every plan
+WARN_SHARE, CRITICAL_SHARE = 0.80, 0.95  # of a limit: warn at, alert at
+AIRTABLE_RATE = 5.0  # requests a second per base, on every plan
 
 PLANS: dict[str, tuple[int, int | None]] = {
-    # records a base, API calls a month (None: no bound): airtable.com/pricing
+    # records per base, API calls a month (None: unlimited): airtable.com/pricing
     "free": (1_000, 1_000),
     "team": (50_000, 100_000),
     "business": (125_000, None),
@@ -49,7 +49,7 @@ PLANS: dict[str, tuple[int, int | None]] = {
 class Settings:
     """One environment. `rate`: requests a second per base; `penalty`: seconds to wait after a 429.
 
-    `base_id` and `workspace_id`: one of them is set. Keys are not in its repr.
+    `base_id` or `workspace_id` is set. Keys are not in its repr.
     """
 
     environment: str
@@ -72,22 +72,22 @@ class Settings:
 
     @property
     def folder(self) -> Path:
-        """Where this environment's own files lie."""
+        """The folder of this environment's files."""
         return self.home / self.environment
 
     @property
     def records_limit(self) -> int:
-        """Records that a base of the plan holds."""
+        """Records that the plan allows in a base."""
         return PLANS[self.plan][0]
 
     @property
     def calls_limit(self) -> int | None:
-        """API calls that the plan allows a month; None: no bound."""
+        """API calls that the plan allows a month; None: unlimited."""
         return PLANS[self.plan][1]
 
 
 def read_home(environment: str, platform: Platform, env: Mapping[str, str] | None = None) -> tuple[Path, str]:
-    """Where files lie and the state's address: what is needed when neither side is asked. Raises SettingError."""
+    """The folder of files and the state's URL: enough where no service is used. Raises SettingError."""
     env = os.environ if env is None else env
     if environment not in ENVIRONMENTS:
         raise SettingError(f"environment is {environment!r}; valid are {' and '.join(map(repr, ENVIRONMENTS))}")
@@ -98,7 +98,7 @@ def read_home(environment: str, platform: Platform, env: Mapping[str, str] | Non
 def read_settings(environment: str, platform: Platform, env: Mapping[str, str] | None = None) -> Settings:
     """The settings of an environment. For `live`, raises SettingError naming every variable that is missing or wrong.
 
-    For `sandbox`, addresses and credentials are empty until a local server is found or started (`runbook.local`).
+    For `sandbox`, URLs and credentials are empty until a local server is found or started (`runbook.local`).
     """
     env = os.environ if env is None else env
     home, state_url = read_home(environment, platform, env)
@@ -120,17 +120,19 @@ def read_settings(environment: str, platform: Platform, env: Mapping[str, str] |
         scale = _number(env, "RUNBOOK_SANDBOX_SCALE", 1, 0.001, problems)
         _raise(problems)
         return Settings(**common, rate=rate, sample_scale=scale)  # type: ignore[arg-type]
-    asked = {name: (env.get(name) or "").strip() for name in _LIVE}
-    problems += [f"{name} is not set: {what}" for name, (what, _) in _LIVE.items() if not asked[name] and _needed(name)]
+    values = {name: (env.get(name) or "").strip() for name in _LIVE}
     problems += [
-        f"{name} does not look right: {what}"
-        for name, (what, pattern) in _LIVE.items()
-        if asked[name] and not re.fullmatch(pattern, asked[name])
+        f"{name} is not set: {expected}" for name, (expected, _) in _LIVE.items() if not values[name] and _needed(name)
+    ]
+    problems += [
+        f"{name} is not valid; expected {expected}"
+        for name, (expected, pattern) in _LIVE.items()
+        if values[name] and not re.fullmatch(pattern, values[name])
     ]
     for name in ("AIRTABLE_ENDPOINT_URL", "WIX_ENDPOINT_URL"):
         if env.get(name) and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", env[name]):
-            problems.append(f"{name} is no address; https://host is right, or leave it out for the service's own")
-    if not asked["AIRTABLE_BASE_ID"] and not asked["AIRTABLE_WORKSPACE_ID"]:
+            problems.append(f"{name} is not a URL; expected https://host, or leave it out for the service's own")
+    if not values["AIRTABLE_BASE_ID"] and not values["AIRTABLE_WORKSPACE_ID"]:
         problems.append(
             "AIRTABLE_BASE_ID is not set: the base to fill (app…), or set AIRTABLE_WORKSPACE_ID (wsp…) to create one"
         )
@@ -138,22 +140,22 @@ def read_settings(environment: str, platform: Platform, env: Mapping[str, str] |
     return Settings(
         **common,  # type: ignore[arg-type]
         airtable_url=env.get("AIRTABLE_ENDPOINT_URL") or AIRTABLE_URL,
-        airtable_key=asked["AIRTABLE_API_KEY"],
-        base_id=asked["AIRTABLE_BASE_ID"] or None,
-        workspace_id=asked["AIRTABLE_WORKSPACE_ID"] or None,
+        airtable_key=values["AIRTABLE_API_KEY"],
+        base_id=values["AIRTABLE_BASE_ID"] or None,
+        workspace_id=values["AIRTABLE_WORKSPACE_ID"] or None,
         wix_url=env.get("WIX_ENDPOINT_URL") or WIX_URL,
-        wix_key=asked["WIX_API_KEY"],
-        site_id=asked["WIX_SITE_ID"],
+        wix_key=values["WIX_API_KEY"],
+        site_id=values["WIX_SITE_ID"],
     )
 
 
 _LIVE = {
     "AIRTABLE_API_KEY": ("a personal access token, pat…", r"pat\w{14}\.[0-9a-f]{64}|\S{20,}"),
-    "AIRTABLE_BASE_ID": ("17 characters that begin with app, from the base's address", r"app\w{14}"),
-    "AIRTABLE_WORKSPACE_ID": ("begins with wsp, from the workspace's address", r"wsp\w{14}"),
+    "AIRTABLE_BASE_ID": ("17 characters that begin with app, from the base's URL", r"app\w{14}"),
+    "AIRTABLE_WORKSPACE_ID": ("17 characters that begin with wsp, from the workspace's URL", r"wsp\w{14}"),
     "WIX_API_KEY": ("an API key of the Wix account, IST.…", r"\S{8,}"),
     "WIX_SITE_ID": (
-        "a GUID, the part after /dashboard/ in the address of the site's dashboard",
+        "a GUID, the part after /dashboard/ in the URL of the site's dashboard",
         r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
     ),
 }
@@ -172,16 +174,16 @@ def _number(env: Mapping[str, str], name: str, default: float, least: float, pro
     except ValueError:
         value = float("nan")
     if not least <= value < float("inf"):
-        problems.append(f"{name} is {text!r}; it must be a number from {least:g}")
+        problems.append(f"{name} is {text!r}; expected a number from {least:g}")
     return value
 
 
-def _collections(env: Mapping[str, str], name: str, platform: Platform, problems: list[str]) -> frozenset[str]:
-    named = [part.strip() for part in (env.get(name) or "").split(",") if part.strip()]
-    wrong = [one for one in named if one not in platform.catalog.collections]
-    if wrong:
+def _collections(env: Mapping[str, str], variable: str, platform: Platform, problems: list[str]) -> frozenset[str]:
+    named = [part.strip() for part in (env.get(variable) or "").split(",") if part.strip()]
+    unknown = [name for name in named if name not in platform.catalog.collections]
+    if unknown:
         problems.append(
-            f"{name} names {', '.join(wrong)}; it must name collections of the catalog, with commas between"
+            f"{variable} names {', '.join(unknown)}; expected collections of the catalog, separated by commas"
         )
     return frozenset(named)
 

@@ -32,6 +32,8 @@ def test_live_needs_every_variable_and_names_all_that_are_missing() -> None:
         ("WIX_SITE_ID", "my-site", "GUID"),
         ("WIX_API_KEY", "a b", "IST"),
         ("RUNBOOK_PLAN", "pro", "business"),
+        ("AIRTABLE_ENDPOINT_URL", "api.airtable.example", "is not a URL; expected https://host"),
+        ("WIX_ENDPOINT_URL", "ftp://wix.example", "is not a URL; expected https://host"),
     ],
 )
 def test_a_wrong_variable_is_named_with_what_would_be_right_but_not_its_value(

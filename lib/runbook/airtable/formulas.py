@@ -1,4 +1,4 @@
-r"""Parts of `filterByFormula`, with everything escaped that would end a text or a name early.
+r"""Parts of `filterByFormula`, escaped.
 
     eq("DOT Number", 1234567)             # {DOT Number}=1234567
     eq("Legal Name", "O'Brien \\ Sons")   # {Legal Name}='O\'Brien \\\\ Sons'
@@ -19,37 +19,37 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def text(value: str) -> str:
-    """A text in quotes. Raises ValueError for half a surrogate pair, which no request can carry."""
+    """A string in quotes. Raises ValueError for half a surrogate pair, which no request can hold."""
     if _SURROGATE.search(value):
-        raise ValueError("the text holds half of a surrogate pair, which is no character; no cell can hold it")
+        raise ValueError("the string has half of a surrogate pair, which is not a character; no cell can hold it")
     return f"'{value.translate(_ESCAPES)}'"
 
 
 def number(value: float) -> str:
-    """A number with every digit, without an exponent. Raises ValueError for what is none, or infinite."""
+    """A number with every digit, without an exponent. Raises ValueError for NaN and the infinities."""
     if not math.isfinite(value):
-        raise ValueError(f"{value} is no number that a formula can say")
+        raise ValueError(f"{value} cannot be written in a formula")
     return format(Decimal(repr(value)), "f")
 
 
 def field(name: str) -> str:
-    r"""A column in braces. Raises ValueError for a name that no formula can say: `\` at its end or before `}`."""
+    r"""A column in braces. Raises ValueError for a name that no formula can hold: `\` at its end or before `}`."""
     if not name:
         raise ValueError("a column's name cannot be empty")
     if re.search(r"\\(?=\}|\Z)", name):
-        raise ValueError(f"no formula can name the column {name!r}: a backslash stands before a brace or at its end")
+        raise ValueError(f"no formula can name the column {name!r}: it has a backslash before a brace or at its end")
     return "{" + name.replace("}", "\\}") + "}"
 
 
 def literal(value: str | float) -> str:
-    """A text or a number as a formula says it."""
+    """A string or a number."""
     return text(value) if isinstance(value, str) else number(value)
 
 
 def eq(name: str, value: str | float | bool | None) -> str:
-    """Rows whose cell is this: a text (case matters), a number, a checkbox, or (None) empty.
+    """Rows whose cell equals a string (case-sensitive), a number or a checkbox, or (None) is empty.
 
-    To a formula an empty cell equals 0, so 0 is told from it by its text.
+    In a formula an empty cell equals 0, so the text of the cell is compared too.
     """
     if value is None or value == "":
         return f"{field(name)}&''=''"
@@ -61,12 +61,12 @@ def eq(name: str, value: str | float | bool | None) -> str:
 
 
 def any_of(formulas: Iterable[str]) -> str:
-    """Rows that one of these finds; of none, no row."""
+    """Rows that match any of these; without any, no row."""
     parts = list(formulas)
     return "FALSE()" if not parts else parts[0] if len(parts) == 1 else f"OR({','.join(parts)})"
 
 
 def all_of(formulas: Iterable[str]) -> str:
-    """Rows that each of these finds; of none, every row."""
+    """Rows that match all of these; without any, every row."""
     parts = list(formulas)
     return "TRUE()" if not parts else parts[0] if len(parts) == 1 else f"AND({','.join(parts)})"

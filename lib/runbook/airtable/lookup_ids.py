@@ -1,6 +1,6 @@
-"""Finding records by their id elsewhere, kept in a column: after a kill, after a loss of state, in a foreign base.
+"""Find records by a column that holds their id elsewhere: after a kill, after a loss of state, in an unknown base.
 
-What the server did with a request whose answer never came is looked up here, never assumed.
+What the server did with a request whose response was lost is looked up here, never assumed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _SHOWN = 5
 
 
 def look_up(airtable: Airtable, base: str, table: str, column: str, ids: Sequence[str]) -> dict[str, list[str]]:
-    """The records that hold each of these ids in a column; an id that none holds is left out."""
+    """The records that have each of these ids in a column; an id that no record has is left out."""
     found: dict[str, list[str]] = {}
     for start in range(0, len(ids), PER_PAGE):
         wanted = formulas.any_of(formulas.eq(column, id_) for id_ in ids[start : start + PER_PAGE])
@@ -25,7 +25,7 @@ def look_up(airtable: Airtable, base: str, table: str, column: str, ids: Sequenc
 
 
 def find_all(airtable: Airtable, base: str, table: str, column: str) -> dict[str, list[str]]:
-    """The records of a table by the id that a column holds; those without one are left out."""
+    """The records of a table by the id in a column; records without one are left out."""
     found: dict[str, list[str]] = {}
     _gather(airtable.records(base, table, fields=[column]), column, found)
     return found
@@ -41,15 +41,15 @@ def fetch_records(airtable: Airtable, base: str, table: str, records: Sequence[s
 
 
 def require_unique(collection: str, column: str, found: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """The record of each id. Raises AmbiguousKey where several records hold one."""
-    doubles = {id_: records for id_, records in found.items() if len(records) > 1}
-    if not doubles:
+    """The record of each id. Raises AmbiguousKey where several records have the same."""
+    duplicates = {id_: records for id_, records in found.items() if len(records) > 1}
+    if not duplicates:
         return {id_: records[0] for id_, records in found.items()}
-    shown = [f"{id_}: {', '.join(records)}" for id_, records in list(doubles.items())[:_SHOWN]]
-    more = f"\n  and {len(doubles) - _SHOWN:,} more" if len(doubles) > _SHOWN else ""
+    shown = [f"{id_}: {', '.join(records)}" for id_, records in list(duplicates.items())[:_SHOWN]]
+    more = f"\n  and {len(duplicates) - _SHOWN:,} more" if len(duplicates) > _SHOWN else ""
     raise AmbiguousKey(
-        f"{collection}: several records have the same {column}, so it is not known which of them is the row; nothing "
-        f"of the rows concerned was written, other collections can go on. Delete all but one of each in Airtable and "
+        f"{collection}: several records have the same {column}, so it is not known which of them is the row. These "
+        f"rows were not written; other collections can go on. Delete all but one of each in Airtable and "
         f"load again:\n  " + "\n  ".join(shown) + more
     )
 

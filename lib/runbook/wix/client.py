@@ -40,7 +40,7 @@ _HINTS = {
     "403": "the key in WIX_API_KEY lacks the permission: give it {permission} for this site",
     "WDE0110": "Wix Data is off for this site: open its editor and turn on the CMS",
     "WDE0117": "WIX_SITE_ID names no site that the key in WIX_API_KEY reaches: it is the part after /dashboard/ in the "
-    "address of the site's dashboard",
+    "URL of the site's dashboard",
     "WDE0025": "the site has no such collection: names differ by case too",
     "WDE0026": "the collection was removed from the site; it can be restored in the CMS for a while",
     "WDE0014": "the site's requests per minute stayed used up; run it again when fewer other clients use the site",

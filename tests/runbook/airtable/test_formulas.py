@@ -126,5 +126,5 @@ def test_values_that_no_cell_can_hold() -> None:
     with pytest.raises(ValueError, match="surrogate"):
         formulas.text("a\ud800")
     for value in (float("nan"), float("inf")):
-        with pytest.raises(ValueError, match="no number"):
+        with pytest.raises(ValueError, match="cannot be written in a formula"):
             formulas.eq("Number", value)

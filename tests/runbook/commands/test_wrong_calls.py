@@ -125,7 +125,7 @@ def test_what_is_wrong_is_named_before_anything_is_written(
 VARIABLES = [
     ("RUNBOOK_PLAN", "gold", "RUNBOOK_PLAN is 'gold'; valid are free"),
     ("RUNBOOK_SANDBOX_RATE", "fast", "RUNBOOK_SANDBOX_RATE is 'fast'"),
-    ("RUNBOOK_SANDBOX_RATE", "0", "it must be a number from 1"),
+    ("RUNBOOK_SANDBOX_RATE", "0", "expected a number from 1"),
     ("RUNBOOK_SANDBOX_RATE", "nan", "RUNBOOK_SANDBOX_RATE"),
     ("RUNBOOK_SANDBOX_SCALE", "-1", "RUNBOOK_SANDBOX_SCALE is '-1'"),
     ("RUNBOOK_SANDBOX_SCALE", "inf", "RUNBOOK_SANDBOX_SCALE"),
