@@ -383,7 +383,7 @@ ODD_TEXTS = [
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
-def test_node_says_the_same() -> None:
+def test_node_gives_the_same_results() -> None:
     script = """
     const [numbers, texts] = JSON.parse(require("fs").readFileSync(0, "utf8"));
     console.log(JSON.stringify([

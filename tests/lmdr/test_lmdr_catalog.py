@@ -232,7 +232,7 @@ def test_every_table_fits_the_limits_of_airtable(catalog: Catalog) -> None:
         assert all(len(name) <= 255 for name in collection.by_name)
 
 
-def test_every_collection_says_how_many_rows_to_expect(catalog: Catalog) -> None:
+def test_every_collection_has_its_expected_number_of_rows(catalog: Catalog) -> None:
     assert all(collection.expected for collection in catalog.collections.values())
 
 

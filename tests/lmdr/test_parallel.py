@@ -15,7 +15,7 @@ import pytest
 from lmdr.parallel import TESTS
 from lmdr.parallel.calls import sample_items
 from lmdr.sample import write_site
-from lmdr.sample.mess import QUARANTINED
+from lmdr.sample.anomalies import QUARANTINED
 from moved import Moved, moved_site
 from runbook.json_types import Item
 from runbook.query.values import stamp
@@ -121,7 +121,7 @@ CASES = (
 )
 
 
-def test_every_test_is_shown_to_be_able_to_fail() -> None:
+def test_every_test_can_fail() -> None:
     assert [case.test for case in CASES] == [test.name for test in TESTS]
 
 
@@ -134,7 +134,7 @@ def test_both_sides_answer_alike(moved: Moved, name: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.test for case in CASES])
-def test_a_cell_that_is_not_what_it_was_makes_it_red(moved: Moved, case: Case) -> None:
+def test_a_changed_cell_fails_the_test(moved: Moved, case: Case) -> None:
     row = case.row(moved)
     value = case.value(row[case.key]) if callable(case.value) else case.value
     with moved.cell(case.collection, row["_id"], case.key, value):
@@ -173,7 +173,7 @@ def test_a_score_is_traced_to_the_field_that_causes_it(moved: Moved) -> None:
     assert any("because endorsements ['H'] became ['T']" in words for words in tally.examples)
 
 
-def test_no_call_of_theirs_is_refused(moved: Moved) -> None:
+def test_no_call_of_the_tests_is_refused(moved: Moved) -> None:
     """A call that writes, or that a service cannot answer, is no test: it would look alike on both sides."""
     for test in TESTS:
         records = ReadOnly(moved.sides.wix, without=moved.quarantined(), only=test.needs)
@@ -190,7 +190,7 @@ def test_rows_in_quarantine_are_left_out(moved: Moved) -> None:
     assert not moved.run(BY_NAME["matches as admins see them"], hidden={}).clean
 
 
-def test_a_row_that_is_on_one_side_alone_is_named(moved: Moved) -> None:
+def test_a_row_that_exists_on_one_side_only_is_named(moved: Moved) -> None:
     faq = moved.rows("FAQs")[0]["_id"]
     lost = moved.run(BY_NAME["content pages"], gone={"FAQs": [faq]})
     assert any(words.endswith(f"FAQs {faq}, in Wix alone") for words in lost.examples)

@@ -48,7 +48,7 @@ def test_a_quota_that_is_no_number_allows_nothing() -> None:
     assert not plans.can_view_profile({"plan_type": "pro", "is_active": True, "monthly_view_quota": "many"})
 
 
-def test_each_default_is_its_own() -> None:
+def test_each_default_is_a_new_object() -> None:
     plans.default_subscription()["plan_type"] = "enterprise"
     assert plans.default_subscription() == subscription("free")
 

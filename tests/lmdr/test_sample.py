@@ -15,16 +15,16 @@ import zipcodes
 from click.testing import CliRunner
 
 from lmdr import catalog as lmdr_catalog
-from lmdr.sample import CARRIED, MESS, QUARANTINED, Mess, SampleSite, write_site
+from lmdr.sample import ANOMALIES, MIGRATED, QUARANTINED, Anomaly, SampleSite, write_site
 from lmdr.sample.__main__ import main
-from lmdr.sample.mess import ABSENT
+from lmdr.sample.anomalies import ABSENT
 from runbook.catalog import Catalog
 from runbook.codecs import Refused, codec_of
 from sandbox import Sandbox
 
 Rows = dict[str, dict[str, dict[str, Any]]]
 
-REFUSED = {mess.id for mess in QUARANTINED}
+REFUSED = {anomaly.id for anomaly in QUARANTINED}
 
 
 @pytest.fixture(scope="session")
@@ -70,28 +70,28 @@ def test_a_seed_gives_the_same_bytes(small: SampleSite, tmp_path: Path) -> None:
 def test_sizes_are_those_of_the_catalog(site: SampleSite, rows: Rows, catalog: Catalog) -> None:
     wanted = {c.wix: c.expected for c in catalog.collections.values()} | {"SystemLogs": 5_000}
     assert site.counts == wanted
-    assert {name: len(found) for name, found in rows.items()} == {**site.counts, **site.staying, **site.beside}
+    assert {name: len(found) for name, found in rows.items()} == {**site.counts, **site.staying, **site.uncatalogued}
     assert sum(site.counts.values()) < 45_000
 
 
-def test_those_that_stay_are_there_too(site: SampleSite, catalog: Catalog) -> None:
+def test_collections_that_stay_are_written_too(site: SampleSite, catalog: Catalog) -> None:
     assert set(site.staying) == {kept.wix for kept in catalog.kept}
     assert all(site.staying.values())
-    assert not site.beside.keys() & {*site.staying, *catalog.collections}
-    assert all(site.beside.values())
+    assert not site.uncatalogued.keys() & {*site.staying, *catalog.collections}
+    assert all(site.uncatalogued.values())
 
 
-def test_a_small_site_has_some_rows_and_all_the_mess(small: SampleSite, catalog: Catalog) -> None:
+def test_a_small_site_has_some_rows_and_all_anomalies(small: SampleSite, catalog: Catalog) -> None:
     assert set(small.counts) == set(catalog.collections)
     assert min(small.counts.values()) >= 3
-    for mess in MESS:
-        assert f'"_id":"{mess.id}"' in (small.folder / f"{mess.collection}.jsonl").read_text(encoding="utf-8")
+    for anomaly in ANOMALIES:
+        assert f'"_id":"{anomaly.id}"' in (small.folder / f"{anomaly.collection}.jsonl").read_text(encoding="utf-8")
 
 
 def test_a_sandbox_gives_back_every_row(small: SampleSite) -> None:
     with Sandbox(site=small.folder) as box:
         headers = {"Authorization": box.wix_key, "wix-site-id": box.site_id}
-        for name, count in {**small.counts, **small.staying, **small.beside}.items():
+        for name, count in {**small.counts, **small.staying, **small.uncatalogued}.items():
             asked = {"dataCollectionId": name, "query": {"paging": {"limit": 1000}}}
             asked["publishPluginOptions"] = {"includeDraftItems": True}
             answer = requests.post(f"{box.wix_url}/wix-data/v2/items/query", json=asked, headers=headers, timeout=20)
@@ -118,29 +118,31 @@ def test_collections_are_described_with_their_types(site: SampleSite, catalog: C
         assert keys == {f.wix for f in collection.fields if not f.wix.startswith("_")}
 
 
-# The mess.
+# Anomalies.
 
 
-@pytest.mark.parametrize("mess", MESS, ids=lambda mess: f"{mess.collection}: {mess.kind} in {mess.field}")
-def test_the_mess_is_as_documented(rows: Rows, mess: Mess) -> None:
-    row = rows[mess.collection][mess.id]
-    if mess.value is ABSENT:
-        assert mess.field not in row
+@pytest.mark.parametrize(
+    "anomaly", ANOMALIES, ids=lambda anomaly: f"{anomaly.collection}: {anomaly.kind} in {anomaly.field}"
+)
+def test_anomalies_are_as_documented(rows: Rows, anomaly: Anomaly) -> None:
+    row = rows[anomaly.collection][anomaly.id]
+    if anomaly.value is ABSENT:
+        assert anomaly.field not in row
     else:
-        assert json.dumps(row[mess.field]) == json.dumps(mess.value)
+        assert json.dumps(row[anomaly.field]) == json.dumps(anomaly.value)
 
 
-def test_every_mess_is_a_row_of_its_own() -> None:
-    assert len({mess.id for mess in MESS}) == len(MESS)
-    assert len(CARRIED) > 40
+def test_every_anomaly_has_its_own_row() -> None:
+    assert len({anomaly.id for anomaly in ANOMALIES}) == len(ANOMALIES)
+    assert len(MIGRATED) > 40
 
 
-def test_every_kind_that_must_be_quarantined_is_there(site: SampleSite) -> None:
-    assert {mess.kind for mess in QUARANTINED} == {
+def test_every_kind_that_must_be_quarantined_exists(site: SampleSite) -> None:
+    assert {anomaly.kind for anomaly in QUARANTINED} == {
         "text where a number is needed", "impossible date", "choice outside a closed select",
         "text over 100,000 characters", "required key missing",
     }  # fmt: skip
-    assert {mess.kind for mess in CARRIED} >= {
+    assert {anomaly.kind for anomaly in MIGRATED} >= {
         "null", "missing key", "empty text", "number where text is needed", "text of a number", "emoji", "right to left",
         "combining characters", "zero width", "multi-line text", "html", "media", "unknown key", "list with commas",
         "scalar where a list is needed", "list where a scalar is needed", "dangling reference", "loose text",
@@ -168,8 +170,8 @@ def test_the_quarantined_rows_are_exactly_those_that_no_column_can_hold(catalog:
 
 
 def test_small_damage_is_all_over_the_site(site: SampleSite, rows: Rows, catalog: Catalog) -> None:
-    assert set(site.spread) == {"null", "empty", "absent", "text of a number"}
-    assert 500 < sum(site.spread.values()) < 0.04 * sum(site.counts.values())
+    assert set(site.damage) == {"null", "empty", "absent", "text of a number"}
+    assert 500 < sum(site.damage.values()) < 0.04 * sum(site.counts.values())
     texts = sum(
         isinstance(row.get(field.wix), str) and bool(re.fullmatch(r"-?\d+(\.\d+)?", row[field.wix]))
         for name, collection in catalog.collections.items()
@@ -177,10 +179,10 @@ def test_small_damage_is_all_over_the_site(site: SampleSite, rows: Rows, catalog
         if field.codec_name == "number"
         for row in rows[name].values()
     )
-    assert texts == site.spread["text of a number"] + 1  # Carriers' "0.55"; " 12 " has blanks
+    assert texts == site.damage["text of a number"] + 1  # Carriers' "0.55"; " 12 " has blanks
 
 
-def test_clean_mvr_has_its_three_states_and_none(rows: Rows) -> None:
+def test_clean_mvr_has_three_states_and_may_be_absent(rows: Rows) -> None:
     states = Counter(repr(row.get("clean_mvr", ABSENT)) for row in rows["DriverProfiles"].values())
     assert len(states) == 4
     assert states["None"] > 50
@@ -217,7 +219,7 @@ def as_key(value: Any) -> str:
     return str(int(text)) if re.fullmatch("[0-9]+", text) else text
 
 
-def test_references_hold_but_for_the_documented_ones(site: SampleSite, rows: Rows, catalog: Catalog) -> None:
+def test_references_resolve_except_the_documented_ones(site: SampleSite, rows: Rows, catalog: Catalog) -> None:
     known = {
         (name, key): {as_key(row.get(key)) for row in rows[name].values() if row["_id"] not in REFUSED}
         for name, key in (
@@ -235,7 +237,7 @@ def test_references_hold_but_for_the_documented_ones(site: SampleSite, rows: Row
                 if keys and row["_id"] not in REFUSED and not any(key in known[link.to, there] for there, key in keys):
                     dangling.setdefault(f"{name}.{link.name}", []).append(row["_id"])
     assert {link: len(ids) for link, ids in dangling.items()} == site.dangling
-    documented = {m.id for m in CARRIED if m.kind in ("dangling reference", "loose text")}
+    documented = {m.id for m in MIGRATED if m.kind in ("dangling reference", "loose text")}
     assert {i for ids in dangling.values() for i in ids} <= documented
     assert len(site.dangling) == 5
 
@@ -248,7 +250,7 @@ def test_nothing_refers_to_a_row_that_is_quarantined_or_ambiguous(rows: Rows) ->
     assert not referred & (REFUSED | {"99001"})
 
 
-def test_natural_keys_are_unique_but_for_the_documented_one(rows: Rows) -> None:
+def test_natural_keys_are_unique_except_the_documented_one(rows: Rows) -> None:
     for name, keys in (
         ("DriverProfiles", ["_owner"]), ("CarrierEnrichments", ["dot_number"]), ("CarrierOnboarding", ["dot_number"]),
         ("StripeEvents", ["event_id"]), ("BlogPosts", ["slug"]), ("PromptLibrary", ["promptId"]),
@@ -263,7 +265,7 @@ def test_natural_keys_are_unique_but_for_the_documented_one(rows: Rows) -> None:
 
 def test_zip_codes_are_real_and_of_their_state(rows: Rows) -> None:
     real = {entry["zip_code"]: entry["state"] for entry in zipcodes.list_all()}
-    spoilt = {mess.id for mess in MESS}
+    spoilt = {anomaly.id for anomaly in ANOMALIES}
     places = [(row["phy_zip"], row["phy_state"]) for row in rows["Carriers"].values()
               if row["_id"] not in spoilt and row.get("phy_zip") and row.get("phy_state")]  # fmt: skip
     assert len(places) > 900
@@ -273,7 +275,7 @@ def test_zip_codes_are_real_and_of_their_state(rows: Rows) -> None:
     assert homes <= set(real)
 
 
-def test_nobody_is_real(site: SampleSite) -> None:
+def test_personal_data_is_fictitious(site: SampleSite) -> None:
     for path in site.folder.glob("*.jsonl"):
         text = path.read_text(encoding="utf-8")
         domains = {domain.lower() for domain in re.findall(r"[\w.]+@([\w-]+(?:\.[\w-]+)+)", text)}
@@ -284,7 +286,7 @@ def test_nobody_is_real(site: SampleSite) -> None:
         assert all(re.fullmatch(r"\(\d{3}\) 555-01\d\d", phone) for phone in phones), path.name
 
 
-def test_moments_lie_in_two_years_before_the_sites_own_today(rows: Rows) -> None:
+def test_timestamps_lie_within_two_years_before_the_sites_today(rows: Rows) -> None:
     for name, found in rows.items():
         for row in found.values():
             assert (

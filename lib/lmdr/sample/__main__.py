@@ -14,7 +14,7 @@ from lmdr.sample.site import write_site
 @click.option("--seed", default=7, show_default=True, help="The same seed gives the same bytes.")
 @click.option("--scale", default=1.0, show_default=True, type=click.FloatRange(min=0), help="Multiplies the sizes.")
 def main(folder: Path, seed: int, scale: float) -> None:
-    """Write a made-up LMDR site into FOLDER, for a sandbox to load."""
+    """Write a synthetic LMDR site into FOLDER, for a sandbox to load."""
     click.echo(write_site(folder, seed=seed, scale=scale))
 
 

@@ -1,4 +1,4 @@
-"""Names and places, made once and then drawn from: Faker takes 50 µs a name, a site needs 100,000."""
+"""Names and places, generated once and then drawn at random: Faker takes 50 µs per name, a site needs 100,000."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Person:
-    """A made-up person: nobody's e-mail domain, nobody's phone number."""
+    """A fictitious person, with a reserved e-mail domain and phone number."""
 
     first: str
     last: str
@@ -38,28 +38,28 @@ class Person:
 
 
 class Pool:
-    """What a site's rows draw names and places from; the same for a seed."""
+    """The names and places of a site; the same for a seed."""
 
     def __init__(self, seed: int) -> None:
         from faker import Faker  # 0.2 s
 
         fake = Faker("en_US")
         fake.seed_instance(seed)
-        self.firsts = [fake.first_name() for _ in range(_NAMES)]
-        self.lasts = [fake.last_name() for _ in range(_NAMES)]
+        self.first_names = [fake.first_name() for _ in range(_NAMES)]
+        self.last_names = [fake.last_name() for _ in range(_NAMES)]
         self.companies = list(dict.fromkeys(fake.company() for _ in range(_COMPANIES)))
         self.paragraphs = [fake.paragraph(nb_sentences=4) for _ in range(120)]
         self.sentences = [fake.sentence(nb_words=9) for _ in range(200)]
         self.places = random.Random(f"{seed}:places").sample(_all_places(), _PLACES)
 
     def person(self, rng: random.Random) -> Person:
-        """Somebody, at a real place, with a fictitious number (555-0100 to 555-0199 are set aside for fiction)."""
-        first, last, place = rng.choice(self.firsts), rng.choice(self.lasts), rng.choice(self.places)
+        """A person at a real place, with a fictitious number (555-0100 to 555-0199 are reserved for fiction)."""
+        first, last, place = rng.choice(self.first_names), rng.choice(self.last_names), rng.choice(self.places)
         email = f"{first}.{last}{rng.randrange(1000)}@example.com".lower().replace(" ", "")
         return Person(first, last, email, self.phone(rng, place), place)
 
     def phone(self, rng: random.Random, place: Place) -> str:
-        """A fictitious phone number of a place."""
+        """A fictitious phone number in a place's area."""
         return f"({place.area}) 555-01{rng.randrange(100):02d}"
 
 

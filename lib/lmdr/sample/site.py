@@ -1,4 +1,4 @@
-"""Writing a sample site: a folder of `<Collection>.jsonl` and `collections.json`, as a sandbox loads it."""
+"""Writes a sample site: a folder of `<Collection>.jsonl` and `collections.json`, which a sandbox loads."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 
 from lmdr import catalog as lmdr_catalog
 from lmdr.sample import admin, billing, companies, content, core, matching
-from lmdr.sample.mess import MESS, QUARANTINED, mess_of
+from lmdr.sample.anomalies import ANOMALIES, QUARANTINED, anomalies_of
+from lmdr.sample.generator import Generator, Item, fixed_id
 from lmdr.sample.people import Pool
-from lmdr.sample.world import Item, World, fixed_id
 from runbook.catalog import Catalog, Collection
 from runbook.display import Shown, Table
 
-Rows = Callable[[World, int], Iterator[Item]]
+Rows = Callable[[Generator, int], Iterator[Item]]
 
 SIZES = {"SystemLogs": 5_000}
-"""Rows at scale 1 where that is not the catalog's figure; all sizes together stay under the 50,000 rows of a base."""
+"""Rows at scale 1 where they differ from the catalog; the total stays below a base's limit of 50,000 rows."""
 
-_SPARE = 15
-_MINIMUM = 3
-_SPREAD = 0.03
+_MIN_VALID, _MIN_VALID_TARGETS = 3, 15
+"""Valid rows of a collection, at least; and of one that others refer to."""
+_DAMAGE_RATE = 0.03
 
 _MOVING: dict[str, Rows] = {
     "Carriers": core.carriers,
@@ -74,11 +74,11 @@ _STAYING: dict[str, tuple[Rows, int]] = {
     "SystemTraces": (admin.system_traces, 40),
     "FeatureAdoptionLog": (admin.feature_adoption_log, 50),
 }
-_BESIDE: dict[str, tuple[Rows, int]] = {
+_UNCATALOGUED: dict[str, tuple[Rows, int]] = {
     "SystemAlerts": (admin.system_alerts, 12),
     "SystemErrors": (admin.system_errors, 40),
 }
-"""Collections that services read and no catalog names."""
+"""Collections that services read and the catalog does not name."""
 _FIELD_TYPES = {
     "phone": "TEXT", "richtext": "RICH_TEXT", "richcontent": "RICH_CONTENT", "gallery": "MEDIA_GALLERY",
     "tags": "ARRAY_STRING", "multireference": "MULTI_REFERENCE",
@@ -92,11 +92,12 @@ _REFERENCES = {
 
 @dataclass(frozen=True, repr=False)
 class SampleSite(Shown):
-    """What was written.
+    """The site that was written.
 
-    `counts`: rows by collection that moves; `staying`: by one that stays; `beside`: by one that no catalog names.
-    `quarantined`: ids by collection that no column can hold. `dangling`: by "Collection.Link", rows that do move whose
-    keys point nowhere. `spread`: by kind, values made null, empty, absent or text all over the site.
+    `counts`: rows by migrated collection; `staying`: by collection that stays in Wix; `uncatalogued`: by collection
+    that the catalog does not name. `quarantined`: by collection, ids of rows that no column can hold. `dangling`: by
+    "Collection.Link", migrated rows whose keys match no row. `damage`: by kind, values replaced by null, "", nothing or
+    text.
     """
 
     folder: Path
@@ -104,10 +105,10 @@ class SampleSite(Shown):
     scale: float
     counts: dict[str, int]
     staying: dict[str, int]
-    beside: dict[str, int]
+    uncatalogued: dict[str, int]
     quarantined: dict[str, tuple[str, ...]]
     dangling: dict[str, int]
-    spread: dict[str, int]
+    damage: dict[str, int]
 
     def table(self) -> Table:
         """Rows, rows to be quarantined and dangling references by collection."""
@@ -117,15 +118,15 @@ class SampleSite(Shown):
         ]
         rows.append(("all", *(sum(row[column] for row in rows) for column in (1, 2, 3))))
         title = f"Sample site of {len(self.counts)} collections, and {len(self.staying)} that stay"
-        spread = ", ".join(f"{count:,} {kind}" for kind, count in self.spread.items())
-        notes = (f"seed {self.seed}, scale {self.scale:g}", f"all over the site: {spread}")
+        damage = ", ".join(f"{count:,} {kind}" for kind, count in self.damage.items())
+        notes = (f"seed {self.seed}, scale {self.scale:g}", f"damaged values: {damage}")
         return Table(title, ("collection", "rows", "to be quarantined", "dangling references"), rows, notes)
 
     def _dangling_of(self, collection: str) -> int:
         return sum(count for link, count in self.dangling.items() if link.startswith(f"{collection}."))
 
 
-# As the site's pages need them: members write, and change what is their own.
+# As the site's pages need them: members insert rows, and change their own.
 _PERMISSIONS = {
     "insert": "SITE_MEMBER",
     "update": "SITE_MEMBER_AUTHOR",
@@ -135,79 +136,80 @@ _PERMISSIONS = {
 
 
 def write_site(folder: Path, *, seed: int = 7, scale: float = 1.0) -> SampleSite:
-    """Write a site into `folder`: the same bytes for the same seed and scale, whatever the day.
+    """Write a site into `folder`: the same bytes for the same seed and scale, on every day.
 
-    `scale` multiplies the sizes; every collection keeps some rows, and all spoilt rows, at any scale.
+    `scale` multiplies the sizes; at any scale every collection has some rows, and all anomalies.
     """
     catalog = lmdr_catalog.load()
-    world = World(seed, Pool(seed))
-    world.recruiters = [fixed_id("member", "recruiter", number) for number in range(max(5, round(60 * scale)))]
-    world.admins = [fixed_id("member", "admin", number) for number in range(5)]
+    gen = Generator(seed, Pool(seed))
+    gen.recruiters = [fixed_id("member", "recruiter", number) for number in range(max(5, round(60 * scale)))]
+    gen.admins = [fixed_id("member", "admin", number) for number in range(5)]
     folder.mkdir(parents=True, exist_ok=True)
-    spread: dict[str, int] = {}
-    found: dict[str, list[Item]] = {}
+    damage: dict[str, int] = {}
+    items: dict[str, list[Item]] = {}
     for name, rows in _MOVING.items():
         collection = catalog.collection(name)
-        world.enter(name)
-        found[name] = _with_mess(world, collection, list(rows(world, _size(collection, scale))), spread)
-    staying, beside = (
-        {name: _write(folder, name, _few(world, name, *rows, scale)) for name, rows in some.items()}
-        for some in (_STAYING, _BESIDE)
+        gen.start(name)
+        items[name] = _with_anomalies(gen, collection, list(rows(gen, _size(collection, scale))), damage)
+    staying, uncatalogued = (
+        {name: _write(folder, name, _few(gen, name, *rows, scale)) for name, rows in group.items()}
+        for group in (_STAYING, _UNCATALOGUED)
     )
     quarantined: dict[str, tuple[str, ...]] = {}
-    for mess in QUARANTINED:
-        quarantined[mess.collection] = (*quarantined.get(mess.collection, ()), mess.id)
-    counts = {name: _write(folder, name, found[name]) for name in catalog.collections}
+    for anomaly in QUARANTINED:
+        quarantined[anomaly.collection] = (*quarantined.get(anomaly.collection, ()), anomaly.id)
+    counts = {name: _write(folder, name, items[name]) for name in catalog.collections}
     described = [_described(collection) for collection in catalog.collections.values()]
-    text = json.dumps(
-        {"collections": [*described, *({"id": name, "displayName": name} for name in (*_STAYING, *_BESIDE))]}, indent=1
+    described += [{"id": name, "displayName": name} for name in (*_STAYING, *_UNCATALOGUED)]
+    (folder / "collections.json").write_bytes(json.dumps({"collections": described}, indent=1).encode())
+    return SampleSite(
+        folder, seed, scale, counts, staying, uncatalogued, quarantined, _dangling(catalog, items), damage
     )
-    (folder / "collections.json").write_bytes(text.encode())
-    return SampleSite(folder, seed, scale, counts, staying, beside, quarantined, _dangling(catalog, found), spread)
 
 
 def _size(collection: Collection, scale: float) -> int:
-    """Rows of a collection; those that others refer to keep enough sound ones beside the spoilt."""
-    spare = _SPARE if collection.wix in ("Carriers", "DriverProfiles", "DriverCarrierInterests") else _MINIMUM
-    wanted = round(SIZES.get(collection.wix, collection.expected or 0) * scale)
-    return max(wanted, len(mess_of(collection.wix)) + spare)
+    """The number of rows of a collection."""
+    is_target = collection.wix in ("Carriers", "DriverProfiles", "DriverCarrierInterests")
+    valid = _MIN_VALID_TARGETS if is_target else _MIN_VALID
+    scaled = round(SIZES.get(collection.wix, collection.expected or 0) * scale)
+    return max(scaled, len(anomalies_of(collection.wix)) + valid)
 
 
-def _few(world: World, name: str, rows: Rows, size: int, scale: float) -> list[Item]:
-    """Rows of a collection that does not move: never more than its size."""
-    world.enter(name)
-    return list(rows(world, max(_MINIMUM, round(size * min(scale, 1)))))
+def _few(gen: Generator, name: str, rows: Rows, size: int, scale: float) -> list[Item]:
+    """Rows of a collection that is not migrated, at most `size`."""
+    gen.start(name)
+    return list(rows(gen, max(_MIN_VALID, round(size * min(scale, 1)))))
 
 
-def _with_mess(world: World, collection: Collection, rows: list[Item], spread: dict[str, int]) -> list[Item]:
-    """The last rows spoilt as MESS says, and taken out of what others refer to; small damage over the rest."""
-    spoilt = mess_of(collection.wix)
-    sound = len(rows) - len(spoilt)
-    for mess, row in zip(spoilt, rows[sound:], strict=True):
-        mess.spoil(row)
-    pools: dict[str, list[Any]] = {
-        "Carriers": world.carriers,
-        "DriverProfiles": world.drivers,
-        "DriverCarrierInterests": world.interests,
+def _with_anomalies(gen: Generator, collection: Collection, rows: list[Item], damage: dict[str, int]) -> list[Item]:
+    """The rows, the last ones turned into anomalies, which no other row refers to, and the others slightly damaged."""
+    anomalies = anomalies_of(collection.wix)
+    valid = len(rows) - len(anomalies)
+    for anomaly, row in zip(anomalies, rows[valid:], strict=True):
+        anomaly.apply(row)
+    targets: dict[str, list[Any]] = {
+        "Carriers": gen.carriers,
+        "DriverProfiles": gen.drivers,
+        "DriverCarrierInterests": gen.interests,
     }
-    if collection.wix in pools:
-        del pools[collection.wix][sound:]
-    _damage(world, collection, rows[:sound], spread)
+    if collection.wix in targets:
+        del targets[collection.wix][valid:]
+    _damage(gen, collection, rows[:valid], damage)
     return sorted(rows, key=lambda row: (row["_createdDate"]["$date"], row["_id"]))
 
 
-def _damage(world: World, collection: Collection, rows: list[Item], spread: dict[str, int]) -> None:
-    """In one row of 33 a value is null, empty, gone, or the text of a number: never in keys and closed selects."""
-    safe = {*collection.natural_key, *(key for link in collection.links for key in link.on), "_publishStatus"}
-    safe |= {f.wix for f in collection.fields if f.required or f.unique or (f.choices and not f.open)}
+def _damage(gen: Generator, collection: Collection, rows: list[Item], damage: dict[str, int]) -> None:
+    """Replace a value in one row of 33 by null, "", nothing or a number's text; never keys and closed selects."""
+    protected = {*collection.natural_key, *(key for link in collection.links for key in link.on), "_publishStatus"}
+    protected |= {f.wix for f in collection.fields if f.required or f.unique or (f.choices and not f.open)}
     for row in rows:
-        if not world.chance(_SPREAD):
+        if not gen.chance(_DAMAGE_RATE):
             continue
-        keys = [key for key in row if key not in safe and not key.startswith("_") and key in collection.by_key]
+        keys = [key for key in row if key not in protected and not key.startswith("_") and key in collection.by_key]
         if not keys:
             continue
-        key = world.rng.choice(keys)
-        kind = world.rng.choice(("null", "empty", "absent", "text of a number"))
+        key = gen.rng.choice(keys)
+        kind = gen.rng.choice(("null", "empty", "absent", "text of a number"))
         if kind == "text of a number" and (
             collection.field(key).codec_name != "number" or not isinstance(row[key], int | float)
         ):
@@ -216,31 +218,31 @@ def _damage(world: World, collection: Collection, rows: list[Item], spread: dict
             del row[key]
         else:
             row[key] = {"null": None, "empty": "", "text of a number": str(row[key])}[kind]
-        spread[kind] = spread.get(kind, 0) + 1
+        damage[kind] = damage.get(kind, 0) + 1
 
 
-def _dangling(catalog: Catalog, found: dict[str, list[Item]]) -> dict[str, int]:
-    """By link: rows that move, have a key, and point at no row that moves."""
-    refused = {mess.id for mess in QUARANTINED}
+def _dangling(catalog: Catalog, items: dict[str, list[Item]]) -> dict[str, int]:
+    """By link: migrated rows that have a key and match no migrated row."""
+    quarantined = {anomaly.id for anomaly in QUARANTINED}
     keys: dict[tuple[str, str], set[str]] = {}
     counts: dict[str, int] = {}
     for name, collection in catalog.collections.items():
         for link in collection.links:
-            for there in link.on.values():
-                if (link.to, there) not in keys:
-                    moving = (row for row in found[link.to] if row["_id"] not in refused)
-                    keys[link.to, there] = {_key(row.get(there)) for row in moving} - {""}
-            for row in found[name]:
-                pairs = [(link.to, there, _key(row.get(here))) for here, there in link.on.items()]
+            for target_key in link.on.values():
+                if (link.to, target_key) not in keys:
+                    migrated = (row for row in items[link.to] if row["_id"] not in quarantined)
+                    keys[link.to, target_key] = {_key(row.get(target_key)) for row in migrated} - {""}
+            for row in items[name]:
+                pairs = [(link.to, target_key, _key(row.get(key))) for key, target_key in link.on.items()]
                 given = [pair for pair in pairs if pair[2]]
-                if row["_id"] in refused or not given or any(key in keys[to, there] for to, there, key in given):
-                    continue
-                counts[f"{name}.{link.name}"] = counts.get(f"{name}.{link.name}", 0) + 1
+                matched = any(key in keys[to, target_key] for to, target_key, key in given)
+                if given and not matched and row["_id"] not in quarantined:
+                    counts[f"{name}.{link.name}"] = counts.get(f"{name}.{link.name}", 0) + 1
     return counts
 
 
 def _key(value: Any) -> str:
-    """A key as it is compared: 123, "123" and " 0123 " are one."""
+    """A key for comparison: 123, "123" and " 0123 " are equal."""
     if value is None or isinstance(value, bool | list | dict):
         return ""
     text = str(value).strip()
@@ -254,17 +256,17 @@ def _write(folder: Path, name: str, rows: Iterable[Item]) -> int:
 
 
 def _described(collection: Collection) -> Item:
-    """A collection as the Collections API gives it."""
+    """A collection in the format of the Collections API."""
     fields = []
     for field in collection.fields:
         if field.wix.startswith("_"):
             continue
         kind = _FIELD_TYPES.get(field.wix_type, field.wix_type.upper())
-        shown: Item = {"key": field.wix, "displayName": field.wix.replace("_", " ").title(), "type": kind}
+        entry: Item = {"key": field.wix, "displayName": field.wix.replace("_", " ").title(), "type": kind}
         if kind == "REFERENCE":
             target = _REFERENCES[collection.wix, field.wix]
-            shown["typeMetadata"] = {"reference": {"referencedCollectionId": target}}
-        fields.append(shown)
+            entry["typeMetadata"] = {"reference": {"referencedCollectionId": target}}
+        fields.append(entry)
     described: Item = {
         "id": collection.wix,
         "displayName": collection.table,
@@ -276,4 +278,4 @@ def _described(collection: Collection) -> Item:
     return described
 
 
-assert {mess.collection for mess in MESS} <= set(_MOVING)
+assert {anomaly.collection for anomaly in ANOMALIES} <= set(_MOVING)

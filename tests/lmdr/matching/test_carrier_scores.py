@@ -48,7 +48,7 @@ def is_same(ours: Any, expected: Any) -> bool:
     return ours.__class__ is expected.__class__ and (ours == expected or (ours != ours and expected != expected))
 
 
-def test_a_score_and_all_that_is_told_with_it() -> None:
+def test_a_score_and_its_details() -> None:
     found = calculate_match_score(DRIVER, CARRIER)
     assert found == {
         "overallScore": 81,  # 80.75
@@ -67,7 +67,7 @@ def test_a_score_and_all_that_is_told_with_it() -> None:
     }
 
 
-def test_nothing_known_on_either_side() -> None:
+def test_empty_rows_on_both_sides() -> None:
     found = calculate_match_score({}, {})
     assert found["overallScore"] == 49  # 48.5
     assert list(found["scores"].values()) == [0, 50, 80, 50, 100, 50, 80, 50]
@@ -92,7 +92,7 @@ def test_nothing_known_on_either_side() -> None:
     }
 
 
-def test_a_zip_code_that_is_no_number_spoils_location_and_whole() -> None:
+def test_a_zip_code_that_is_not_a_number_makes_location_and_total_nan() -> None:
     found = calculate_match_score({**DRIVER, "homeZip": "ABCDE"}, CARRIER)
     assert math.isnan(found["scores"]["location"])
     assert math.isnan(found["overallScore"])
@@ -100,7 +100,7 @@ def test_a_zip_code_that_is_no_number_spoils_location_and_whole() -> None:
     assert without["overallScore"] == 72
 
 
-def test_what_each_component_counts() -> None:
+def test_the_weight_of_each_component() -> None:
     assert dict(carriers.WEIGHTS) == {
         "location": 25,
         "pay": 20,
@@ -136,7 +136,7 @@ def test_nothing_is_changed_that_was_given() -> None:
         ({"pay": "many"}, NAN),
     ],
 )
-def test_weights_of_the_drivers_own(weights: dict[str, Any] | None, expected: float) -> None:
+def test_custom_weights_of_a_driver(weights: dict[str, Any] | None, expected: float) -> None:
     assert is_same(calculate_match_score(DRIVER, CARRIER, weights)["overallScore"], expected)
 
 
@@ -272,7 +272,7 @@ def test_location(home: Any, zip_code: Any, limit: Any, expected: float) -> None
         ("maxTruckAge", "truckAge", {"avg_truck_age": 10.1}, 10),
     ],
 )
-def test_what_stands_in_for_a_limit_of_0(wish: str, component: str, figures: Any, expected: float) -> None:
+def test_defaults_for_a_limit_of_0(wish: str, component: str, figures: Any, expected: float) -> None:
     for limit in (0, None, "", NAN):
         found = calculate_match_score({**DRIVER, wish: limit}, {**CARRIER, **figures})
         assert is_same(found["scores"][component], expected)

@@ -74,7 +74,7 @@ def test_points_of_a_field(field: str, value: Any, points: int) -> None:
     assert calculate_completeness(profile) == points
 
 
-def test_photos_count_when_both_are_there() -> None:
+def test_photos_count_only_together() -> None:
     assert calculate_completeness({**RECORDS, "cdl_front_image": "f", "cdl_back_image": "b"}) == 10
     assert calculate_completeness({**RECORDS, "cdl_front_image": "f", "cdl_back_image": None}) == 0
 
@@ -86,7 +86,7 @@ def test_never_more_than_100() -> None:
     assert calculate_completeness({**without, "cdl_front_image": "f", "cdl_back_image": "b"}) == 95
 
 
-def test_records_that_nobody_asked_for_count() -> None:
+def test_absent_records_count() -> None:
     assert calculate_completeness({}) == 15
     assert calculate_completeness(RECORDS) == 0
 

@@ -45,7 +45,7 @@ NAMES = ("qualifications", "experience", "location", "availability", "salaryFit"
         (0, "not_recommended"),
     ],
 )
-def test_the_assessment_goes_by_the_plain_mean(score: int, assessment: str) -> None:
+def test_the_assessment_uses_the_unweighted_mean(score: int, assessment: str) -> None:
     assert match_rationale(DRIVER, PREFERENCES, dict.fromkeys(NAMES, score))["overallAssessment"] == assessment
     assert match_rationale(DRIVER, PREFERENCES, {"engagement": score})["overallAssessment"] == assessment
 

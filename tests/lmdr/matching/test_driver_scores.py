@@ -55,7 +55,7 @@ def given(row: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {key: value for key, value in {**row, **changes}.items() if value is not MISSING}
 
 
-def test_a_score_and_all_that_is_told_with_it() -> None:
+def test_a_score_and_its_details() -> None:
     driver, preferences = copy.deepcopy(DRIVER), copy.deepcopy(PREFERENCES)
     found = calculate_driver_match_score(driver, preferences, now=NOON)
     assert found == {
@@ -140,12 +140,12 @@ def test_many_drivers_are_scored_as_one_by_one() -> None:
     assert last["weights"]["location"] != 0
 
 
-def test_without_a_moment_the_clock_tells() -> None:
+def test_without_now_the_clock_is_read() -> None:
     driver = {"last_active_date": datetime.now(UTC) - timedelta(hours=1)}
     assert calculate_driver_match_score(driver, {})["scores"]["engagement"] == 79
 
 
-def test_the_whole_is_rounded_half_up_and_other_weights_count_nothing() -> None:
+def test_the_total_is_rounded_half_up_and_unknown_weights_are_ignored() -> None:
     found = calculate_driver_match_score(DRIVER, PREFERENCES, {"experience": 50, "bogus": 50}, now=NOON)
     assert (found["scores"]["experience"], found["baseScore"]) == (85, 43)
 
@@ -171,7 +171,7 @@ def test_the_whole_is_rounded_half_up_and_other_weights_count_nothing() -> None:
         ({"a": 7}, {"a": 100}),
     ],
 )
-def test_whole_percents_of_any_weights(weights: Any, expected: dict[str, int]) -> None:
+def test_weights_are_normalised_to_whole_percents(weights: Any, expected: dict[str, int]) -> None:
     found = normalize_weights(weights)
     assert list(found.items()) == list(expected.items())
     assert {type(weight) for weight in found.values()} == {int}
@@ -203,7 +203,7 @@ def test_weights_sent_along(weights: dict[str, Any], expected: dict[str, int]) -
     assert found["weights"] == found["normalizedWeights"] == expected
 
 
-def test_no_weights_sent_along_are_the_preferences_own() -> None:
+def test_without_explicit_weights_the_preferences_apply() -> None:
     found = calculate_driver_match_score(DRIVER, {**PREFERENCES, "weight_location": 120}, {}, now=NOON)
     assert found["weightSource"] == "dynamic"
     assert found["weights"] == {
@@ -270,7 +270,7 @@ def test_weights_of_a_search(preferences: Any, filters: Any, expected: list[int]
         for arguments in ((None, {}), ({}, None), (None, None))
     ],
 )
-def test_nobody_and_nothing(name: str, arguments: tuple[Any, Any]) -> None:
+def test_a_null_driver_or_null_preferences_are_errors(name: str, arguments: tuple[Any, Any]) -> None:
     assert getattr(components, f"score_{name}")(*arguments) == 0
     assert components.score_engagement(None, NOON) == 0
 
@@ -434,7 +434,7 @@ def test_availability(urgency: Any, expected: list[int]) -> None:
 
 
 @pytest.mark.parametrize("urgency", [None, "", MISSING])
-def test_no_urgency_suits_everyone(urgency: Any) -> None:
+def test_without_urgency_availability_scores_full(urgency: Any) -> None:
     for availability in ("immediate", "never", None, MISSING):
         preferences = given({}, urgency=urgency)
         assert components.score_availability(given({}, availability=availability), preferences) == 100

@@ -37,14 +37,14 @@ def test_carriers_are_queried_by_any_of_their_keys(platform: Platform) -> None:
         client.query_carriers(context, Query().eq("dot", 1))
 
 
-def test_a_carrier_goes_in_with_its_dot_as_a_number(platform: Platform) -> None:
+def test_a_carriers_dot_is_stored_as_a_number(platform: Platform) -> None:
     context = platform.context()
     row = client.insert_carrier(context, {"dot_number": "77", "legal_name": "Ünïcode & Söhne"})
     assert (row["dot_number"], row["legal_name"]) == (77, "Ünïcode & Söhne")
     assert client.get_carrier_by_dot(context, 77) == row
 
 
-def test_a_carrier_without_a_dot_or_with_another_ones_is_refused(platform: Platform) -> None:
+def test_a_carrier_without_a_dot_or_with_a_duplicate_is_refused(platform: Platform) -> None:
     context = platform.context()
     first = client.insert_carrier(context, {"dot_number": 77})
     second = client.insert_carrier(context, {"dot_number": 78})
@@ -125,7 +125,7 @@ def test_an_interest_names_both_and_when_it_began(platform: Platform) -> None:
     assert {key: row[key] for key in expected} == expected
 
 
-def test_what_is_given_for_an_interest_goes_before_its_defaults(platform: Platform) -> None:
+def test_given_fields_of_an_interest_override_its_defaults(platform: Platform) -> None:
     driver, carrier = tied(platform)
     then = platform.now - timedelta(days=1)
     told = {"status": "applied", "action_timestamp": then, "carrier_name": "As written"}
@@ -133,7 +133,7 @@ def test_what_is_given_for_an_interest_goes_before_its_defaults(platform: Platfo
     assert {key: row[key] for key in told} == told
 
 
-def test_an_interest_of_nobody_or_told_twice_is_refused(platform: Platform) -> None:
+def test_an_interest_of_a_missing_driver_or_a_duplicate_is_refused(platform: Platform) -> None:
     driver, carrier = tied(platform)
     context = platform.context()
     with pytest.raises(NoSuchItem, match="DriverProfiles has no item gone"):

@@ -149,7 +149,7 @@ def nothing_written(platform: Platform) -> bool:
 # ------------------------------------------------------------------ what is let in
 
 
-def test_a_get_says_that_it_is_there(hook: Hook) -> None:
+def test_a_get_is_a_health_check(hook: Hook) -> None:
     answer = requests.get(hook.url, timeout=5)
     assert (answer.status_code, answer.json()["status"]) == (200, "ok")
     assert requests.get(f"{hook.url}/more", timeout=5).status_code == 404
@@ -187,7 +187,7 @@ def test_a_signature_holds_for_300_seconds_either_way(hook: Hook, platform: Plat
 
 
 @pytest.mark.parametrize("secrets", [{}, {"STRIPE_WEBHOOK_SECRET": ""}])
-def test_without_a_secret_nothing_is_let_in(hook: Hook, platform: Platform, secrets: dict[str, str]) -> None:
+def test_without_a_secret_nothing_is_accepted(hook: Hook, platform: Platform, secrets: dict[str, str]) -> None:
     hook.use(secrets=secrets)
     told = json.dumps(subscription("created"))
     for header in (None, sign(told, platform.now), sign(told, platform.now, "")):
@@ -211,7 +211,7 @@ def test_what_is_signed_and_no_event_is_refused(hook: Hook, platform: Platform, 
     assert nothing_written(platform)
 
 
-def test_bytes_that_are_no_text_and_endless_ones_are_refused(hook: Hook, platform: Platform) -> None:
+def test_invalid_utf8_and_too_large_bodies_are_refused(hook: Hook, platform: Platform) -> None:
     assert hook.post(b"\xff", header=sign("x", platform.now)).status_code == 400
     assert hook.post(b" " * (MAX_BODY + 1)).status_code == 413
 
@@ -239,7 +239,7 @@ def test_a_subscription_begins(hook: Hook, platform: Platform) -> None:
     assert json.loads(log["data_summary"]) == {"carrierDot": DOT, "status": "created", "created": START}
 
 
-def test_a_subscription_changes_in_its_one_row_and_keeps_its_views(hook: Hook, platform: Platform) -> None:
+def test_a_subscription_is_updated_in_its_only_row_and_keeps_its_views(hook: Hook, platform: Platform) -> None:
     row_id = put_subscription(platform)
     enterprise = {"data": [{"price": {"id": "price_e"}}]}
     assert hook.status(subscription(items=enterprise, status="past_due")) == "updated"
@@ -295,7 +295,7 @@ def test_a_paid_period_begins_with_no_views_used(hook: Hook, platform: Platform)
         "payment_succeeded", 24_900, "in_1", "Payment for 1 × Pro")  # fmt: skip
 
 
-def test_other_invoices_leave_the_quota_alone(hook: Hook, platform: Platform) -> None:
+def test_other_invoices_do_not_reset_the_quota(hook: Hook, platform: Platform) -> None:
     put_subscription(platform)
     assert hook.status(invoice(billing_reason="subscription_create")) == "paid"
     assert hook.status(invoice(subscription=None)) == "skipped"
@@ -314,7 +314,7 @@ def test_a_payment_fails(hook: Hook, platform: Platform) -> None:
     assert (bill["event_type"], bill["amount"], bill["carrier_dot"]) == ("payment_failed", 24_900, DOT)
 
 
-def test_an_abandoned_checkout_is_noted_and_recovered(hook: Hook, platform: Platform) -> None:
+def test_an_abandoned_checkout_is_recorded_and_recovered(hook: Hook, platform: Platform) -> None:
     session = {"id": "cs_1", "customer_details": {"email": "a@b.test", "name": "Ann"},
                "metadata": {"carrier_dot": DOT, "plan_type": "enterprise"}}  # fmt: skip
     assert hook.status(event("checkout.session.expired", session)) == "checkout_expired"
@@ -329,7 +329,7 @@ def test_an_abandoned_checkout_is_noted_and_recovered(hook: Hook, platform: Plat
     assert billed(platform) == ["checkout_abandoned", "checkout_completed"]
 
 
-def test_a_refund_says_what_was_given_back_this_time(hook: Hook, platform: Platform) -> None:
+def test_a_refund_has_the_amount_of_this_refund(hook: Hook, platform: Platform) -> None:
     put_subscription(platform)
     charge = {"id": "ch_1", "customer": "cus_1", "amount_refunded": 24_900, "currency": "cad", "invoice": "in_1"}
     assert hook.status(event("charge.refunded", charge)) == "refunded"
@@ -375,7 +375,7 @@ def test_a_second_delivery_changes_nothing(hook: Hook, platform: Platform) -> No
     assert len(platform.rows("BillingHistory")) == len(platform.rows("StripeEvents")) == 1
 
 
-def test_an_event_that_the_platform_logged_before_is_not_done_again(hook: Hook, platform: Platform) -> None:
+def test_an_event_that_the_platform_logged_is_not_processed_again(hook: Hook, platform: Platform) -> None:
     told = subscription("created")
     platform.put("StripeEvents", event_id=told["id"], event_type=told["type"], processed_at=platform.now)
     assert is_event_processed(hook.context, told["id"])
@@ -383,7 +383,7 @@ def test_an_event_that_the_platform_logged_before_is_not_done_again(hook: Hook, 
     assert platform.rows("CarrierSubscriptions") == []
 
 
-def test_deliveries_that_race_have_one_effect(hook: Hook, platform: Platform) -> None:
+def test_concurrent_deliveries_have_one_effect(hook: Hook, platform: Platform) -> None:
     hook.use(secrets={"STRIPE_WEBHOOK_SECRET": SECRET}, sleep=time.sleep)
     told = subscription("created")
     with ThreadPoolExecutor(6) as pool:
@@ -394,7 +394,9 @@ def test_deliveries_that_race_have_one_effect(hook: Hook, platform: Platform) ->
     assert only(platform, "StripeEvents")["processed"] is True
 
 
-def test_events_of_a_new_carrier_that_race_make_one_row_with_the_newest_state(hook: Hook, platform: Platform) -> None:
+def test_concurrent_events_of_a_new_carrier_create_one_row_with_the_newest_state(
+    hook: Hook, platform: Platform
+) -> None:
     hook.use(secrets={"STRIPE_WEBHOOK_SECRET": SECRET, "STRIPE_PRICE_ENTERPRISE": "price_e"}, sleep=time.sleep)
     told = [subscription("created", status="incomplete")]
     told += [subscription(created=START + n, status="trialing") for n in (1, 2, 3)]
@@ -425,14 +427,14 @@ def test_within_one_second_created_comes_before_updated_before_deleted(hook: Hoo
     assert only(platform, "CarrierSubscriptions")["status"] == "canceled"
 
 
-def test_the_order_is_each_carriers_own(hook: Hook, platform: Platform) -> None:
+def test_the_order_is_kept_per_carrier(hook: Hook, platform: Platform) -> None:
     assert hook.status(subscription(created=START + 60)) == "updated"
     other = subscription("created", id="sub_2", metadata={"carrier_dot": "7"})
     assert hook.status(other) == "created"
     assert len(platform.rows("CarrierSubscriptions")) == 2
 
 
-def test_an_event_that_could_decide_nothing_stands_in_no_others_way(hook: Hook, platform: Platform) -> None:
+def test_an_event_that_decided_nothing_blocks_no_other(hook: Hook, platform: Platform) -> None:
     put_subscription(platform)
     assert hook.status(invoice("payment_failed", subscription="sub_old", created=START + 60)) == "payment_failed"
     assert hook.status(subscription("deleted", id="sub_old", created=START + 60)) == "error"
@@ -450,7 +452,7 @@ def test_an_event_that_could_decide_nothing_stands_in_no_others_way(hook: Hook, 
         (json.dumps({"carrierDot": DOT, "status": "error"}), "updated"),
     ],
 )
-def test_events_of_the_platforms_own_log_count_by_when_they_were_processed(
+def test_events_that_the_platform_logged_count_by_processing_time(
     hook: Hook, platform: Platform, summary: str | None, status: str
 ) -> None:
     at = datetime.fromtimestamp(START + 5, UTC)
@@ -460,7 +462,7 @@ def test_events_of_the_platforms_own_log_count_by_when_they_were_processed(
     assert hook.status(subscription(created=START + 6)) == "updated"
 
 
-def test_an_older_period_does_not_begin_after_a_newer_one(hook: Hook, platform: Platform) -> None:
+def test_an_older_period_does_not_start_after_a_newer_one(hook: Hook, platform: Platform) -> None:
     put_subscription(platform)
     assert hook.status(subscription(created=START + 90)) == "updated"  # decides something else
     assert hook.status(invoice(created=START + 60)) == "paid"
@@ -475,7 +477,7 @@ def test_an_older_period_does_not_begin_after_a_newer_one(hook: Hook, platform: 
 # ------------------------------------------------------------------ what fails is delivered again
 
 
-def test_an_event_that_could_not_be_done_is_not_logged_and_done_when_it_comes_again(
+def test_a_failed_event_is_not_logged_and_processed_at_the_next_delivery(
     hook: Hook, platform: Platform, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     put_subscription(platform)
@@ -495,7 +497,7 @@ def test_an_event_that_could_not_be_done_is_not_logged_and_done_when_it_comes_ag
     assert billed(platform) == ["payment_succeeded"]
 
 
-def test_a_reset_that_was_done_is_not_done_again_though_its_event_was_not_logged(
+def test_a_reset_is_not_repeated_though_its_event_was_not_logged(
     hook: Hook, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row_id = put_subscription(platform)
@@ -523,7 +525,7 @@ def test_a_claim_is_respected_until_its_process_must_have_died(hook: Hook, platf
     assert len(platform.rows("StripeEvents")) == 1
 
 
-def test_an_event_waits_for_an_older_one_of_its_carrier(hook: Hook, platform: Platform) -> None:
+def test_an_event_waits_for_an_older_event_of_its_carrier(hook: Hook, platform: Platform) -> None:
     older = subscription("created")
     assert claim(hook.context, older["id"], older["type"], {"carrierDot": DOT, "created": START})
     newer = subscription(created=START + 1)
@@ -546,7 +548,7 @@ def test_a_claim_looks_again_where_another_was_quicker(
     assert only(platform, "StripeEvents")["processed"] is True
 
 
-def test_a_log_that_cannot_be_read_says_that_nothing_was_done(platform: Platform) -> None:
+def test_an_unreadable_log_counts_as_not_processed(platform: Platform) -> None:
     class Down:
         def first(self, *args: Any, **kwargs: Any) -> None:
             raise SourceDown("down")

@@ -48,7 +48,7 @@ def test_the_three_best_that_need_it_are_enriched_two_seconds_apart(platform: Pl
     assert batch(platform)[0] == {"success": True, "processed": 0, "failed": 0, "carriers": []}
 
 
-def test_a_month_old_enrichment_is_written_anew_and_a_younger_one_is_not(platform: Platform) -> None:
+def test_an_enrichment_older_than_a_month_is_refreshed_and_a_newer_one_is_not(platform: Platform) -> None:
     put_carriers(platform, 90, 80, 70)
     for dot, age in (("1", timedelta(days=30)), ("2", timedelta(days=30, milliseconds=1)), ("3", timedelta(days=15))):
         platform.put("CarrierEnrichments", dot_number=dot, enriched_date=platform.now - age, match_count=1)
@@ -57,7 +57,7 @@ def test_a_month_old_enrichment_is_written_anew_and_a_younger_one_is_not(platfor
     assert (rows["2"]["ai_summary"], rows["2"]["match_count"], len(rows)) == ("new", 2, 3)
 
 
-def test_only_the_sixty_best_are_looked_at(platform: Platform) -> None:
+def test_only_the_sixty_best_are_considered(platform: Platform) -> None:
     put_carriers(platform, *range(61, 0, -1))
     fresh = [{"dot_number": str(number), "enriched_date": platform.now} for number in range(1, 61)]
     platform.records.bulk_insert("CarrierEnrichments", fresh)
@@ -80,7 +80,7 @@ def test_a_look_that_fails_costs_no_enrichment(platform: Platform) -> None:
     assert batch(platform, social=lambda carrier: 1 / 0)[0]["failed"] == 0
 
 
-def test_without_providers_nothing_is_kept_and_the_batch_says_so(platform: Platform) -> None:
+def test_without_providers_nothing_is_cached_and_the_batch_reports_it(platform: Platform) -> None:
     put_carriers(platform, 99)
     told = run_enrichment_batch(platform.context())
     assert told == {"success": True, "processed": 1, "failed": 1, "carriers": ["1"]}
@@ -95,7 +95,7 @@ def session(number: int = 1, email: str = "a@b.test", **more: Any) -> dict[str, 
     return {"id": f"cs_{number}", "customer_email": email, "metadata": {"carrier_dot": "7"}, **more}
 
 
-def test_an_address_has_one_open_row_for_a_day(platform: Platform) -> None:
+def test_an_address_has_one_open_row_per_day(platform: Platform) -> None:
     context, begun = platform.context(), platform.now
     first = track_abandoned_checkout(context, session(1))
     platform.at(begun + timedelta(hours=23))
@@ -128,7 +128,7 @@ def test_a_recovered_row_is_not_taken_up_again(platform: Platform) -> None:
     [({"metadata": {"plan_type": "enterprise"}}, "enterprise"), ({"metadata": {"price_id": "price_enterprise"}}, "enterprise"),
      ({"line_items": {"data": [{"price": {"id": "price_enterprise_6"}}]}}, "enterprise"), ({"metadata": None}, "pro")],
 )  # fmt: skip
-def test_the_plan_is_told_or_guessed_from_the_price(platform: Platform, told: dict[str, Any], plan: str) -> None:
+def test_the_plan_is_given_or_derived_from_the_price(platform: Platform, told: dict[str, Any], plan: str) -> None:
     track_abandoned_checkout(platform.context(), session(**told))
     assert platform.rows("CheckoutAbandonment")[0]["planType"] == plan
 
@@ -156,7 +156,7 @@ def test_three_mails_each_when_it_is_due_and_once(platform: Platform) -> None:
     assert send_abandonment_emails(context)["sent"] == 0
 
 
-def test_mails_that_are_late_go_in_their_order_one_a_run(platform: Platform) -> None:
+def test_late_mails_are_sent_in_order_one_per_run(platform: Platform) -> None:
     context = platform.context()
     track_abandoned_checkout(context, session())
     platform.at(platform.now + timedelta(days=8))
@@ -172,7 +172,7 @@ def test_who_came_back_gets_no_more_mails(platform: Platform) -> None:
     assert send_abandonment_emails(context)["sent"] == 0
 
 
-def test_every_open_row_is_looked_at_whatever_it_lacks(platform: Platform) -> None:
+def test_every_open_row_is_processed_whatever_it_lacks(platform: Platform) -> None:
     old = platform.now - timedelta(hours=2)
     rows: list[dict[str, Any]] = [{"email": f"{n}@b.test", "abandonedAt": old} for n in range(101)]
     platform.records.bulk_insert("CheckoutAbandonment", [{**rows[0], "email1Sent": True}, *rows[1:]])

@@ -22,7 +22,7 @@ from platform_kit import Platform
         ({"jobs_posted": 0, "first_candidate_viewed": True, "payment_setup": False}, 0),
     ],
 )
-def test_a_carrier_has_done_a_quarter_with_each_step(platform: Platform, fields: dict[str, Any], percent: int) -> None:
+def test_each_step_of_a_carrier_is_a_quarter(platform: Platform, fields: dict[str, Any], percent: int) -> None:
     row = platform.put("CarrierOnboarding", dot_number="77", company_name="ACME", **fields)
     platform.put("CarrierOnboarding", dot_number="7", company_name="Other", profile_complete=True, jobs_posted=1)
     for dot in ("77", " 77 ", 77):
@@ -32,14 +32,14 @@ def test_a_carrier_has_done_a_quarter_with_each_step(platform: Platform, fields:
 
 
 @pytest.mark.parametrize("dot", ["78", "", "x' OR 1=1"])
-def test_a_carrier_of_which_nothing_is_known_has_done_nothing(platform: Platform, dot: str) -> None:
+def test_an_unknown_carrier_has_done_no_step(platform: Platform, dot: str) -> None:
     platform.put("CarrierOnboarding", dot_number="77", profile_complete=True)
     told = get_carrier_onboarding(platform.context(), dot)
     assert (told["success"], told["onboarding"], told["percentComplete"]) == (True, None, 0)
     assert set(told["steps"].values()) == {False}
 
 
-def test_a_partner_sees_its_own_page_by_its_code_in_any_case(platform: Platform) -> None:
+def test_a_partners_page_is_found_by_its_code_case_insensitively(platform: Platform) -> None:
     steps = [{"step": 1, "title": "Begin", "description": "Sí"}]
     platform.put("PartnerOnboarding", partner_code="ACME1", partner_name="ACME", welcome_message="Hi",
                  onboarding_steps=steps, logo_url="https://a.test/l.png", primary_color="#111111", contact_name="Ann",
@@ -51,7 +51,7 @@ def test_a_partner_sees_its_own_page_by_its_code_in_any_case(platform: Platform)
 
 
 @pytest.mark.parametrize("code", ["nobody", "", None])
-def test_a_code_that_nobody_has_shows_three_general_steps(platform: Platform, code: str | None) -> None:
+def test_an_unknown_code_shows_three_general_steps(platform: Platform, code: str | None) -> None:
     told = get_partner_page(platform.context(), code)
     assert [step["step"] for step in told["steps"]] == [1, 2, 3]
     assert set(told) == {"success", *SHOWN}

@@ -56,7 +56,7 @@ def later(platform: Platform, **by: float) -> None:
     platform.at(platform.now + timedelta(**by))
 
 
-def test_a_carrier_is_welcomed_and_asks_for_staff(workflow: Platform) -> None:
+def test_a_carrier_is_welcomed_and_requests_staff(workflow: Platform) -> None:
     carrier = put_carrier(workflow)
     row = workflow.put("CarrierOnboarding", dot_number=str(DOT), company_name="ACME", profile_complete=True)
     assert get_carrier_onboarding(workflow.context(), str(DOT))["percentComplete"] == 25
@@ -112,7 +112,7 @@ def test_a_carrier_is_welcomed_and_asks_for_staff(workflow: Platform) -> None:
     assert workflow.row("carrierStaffingRequests", second)["linked_carrier_id"] is None
 
 
-def test_a_carrier_says_whom_it_looks_for_and_finds_them(workflow: Platform) -> None:
+def test_a_carrier_sets_preferences_and_finds_drivers(workflow: Platform) -> None:
     put_carrier(workflow)
     workflow.put("recruiterCarriers", recruiter_id=RAY.member_id, carrier_dot=str(DOT), is_active=True)
     put_plan(workflow, "pro", 0)
@@ -248,7 +248,7 @@ def test_a_carrier_upgrades_and_downgrades(workflow: Platform) -> None:
     assert start_checkout(context(), OWNER, "enterprise")["success"] is True
 
 
-def test_views_are_charged_until_none_is_left_and_begin_anew_each_month(workflow: Platform) -> None:
+def test_views_are_charged_until_the_quota_is_used_and_reset_each_month(workflow: Platform) -> None:
     put_carrier(workflow)
     workflow.put("recruiterCarriers", recruiter_id=RAY.member_id, carrier_dot=str(DOT), is_active=True)
     put_plan(workflow, "pro", 23)
@@ -352,7 +352,7 @@ class Outside:
         return platform.context(providers=providers)
 
 
-def test_enrichments_are_made_kept_and_made_anew(workflow: Platform) -> None:
+def test_enrichments_are_fetched_cached_and_refreshed(workflow: Platform) -> None:
     put_carrier(workflow, combined_score=90)
     workflow.records.bulk_insert(
         "Carriers", [{"dot_number": n, "legal_name": f"C{n}", "combined_score": n} for n in (10, 20, 30)]

@@ -295,7 +295,7 @@ def test_a_recruiter_finds_a_driver_and_they_write_to_each_other(workflow: Platf
     assert len(workflow.rows("CarrierDriverViews")) == 1
 
 
-def test_a_turn_takes_the_rows_over_and_what_follows_is_written_there(workflow: Platform) -> None:
+def test_turning_the_flags_moves_reads_and_writes_to_airtable(workflow: Platform) -> None:
     """What the workflows rest on."""
     put_carriers(workflow)
     workflow.turn()

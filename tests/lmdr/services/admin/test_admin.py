@@ -10,7 +10,7 @@ from lmdr.services.admin.access import AdminError
 from platform_kit import NOON, Platform
 
 
-def test_drivers_and_carriers_are_changed_by_admins_alone(platform: Platform) -> None:
+def test_only_admins_change_drivers_and_carriers(platform: Platform) -> None:
     driver = platform.put("DriverProfiles", status="pending")
     carrier = platform.put("Carriers", dot_number=7)
     refuse_all(

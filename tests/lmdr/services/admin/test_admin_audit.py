@@ -74,7 +74,7 @@ def test_relative_time(ago: timedelta, text: str) -> None:
     assert relative_time(NOON - ago, NOON) == text
 
 
-def test_relative_time_of_what_is_no_moment() -> None:
+def test_relative_time_of_an_invalid_date() -> None:
     assert relative_time(MISSING, NOON) == "Invalid Date"
     assert relative_time("soon", NOON) == "Invalid Date"
     assert relative_time("2026-01-21T11:00:00Z", NOON) == "1h ago"

@@ -86,7 +86,7 @@ def test_carriers_are_for_admins(platform: Platform) -> None:
     assert (len(platform.rows("CarrierEnrichments")), audited(platform)) == (1, [])
 
 
-def test_filters_of_carriers_and_the_total_that_knows_the_status_alone(platform: Platform) -> None:
+def test_filters_of_carriers_and_the_total_that_applies_only_the_status(platform: Platform) -> None:
     fleet(platform)
     assert listed(platform) == ([71, 72, 73, 74], 4)
     assert listed(platform, status="active") == ([71, 73], 2)
@@ -103,7 +103,7 @@ def test_filters_of_carriers_and_the_total_that_knows_the_status_alone(platform:
     assert listed(platform, search="7") == ([73], 4)
 
 
-def test_a_page_of_carriers_says_how_old_enrichments_are(platform: Platform) -> None:
+def test_a_page_of_carriers_has_the_status_of_enrichments(platform: Platform) -> None:
     fleet(platform)
     for dot, age in (("71", 1), ("72", 8), ("73", 15)):
         platform.put("CarrierEnrichments", dot_number=dot, enriched_date=NOON - age * DAY)
@@ -157,7 +157,7 @@ def test_no_other_status(platform: Platform, status: Any) -> None:
     assert (platform.row("Carriers", carrier["_id"]), audited(platform)) == (carrier, [])
 
 
-def test_a_flag_comes_and_goes(platform: Platform) -> None:
+def test_a_flag_is_set_and_removed(platform: Platform) -> None:
     [acme, *_] = fleet(platform)
     flag_carrier(platform.context(), ADMIN, acme, "complaints")
     row = platform.row("Carriers", acme)
@@ -213,7 +213,7 @@ def test_many_at_once(platform: Platform, action: str, audit: str, changed: dict
     assert sorted(target for _, _, target, *_ in log if target) == sorted(ids)
 
 
-def test_an_action_that_there_is_not_changes_nothing(platform: Platform) -> None:
+def test_an_unknown_action_changes_nothing(platform: Platform) -> None:
     ids = fleet(platform)
     with pytest.raises(AdminError, match="Invalid action"):
         bulk_update_carriers(platform.context(), ADMIN, ids, "delete")

@@ -165,7 +165,7 @@ def test_critical_alerts_come_last(platform: Platform) -> None:
     ]
 
 
-def test_no_alert_at_the_limits_and_ten_stored_ones_at_the_most(platform: Platform) -> None:
+def test_no_alert_at_the_limits_and_at_most_ten_stored_ones(platform: Platform) -> None:
     rows(platform, "DriverProfiles", *({"verificationStatus": "in_review"} for _ in range(5)))
     rows(platform, "CarrierEnrichments", *({"dot_number": str(n)} for n in range(10)))
     assert get_dashboard_overview(platform.context(), ADMIN)["alerts"] == []

@@ -126,7 +126,7 @@ def test_a_job_is_approved(moderated: Platform) -> None:
     assert audited(moderated) == done_by_moderator("updateJob", "job", job)
 
 
-def test_why_a_document_was_rejected_goes_when_it_is_not(moderated: Platform) -> None:
+def test_the_reason_of_a_rejection_is_cleared_by_another_status(moderated: Platform) -> None:
     driver = moderated.put("DriverProfiles", med_card_image="wix:image://v1/med", cdl_back_status="pending")["_id"]
     update_document_status(moderated.context(), MODERATOR, driver, "med_card", "rejected", "blurred")
     row = moderated.row("DriverProfiles", driver)
@@ -138,7 +138,7 @@ def test_why_a_document_was_rejected_goes_when_it_is_not(moderated: Platform) ->
     assert audited(moderated) == done_by_moderator("updateDocument", "driver_document", driver) * 2
 
 
-def test_what_is_not_there_is_not_moderated(moderated: Platform) -> None:
+def test_a_missing_item_cannot_be_moderated(moderated: Platform) -> None:
     driver = moderated.put("DriverProfiles")["_id"]
     context = moderated.context()
     with pytest.raises(AdminError, match="Review not found"):

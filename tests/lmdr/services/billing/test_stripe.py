@@ -75,7 +75,7 @@ def test_a_plan_and_period_make_a_price(platform: Platform, asked: str, period: 
     assert (form["line_items[0][price]"], form["metadata[plan_type]"]) == (price, plan)
 
 
-def test_the_monthly_price_of_pro_goes_before_its_general_one(platform: Platform) -> None:
+def test_the_monthly_price_of_pro_precedes_its_general_one(platform: Platform) -> None:
     context, api = with_api(platform, {"id": "cs_1"}, STRIPE_PRICE_PRO_MONTHLY="price_pro_m")
     stripe.create_checkout_session(context, "pro", DOT, "a@b.test")
     assert api.asked[0][2]["line_items[0][price]"] == "price_pro_m"
@@ -89,7 +89,7 @@ def test_a_checkout_needs_all_three(platform: Platform, missing: tuple[str, str,
     assert api.asked == []
 
 
-def test_a_checkout_that_cannot_be_says_so_without_what_stripe_said(platform: Platform) -> None:
+def test_a_failed_checkout_hides_stripes_error(platform: Platform) -> None:
     context, api = with_api(platform, OSError("sk_live_secret a@b.test"))
     assert stripe.create_checkout_session(context, "pro", DOT, "a@b.test") == {
         "success": False, "error": "Failed to create checkout session"}  # fmt: skip
@@ -131,7 +131,7 @@ def test_a_deposit_is_a_hundred_dollars_a_driver(platform: Platform) -> None:
     assert len(api.asked) == 1
 
 
-def test_the_portal_is_for_who_has_subscribed(platform: Platform) -> None:
+def test_the_portal_requires_a_subscription(platform: Platform) -> None:
     context, api = with_api(platform, {"url": "https://pay.test/portal"})
     refused = stripe.create_portal_session(context, DOT, "https://lmdr.test/back")
     assert (refused["success"], refused["code"]) == (False, "NO_SUBSCRIPTION")
@@ -142,7 +142,7 @@ def test_the_portal_is_for_who_has_subscribed(platform: Platform) -> None:
     assert api.asked == [("POST", "/v1/billing_portal/sessions", form)]
 
 
-def test_a_session_is_asked_for_by_its_id_alone(platform: Platform) -> None:
+def test_a_session_is_requested_by_its_escaped_id(platform: Platform) -> None:
     context, api = with_api(platform, {"id": "cs_1"})
     assert stripe.get_checkout_session(context, "cs_1") == {"success": True, "session": {"id": "cs_1"}}
     stripe.get_checkout_session(context, "../customers?x")
@@ -179,7 +179,7 @@ def test_either_price_of_enterprise_is_enterprise(platform: Platform, price: str
     assert (row["plan_type"], row["monthly_view_quota"]) == (plan, quota)
 
 
-def test_two_events_that_meet_over_a_new_carrier_make_one_row(
+def test_two_concurrent_events_of_a_new_carrier_create_one_row(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = platform.context(secrets=PRICES)

@@ -148,7 +148,7 @@ def test_the_quota_is_checked_after_a_reset(platform: Platform) -> None:
     assert check_view_quota(context, "77")["hasQuota"] is True
 
 
-def test_a_quota_that_cannot_be_told_is_none(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_quota_is_no_quota(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     def down(*args: object, **more: object) -> None:
         raise SourceDown("gone", collection="CarrierSubscriptions")
 
@@ -185,7 +185,7 @@ def test_a_view_is_recorded_and_charged_once_a_day(platform: Platform) -> None:
     assert (used(platform, row), len(platform.rows("CarrierDriverViews"))) == (6, 3)
 
 
-def test_a_view_of_today_by_an_older_service_is_one_too(platform: Platform) -> None:
+def test_a_view_of_today_by_an_older_service_counts(platform: Platform) -> None:
     context, row = platform.context(), subscribe(platform)
     midnight = platform.now.replace(hour=0)
     platform.put("CarrierDriverViews", carrier_dot="77", driver_id="d", created=midnight - timedelta(seconds=9))
@@ -212,7 +212,7 @@ def test_enterprise_counts_its_views_without_a_limit(platform: Platform) -> None
     assert used(platform, row) == 4001
 
 
-def test_of_views_that_race_one_is_charged(platform: Platform) -> None:
+def test_of_concurrent_views_one_is_charged(platform: Platform) -> None:
     context, row = platform.context(), subscribe(platform)
     with ThreadPoolExecutor(6) as threads:
         answers = list(threads.map(lambda _: record_profile_view(context, "77", "d"), range(6)))
@@ -223,7 +223,7 @@ def test_of_views_that_race_one_is_charged(platform: Platform) -> None:
 # ------------------------------------------------------------------ the caller's own carrier
 
 
-def test_the_status_is_of_the_callers_carrier_or_of_the_one_named(platform: Platform) -> None:
+def test_the_status_is_of_the_callers_or_the_named_carrier(platform: Platform) -> None:
     context = platform.context()
     assert get_full_subscription_status(context, ANYONE)["error"] == "User must be logged in"
     assert get_full_subscription_status(context, OWNER)["error"] == "No carrier found for this account"

@@ -157,7 +157,7 @@ def test_pages_end_at_the_plans_limit(platform: Platform, carrier: Item) -> None
     assert find_matching_drivers(context, RAY, "77")["views_remaining"] == -1
 
 
-def test_the_carriers_preferences_count_only_when_asked_for(platform: Platform, carrier: Item) -> None:
+def test_the_carriers_preferences_count_only_if_requested(platform: Platform, carrier: Item) -> None:
     context = platform.context()
     wanted = {"carrier_dot": "77", "required_cdl_types": ["B"], "weight_qualifications": 90}
     platform.put("CarrierHiringPreferences", **wanted | {"required_cdl_types": ["C"]}, is_active=False)
@@ -224,7 +224,7 @@ def stumble(platform: Platform, monkeypatch: pytest.MonkeyPatch, times: int, err
     monkeypatch.setattr(side, "_query", fail)
 
 
-def test_a_source_that_is_down_is_asked_three_times(
+def test_a_source_that_is_down_is_tried_three_times(
     platform: Platform, carrier: Item, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver(platform, "a")
@@ -296,14 +296,14 @@ def test_a_driver_who_is_not_to_be_found_costs_nothing(platform: Platform, carri
     assert platform.rows("CarrierDriverViews") == []
 
 
-def test_a_limited_profile_masks_how_to_reach_the_driver(platform: Platform, carrier: Item) -> None:
+def test_a_limited_profile_masks_the_contact_data(platform: Platform, carrier: Item) -> None:
     ada = driver(platform, "ada", visibility_level="limited", email="a@x.test", phone="555")
     shown = get_driver_profile(platform.context(), RAY, "77", ada["_id"])["driver"]
     assert shown == {**ada, "email": "***masked***", "phone": "***masked***"}
     assert platform.row("DriverProfiles", ada["_id"]) == ada
 
 
-def test_a_mutual_match_is_found_by_the_drivers_word(platform: Platform) -> None:
+def test_a_mutual_match_is_found_by_the_drivers_interest(platform: Platform) -> None:
     context = platform.context()
     none = {"isMutualMatch": False, "interestDate": None, "scoreBoost": 0}
     assert detect_mutual_match(context, "77", "d") == none

@@ -50,7 +50,7 @@ def keep(platform: Platform, age: timedelta, **fields: Any) -> str:
     return str(platform.put("CarrierEnrichments", **told | fields)["_id"])
 
 
-def test_a_carrier_is_researched_put_together_and_kept(platform: Platform) -> None:
+def test_a_carrier_is_researched_summarised_and_cached(platform: Platform) -> None:
     providers = Providers()
     told = enrich_carrier(
         providers.context(platform), int(DOT), CARRIER, {"minCPM": 0.6, "driverName": "Ann"}, "TikTok"
@@ -81,7 +81,7 @@ def test_a_carrier_is_researched_put_together_and_kept(platform: Platform) -> No
         (timedelta(days=14, milliseconds=1), None),
     ],
 )
-def test_what_is_kept_is_good_for_fourteen_days(platform: Platform, age: timedelta, shown: float | None) -> None:
+def test_an_enrichment_is_cached_for_fourteen_days(platform: Platform, age: timedelta, shown: float | None) -> None:
     keep(platform, age)
     providers = Providers()
     told = enrich_carrier(providers.context(platform), DOT, CARRIER)
@@ -89,7 +89,7 @@ def test_what_is_kept_is_good_for_fourteen_days(platform: Platform, age: timedel
     assert len(providers.asked) == (2 if shown is None else 0)
 
 
-def test_a_new_enrichment_takes_the_whole_place_of_the_old(platform: Platform) -> None:
+def test_a_new_enrichment_replaces_the_old_row(platform: Platform) -> None:
     row_id = keep(platform, timedelta(days=20), match_count=4, pay_insights="old", _owner="member-1")
     enrich_carrier(Providers().context(platform), DOT, CARRIER)
     (row,) = platform.rows("CarrierEnrichments")
@@ -98,7 +98,7 @@ def test_a_new_enrichment_takes_the_whole_place_of_the_old(platform: Platform) -
 
 
 @pytest.mark.parametrize("written", ["", "Sorry.", "{", "[1]", '{"a": }', "null", None])
-def test_an_answer_that_cannot_be_read_is_kept_like_any_other(platform: Platform, written: Any) -> None:
+def test_an_unparsable_answer_is_cached_too(platform: Platform, written: Any) -> None:
     providers = Providers()
     providers.written = written
     told = enrich_carrier(providers.context(platform), DOT, CARRIER)
@@ -109,7 +109,7 @@ def test_an_answer_that_cannot_be_read_is_kept_like_any_other(platform: Platform
 
 
 @pytest.mark.parametrize("broken", ["research", "synthesis", "none"])
-def test_without_an_answer_there_is_a_guess_that_is_not_kept(platform: Platform, broken: str) -> None:
+def test_without_an_answer_the_fallback_is_not_cached(platform: Platform, broken: str) -> None:
     providers = Providers(
         written=TimeoutError() if broken == "synthesis" else None, found=OSError() if broken == "research" else None
     )
@@ -129,7 +129,7 @@ def test_routes_are_guessed_from_the_fleet(platform: Platform, trucks: Any, rout
     assert enrich_carrier(platform.context(), DOT, {"nbr_power_unit": trucks})["route_types"] == routes
 
 
-def test_an_old_enrichment_stays_when_a_new_one_cannot_be_had(platform: Platform) -> None:
+def test_an_old_enrichment_stays_if_a_new_one_fails(platform: Platform) -> None:
     keep(platform, timedelta(days=20))
     assert enrich_carrier(platform.context(), DOT, CARRIER)["fallback"] is True
     assert platform.rows("CarrierEnrichments")[0]["ai_summary"] == "OLD"
@@ -149,13 +149,13 @@ def test_safety_goes_into_the_summary_and_is_never_fatal(platform: Platform) -> 
     assert (told["error"], told["fmcsa"]) == (False, None)
 
 
-def test_what_is_no_dot_number_is_guessed_and_nobody_is_asked(platform: Platform) -> None:
+def test_an_invalid_dot_number_gets_the_fallback_without_a_request(platform: Platform) -> None:
     providers = Providers()
     assert enrich_carrier(providers.context(platform), "12ab", CARRIER)["fallback"] is True
     assert providers.asked == []
 
 
-def test_what_cannot_be_kept_is_answered_all_the_same(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_cannot_be_cached_is_given(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     def down(*args: Any, **kwargs: Any) -> None:
         raise SourceDown("down")
 
@@ -164,7 +164,7 @@ def test_what_cannot_be_kept_is_answered_all_the_same(platform: Platform, monkey
     assert enrich_carrier(context, DOT, CARRIER)["ai_summary"] == 'A "good" one.'
 
 
-def test_an_answer_is_read_whatever_stands_around_it() -> None:
+def test_json_is_found_in_any_surrounding_text() -> None:
     for written in (
         '{"home_time": "Weekly"}',
         '```json\n{"home_time": "Weekly"}\n```',

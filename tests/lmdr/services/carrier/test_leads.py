@@ -25,7 +25,7 @@ def submit(platform: Platform, **more: Any) -> dict[str, Any]:
     return submit_carrier_staffing_request(platform.context(), {**FORM, **more})
 
 
-def test_a_request_is_kept_trimmed_with_its_defaults(platform: Platform) -> None:
+def test_a_request_is_stored_trimmed_with_its_defaults(platform: Platform) -> None:
     told = submit(platform)
     assert told["success"] is True
     row = platform.row("carrierStaffingRequests", told["requestId"])
@@ -37,7 +37,7 @@ def test_a_request_is_kept_trimmed_with_its_defaults(platform: Platform) -> None
     }  # fmt: skip
 
 
-def test_what_else_a_form_tells_is_kept_as_it_came(platform: Platform) -> None:
+def test_optional_fields_of_a_form_are_stored_unchanged(platform: Platform) -> None:
     told = submit(platform, driversNeeded="6-15", driverTypes=["class_a", "own"], additionalNotes="Sí, 日本\n2",
                   sourceUrl="/other", companyName="O'Brien \"& Co\"", staffingType="anything")  # fmt: skip
     row = platform.row("carrierStaffingRequests", told["requestId"])
@@ -48,7 +48,7 @@ def test_what_else_a_form_tells_is_kept_as_it_came(platform: Platform) -> None:
     assert platform.row("carrierStaffingRequests", other["requestId"])["driver_types"] == []
 
 
-def test_the_first_check_that_fails_decides_and_nothing_is_kept(platform: Platform) -> None:
+def test_the_first_failed_check_decides_and_nothing_is_stored(platform: Platform) -> None:
     form: dict[str, Any] = {}
     for key, error in (
         ("companyName", "Company name is required"),
@@ -67,7 +67,7 @@ def test_the_first_check_that_fails_decides_and_nothing_is_kept(platform: Platfo
 
 
 @pytest.mark.parametrize("email", ["a@b", "a b@c.d", "@b.c", "a@@b.c", " a@b.test", "a@b.test\n", "a@b.", 5])
-def test_an_address_that_is_none_or_padded_is_refused(platform: Platform, email: Any) -> None:
+def test_an_invalid_or_padded_address_is_refused(platform: Platform, email: Any) -> None:
     assert submit(platform, email=email) == {"success": False, "error": "Please enter a valid email address"}
 
 
@@ -129,7 +129,7 @@ def test_a_request_moves_to_any_status_and_keeps_its_history(platform: Platform)
 
 
 @pytest.mark.parametrize("history", ["{no", '{"a": 1}', "", "null"])
-def test_a_history_that_cannot_be_read_begins_anew(platform: Platform, history: str) -> None:
+def test_an_unreadable_history_is_replaced(platform: Platform, history: str) -> None:
     lead = submit(platform)["requestId"]
     platform.records.patch("carrierStaffingRequests", lead, {"status_history": history})
     update_lead_status(platform.context(), lead, "contacted")

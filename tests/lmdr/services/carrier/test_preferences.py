@@ -64,7 +64,7 @@ def test_a_rule_that_is_broken_is_named(more: dict[str, Any], error: str) -> Non
     assert preferences.validate_preferences_data({**GOOD, **more}) == {"isValid": False, "errors": [error]}
 
 
-def test_every_broken_rule_is_told_and_what_is_not_there_breaks_none() -> None:
+def test_every_violated_rule_is_listed_and_absent_keys_violate_none() -> None:
     told = preferences.validate_preferences_data({"urgency": "now", "route_types": "OTR"})
     assert [error.split()[0] for error in told["errors"]] == [
         "carrier_dot", "required_cdl_types", "target_radius_miles", "urgency", "route_types"]  # fmt: skip
@@ -73,7 +73,7 @@ def test_every_broken_rule_is_told_and_what_is_not_there_breaks_none() -> None:
     assert preferences.validate_preferences_data(good) == {"isValid": True, "errors": []}
 
 
-def test_an_update_need_not_tell_what_it_leaves_alone() -> None:
+def test_an_update_may_omit_unchanged_keys() -> None:
     assert preferences.validate_preferences_data({}, is_update=True)["isValid"]
     told = preferences.validate_preferences_data({"target_radius_miles": None, "required_cdl_types": None}, True)
     assert len(told["errors"]) == 2
@@ -82,7 +82,7 @@ def test_an_update_need_not_tell_what_it_leaves_alone() -> None:
 # ------------------------------------------------------------------ who, and what becomes of it
 
 
-def test_a_recruiter_of_the_carrier_adds_changes_and_puts_aside(hired: Platform) -> None:
+def test_a_recruiter_of_the_carrier_creates_updates_and_deactivates(hired: Platform) -> None:
     context = hired.context()
     row = create(hired, urgency="immediate", target_zip_codes=["07001", "75201"], carrier_dot=int(DOT), unknown=1)
     assert hired.row("CarrierHiringPreferences", row["_id"]) == row
@@ -99,7 +99,7 @@ def test_a_recruiter_of_the_carrier_adds_changes_and_puts_aside(hired: Platform)
     assert preferences.get_hiring_preferences(context, DOT) == {"success": True, "preferences": None}
 
 
-def test_the_first_broken_rule_is_the_answer_and_nothing_is_kept(hired: Platform) -> None:
+def test_the_first_violated_rule_is_the_answer_and_nothing_is_stored(hired: Platform) -> None:
     context = hired.context()
     told = preferences.create_hiring_preferences(context, RECRUITER, {"carrier_dot": DOT, "urgency": "now"})
     assert told == {"success": False, "error": "required_cdl_types must be a non-empty array"}
@@ -110,7 +110,7 @@ def test_the_first_broken_rule_is_the_answer_and_nothing_is_kept(hired: Platform
 
 
 @pytest.mark.parametrize("caller", [ANYONE, Caller("recruiter-2"), Caller("recruiter-3")])
-def test_nobody_else_may(hired: Platform, caller: Caller) -> None:
+def test_other_callers_are_refused(hired: Platform, caller: Caller) -> None:
     hired.put("recruiterCarriers", recruiter_id="recruiter-2", carrier_dot=DOT, is_active=False)
     hired.put("recruiterCarriers", recruiter_id="recruiter-3", carrier_dot="7", is_active=True)
     context, row = hired.context(), create(hired)
@@ -132,7 +132,7 @@ def test_preferences_stay_their_carriers(hired: Platform) -> None:
 
 
 @pytest.mark.parametrize("missing", ["gone", ""])
-def test_preferences_that_are_not_there(hired: Platform, missing: str) -> None:
+def test_missing_preferences_are_refused(hired: Platform, missing: str) -> None:
     context = hired.context()
     for told in (
         preferences.update_hiring_preferences(context, RECRUITER, missing, {}),

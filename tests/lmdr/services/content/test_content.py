@@ -45,7 +45,7 @@ def test_posts_come_newest_first_in_pages_and_only_published(platform: Platform)
     assert (beyond["posts"], beyond["totalCount"], beyond["hasMore"]) == ([], 3, False)
 
 
-def test_a_category_is_its_exact_name_and_all_is_every_one(platform: Platform) -> None:
+def test_a_category_matches_its_exact_name_and_all_matches_every_category(platform: Platform) -> None:
     posts(platform, {"category": "pay"}, {"category": "Pay"}, {})
     context = platform.context()
     assert slugs(content.get_blog_posts(context, "pay")["posts"]) == ["post-0"]
@@ -55,7 +55,7 @@ def test_a_category_is_its_exact_name_and_all_is_every_one(platform: Platform) -
 
 
 @pytest.mark.parametrize("limit", [0, 1001, -1])
-def test_a_limit_that_no_page_has_is_refused(platform: Platform, limit: int) -> None:
+def test_an_invalid_limit_is_refused(platform: Platform, limit: int) -> None:
     with pytest.raises(ValueError, match="a page holds 1 to 1000"):
         content.get_blog_posts(platform.context(), limit=limit)
 
@@ -78,7 +78,7 @@ def test_related_posts_are_three_others_of_the_category(platform: Platform) -> N
 
 
 @pytest.mark.parametrize("slug", ["nothing", "hidden", "", None, "' OR 1=1"])
-def test_a_post_that_is_not_there_or_not_published_is_not_found(platform: Platform, slug: Any) -> None:
+def test_a_missing_or_unpublished_post_is_not_found(platform: Platform, slug: Any) -> None:
     posts(platform, {"slug": "hidden", "is_published": False}, {"slug": "seen"})
     assert content.get_blog_post_by_slug(platform.context(), slug) == {"success": False, "error": "Post not found"}
 
@@ -154,7 +154,7 @@ def test_without_categories_they_are_those_of_the_posts(platform: Platform) -> N
     ]
 
 
-def test_a_compliance_guide_says_when_it_was_last_changed(platform: Platform) -> None:
+def test_a_compliance_guide_has_its_last_update(platform: Platform) -> None:
     then = platform.now - timedelta(days=3)
     told = {"title": "Hours", "category": "hos", "content_html": "<p>Rest &amp; sleep</p>"}
     dated = platform.put(
@@ -179,7 +179,7 @@ def test_compliance_guides_are_sorted_by_category_then_by_order(platform: Platfo
     assert slugs(content.get_compliance_guides(context)["guides"]) == ["a1", "a2", "b1"]
 
 
-def test_a_guide_that_is_not_there_is_the_built_in_one_under_its_slug(platform: Platform) -> None:
+def test_a_missing_guide_is_the_built_in_one_with_its_slug(platform: Platform) -> None:
     platform.put("ComplianceGuides", slug="other", title="Other")
     platform.put("BestPracticesGuides", title="Nameless")
     context = platform.context()
@@ -212,7 +212,7 @@ def test_a_partner_is_found_by_its_code_in_any_case(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize("code", ["nobody", "", None])
-def test_a_partner_that_nobody_knows_gets_three_general_steps(platform: Platform, code: Any) -> None:
+def test_an_unknown_partner_gets_three_general_steps(platform: Platform, code: Any) -> None:
     platform.put("PartnerOnboarding", partner_code="ACME", partner_name="Acme")
     partner = content.get_partner_onboarding(platform.context(), code)["partner"]
     assert [step["step"] for step in partner["steps"]] == [1, 2, 3]

@@ -26,7 +26,7 @@ def changes(data: dict[str, Any], profile: dict[str, Any] | None = None, **docum
     return {key: value for key, value in found.items() if key not in ALWAYS}
 
 
-def test_an_empty_form_says_only_that_the_driver_may_be_found() -> None:
+def test_an_empty_form_only_makes_the_driver_searchable() -> None:
     empty = {"firstName": "", "yearsExperience": "", "dob": None, "endorsements": None, "accidentsLast3Years": ""}
     assert profile_changes(empty, {}, {}, NOW) == ALWAYS
 
@@ -63,7 +63,7 @@ def test_half_a_name_makes_no_display_name() -> None:
     assert changes({"firstName": "Ada"}) == {"first_name": "Ada"}
 
 
-def test_documents_are_complete_with_those_that_were_there() -> None:
+def test_documents_are_complete_with_existing_ones() -> None:
     there = {"cdl_front_image": "a", "cdl_back_image": "b"}
     assert "docs_complete" not in changes({}, there)
     assert changes({}, there, med_card_image="c") == {"med_card_image": "c", "docs_complete": True}

@@ -139,13 +139,13 @@ def test_an_application_that_is_over_is_handed_in_again(platform: Platform, prof
 
 
 @pytest.mark.parametrize("broken", ["", "[", "{}", "7", None, "[" * 20_000])
-def test_a_history_that_cannot_be_read_is_started_anew(platform: Platform, profile: str, broken: str | None) -> None:
+def test_an_unreadable_history_is_replaced(platform: Platform, profile: str, broken: str | None) -> None:
     platform.put("DriverCarrierInterests", driver_id=profile, carrier_dot="77", status_history=broken)
     assert submit_application(platform.context(), ADA, FORM)["success"]
     assert len(json.loads(platform.rows("DriverCarrierInterests")[0]["status_history"])) == 1
 
 
-def test_a_click_made_twice_is_one_application(platform: Platform, profile: str) -> None:
+def test_a_double_click_is_one_application(platform: Platform, profile: str) -> None:
     with ThreadPoolExecutor(4) as threads:
         answers = list(threads.map(lambda _: submit_application(platform.context(), ADA, FORM), range(4)))
     assert sorted(answer["success"] for answer in answers) == [False] * 3 + [True]
@@ -173,7 +173,7 @@ def test_the_status_of_an_application(platform: Platform, profile: str) -> None:
     assert get_application_status(context, Caller("bob"), "77")["error"] == "Driver profile not found"
 
 
-def test_even_what_has_ended_can_be_withdrawn(platform: Platform, profile: str) -> None:
+def test_an_application_with_an_outcome_can_be_withdrawn(platform: Platform, profile: str) -> None:
     context = platform.context()
     assert withdraw_application(context, ADA, 77) == {"success": False, "error": "Application not found"}
     assert withdraw_application(context, ANYONE, 77) == {"success": False, "error": "User must be logged in"}

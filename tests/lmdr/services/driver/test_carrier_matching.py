@@ -35,7 +35,7 @@ def shown(found: dict[str, Any]) -> list[tuple[int, int]]:
     return [(match["carrier"]["DOT_NUMBER"], match["overallScore"]) for match in found["matches"]]
 
 
-def test_without_carriers_there_is_nothing_to_match(platform: Platform) -> None:
+def test_without_carriers_nothing_matches(platform: Platform) -> None:
     found = matching.find_matching_carriers(platform.context(), ANYONE, HOME)
     assert found == {
         "success": True, "message": "No carriers in database", "matches": [], "totalScored": 0, "totalMatches": 0,
@@ -89,7 +89,7 @@ def test_a_score_below_ten_is_not_shown(platform: Platform) -> None:
     assert (shown(found), found["totalScored"], found["totalMatches"]) == ([(100, 10), (102, 10)], 3, 2)
 
 
-def test_one_legal_name_is_shown_once_with_its_best_and_of_equals_the_first(platform: Platform) -> None:
+def test_a_legal_name_is_shown_once_with_its_best_match_or_the_first_of_a_tie(platform: Platform) -> None:
     same = {"legal_name": "SAME"}
     for hours, (dot, score, name) in enumerate(
         (
@@ -141,7 +141,7 @@ def test_an_enrichment_is_shown_until_it_is_fourteen_days_old(platform: Platform
     assert (found["cachedCount"], found["needsEnrichmentCount"]) == (2, 2)
 
 
-def test_a_match_says_how_fast_recruiters_answer(platform: Platform) -> None:
+def test_a_match_has_the_recruiters_response_time(platform: Platform) -> None:
     carriers(platform, 90, 80)
     platform.put("DriverCarrierInterests", driver_id="d", carrier_dot="100", recruiter_response_time=2.5)
     found = matching.find_matching_carriers(platform.context(), ANYONE, QUALITY)
@@ -152,7 +152,7 @@ def test_a_match_says_how_fast_recruiters_answer(platform: Platform) -> None:
     assert stats == [(2.5, "Lightning Responder"), (None, None)]
 
 
-def test_a_search_is_kept_in_the_profile_of_who_is_logged_in(platform: Platform) -> None:
+def test_a_search_is_stored_in_the_profile_of_a_logged_in_caller(platform: Platform) -> None:
     carriers(platform, 90)
     found = matching.find_matching_carriers(platform.context(), ANN, {"homeZip": "07001", "minCPM": 0.6})
     [profile] = platform.rows("DriverProfiles")
@@ -162,7 +162,7 @@ def test_a_search_is_kept_in_the_profile_of_who_is_logged_in(platform: Platform)
     assert summary["completenessScore"] == profile["profile_completeness_score"]
 
 
-def test_a_search_that_cannot_be_kept_is_answered_all_the_same(platform: Platform) -> None:
+def test_a_search_that_cannot_be_stored_is_answered(platform: Platform) -> None:
     dots = carriers(platform, 90)
     platform.put("DriverProfiles", _owner=ANN.member_id, home_zip="75201")
     found = matching.find_matching_carriers(platform.context(), ANN, {**QUALITY, "minCPM": "1e400"})
@@ -205,7 +205,7 @@ def test_what_a_driver_does_about_a_match_becomes_its_interest(platform: Platfor
         ({"matchScore": "high"}, {"driver_name": "Anonymous", "match_score": 0, "carrier_dot": ""}),
     ],
 )  # fmt: skip
-def test_what_nobody_in_particular_does_is_an_event(
+def test_an_anonymous_action_is_a_match_event(
     platform: Platform, told: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     answer = matching.log_match_event(platform.context(), ANYONE, told)
@@ -216,7 +216,7 @@ def test_what_nobody_in_particular_does_is_an_event(
     assert platform.rows("DriverCarrierInterests") == []
 
 
-def test_an_interest_that_cannot_be_kept_says_so(platform: Platform) -> None:
+def test_an_interest_that_cannot_be_stored_is_an_error(platform: Platform) -> None:
     answer = matching.log_match_event(platform.context(), ANN, {"action": "saved"})
     assert (answer["success"], answer["error"]) == (False, "Carrier DOT is required")
 

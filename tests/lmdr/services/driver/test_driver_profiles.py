@@ -57,7 +57,7 @@ def test_the_next_visit_finds_it(platform: Platform) -> None:
     assert len(platform.rows("DriverProfiles")) == 1
 
 
-def test_two_pages_that_open_at_once_make_one_profile(platform: Platform) -> None:
+def test_two_pages_opened_at_once_create_one_profile(platform: Platform) -> None:
     context = platform.context()
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: profiles.get_or_create_driver_profile(context, ANN), range(4)))
@@ -94,7 +94,7 @@ def test_a_profile_is_read_by_its_id(platform: Platform) -> None:
         assert profiles.get_profile_by_id(context, missing) == {"success": False, "error": "Profile not found"}
 
 
-def test_a_search_is_kept_and_counted(platform: Platform) -> None:
+def test_a_search_is_stored_and_counted(platform: Platform) -> None:
     own = anns(platform, total_searches=2, home_zip="10001")
     told = {
         "homeZip": "07001", "maxDistance": "250", "minCPM": 0.62, "operationType": "OTR", "maxTurnover": 80.5,
@@ -121,7 +121,7 @@ def test_an_empty_preference_leaves_the_profile_as_it_was(platform: Platform, em
     assert stored["total_searches"] == 1
 
 
-def test_a_search_before_any_profile_makes_one(platform: Platform) -> None:
+def test_a_search_without_a_profile_creates_one(platform: Platform) -> None:
     answer = profiles.update_driver_preferences(platform.context(), ANN, {"homeZip": "75201"})
     [stored] = platform.rows("DriverProfiles")
     assert (stored["_owner"], stored["home_zip"], stored["total_searches"]) == ("member-ann", "75201", 1)
@@ -164,7 +164,7 @@ def test_only_a_search_makes_a_profile_incomplete(platform: Platform) -> None:
     assert platform.row("DriverProfiles", own)["profile_status"] == "incomplete"
 
 
-def test_a_null_qualification_and_an_empty_class_leave_what_was_there(platform: Platform) -> None:
+def test_a_null_qualification_and_an_empty_class_change_nothing(platform: Platform) -> None:
     own = anns(
         platform, years_experience=4, clean_mvr=True, cdl_class="A", endorsements=["H"], accidents_last_3_years=2
     )
@@ -195,7 +195,7 @@ def test_a_complete_profile_becomes_active(platform: Platform) -> None:
     assert platform.row("DriverProfiles", own)["profile_status"] == "active"
 
 
-def test_a_driver_is_found_when_it_wants_and_has_fifty_points(platform: Platform) -> None:
+def test_a_driver_is_discoverable_if_it_chooses_and_has_fifty_points(platform: Platform) -> None:
     own = anns(platform, **COMPLETE)
     context = platform.context()
     assert profiles.set_discoverability(context, ANN, True)["profile"]["can_be_discovered"] is True
@@ -205,7 +205,7 @@ def test_a_driver_is_found_when_it_wants_and_has_fifty_points(platform: Platform
     assert platform.row("DriverProfiles", own)["is_discoverable"] is True
 
 
-def test_documents_are_kept_and_read(platform: Platform) -> None:
+def test_documents_are_stored_and_read(platform: Platform) -> None:
     own = anns(platform)
     seen: list[tuple[str, str]] = []
 
@@ -232,7 +232,7 @@ def test_documents_are_kept_and_read(platform: Platform) -> None:
     assert not {"CDL photos", "Medical Card"} & set(answer["profile"]["missing_fields"])
 
 
-def test_a_document_that_cannot_be_read_is_kept_all_the_same(platform: Platform) -> None:
+def test_an_unreadable_document_is_stored_too(platform: Platform) -> None:
     own = anns(platform, cdl_class="A")
 
     def fail(document: str, url: str) -> dict[str, Any]:
@@ -253,7 +253,7 @@ def test_a_file_that_nothing_keeps_is_refused_before_anything_changes(platform: 
     assert platform.rows("DriverProfiles") == []
 
 
-def test_an_interest_is_one_row_a_driver_and_carrier(platform: Platform) -> None:
+def test_an_interest_is_one_row_for_each_driver_and_carrier(platform: Platform) -> None:
     own = anns(platform, home_zip="07001")
     context = platform.context()
     told = {"carrierDOT": 7, "carrierName": "ACME", "matchScore": 81, "action": "viewed"}
@@ -281,7 +281,7 @@ def test_an_interest_needs_a_carrier(platform: Platform, dot: Any) -> None:
     assert platform.rows("DriverCarrierInterests") == []
 
 
-def test_a_driver_sees_and_forgets_its_own_interests(platform: Platform) -> None:
+def test_a_driver_reads_and_removes_its_own_interests(platform: Platform) -> None:
     own = anns(platform)
     context = platform.context()
     for dot, hours in (("7", 2), ("8", 1), ("9", 3)):

@@ -64,7 +64,7 @@ def keep(platform: Platform, age: timedelta, **fields: Any) -> None:
 # ------------------------------------------------------------------ what is kept
 
 
-def test_a_carrier_is_asked_for_and_kept(platform: Platform) -> None:
+def test_a_carrier_is_fetched_and_cached(platform: Platform) -> None:
     site = Site()
     answer = fmcsa.get_carrier_safety_data(site.context(platform), int(DOT))
     assert (answer["success"], answer["fromCache"], answer["data"]["legal_name"]) == (True, False, "ACME")
@@ -80,7 +80,7 @@ def test_a_carrier_is_asked_for_and_kept(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize(("age", "asked"), [(timedelta(days=7), 0), (timedelta(days=7, milliseconds=1), 1)])
-def test_what_is_kept_is_good_for_seven_days(platform: Platform, age: timedelta, asked: int) -> None:
+def test_safety_data_is_cached_for_seven_days(platform: Platform, age: timedelta, asked: int) -> None:
     keep(platform, age, lookup_count=4)
     site = Site()
     answer = fmcsa.get_carrier_safety_data(site.context(platform), DOT)
@@ -89,7 +89,7 @@ def test_what_is_kept_is_good_for_seven_days(platform: Platform, age: timedelta,
     assert (row["legal_name"], row["lookup_count"]) == (("ACME", 5) if asked else ("OLD", 4))
 
 
-def test_a_refresh_asks_whatever_is_kept(platform: Platform) -> None:
+def test_a_forced_refresh_ignores_the_cache(platform: Platform) -> None:
     keep(platform, timedelta(days=1))
     site = Site()
     assert fmcsa.get_carrier_safety_data(site.context(platform), DOT, force_refresh=True)["fromCache"] is False
@@ -97,14 +97,14 @@ def test_a_refresh_asks_whatever_is_kept(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize("dot", ["", "12ab", None, -5, 1.5])
-def test_what_is_no_dot_number_is_not_asked_for(platform: Platform, dot: Any) -> None:
+def test_an_invalid_dot_number_is_not_requested(platform: Platform, dot: Any) -> None:
     site = Site()
     assert fmcsa.get_carrier_safety_data(site.context(platform), dot) == {
         "success": False, "error": "Invalid DOT number"}  # fmt: skip
     assert site.asked == []
 
 
-def test_what_cannot_be_kept_is_answered_all_the_same(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_cannot_be_cached_is_given(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     def down(*args: Any, **kwargs: Any) -> None:
         raise SourceDown("down")
 
@@ -116,7 +116,7 @@ def test_what_cannot_be_kept_is_answered_all_the_same(platform: Platform, monkey
 # ------------------------------------------------------------------ while FMCSA cannot be asked
 
 
-def test_old_data_is_better_than_none_and_says_why_it_is_old(platform: Platform) -> None:
+def test_stale_data_is_given_with_its_reason(platform: Platform) -> None:
     keep(platform, timedelta(days=30))
     answer = fmcsa.get_carrier_safety_data(Site(404).context(platform), DOT)
     assert (answer["success"], answer["fromCache"], answer["staleData"], answer["errorOccurred"]) == (True,) * 4
@@ -126,7 +126,7 @@ def test_old_data_is_better_than_none_and_says_why_it_is_old(platform: Platform)
     assert (without["staleData"], without["errorOccurred"]) == (True, True)
 
 
-def test_without_old_data_the_error_says_what_happened(platform: Platform) -> None:
+def test_without_cached_data_the_error_has_the_reason(platform: Platform) -> None:
     gone = fmcsa.get_carrier_safety_data(Site(404).context(platform), DOT)
     assert (gone["success"], gone["error"], gone["errorOccurred"]) == (False, "FMCSA answered 404", True)
     lost = fmcsa.get_carrier_safety_data(Site(OSError("10.0.0.1")).context(platform), DOT)
@@ -135,7 +135,7 @@ def test_without_old_data_the_error_says_what_happened(platform: Platform) -> No
     assert platform.rows("CarrierSafetyData") == []
 
 
-def test_a_carrier_that_fmcsa_does_not_know_is_not_kept(platform: Platform) -> None:
+def test_a_carrier_unknown_to_fmcsa_is_not_cached(platform: Platform) -> None:
     client = Fmcsa(lambda path, timeout: (200, {"content": None}))
     answer = fmcsa.get_carrier_safety_data(platform.context(providers={"fmcsa": client}), DOT)
     assert (answer["success"], answer["error"]) == (False, "Carrier not found")
@@ -143,13 +143,13 @@ def test_a_carrier_that_fmcsa_does_not_know_is_not_kept(platform: Platform) -> N
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_trouble_is_tried_three_times_with_growing_waits(platform: Platform, status: int) -> None:
+def test_temporary_errors_are_retried_with_growing_delays(platform: Platform, status: int) -> None:
     site = Site(status, status)
     assert fmcsa.get_carrier_safety_data(site.context(platform), DOT)["success"] is True
     assert (site.tries, site.waits) == (3, [1.25, 2.25])
 
 
-def test_a_timeout_is_tried_again_and_nothing_else_that_fails_is(platform: Platform) -> None:
+def test_a_timeout_is_retried_and_other_failures_are_not(platform: Platform) -> None:
     site = Site(TimeoutError(), TimeoutError(), TimeoutError())
     assert fmcsa.get_carrier_safety_data(site.context(platform), DOT)["error"] == "FMCSA was tried 3 times"
     assert (site.tries, site.waits) == (3, [1.0, 2.0])
@@ -166,7 +166,7 @@ def test_a_wait_is_eight_seconds_at_the_most(platform: Platform) -> None:
     assert site.waits == [8.0, 8.0]
 
 
-def test_carrier_and_basics_are_asked_for_at_one_time(platform: Platform) -> None:
+def test_carrier_and_basics_are_requested_in_parallel(platform: Platform) -> None:
     meet = threading.Barrier(2, timeout=10)
 
     def get(path: str, timeout: float) -> tuple[int, Any]:
@@ -217,7 +217,7 @@ def test_several_carriers_two_seconds_apart(platform: Platform) -> None:
     assert fmcsa.get_multiple_carriers_safety_data(site.context(platform), []) == {"success": True, "results": {}}
 
 
-def test_the_connection_is_probed_past_what_is_kept(platform: Platform) -> None:
+def test_the_connection_test_ignores_the_cache(platform: Platform) -> None:
     site = Site()
     context = site.context(platform)
     assert fmcsa.test_fmcsa_connection(context) == {"success": True, "carrier": "ACME"}
@@ -263,7 +263,7 @@ def test_two_trials_after_a_minute_and_a_failure_opens_again(open_circuit: tuple
     assert (circuit.state(later), circuit.count) == ("CLOSED", 0)
 
 
-def test_trials_that_the_network_lost_do_not_close_the_door_for_good(open_circuit: tuple[Circuit, datetime]) -> None:
+def test_trials_lost_by_the_network_do_not_block_the_circuit_forever(open_circuit: tuple[Circuit, datetime]) -> None:
     circuit, later = open_circuit
     for _ in range(5):
         assert circuit.allow(later)
@@ -285,7 +285,7 @@ def test_the_window_slides() -> None:
 # ------------------------------------------------------------------ what FMCSA says
 
 
-def test_fmcsas_words_become_ours() -> None:
+def test_fmcsas_answers_are_normalized() -> None:
     data = normalized(DOT, {"content": {"carrier": CARRIER}}, {"content": BASICS})
     assert (data["safety_rating"], data["safety_rating_code"], data["is_authorized"]) == ("SATISFACTORY", "S", True)
     assert (data["total_drivers"], data["phy_zip"], data["mcs150_mileage"], data["dba_name"]) == (7, "07001", 0, None)
@@ -298,7 +298,7 @@ def test_fmcsas_words_become_ours() -> None:
 
 
 @pytest.mark.parametrize("answer", [None, {}, {"content": {"carrier": None}}, {"content": []}, "x"])
-def test_an_answer_without_a_carrier_is_one_that_is_not_rated(answer: Any) -> None:
+def test_an_answer_without_a_carrier_is_not_rated(answer: Any) -> None:
     data = normalized(DOT, answer, answer)
     assert (data["safety_rating"], data["operating_status"], data["basics"]) == ("NOT RATED", "NOT AUTHORIZED", {})
 
@@ -333,7 +333,7 @@ def test_basics_are_read_as_text_or_as_they_are() -> None:
     assert fmcsa.build_safety_summary({"is_authorized": False})["alerts"] == ["Not authorized to operate"]
 
 
-def test_who_shares_a_client_shares_its_limits_and_nobody_else_does(platform: Platform) -> None:
+def test_only_users_of_the_same_client_share_its_limits(platform: Platform) -> None:
     one, other = Site(), Site()
     for _ in range(30):
         one.client.limit.allow(platform.now)

@@ -44,7 +44,7 @@ def test_a_driver_and_a_recruiter_write_to_each_other(platform: Platform, applic
     assert platform.mails[0] == ("new_message", "member-recruiter", {"senderType": "driver", "preview": long[:100]})
 
 
-def test_the_first_thing_wrong_with_a_message_decides(platform: Platform, application: str) -> None:
+def test_the_first_failed_check_of_a_message_decides(platform: Platform, application: str) -> None:
     context = platform.context()
     stranger = Caller("member-stranger")
     missing, no_permission = (
@@ -77,7 +77,7 @@ def test_a_driver_is_the_owner_of_the_profile_not_whoever_has_its_id(platform: P
     assert not send_message(platform.context(), DRIVER, application, "hi", "r", "driver")["success"]
 
 
-def test_a_recruiter_whose_link_is_off_does_not_write(platform: Platform, application: str) -> None:
+def test_a_recruiter_with_an_inactive_link_cannot_write(platform: Platform, application: str) -> None:
     link = platform.rows("recruiterCarriers")[0]
     platform.records.patch("recruiterCarriers", link["_id"], {"is_active": False})
     assert not send_message(platform.context(), RECRUITER, application, "hi", "r", "recruiter")["success"]
@@ -157,7 +157,7 @@ def test_text_is_sanitized(given: Any, kept: str) -> None:
     assert sanitized(given) == kept
 
 
-def test_a_hostile_text_takes_no_long_time() -> None:
+def test_a_hostile_text_is_sanitized_in_linear_time() -> None:
     start = time.perf_counter()
     assert len(sanitized("<" * 200_000)) == 2000
     assert len(sanitized("&" * 200_000)) == 2000

@@ -42,14 +42,14 @@ def test_new_is_what_is_strictly_later(talk: Platform) -> None:
         assert contents(get_new_messages(context, "a", falsy)) == ["one", "two"]
 
 
-def test_the_latest_moment_is_what_to_ask_with_next(talk: Platform) -> None:
+def test_the_latest_timestamp_is_the_next_since(talk: Platform) -> None:
     latest = get_new_messages(talk.context(), "a")["latestTimestamp"]
     assert latest == talk.now + MILLISECOND
     again = get_new_messages(talk.context(), "a", latest)
     assert again == {"success": True, "messages": [], "latestTimestamp": latest}
 
 
-def test_looking_for_new_messages_counts_them(talk: Platform) -> None:
+def test_checking_for_new_messages_counts_them(talk: Platform) -> None:
     context = talk.context()
     one = {"success": True, "hasNew": True, "newCount": 1}
     none = {"success": True, "hasNew": False, "newCount": 0}
@@ -59,7 +59,7 @@ def test_looking_for_new_messages_counts_them(talk: Platform) -> None:
     assert check_for_new_messages(context, "gone", stamp(talk.now)) == none
 
 
-def test_no_moment_is_refused(talk: Platform) -> None:
+def test_an_invalid_timestamp_is_refused(talk: Platform) -> None:
     refused = {"success": False, "error": "Invalid timestamp"}
     assert get_new_messages(talk.context(), "a", "soon") == refused
     assert check_for_new_messages(talk.context(), "a", "soon") == refused

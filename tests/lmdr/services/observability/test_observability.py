@@ -92,7 +92,7 @@ def test_defaults_of_a_line(platform: Platform) -> None:
     assert (row["parentSpanId"], row["userId"], row["sessionId"], row["duration"]) == (None,) * 4
 
 
-def test_a_line_keeps_what_it_was_told(platform: Platform) -> None:
+def test_a_line_has_its_given_fields(platform: Platform) -> None:
     entry = {
         "level": "warn", "source": "fmcsa", "message": "Ünïcode 🚚\n\"quoted\"", "details": {"dot": 7, "at": NOON},
         "spanId": "sp_1", "parentSpanId": "sp_0", "userId": "m", "sessionId": "s", "duration": 12.5, "tags": ["a", "b"],
@@ -242,7 +242,9 @@ def test_errors_of_a_period(platform: Platform) -> None:
         (1, 9, 11.11, "critical"),
     ],
 )
-def test_health_is_the_share_of_errors(platform: Platform, errors: int, total: int, rate: float, status: str) -> None:
+def test_health_depends_on_the_error_rate(
+    platform: Platform, errors: int, total: int, rate: float, status: str
+) -> None:
     lines(platform, *({"level": "CRITICAL" if n < errors else "INFO"} for n in range(total)))
     if total:
         lines(platform, {"level": "ERROR", "ago": DAY + MS})

@@ -79,7 +79,7 @@ def test_the_first_thing_wrong_with_a_save_decides(platform: Platform) -> None:
     assert platform.rows("RecruiterOutreachHistory") == []
 
 
-def test_a_message_reaches_the_member_and_makes_the_row_once(platform: Platform) -> None:
+def test_a_message_reaches_the_member_and_creates_the_row_once(platform: Platform) -> None:
     ada, context = driver(platform), platform.context()
     first = send_message_to_driver(context, RAY, "77", ada, "Hello <b>Ada</b> 🚚")
     second = send_message_to_driver(context, RAY, 77, ada, "Are you there?")
@@ -109,7 +109,7 @@ def test_a_driver_without_a_member_is_addressed_by_the_profile(platform: Platfor
     assert platform.row("Messages", sent["messageId"])["receiver_id"] == (owner or ada)
 
 
-def test_a_message_that_is_refused_leaves_nothing(platform: Platform) -> None:
+def test_a_refused_message_writes_nothing(platform: Platform) -> None:
     context = platform.context()
     unseen = driver(platform, viewed=False)
     platform.put("CarrierDriverViews", carrier_dot="77", driver_id="gone")

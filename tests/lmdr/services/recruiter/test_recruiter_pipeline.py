@@ -40,7 +40,7 @@ def candidate(platform: Platform, driver: Item, status: str | None = "applied", 
     return platform.put("DriverCarrierInterests", **row, **({"status": status} if status else {}), **more)
 
 
-def test_the_pipeline_hides_what_came_to_nothing_unless_asked(platform: Platform, driver: Item) -> None:
+def test_the_pipeline_hides_rejected_and_withdrawn_unless_requested(platform: Platform, driver: Item) -> None:
     context = platform.context()
     for hours, status in enumerate(("applied", None, "rejected", "withdrawn", "hired", "on_hold")):
         platform.at(platform.now + timedelta(hours=hours))
@@ -71,7 +71,7 @@ def test_a_pipeline_is_for_the_carriers_recruiters(platform: Platform) -> None:
     assert get_pipeline_candidates(context, RAY, "77")["candidates"] == []
 
 
-def test_a_candidate_is_moved_on_and_told(platform: Platform, driver: Item) -> None:
+def test_a_candidates_status_changes_and_its_driver_gets_a_mail(platform: Platform, driver: Item) -> None:
     platform.put("Carriers", dot_number=77, legal_name="ACME")
     row = candidate(platform, driver, application_date=platform.now, status_history='[{"status":"applied"}]')
     platform.at(platform.now + timedelta(hours=2, minutes=15))

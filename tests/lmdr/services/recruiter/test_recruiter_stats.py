@@ -32,7 +32,7 @@ def test_the_mean_is_over_what_was_answered(platform: Platform) -> None:
     }  # fmt: skip
 
 
-def test_the_badge_is_that_of_the_mean_which_is_shown(platform: Platform) -> None:
+def test_the_badge_matches_the_mean_shown(platform: Platform) -> None:
     answers(platform, "7", 3.94)
     answers(platform, "8", 3.98, 3.97)
     found = get_all_recruiter_stats(platform.context(), ["7", "8"])
@@ -50,7 +50,7 @@ def test_a_carrier_that_never_answered_has_no_badge(platform: Platform, dot: Any
     assert (stats["responses"], stats["avg_response_hours"], stats["badge"]["label"]) == (0, None, None)
 
 
-def test_carriers_are_asked_for_together_beyond_a_page_of_fifty(platform: Platform) -> None:
+def test_carriers_are_queried_together_beyond_a_page_of_fifty(platform: Platform) -> None:
     answers(platform, "7", *([10] * 51))
     answers(platform, "8", 30)
     found = get_all_recruiter_stats(platform.context(), [7, "8", "9"])

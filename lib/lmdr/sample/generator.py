@@ -1,4 +1,4 @@
-"""What the rows of a sample site share: chance, time, ids, and the carriers and drivers that others refer to."""
+"""The state shared by the rows of a sample site: randomness, time, ids, carriers and drivers referred to."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ Item: TypeAlias = dict[str, Any]
 _NAMESPACE = uuid.UUID("6f2b1c52-3f0e-5f0a-9a53-1c1f0c9f7a10")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TODAY = datetime(2026, 1, 15, 9, 30, tzinfo=UTC)
-"""The site's own today: no clock is read, so a seed gives the same bytes on every day."""
+"""The site's today. No clock is read: a seed gives the same bytes on every day."""
 NOW = int((TODAY - _EPOCH).total_seconds() * 1000)
 DAY = 86_400_000
 HISTORY = 730 * DAY
-"""The site is two years old."""
+"""The site's age: two years."""
 
 
 def fixed_id(*parts: object) -> str:
-    """An id that depends on its parts only, not on the seed."""
+    """An id that depends on its parts, not on the seed."""
     return str(uuid.uuid5(_NAMESPACE, "/".join(str(part) for part in parts)))
 
 
 def iso(ms: int) -> str:
-    """`2025-03-01T12:00:00.123Z` of milliseconds since 1970."""
+    """Milliseconds since 1970 as `2025-03-01T12:00:00.123Z`."""
     seconds, rest = divmod(ms, 1000)
     return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
 
@@ -40,13 +40,13 @@ def date(ms: int) -> Item:
 
 
 def day(ms: int) -> str:
-    """`2025-03-01`, as the platform keeps days."""
+    """`2025-03-01`, as the platform stores days."""
     return iso(ms)[:10]
 
 
 @dataclass(frozen=True)
 class Carrier:
-    """A carrier as others refer to it."""
+    """A carrier that other rows refer to."""
 
     id: str
     dot: int
@@ -57,7 +57,7 @@ class Carrier:
 
 @dataclass(frozen=True)
 class Driver:
-    """A driver's profile as others refer to it."""
+    """A driver's profile that other rows refer to."""
 
     id: str
     member: str
@@ -66,7 +66,7 @@ class Driver:
 
 @dataclass(frozen=True)
 class Interest:
-    """An application: the driver, the carrier, when."""
+    """An application: driver, carrier and time."""
 
     id: str
     driver: Driver
@@ -75,8 +75,8 @@ class Interest:
 
 
 @dataclass
-class World:
-    """A site in the making. `rng` is that of the collection at hand; `pool` is shared."""
+class Generator:
+    """Generates a site. `rng` is that of the current collection; `pool` is shared."""
 
     seed: int
     pool: Pool
@@ -88,45 +88,45 @@ class World:
     admins: list[str] = field(default_factory=list)
     site_owner: str = fixed_id("site owner")
 
-    def enter(self, collection: str) -> None:
-        """Go on to a collection: its rows hang on the seed and its name, not on what was made before."""
+    def start(self, collection: str) -> None:
+        """Start a collection: its rows depend on the seed and its name, not on earlier collections."""
         self.rng = random.Random(f"{self.seed}:{collection}")
 
     def guid(self) -> str:
         """A new id."""
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
 
-    def moment(self, after: int = NOW - HISTORY, before: int = NOW) -> int:
-        """A moment between two, to the millisecond."""
+    def timestamp(self, after: int = NOW - HISTORY, before: int = NOW) -> int:
+        """A random time, in milliseconds since 1970."""
         return self.rng.randrange(after, before) if after < before else before
 
-    def chance(self, part: float) -> bool:
-        """Whether something happens that happens so often."""
-        return self.rng.random() < part
+    def chance(self, probability: float) -> bool:
+        """True with a probability."""
+        return self.rng.random() < probability
 
-    def some(self, values: Sequence[Any], most: int = 3) -> list[Any]:
-        """Some of them, in their order, none twice."""
-        chosen = set(self.rng.sample(range(len(values)), self.rng.randint(0, min(most, len(values)))))
+    def subset(self, values: Sequence[Any], size: int = 3) -> list[Any]:
+        """Up to `size` of the values, in their order."""
+        chosen = set(self.rng.sample(range(len(values)), self.rng.randint(0, min(size, len(values)))))
         return [value for number, value in enumerate(values) if number in chosen]
 
     def item(self, ms: int, owner: str = "", **values: Any) -> Item:
-        """An item made at `ms`, perhaps changed since, with the system fields as Wix sets them."""
-        changed = ms if self.chance(0.4) else min(NOW, ms + self.rng.randrange(60 * DAY))
-        stamps = {"_createdDate": date(ms), "_updatedDate": date(changed)}
+        """An item created at `ms`, perhaps updated later, with the system fields that Wix sets."""
+        updated = ms if self.chance(0.4) else min(NOW, ms + self.rng.randrange(60 * DAY))
+        stamps = {"_createdDate": date(ms), "_updatedDate": date(updated)}
         return {"_id": self.guid(), "_owner": owner or self.site_owner, **stamps, **values}
 
-    def text(self) -> str:
+    def paragraph(self) -> str:
         """A paragraph."""
         return self.rng.choice(self.pool.paragraphs)
 
-    def line(self) -> str:
+    def sentence(self) -> str:
         """A sentence."""
         return self.rng.choice(self.pool.sentences)
 
     def media(self, name: str) -> str:
-        """A picture as Wix keeps it."""
+        """A picture's URI in Wix."""
         return f"wix:image://v1/{self.rng.getrandbits(48):012x}~mv2.jpg/{name}.jpg#originWidth=1200&originHeight=800"
 
     def file_url(self, name: str) -> str:
-        """A document's address."""
+        """A document's URL."""
         return f"https://files.example.com/{self.rng.getrandbits(48):012x}/{name}"
