@@ -1,82 +1,84 @@
-"""The end of a migration: freezing what has moved, and what must hold before the Wix side may go."""
+"""The end of a migration: freeze the migrated collections, and list what must hold before Wix is given up."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from runbook.cutover import freeze as closing
+from runbook.cutover import freeze as freezing
 from runbook.cutover.freeze import FROZEN
 from runbook.cutover.stable_days import STABLE_DAYS, stable_days
-from runbook.display import Table
+from runbook.display import Table, plural
 from runbook.run.context import RunContext
 from runbook.run.gate import evaluate_gate
 
-DONE = "the freeze that was asked for could be done"
+FROZEN_CHECK = "every migrated collection is frozen, as requested"
 
 
 def freeze_collections(run: RunContext, *, freeze: bool) -> Table:
-    """Close to writes every collection whose flag is on. Refused, with reasons, where a gate is red."""
+    """Close every collection whose flag is on to writes. Refused, with the reasons, unless every gate is green."""
     flags = run.connections.state.flags
-    moved = [c for c in run.catalog.collections.values() if flags.get(c.flag) == "airtable"]
+    migrated = [c for c in run.catalog.collections.values() if flags.get(c.flag) == "airtable"]
     if not freeze or run.dry_run:
         why = "freeze is not set" if not freeze else "dry run"
-        return _told(run, [], (f"Nothing was closed: {why}. {len(moved)} collections have their flag on.",))
-    run.results.checks.pop(DONE, None)  # a former refusal is no reason against this attempt
-    reasons = [*evaluate_gate(run).reasons, *_red(run)]
+        on = f"{plural(len(migrated), 'collection')} could be frozen: the flag is on"
+        return _result(run, [], (f"Nothing was frozen: {why}. {on}.",))
+    run.results.checks.pop(FROZEN_CHECK, None)  # an earlier refusal must not refuse this attempt
+    reasons = [*evaluate_gate(run).reasons, *_unfinished(run)]
     waiting = [flag for flag in run.catalog.flags if flags.get(flag) != "airtable"]
     if waiting:
-        reasons.append(f"flags that still stand at 'wix': {', '.join(waiting)}")
+        reasons.append(f"flags still at 'wix': {', '.join(waiting)}")
     if reasons:
-        run.results.checks[DONE] = False
+        run.results.checks[FROZEN_CHECK] = False
         run.results.warnings += [f"not frozen: {reason}" for reason in reasons]
-        return _told(run, [], ("Nothing was closed, because not every gate is green:", *reasons))
+        return _result(run, [], ("Nothing was frozen, because not every gate is green:", *reasons))
     facts = run.connections.state.facts
 
-    def remember(name: str, permissions: closing.Permissions) -> None:
+    def remember(name: str, permissions: freezing.Permissions) -> None:
         facts.put(FROZEN, {**(facts.get(FROZEN) or {}), name: permissions})
 
-    closing.freeze(run.connections.wix, [c.wix for c in moved], remember=remember)
-    closed = closing.frozen(run.connections.wix, [c.wix for c in moved])
-    run.results.checks[DONE] = all(closed.values())
+    freezing.freeze(run.connections.wix, [c.wix for c in migrated], remember=remember)
+    frozen = freezing.frozen(run.connections.wix, [c.wix for c in migrated])
+    run.results.checks[FROZEN_CHECK] = all(frozen.values())
     notes = (
-        "`runbook unfreeze` opens them again.",
-        "A freeze keeps out members and visitors. An API key with data rights, the dashboard and backend code with "
+        "`runbook unfreeze` gives them their former permissions back.",
+        "A freeze stops members and visitors. API keys with data rights, the dashboard and backend code that uses "
         "suppressAuth can still write.",
     )
-    words = {True: ("closed", "passed"), False: ("open", "failed")}
-    return _told(run, [(name, *words[ok]) for name, ok in closed.items()], notes)
+    states = {True: ("frozen", "passed"), False: ("open", "failed")}
+    return _result(run, [(name, *states[ok]) for name, ok in frozen.items()], notes)
 
 
-def _red(run: RunContext) -> list[str]:
+def _unfinished(run: RunContext) -> list[str]:
     known = run.connections.state.progress.all(run.base())
     missing = [name for name in run.catalog.collections if name not in known]
     red = [name for name, done in known.items() if not done.green]
     return [f"not migrated yet: {', '.join(missing)}"] * bool(missing) + [f"red: {', '.join(red)}"] * bool(red)
 
 
-def _told(run: RunContext, rows: list[tuple[Any, ...]], notes: tuple[str, ...]) -> Table:
-    run.evidence("archive", {"closed": [row[0] for row in rows], "notes": list(notes)})
-    return Table("Archive", ("collection", "writes", "verdict"), rows, notes)
+def _result(run: RunContext, rows: list[tuple[Any, ...]], notes: tuple[str, ...]) -> Table:
+    run.evidence("freeze", {"frozen": [row[0] for row in rows], "notes": list(notes)})
+    return Table("Freeze", ("collection", "writes", "verdict"), rows, notes)
 
 
 def checklist(run: RunContext) -> Table:
-    """What is left before the Wix side may go, each line from the evidence on record."""
+    """What is left to do before Wix is given up, from the evidence on record."""
     state = run.connections.state
     flags = state.flags
     on = [flag for flag in run.catalog.flags if flags.get(flag) == "airtable"]
-    days, words = stable_days(state)
+    days, explanation = stable_days(state)
     frozen = state.facts.get(FROZEN) or {}
     known = state.progress.all(run.base()) if run.connections.base(run.source.label) else {}
     green = [name for name, done in known.items() if done.green]
     total = len(run.catalog.collections)
     rows = [
         ("every collection migrated and verified", f"{len(green)} of {total}", len(green) == total),
-        ("every flag on airtable", f"{len(on)} of {len(run.catalog.flags)}", len(on) == len(run.catalog.flags)),
-        ("Wix collections closed to writes", f"{len(frozen)} of {total}", len(frozen) == total),
-        (f"{STABLE_DAYS} days of green checks", f"{days} days: {words}", days >= STABLE_DAYS),
-        ("tab groups arranged", "by hand: the list is in phase 1", None),
+        ("every flag at 'airtable'", f"{len(on)} of {len(run.catalog.flags)}", len(on) == len(run.catalog.flags)),
+        ("every Wix collection frozen", f"{len(frozen)} of {total}", len(frozen) == total),
+        (f"{STABLE_DAYS} days of green checks", f"{plural(days, 'day')}: {explanation}", days >= STABLE_DAYS),
+        ("tab groups arranged", "manual step: phase 1 lists them", None),
         ("the Wix fallback removed", "only after all of the above", None),
     ]
     run.evidence("checklist", {"lines": [list(row) for row in rows], "stable_days": days})
-    shown = [(what, how, "by hand" if ok is None else "passed" if ok else "waiting") for what, how, ok in rows]
-    return Table("What is left", ("what", "where it stands", "verdict"), shown)
+    verdicts = {True: "passed", False: "waiting", None: "manual"}
+    shown = [(condition, status, verdicts[ok]) for condition, status, ok in rows]
+    return Table("What is left", ("condition", "status", "verdict"), shown)

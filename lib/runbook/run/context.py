@@ -1,4 +1,4 @@
-"""A phase, opened: what its steps work with, and what they have come to so far."""
+"""The context of a run: what the steps of a phase work with, and their results so far."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from runbook.catalog import Catalog, Collection, Phase
 from runbook.connections import Connections
-from runbook.display import Table
+from runbook.display import Table, plural
 from runbook.errors import StepError
 from runbook.evidence.folder import RunFolder
 from runbook.quarantine import Quarantine
@@ -22,7 +22,7 @@ from runbook.wix.source import Source, SourceCollection
 
 @dataclass
 class Results:
-    """What the steps of this phase have come to so far, by Wix name of the collection."""
+    """The results of the steps so far, by Wix name of the collection."""
 
     source_collections: dict[str, SourceCollection] | None = None
     absent: dict[str, str] = field(default_factory=dict)
@@ -31,14 +31,17 @@ class Results:
     loaded: dict[str, Loaded] = field(default_factory=dict)
     validated: dict[str, Validated] = field(default_factory=dict)
     rechecked: dict[str, Validated] = field(default_factory=dict)
-    stopped: dict[str, str] = field(default_factory=dict)  # a collection that could not go on, and why
-    checks: dict[str, bool] = field(default_factory=dict)  # what a phase checks beside its collections
+    stopped: dict[str, str] = field(default_factory=dict)  # collection -> why it was stopped
+    checks: dict[str, bool] = field(default_factory=dict)  # condition -> whether it holds, beside the collections
     manual_steps: tuple[str, ...] = ()
     warnings: list[str] = field(default_factory=list)
 
 
 class RunContext:
-    """Both sides, the folder of the run, the phase's collections, and the results so far. Steps are `PhaseRun`'s."""
+    """Connections to both sides, the run folder, the phase's collections, and the results so far.
+
+    `PhaseRun` adds the steps.
+    """
 
     def __init__(
         self,
@@ -67,25 +70,25 @@ class RunContext:
 
     @property
     def dry_run(self) -> bool:
-        """Whether nothing may be written to Airtable."""
+        """Whether this is a dry run: nothing is written to Airtable."""
         return bool(self.parameters["dry_run"])
 
     @property
     def run_id(self) -> str:
-        """The run's id, the name of its folder."""
+        """The id of the run, which is the name of its folder."""
         return self.folder.path.name
 
     @property
     def provisioned(self) -> list[Collection]:
-        """The collections whose tables this phase makes: its own, and those that the catalog names for it."""
+        """The collections whose tables this phase creates: its own, and those that the catalog assigns to it."""
         return [*self.collections, *(self.catalog.collection(name) for name in self.phase.tables)]
 
     def base(self) -> str:
-        """The base of this run. Raises StepError where none has been made yet."""
+        """The id of the base. Raises StepError if there is none yet."""
         base = self.connections.base(self.source.label)
         if base is None:
             raise StepError(
-                f"there is no base for source {self.source.label!r} yet: the cell `run.provision()` makes or adopts it"
+                f"there is no base for source {self.source.label!r} yet: the cell `run.provision()` creates or finds it"
             )
         return base
 
@@ -96,41 +99,43 @@ class RunContext:
         return self._tables
 
     def source_collections(self) -> dict[str, SourceCollection]:
-        """What the source has, asked once; notes what of this phase it lacks."""
+        """The source's collections, read once; records which collections of this phase it lacks."""
         if self.results.source_collections is None:
-            self.results.source_collections = self.source.collections()
-            if self.source.label == "wix" and not set(self.results.source_collections) & set(self.catalog.collections):
+            found = self.results.source_collections = self.source.collections()
+            if self.source.label == "wix" and not set(found) & set(self.catalog.collections):
                 self.results.stopped["the site"] = (
-                    "it has none of the catalog's collections: WIX_SITE_ID may be of another site, or WIX_API_KEY of "
-                    "one that may not list them"
+                    "it has none of the catalog's collections: WIX_SITE_ID may belong to another site, or WIX_API_KEY "
+                    "may lack the right to list them"
                 )
-            base = self.connections.base(self.source.label)
-            known = self.connections.state.progress.all(base) if base else {}
-            for c in self.collections:
-                if c.wix not in self.results.source_collections:
-                    like = similar_name(c.wix, set(self.results.source_collections) - set(self.catalog.collections))
-                    why = "absent at the source" + (f"; {like!r} may be it under another name" if like else "")
-                    self.results.absent[c.wix] = why
-                    if like:
-                        self.results.stopped[c.wix] = f"{why}; rename it there, or in the catalog"
-                    else:
-                        there = known[c.wix].loaded if c.wix in known else 0
-                        rows = f"; its {there:,} row{'s' * (there > 1)} in Airtable stay, unchecked" if there else ""
-                        self.results.warnings.append(f"{c.wix} is {why}{rows}")
+            self._record_absent(set(found))
         return self.results.source_collections
 
+    def _record_absent(self, found: set[str]) -> None:
+        base = self.connections.base(self.source.label)
+        known = self.connections.state.progress.all(base) if base else {}
+        for name in [c.wix for c in self.collections if c.wix not in found]:
+            reason = "absent at the source"
+            if like := similar_name(name, found - set(self.catalog.collections)):
+                reason += f"; {like!r} may be the same collection under another name"
+                self.results.stopped[name] = f"{reason}; rename it in the source or in the catalog"
+            else:
+                loaded = known[name].loaded if name in known else 0
+                kept = f"; {plural(loaded, 'row')} in Airtable kept, not checked" if loaded else ""
+                self.results.warnings.append(f"{name} is {reason}{kept}")
+            self.results.absent[name] = reason
+
     def evidence(self, name: str, facts: dict[str, Any]) -> None:
-        """Leave what a step came to in the run folder."""
+        """Write the result of a step to the run folder."""
         self.folder.write_evidence(self.phase.slug, name, facts)
 
-    def dry(self, step: str, words: str) -> Table:
-        """What a step shows instead, in a dry run."""
+    def skip(self, step: str, reason: str) -> Table:
+        """Record that a dry run skips a step, and show why."""
         self.evidence(step, {"dry_run": True})
-        return Table(f"Dry run: {step}", ("verdict", "what"), [("dry run", words)])
+        return Table(f"Dry run: {step}", ("verdict", "what"), [("dry run", reason)])
 
     def save_requests(self) -> None:
-        """Leave the requests so far, and their summary, in the run folder."""
+        """Write the requests so far, and their summary, to the run folder."""
         self.connections.log.write(self.folder.path / "requests" / f"{self.phase.slug}.jsonl")
-        told = self.connections.log.summary()
-        figures = {"count": told.count, "limited": told.too_many, "unanswered": told.unanswered}
-        self.evidence("requests", {**figures, "p50": told.p50, "p95": told.p95, "p99": told.p99})
+        summary = self.connections.log.summary()
+        counts = {"count": summary.count, "limited": summary.too_many, "unanswered": summary.unanswered}
+        self.evidence("requests", {**counts, "p50": summary.p50, "p95": summary.p95, "p99": summary.p99})

@@ -1,4 +1,4 @@
-"""The DATA_SOURCE flags in a phase: created in the first, turned in each where that is asked for."""
+"""The DATA_SOURCE flags in a phase: created in phase 1, turned in every phase on request."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from runbook.display import Table
 from runbook.run.context import RunContext
 from runbook.run.gate import evaluate_gate
 
-TURNED = "the flags that were asked for turned"
+TURNED = "every requested flag turned"
 
 
 def create_flags(run: RunContext) -> Table:
-    """Create what is missing, at 'wix'; what stands, stands."""
+    """Create missing flags at 'wix'; existing flags are left unchanged."""
     flags = run.connections.state.flags
     if not run.dry_run:
         flags.create(run.catalog.flags)
@@ -25,10 +25,10 @@ def create_flags(run: RunContext) -> Table:
 def turn_flags(run: RunContext) -> Table:
     """Turn the phase's flags to 'airtable' if `turn_flags` is set and the evidence allows it; shows why not."""
     state, flags = run.connections.state, run.phase.flags
-    asked = run.parameters["turn_flags"]
+    requested = run.parameters["turn_flags"]
     refused: dict[str, list[str]] = {flag: [] for flag in flags}
-    if asked:
-        run.results.checks.pop(TURNED, None)  # a former refusal is no reason against this attempt
+    if requested:
+        run.results.checks.pop(TURNED, None)  # an earlier refusal must not refuse this attempt
         red = evaluate_gate(run).reasons
         if red:
             refused = {flag: [f"the gate of this phase is red: {red[0]}"] for flag in flags}
@@ -37,8 +37,7 @@ def turn_flags(run: RunContext) -> Table:
         run.results.checks[TURNED] = not any(refused.values())
     rows = []
     for flag in flags:
-        stands = state.flags.get(flag)
-        words = "; ".join(refused[flag]) or ("" if asked else "turn_flags is not set")
-        rows.append((flag, stands, ", ".join(c.wix for c in run.catalog.of_flag(flag)), words))
+        reason = "; ".join(refused[flag]) or ("" if requested else "turn_flags is not set")
+        rows.append((flag, state.flags.get(flag), ", ".join(c.wix for c in run.catalog.of_flag(flag)), reason))
     run.evidence("flags", {"flags": {row[0]: row[1] for row in rows}, "refused": refused})
-    return Table("DATA_SOURCE", ("flag", "stands at", "collections", "why"), rows)
+    return Table("DATA_SOURCE", ("flag", "source", "collections", "reason"), rows)

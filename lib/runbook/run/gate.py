@@ -1,4 +1,4 @@
-"""The gate of a phase: a fact about its evidence, not a cell that printed OK."""
+"""The gate of a phase: its verdict, derived from what its steps recorded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runbook.cutover.turning import gate_key
-from runbook.display import Shown, Table, display_now
+from runbook.display import Shown, Table, display_now, plural
 from runbook.errors import CheckFailed
 from runbook.evidence.manifest import write_manifest
 from runbook.run.context import RunContext
@@ -16,7 +16,7 @@ SCHEMA_CHECK = "the schema is as planned"
 
 @dataclass(frozen=True, repr=False)
 class Gate(Shown):
-    """The verdict on a phase. `reasons`: why it is red. `warnings`: what a reviewer should know though it is green."""
+    """The verdict on a phase. `reasons`: why it failed. `warnings`: what a reviewer should know even if it passed."""
 
     phase: str
     passed: bool
@@ -33,16 +33,17 @@ class Gate(Shown):
         return "dry run" if self.dry_run else "passed" if self.passed else "failed"
 
     def table(self) -> Table:
-        """One line for each thing to know."""
+        """One row per reason, manual step and warning."""
         rows: list[tuple[Any, ...]] = [("failed", reason) for reason in self.reasons]
-        rows += [("manual step", step) for step in self.manual_steps]
-        rows += [("warning", words) for words in self.warnings]
+        rows += [("manual", step) for step in self.manual_steps]
+        rows += [("warning", warning) for warning in self.warnings]
         if self.passed:
-            moved = f"{self.collections} collections, {self.rows:,} rows: nothing lost, nothing unexplained"
-            rows.insert(0, ("passed", moved if self.collections else "everything checked above is as it must be"))
+            moved = f"{plural(self.collections, 'collection')}, {plural(self.rows, 'row')}"
+            summary = f"{moved}: nothing lost, nothing unexplained" if self.collections else "every check above passed"
+            rows.insert(0, ("passed", summary))
         elif self.dry_run and not self.reasons:
-            rows.insert(0, ("dry run", "nothing was written, so nothing is proved"))
-        return Table(f"Gate of {self.phase}: {self.verdict}", ("verdict", "what"), rows)
+            rows.insert(0, ("dry run", "nothing was written, so nothing was verified"))
+        return Table(f"Gate of {self.phase}: {self.verdict}", ("verdict", "details"), rows)
 
     def facts(self) -> dict[str, Any]:
         """For the evidence."""
@@ -55,14 +56,14 @@ class Gate(Shown):
         }
 
     def require(self) -> Gate:
-        """Itself. Raises CheckFailed where it is red."""
+        """The gate itself. Raises CheckFailed if it is red."""
         if self.reasons:
             raise CheckFailed(f"the gate of {self.phase} is red:\n  " + "\n  ".join(self.reasons))
         return self
 
 
 def evaluate_gate(run: RunContext) -> Gate:
-    """The gate of a phase, from what its steps came to. What was not done is a reason, never a pass."""
+    """Derive the gate from the results of the steps. A step that was not run is a reason, never a pass."""
     results, reasons = run.results, []
     for name, why in results.stopped.items():
         reasons.append(f"{name} stopped: {why}")
@@ -80,13 +81,12 @@ def evaluate_gate(run: RunContext) -> Gate:
         else:
             reasons += [f"{c.wix}: {reason}" for reason in results.validated[c.wix].reasons]
     if not run.dry_run:
-        reasons += [f"{words}: not so" for words, ok in results.checks.items() if not ok]
+        reasons += [f"check failed: {check}" for check, ok in results.checks.items() if not ok]
         if SCHEMA_CHECK not in results.checks:
-            reasons.append(f"{SCHEMA_CHECK}: not checked; run the cells above")
+            reasons.append(f"not checked: {SCHEMA_CHECK}; run the cells above")
     done = results.validated.values()
-    aside = [
-        f"{v.collection}: {'all' if v.quarantined == v.exported else f'{v.quarantined:,} of'} {v.exported:,} rows "
-        "are in quarantine, not in Airtable"
+    quarantined = [
+        f"{v.collection}: {v.quarantined:,} of {plural(v.exported, 'row')} in quarantine, not in Airtable"
         for v in done
         if v.quarantined
     ]
@@ -95,7 +95,7 @@ def evaluate_gate(run: RunContext) -> Gate:
         passed=not reasons and not run.dry_run,
         dry_run=run.dry_run,
         reasons=tuple(reasons),
-        warnings=tuple(dict.fromkeys([*results.warnings, *aside])),
+        warnings=tuple(dict.fromkeys([*results.warnings, *quarantined])),
         manual_steps=results.manual_steps,
         collections=len(done),
         rows=sum(v.loaded for v in done),
@@ -103,7 +103,7 @@ def evaluate_gate(run: RunContext) -> Gate:
 
 
 def close_gate(run: RunContext) -> Gate:
-    """The verdict on the phase, noted in state and in the manifest. Raises CheckFailed, after it is displayed."""
+    """Evaluate the gate and record it in state and in the manifest. Raises CheckFailed, after displaying it."""
     gate = evaluate_gate(run)
     run.evidence("gate", gate.facts())
     base = run.connections.base(run.source.label)

@@ -1,4 +1,4 @@
-"""What phase 1 does beside making the base: access, links, tab groups, secrets, flags, the limit under load."""
+"""What phase 1 does besides creating the base: access, links, tab groups, secrets, the rate limit under load."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEY_SECRET, BASE_SECRET = "AIRTABLE_API_KEY", "AIRTABLE_BASE_ID"
 
 
 def check_access(run: RunContext) -> Access:
-    """Ask both accounts what they allow, and compare the whole site with the plan's limits."""
+    """Check the credentials and permissions of both accounts, and compare the whole site with the plan's limits."""
     settings = run.connections.settings
     rows = {name: found.count for name, found in run.source_collections().items() if name in run.catalog.collections}
     found = accounts.check_access(
@@ -30,64 +30,70 @@ def check_access(run: RunContext) -> Access:
 
 
 def check_schema_links(run: RunContext) -> Table:
-    """Every link column of the base's tables, and its inverse."""
+    """Check every link column of the phase's tables: it links to the right table, and its inverse links back."""
     if run.dry_run:
-        return run.dry("links", "no link was made")
+        return run.skip("schema_links", "no link was created")
     tables, rows, sound = run.tables(), [], True
     for c in run.catalog.collections.values():
         if c not in run.provisioned:
             continue
         for name, column in tables.links(c).items():
             target = run.catalog.collection(column.to).table
-            own = column.to == c.wix
-            ok = column.ok and (own or column.inverse_ok)
+            self_link = column.to == c.wix
+            ok = column.ok and (self_link or column.inverse_ok)
             sound = sound and ok
             rows.append(
-                (c.table, name, target, column.inverse_name or "none (links to itself)", "passed" if ok else "failed")
+                (
+                    c.table,
+                    name,
+                    target,
+                    column.inverse_name or "none (links to its own table)",
+                    "passed" if ok else "failed",
+                )
             )
     run.results.checks["every link points both ways"] = sound
     run.evidence("schema_links", {"links": [list(row) for row in rows]})
     return Table(
-        "Links, both ways",
-        ("table", "column", "links to", "its inverse there", "verdict"),
+        "Links, in both directions",
+        ("table", "column", "links to", "inverse link field", "verdict"),
         rows,
         () if rows else ("The tables of this phase have no links.",),
     )
 
 
 def tab_groups(run: RunContext) -> Table:
-    """Which table to put into which group of tabs."""
+    """Which table belongs to which tab group. Airtable has no API for tab groups: a person arranges them."""
     groups = run.catalog.tab_groups
     rows = [
         (group, ", ".join(c.table for c in run.catalog.collections.values() if c.tab_group == group))
         for group in groups
     ]
     return Table(
-        "Tab groups, to be arranged by hand",
+        "Tab groups, to be arranged manually",
         ("group", "tables"),
         rows,
-        ("In Airtable: drag the tabs, or the arrow beside one. Each table's description says its group.",),
+        ("In Airtable, drag the tabs, or use the menu of a tab. The description of each table names its group.",),
     )
 
 
 def store_secrets(run: RunContext) -> Table:
-    """Put the key and the base's id where the site's own code looks for them; shows names only."""
+    """Put the API key and the base id into the site's Secrets Manager, where its code reads them. Shows names only."""
     if run.dry_run:
-        return run.dry("secrets", "no secret was written")
+        return run.skip("secrets", "no secret was written")
     settings, wix = run.connections.settings, run.connections.wix
     values = {KEY_SECRET: settings.airtable_key, BASE_SECRET: run.base()}
     done = {name: put_secret(wix, name, value) for name, value in values.items()}
-    there = set(secret_names(wix))
-    run.results.checks["the site's secrets are in place"] = set(values) <= there
+    existing = set(secret_names(wix))
+    run.results.checks["the site's secrets are in place"] = set(values) <= existing
     run.evidence("secrets", {"secrets": done})
-    rows = [(name, what, "passed" if name in there else "failed") for name, what in done.items()]
-    return Table("Secrets Manager of the site", ("name", "done", "verdict"), rows, ("Values are never shown.",))
+    rows = [(name, action, "passed" if name in existing else "failed") for name, action in done.items()]
+    return Table("Secrets Manager of the site", ("name", "action", "verdict"), rows, ("Values are never shown.",))
 
 
 def show_rate_limit(run: RunContext) -> RateLimitCheck | Table:
     """Some seconds of requests from several threads at once."""
     if run.dry_run:
-        return run.dry("rate_limit", "no table to read yet")
+        return run.skip("rate_limit", "no table to read yet")
     settings = run.connections.settings
     table = run.tables().id(run.catalog.collection(run.phase.tables[0] if run.phase.tables else run.collections[0].wix))
     shown = check_rate_limit(

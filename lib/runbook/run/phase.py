@@ -64,7 +64,7 @@ class PhaseRun(RunContext):
     def provision(self) -> Shown | Table:
         """Make or adopt the base, then make what the plan lists; read it back and compare."""
         if self.dry_run:
-            return self.dry("provision", "no base, table, column or link was made")
+            return self.skip("provision", "no base, table, column or link was made")
         with self._turn():
             return self._provision()
 
@@ -123,9 +123,9 @@ class PhaseRun(RunContext):
         """Upsert what is new or changed; then the links that had to wait for their targets."""
         staged = self._need(self.results.transformed, "transform", but=self.results.stopped)
         if self.dry_run:
-            return self.dry("load", f"{sum(t.staged for t in staged.values()):,} rows could be loaded")
+            return self.skip("load", f"{sum(t.staged for t in staged.values()):,} rows could be loaded")
         if "the base" in self.results.stopped:
-            return self.dry("load", self.results.stopped["the base"])
+            return self.skip("load", self.results.stopped["the base"])
         with self._turn():
             self._load(staged)
         self.save_requests()
@@ -191,7 +191,7 @@ class PhaseRun(RunContext):
     def validate(self) -> Page | Table:
         """The suites on both sides, and every cell of every row compared with what was read back."""
         if self.dry_run or "the base" in self.results.stopped:
-            return self.dry("validate", "nothing was loaded, so nothing can be read back")
+            return self.skip("validate", "nothing was loaded, so nothing can be read back")
         loaded = self._need(self.results.loaded, "load", but=self.results.stopped)
         with Steps("Validate", {name: self.results.transformed[name].staged for name in loaded}) as step:
             for name in loaded:

@@ -22,7 +22,7 @@ ERROR_RATE = 0.001  # of answers; the users' plan: 0.1 %
 def check_lookups(run: RunContext) -> Page | Table:
     """Ask Airtable what services ask, and compare with the snapshot."""
     if run.dry_run:
-        return run.dry("lookups", "nothing was loaded")
+        return run.skip("lookups", "nothing was loaded")
     asked = [x for x in run.connections.platform.lookups if x.collection in run.results.validated]
     found = [
         check_lookup(
@@ -46,7 +46,7 @@ def check_lookups(run: RunContext) -> Page | Table:
 def check_links(run: RunContext) -> Page | Table:
     """Every link of the phase's collections, from both tables."""
     if run.dry_run:
-        return run.dry("links", "nothing was loaded")
+        return run.skip("links", "nothing was loaded")
     found = [
         verify_links(
             run.connections.airtable,
@@ -70,7 +70,7 @@ def check_links(run: RunContext) -> Page | Table:
 def recheck(run: RunContext) -> Table:
     """Validate again every collection that any phase has loaded into this base."""
     if run.dry_run:
-        return run.dry("recheck", "nothing was loaded")
+        return run.skip("recheck", "nothing was loaded")
     known = run.connections.state.progress.all(run.base())
     rows: list[tuple[Any, ...]] = []
     whole = True
@@ -117,7 +117,7 @@ def recheck(run: RunContext) -> Table:
 def benchmark(run: RunContext) -> Benchmark | Table:
     """Time the platform's look-ups on Airtable."""
     if run.dry_run:
-        return run.dry("benchmark", "nothing was loaded")
+        return run.skip("benchmark", "nothing was loaded")
     known = run.connections.state.progress.all(run.base())
     asked = [
         (run.catalog.collection(x.collection), x.key) for x in run.connections.platform.lookups if x.collection in known
@@ -132,7 +132,7 @@ def benchmark(run: RunContext) -> Benchmark | Table:
 def record_counts(run: RunContext) -> RecordCounts | Table:
     """Write each table's rows and share of the limit into the table Record Counts."""
     if run.dry_run:
-        return run.dry("record_counts", "no table was made")
+        return run.skip("record_counts", "no table was made")
     known = run.connections.state.progress.all(run.base())
     rows = {name: done.loaded for name, done in known.items() if name in run.catalog.collections}
     kept = keep_record_counts(

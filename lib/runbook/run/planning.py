@@ -1,4 +1,4 @@
-"""The plan of a phase: what is at the source, what will be made and written, in how many requests and minutes."""
+"""The plan of a phase: rows at the source, tables to create, rows to write, the number of requests and the time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from runbook.airtable.estimate import requests_at_most
 from runbook.catalog import Collection
-from runbook.display import Page, Table
+from runbook.display import Page, Table, plural
 from runbook.schema import SchemaPlan
 from runbook.settings import AIRTABLE_RATE, WARN_SHARE, Settings
 from runbook.wix.source import SourceCollection
@@ -16,7 +16,7 @@ from runbook.wix.source import SourceCollection
 
 @dataclass(frozen=True)
 class Line:
-    """One collection in a plan. `rows` None: the source does not tell before it is read. `requests` at the most."""
+    """One collection in a plan. `rows` None: the source cannot count them before they are read. `requests`: at most."""
 
     collection: str
     table: str
@@ -28,62 +28,61 @@ class Line:
 
 @dataclass(frozen=True)
 class Plan:
-    """Shows itself as the lines, the totals, and the plan of the schema under them."""
+    """The lines, the totals, and the plan of the schema."""
 
     lines: tuple[Line, ...]
     schema: SchemaPlan
     base: str | None
     settings: Settings
-    elsewhere: int  # rows in this base that other phases have loaded
+    other_rows: int  # rows of other phases in this base
     unlisted: tuple[str, ...]  # collections at the source that the catalog neither moves nor keeps
 
     @property
     def rows(self) -> int:
-        """Rows at the source, of collections that can be counted."""
+        """Rows at the source, in the collections that can be counted."""
         return sum(line.rows or 0 for line in self.lines)
 
     @property
     def requests(self) -> int:
-        """Requests to Airtable, at the most: a second run needs only the reads."""
+        """Requests to Airtable, at most: a second run only reads."""
         return self.schema.requests + sum(line.requests for line in self.lines)
 
     @property
     def too_many(self) -> str:
-        """Why the plan cannot hold the rows, before anything is written; empty where it can."""
-        total, limit = self.rows + self.elsewhere, self.settings.records_limit
+        """Why the rows do not fit the Airtable plan; empty if they do."""
+        total, limit = self.rows + self.other_rows, self.settings.records_limit
         if total <= limit:
             return ""
         return (
-            f"{total:,} records would be in the base, but plan {self.settings.plan!r} holds {limit:,}: nothing was "
-            "loaded. RUNBOOK_PLAN names another plan, if the account has one"
+            f"the base would hold {plural(total, 'record')}, but plan {self.settings.plan!r} allows {limit:,}: nothing "
+            "was loaded. If the account has another plan, set RUNBOOK_PLAN"
         )
 
-    def _words(self) -> list[str]:
+    def _notes(self) -> list[str]:
         limit, calls = self.settings.records_limit, self.settings.calls_limit
-        total = self.rows + self.elsewhere
+        total = self.rows + self.other_rows
         rate = self.settings.rate
-        raised = f" ({_took(self.requests, AIRTABLE_RATE)} at Airtable's own {AIRTABLE_RATE:g})"
-        words = [
-            f"{self.rows:,} rows in {self.requests:,} requests at the most: {_took(self.requests, rate)} at {rate:g} "
-            f"requests a second{raised if rate > AIRTABLE_RATE else ''}.",
-            f"{total:,} records in the base then: {total / limit:.0%} of the {limit:,} of plan {self.settings.plan!r}"
-            + (" – MORE THAN IT HOLDS" if total > limit else " – close to it" if total > WARN_SHARE * limit else "")
+        real = f" ({_duration(self.requests, AIRTABLE_RATE)} at Airtable's own limit of {AIRTABLE_RATE:g})"
+        notes = [
+            f"{plural(self.rows, 'row')} in at most {plural(self.requests, 'request')}: "
+            f"{_duration(self.requests, rate)} at {rate:g} requests a second{real if rate > AIRTABLE_RATE else ''}.",
+            f"The base will hold {plural(total, 'record')}: {total / limit:.0%} of the {limit:,} that plan "
+            f"{self.settings.plan!r} allows"
+            + (" – ABOVE THE LIMIT" if total > limit else " – close to the limit" if total > WARN_SHARE * limit else "")
             + "."
-            + ("" if calls is None else f" {self.requests:,} of {calls:,} API calls a month."),
+            + ("" if calls is None else f" {self.requests:,} of the {calls:,} API calls a month."),
         ]
         if self.unlisted:
-            words.append(
-                f"At the source, but neither moved nor kept by the catalog (left alone): {', '.join(self.unlisted)}."
-            )
-        return words
+            notes.append(f"At the source, but not in the catalog (ignored): {', '.join(self.unlisted)}.")
+        return notes
 
     def page(self) -> Page:
-        """The lines, then the schema."""
+        """The lines, then the plan of the schema."""
         lines = Table(
-            f"Plan: {len(self.lines)} collections into base {self.base or 'to be made'}",
-            ("collection", "table", "rows at the source", "rows loaded before", "requests", "note"),
+            f"Plan: {plural(len(self.lines), 'collection')} into base {self.base or 'to be created'}",
+            ("collection", "table", "rows at the source", "rows already loaded", "requests", "note"),
             [(x.collection, x.table, x.rows, x.loaded, x.requests, x.note) for x in self.lines],
-            tuple(self._words()),
+            tuple(self._notes()),
         )
         return Page(lines, self.schema) if self.lines else Page(self.schema)
 
@@ -102,11 +101,11 @@ class Plan:
             "collections": {x.collection: {"rows": x.rows, "loaded": x.loaded, "note": x.note} for x in self.lines},
             "unlisted": list(self.unlisted),
             "schema": self.schema.facts(),
-            "words": self._words(),
+            "notes": self._notes(),
         }
 
 
-def _took(requests: int, rate: float) -> str:
+def _duration(requests: int, rate: float) -> str:
     seconds = requests / rate
     return f"{seconds:,.0f} s" if seconds < 100 else f"{seconds / 60:,.1f} minutes"
 
@@ -117,7 +116,7 @@ def plan_lines(
     loaded: Mapping[str, int],
     absent: Mapping[str, str],
 ) -> tuple[Line, ...]:
-    """A line a collection; an absent one says so and costs nothing."""
+    """One line per collection. An absent collection needs no request."""
     lines = []
     for c in collections:
         found = available.get(c.wix)

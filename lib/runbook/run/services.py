@@ -21,7 +21,7 @@ from runbook.state import Progressed
 def check_services(run: RunContext) -> Parallel | Table:
     """Make the phase's parallel tests. Reads only; Airtable through the mirror, which reads what they need whole."""
     if run.dry_run:
-        return run.dry("services", "nothing was loaded")
+        return run.skip("services", "nothing was loaded")
     tests = [test for test in run.connections.platform.parallel_tests() if test.phase == run.phase.number]
     there = _there(run)
     stay = {kept.wix for kept in run.catalog.kept} if run.source.label == "wix" else set()

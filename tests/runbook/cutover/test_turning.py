@@ -121,7 +121,7 @@ def test_the_notebook_turns_flags_only_where_asked_for_and_green(fleet: Fleet) -
     run.results.checks["the moon is full"] = False
     rows = run.turn_flags().rows
     assert {row[1] for row in rows} == {"wix"}
-    assert all("the gate of this phase is red: the moon is full" in row[3] for row in rows)
+    assert all("the gate of this phase is red: check failed: the moon is full" in row[3] for row in rows)
     del run.results.checks["the moon is full"]
     assert {row[1] for row in run.turn_flags().rows} == {"airtable"}
     assert run.gate().passed

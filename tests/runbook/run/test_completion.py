@@ -12,8 +12,8 @@ from runbook.commands.unfreeze import unfreeze
 from runbook.cutover.freeze import FROZEN, frozen
 from runbook.cutover.stable_days import CHECKS
 from runbook.errors import CheckFailed
+from runbook.run.completion import FROZEN_CHECK
 
-FREEZE_CHECK = "the freeze that was asked for could be done"
 NAMES = ("Trucks", "Trips", "Owners")
 
 
@@ -23,7 +23,7 @@ def test_nothing_is_frozen_unless_asked_for_or_in_a_dry_run(fleet: Fleet) -> Non
     dry = fleet.open(3, dry_run=True)
     assert "dry run" in repr(dry.freeze_collections(freeze=True))
     assert not any(frozen(run.connections.wix, NAMES).values())
-    assert FREEZE_CHECK not in {**run.results.checks, **dry.results.checks}
+    assert FROZEN_CHECK not in {**run.results.checks, **dry.results.checks}
 
 
 def test_a_freeze_is_refused_with_every_reason(fleet: Fleet) -> None:
@@ -33,7 +33,7 @@ def test_a_freeze_is_refused_with_every_reason(fleet: Fleet) -> None:
     for reason in ("the moon is full", "not migrated yet: Owners", "owners"):
         assert reason in notes
     assert not any(frozen(run.connections.wix, NAMES).values())
-    with pytest.raises(CheckFailed, match=FREEZE_CHECK):
+    with pytest.raises(CheckFailed, match=FROZEN_CHECK):
         run.gate()
 
 

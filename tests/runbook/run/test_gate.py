@@ -35,7 +35,7 @@ def test_an_unchecked_schema_and_a_failed_check_are_reasons(fleet: Fleet) -> Non
     assert evaluate_gate(run).passed
     run.results.checks["the moon is full"] = False
     assert len(evaluate_gate(run).reasons) == 1
-    assert evaluate_gate(run).reasons[0].startswith("the moon is full")
+    assert evaluate_gate(run).reasons == ("check failed: the moon is full",)
 
 
 def test_it_is_noted_in_state_and_displayed_before_it_raises(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,7 +47,9 @@ def test_it_is_noted_in_state_and_displayed_before_it_raises(fleet: Fleet, capsy
     assert facts.get(key) == {"passed": True, "run_id": run.run_id}
     assert capsys.readouterr().out == ""
     run.results.checks["the moon is full"] = False
-    with pytest.raises(CheckFailed, match="the gate of phase 1, Infrastructure is red:\n  the moon is full"):
+    with pytest.raises(
+        CheckFailed, match="the gate of phase 1, Infrastructure is red:\n  check failed: the moon is full"
+    ):
         run.gate()
     assert facts.get(key) == {"passed": False, "run_id": run.run_id}
     assert "the moon is full" in capsys.readouterr().out
@@ -61,6 +63,6 @@ def test_rows_in_quarantine_are_a_warning(fleet: Fleet) -> None:
     run = fleet.migrate(2)
     gate = evaluate_gate(run)
     assert gate.passed
-    assert any(w.startswith("Trucks: all 3 rows are in quarantine") for w in gate.warnings)
+    assert any(w.startswith("Trucks: 3 of 3 rows in quarantine") for w in gate.warnings)
     assert "✓ passed" in repr(gate)
     assert "2 collections, 2 rows" in repr(gate)

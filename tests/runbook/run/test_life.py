@@ -16,6 +16,7 @@ from runbook.commands.status import status
 from runbook.commands.unfreeze import unfreeze
 from runbook.cutover.freeze import frozen
 from runbook.errors import CheckFailed, FlagRefused, SettingError
+from runbook.run.flags import TURNED
 from runbook.wix.reverse_sync import reverse_sync_remove, reverse_sync_save
 
 pytestmark = pytest.mark.slow
@@ -175,14 +176,14 @@ def test_10_after_a_rollback_the_phase_can_be_migrated_again(site: Site) -> None
 def test_11_freezing_needs_every_gate_and_every_flag_and_unfreezing_gives_back_what_was(site: Site) -> None:
     run = run_phase(6)
     run.freeze_collections(freeze=True)
-    with pytest.raises(CheckFailed, match="freeze"):
+    with pytest.raises(CheckFailed, match="frozen"):
         run.gate()
     wix = site.connections().wix
     assert not any(frozen(wix, ["Carriers", "FAQs"]).values())
 
     for number in range(2, 7):
         run = run_phase(number, turn_flags=True)
-        assert run.results.checks["the flags that were asked for turned"]
+        assert run.results.checks[TURNED]
         run.recheck() if number == 6 else None
         run.gate()
     names = list(PLATFORM.catalog.collections)

@@ -146,7 +146,7 @@ def test_a_similar_name_at_the_source_stops_the_collection(tmp_path: Path) -> No
         tmp_path, {**{name: ROWS[name] for name in ("Trucks", "Trips")}, "owners": ROWS["Owners"]}
     ) as fleet:
         run = fleet.open(3)
-        assert "'owners' may be it under another name" in repr(run.plan())
+        assert "'owners' may be the same collection under another name" in repr(run.plan())
         with pytest.raises(CheckFailed, match="Owners stopped"):
             run.gate()
 
@@ -155,7 +155,7 @@ def test_a_site_of_another_project_is_named(tmp_path: Path) -> None:
     with fleet_site(tmp_path, {"Songs": [{"_id": "s0"}]}) as fleet:
         run = fleet.open(2)
         run.plan()
-        with pytest.raises(CheckFailed, match="WIX_SITE_ID may be of another site"):
+        with pytest.raises(CheckFailed, match="WIX_SITE_ID may belong to another site"):
             run.gate()
 
 
@@ -164,11 +164,11 @@ def test_more_rows_than_the_plan_holds_are_not_loaded(tmp_path: Path, monkeypatc
     trucks = [{"_id": f"t{n}", "plate": f"P-{n}"} for n in range(1001)]
     with fleet_site(tmp_path, {**ROWS, "Trucks": trucks}, plan="free") as fleet:
         run = fleet.open(2)
-        assert "MORE THAN IT HOLDS" in repr(run.plan())
+        assert "ABOVE THE LIMIT" in repr(run.plan())
         for step in STEPS[1:]:
             getattr(run, step)()
         assert fleet.records("Trucks") == {}
-        with pytest.raises(CheckFailed, match="1,003 records would be in the base, but plan 'free' holds 1,000"):
+        with pytest.raises(CheckFailed, match="the base would hold 1,003 records, but plan 'free' allows 1,000"):
             run.gate()
 
 

@@ -11,12 +11,12 @@ from runbook.schema import plan_schema
 from runbook.settings import Settings
 
 
-def make_plan(fleet: Fleet, *, plan: str = "team", elsewhere: int = 0, rows: int = 10, rate: float = 5.0) -> Plan:
+def make_plan(fleet: Fleet, *, plan: str = "team", other_rows: int = 0, rows: int = 10, rate: float = 5.0) -> Plan:
     catalog = fleet.platform.catalog
     settings = Settings("sandbox", Path(), Path(), "", plan, rate=rate)
     lines = (Line("Trucks", "Trucks", rows, 0, 900, ""), Line("Trips", "Trips", None, 0, 1, "not counted"))
     schema = plan_schema(catalog, list(catalog.collections.values()), [])
-    return Plan(lines, schema, None, settings, elsewhere, ("Songs",))
+    return Plan(lines, schema, None, settings, other_rows, ("Songs",))
 
 
 def test_it_counts_rows_requests_and_time(fleet: Fleet) -> None:
@@ -26,18 +26,18 @@ def test_it_counts_rows_requests_and_time(fleet: Fleet) -> None:
     shown = repr(plan)
     assert "3.0 minutes at 5 requests a second" in shown
     assert "at Airtable's own" not in shown
-    assert "of 100,000 API calls a month" in shown
+    assert "of the 100,000 API calls a month" in shown
     assert "Songs" in shown
     assert plan.facts()["unlisted"] == ["Songs"]
-    assert "at Airtable's own 5" in repr(make_plan(fleet, rate=500))
+    assert "at Airtable's own limit of 5" in repr(make_plan(fleet, rate=500))
 
 
 def test_rows_of_other_phases_count_against_the_limit(fleet: Fleet) -> None:
-    assert make_plan(fleet, elsewhere=49_990).too_many == ""
-    assert "close to it" in repr(make_plan(fleet, elsewhere=49_990))
-    plan = make_plan(fleet, elsewhere=49_991)
-    assert "50,001 records would be in the base, but plan 'team' holds 50,000" in plan.too_many
-    assert "MORE THAN IT HOLDS" in repr(plan)
+    assert make_plan(fleet, other_rows=49_990).too_many == ""
+    assert "close to the limit" in repr(make_plan(fleet, other_rows=49_990))
+    plan = make_plan(fleet, other_rows=49_991)
+    assert "the base would hold 50,001 records, but plan 'team' allows 50,000" in plan.too_many
+    assert "ABOVE THE LIMIT" in repr(plan)
 
 
 def test_a_plan_without_a_bound_on_calls_names_none(fleet: Fleet) -> None:
