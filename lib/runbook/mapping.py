@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from runbook.catalog import LEGACY_ID, ORIGINAL, Collection, Field, Link
+from runbook.catalog import ORIGINAL, Collection, Field, Link
 from runbook.codecs import TEXT_LIMIT, Codec, Refused, codec_of, same, to_json, utf16_length
 from runbook.codecs.values import from_json
 from runbook.json_types import MISSING, Fields, Item, Json
@@ -330,6 +330,3 @@ def _read_original(cell: Json, problems: list[str] | None) -> tuple[frozenset[st
     if problems is not None:
         problems.append(f"{ORIGINAL} is no longer valid; it is ignored, and only the cells are used")
     return frozenset(), {}
-
-
-__all__ = ["LEGACY_ID", "ORIGINAL", "Candidate", "Encoded", "Mapping", "Refusal", "link_key"]

@@ -364,12 +364,14 @@ def test_a_row_whose_id_no_cell_can_hold_is_refused():
 def test_all_reasons_of_a_row_are_told():
     mapping = small(
         field("n", "text", "singleLineText", required=True),
+        field("m", "text", "singleLineText", required=True),
         field("number", "number", "number", precision=0),
         field("day", "date", "date"),
     )
 
-    assert mapping.to_airtable({"_id": "a", "number": "x", "day": "y"}).refusals == (
+    assert mapping.to_airtable({"_id": "a", "m": None, "number": "x", "day": "y"}).refusals == (
         ("n", "required, but missing", "required, but missing"),
+        ("m", "required, but null", "required, but null"),
         ("number", 'not a number: "x"', "not a number"),
         ("day", 'not an ISO date: "y"', "not an ISO date"),
     )

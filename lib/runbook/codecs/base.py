@@ -18,7 +18,7 @@ class Codec(ABC):
     """
 
     default: Json | Missing = MISSING
-    difference = "written differently from the cell"
+    difference: str
 
     def __init__(self, field: Field) -> None:
         self.field = field

@@ -145,9 +145,7 @@ class Boolean(Codec):
 
     def encode(self, value: Json) -> bool | None:
         """See the class."""
-        if value is True:
-            return True
-        if value is False or value is None:
+        if value is None:
             return None
         if value.__class__ is str:
             word = value.strip().lower()
