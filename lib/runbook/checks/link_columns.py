@@ -6,18 +6,20 @@ Independent of the id map: where a key leads is worked out from the target's own
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runbook.airtable.client import Airtable
 from runbook.catalog import LEGACY_ID, ORIGINAL, Catalog, Collection
 from runbook.display import Shown, Table
 from runbook.link_resolver import resolve
-from runbook.mapping import Mapping, link_key
-from runbook.schema import Tables
+from runbook.mapping import Candidate, link_key
+from runbook.mapping import Mapping as CatalogMapping
+from runbook.readings import Readings
 from runbook.schema.tables import LinkColumn
-from runbook.staged import Transformed
 from runbook.state import AMBIGUOUS, Ambiguous, State
+
+Links = dict[str, list[Candidate]]  # by link, see `mapping.Encoded`
 
 LISTED = 20  # examples that are shown; all are counted
 
@@ -128,27 +130,21 @@ class _Side:
 
 
 def verify_links(
-    airtable: Airtable,
-    base: str,
-    tables: Tables,
-    collection: Collection,
-    catalog: Catalog,
-    state: State | None,
-    transformed: Transformed,
+    readings: Readings, collection: Collection, staged: Mapping[str, Links], state: State | None = None
 ) -> LinkCheck:
-    """Compare every link cell of a loaded collection with its rows' keys, and with the other face in the target.
+    """Compare every link cell of a loaded collection with its rows' keys, and with the inverse link in the target.
 
-    Reads only, and only the columns it needs: each table once. `state`: also counts rows whose record id is not the one
-    the state knows. Raises SchemaDrift where a table is not there, AirtableError.
+    `staged`: where each staged row's links lead, by legacy id. `readings` must include the inverses of the collection's
+    links. `state`: also counts rows whose record id is not the one the state knows. Raises SchemaDrift where a table is
+    not there, AirtableError.
     """
-    columns = tables.links(collection)
-    targets = {
-        name: _read_target(airtable, base, tables, catalog, name, columns) for name in {c.to for c in columns.values()}
-    }
+    catalog = readings.tables.catalog
+    columns = readings.tables.links(collection)
+    targets = {name: _read_target(readings, name, columns) for name in {c.to for c in columns.values()}}
     ok = [name for name, column in columns.items() if column.ok]
     cells: dict[str, dict[str, list[str]]] = {name: {} for name in ok}  # link -> record id -> record ids
     records: dict[str, list[str]] = defaultdict(list)  # legacy id -> record ids
-    for record in airtable.records(base, tables.id(collection), fields=[LEGACY_ID, *ok]):
+    for record in readings.records(collection.wix):
         records[record["fields"].get(LEGACY_ID) or ""].append(record["id"])
         for name in ok:
             held = record["fields"].get(name)
@@ -161,23 +157,21 @@ def verify_links(
         return targets[target].by_key.get((key, value))
 
     compared = not_there = 0
-    staged: set[str] = set()
-    for row in transformed.rows():
-        staged.add(row.id)
-        if row.id not in records:
+    for legacy_id, candidates in staged.items():
+        if legacy_id not in records:
             not_there += 1
             continue
         compared += 1
         for name, count in counts.items():
-            cell = resolve(row.links.get(name, ()), find)
-            for record_id in records[row.id]:
+            cell = resolve(candidates.get(name, ()), find)
+            for record_id in records[legacy_id]:
                 held = cells[name].get(record_id, []) if name in cells else []
                 if name in cells and sorted(held) != sorted(cell.records):
                     count["wrong"] += 1
                     why = f"holds {len(held)} records, its key says {len(cell.records)}" + (
                         " others" if held and cell.records else ""
                     )
-                    _example(examples, f"{collection.wix} {row.id}: {name} {why}")
+                    _example(examples, f"{collection.wix} {legacy_id}: {name} {why}")
                 else:
                     count["right" if cell.state == "resolved" else cell.state] += 1
     unknown = sum(len(ids) for legacy, ids in records.items() if legacy not in staged)
@@ -192,24 +186,21 @@ def verify_links(
         unknown,
         tuple(found),
         tuple(examples),
-        _differs(state, base, collection, records),
+        _differs(state, readings.base, collection, records),
     )
 
 
-def _read_target(
-    airtable: Airtable, base: str, tables: Tables, catalog: Catalog, name: str, columns: dict[str, LinkColumn]
-) -> _Side:
-    target = catalog.collection(name)
+def _read_target(readings: Readings, name: str, columns: dict[str, LinkColumn]) -> _Side:
+    target = readings.tables.catalog.collection(name)
     links = [column for column in columns.values() if column.to == name]
     keys = sorted({key for column in links for key in column.link.on.values()})
     faces = [column.inverse_name for column in links if column.inverse_ok and column.inverse_name]
-    there = tables.columns(target)
-    asked = [n for n in (LEGACY_ID, ORIGINAL, *(target.field(key).name for key in keys)) if n in there]
-    mapping = Mapping(target)
+    needed = {LEGACY_ID, ORIGINAL, *(target.field(key).name for key in keys)}
+    mapping = CatalogMapping(target)
     side = _Side({}, {face: {} for face in faces})
-    for record in airtable.records(base, tables.id(target), fields=list(dict.fromkeys([*asked, *faces]))):
+    for record in readings.records(name):
         fields = record["fields"]
-        item = mapping.to_wix({n: cell for n, cell in fields.items() if n not in side.faces})
+        item = mapping.to_wix({n: cell for n, cell in fields.items() if n in needed})
         for key in keys:
             value = item.get(key) if key == "_id" else link_key(item.get(key))
             if isinstance(value, str):

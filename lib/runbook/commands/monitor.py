@@ -11,10 +11,11 @@ from runbook.connections import Connections, connect
 from runbook.cutover.stable_days import CHECKS
 from runbook.display import Progress, Table
 from runbook.errors import CheckFailed, RunbookError
-from runbook.evidence.folder import RunFolder, check_name, new_run_id
+from runbook.evidence.folder import READINGS, RunFolder, check_name, new_run_id
 from runbook.evidence.manifest import write_manifest
 from runbook.parameters import check_types
 from runbook.platform import Platform
+from runbook.readings import Readings
 from runbook.run.phase_checks import ERROR_RATE
 from runbook.run.revalidate import validate_again
 from runbook.schema import Tables
@@ -64,17 +65,17 @@ class IntegrityCheck:
         rows: list[tuple[Any, ...]] = []
         facts, known = {}, self._known()
         base, catalog = self.base, self.connections.catalog
-        tables = Tables(self.connections.airtable.tables(base), catalog) if base and known else None
+        readings = self._readings(base) if base and known else None
         for name in self.collections:
             done = known.get(name)
-            if done is None or tables is None or base is None:
+            if done is None or readings is None:
                 self.alerts.append(f"{name}: its flag is on, but it has never been migrated into this base")
                 rows.append((name, None, None, None, "failed", "never migrated"))
                 continue
             try:
                 with Progress(f"Compare {name}") as report:
                     c = catalog.collection(name)
-                    found = validate_again(self.connections, base, tables, c, done.run_id, report)
+                    found = validate_again(self.connections, readings, c, done.run_id, report)
             except RunbookError as error:
                 self.alerts.append(f"{name}: {error}")
                 rows.append((name, None, None, None, "error", str(error)))
@@ -84,9 +85,16 @@ class IntegrityCheck:
             since = sum(found.comparison.explained.values())
             verdict = "passed" if found.green else "failed"
             rows.append((name, found.loaded, found.comparison.cells, since, verdict, "; ".join(found.reasons)))
+        if readings is not None:
+            readings.discard()
         self.done.add("compare")
         self.folder.write_evidence(SLUG, "compare", {"collections": facts})
         return Table("Counts and cells", ("collection", "rows", "cells", "cells explained", "verdict", "why"), rows)
+
+    def _readings(self, base: str) -> Readings:
+        airtable = self.connections.airtable
+        tables = Tables(airtable.tables(base), self.connections.catalog)
+        return Readings(airtable, base, tables, self.folder.path / READINGS)
 
     def record_counts(self) -> RecordCounts | Table:
         """The share of the plan's record limit, written into the base."""

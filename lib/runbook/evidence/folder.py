@@ -20,6 +20,7 @@ from typing import Any
 from runbook.errors import SettingError, TamperedRun
 
 HELD_BACK = ("snapshots", "staged")
+READINGS = ".readings"  # what a phase has read of the base; deleted at its end
 _PARTS = ("evidence", "quarantine", "requests")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from runbook.display import Shown, Table
 from runbook.errors import TamperedRun
-from runbook.evidence.folder import EXECUTED, HELD_BACK, RunFolder, read_json, write_json
+from runbook.evidence.folder import EXECUTED, HELD_BACK, READINGS, RunFolder, read_json, write_json
 from runbook.evidence.provenance import commit_of, versions
 
 MANIFEST, SIGN_OFF = "manifest.json", "sign-off.json"
@@ -157,7 +157,7 @@ def _present(folder: Path) -> dict[str, Path]:
     """All files of a run but the manifest, the sign-off, and what is being written (its name begins with a dot)."""
     found = {}
     for at, folders, names in os.walk(folder):
-        folders.sort()
+        folders[:] = sorted(set(folders) - {READINGS})
         for name in sorted(names):
             path = Path(at) / name
             relative = path.relative_to(folder).as_posix()

@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 import string
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 from queue import SimpleQueue
 
 from runbook.airtable import formulas
 from runbook.json_types import Json
 from runbook.mirror.ingest import Ingester
+from runbook.readings import Reading
 
 MAX_STREAMS = 8
 _ROWS_PER_STREAM = 500  # at least
@@ -26,12 +27,17 @@ _LAST_TWO = f"2*FIND(RIGHT(RECORD_ID(),1),{_ID_CHARACTERS})+FIND(MID(RECORD_ID()
 
 
 def full_sync(
-    ingester: Ingester, names: Sequence[str], *, clock: Callable[[], float], streams: int = MAX_STREAMS
+    ingester: Ingester,
+    names: Sequence[str],
+    *,
+    clock: Callable[[], float],
+    streams: int = MAX_STREAMS,
+    readings: Mapping[str, Reading] | None = None,
 ) -> dict[str, int]:
     """Make collections equal to Airtable's; how many rows of each differed.
 
-    `streams`: the most at once. Rows that are written here meanwhile stay as written. Raises AirtableError; what was
-    stored until then stays.
+    `streams`: the most at once. `readings`: tables that were read before, which are not read again. Rows that are
+    written here meanwhile stay as written. Raises AirtableError; what was stored until then stays.
     """
     limiter = ingester.airtable.rate_limiter(ingester.base)
     if limiter.rate is not None and limiter.latency:
@@ -39,20 +45,28 @@ def full_sync(
     changed = dict.fromkeys(names, 0)
     remaining = list(changed)
     while remaining:
-        remaining = _sync(ingester, remaining, changed, clock(), streams)
+        remaining = _sync(ingester, remaining, changed, clock(), streams, readings or {})
     return changed
 
 
-def _sync(ingester: Ingester, names: Sequence[str], changed: dict[str, int], started: float, streams: int) -> list[str]:
+def _sync(
+    ingester: Ingester,
+    names: Sequence[str],
+    changed: dict[str, int],
+    started: float,
+    streams: int,
+    readings: Mapping[str, Reading],
+) -> list[str]:
     """Read collections once; those to be read again, because the mirror's file was lost meanwhile."""
     store, mark = ingester.store, ingester.store.mark()
-    jobs = [(name, partition) for name in names for partition in _partitions(ingester, name, streams)]
+    jobs = [(n, partition) for n in names if n not in readings for partition in _partitions(ingester, n, streams)]
     existing = {name for name in names if store.as_of(name) is not None}
     for name in names:
         if name not in existing:
             store.clear(name)
     seen: dict[str, set[str]] = {name: set() for name in names}
-    for name, page in _pages(ingester, jobs, streams):
+    read = ((name, page) for name in names if name in readings for page in readings[name].pages())
+    for name, page in chain(read, _pages(ingester, jobs, streams)):
         _, written = ingester.ingest(name, page, after=mark)
         changed[name] += len(written.changed)
         seen[name].update(record["id"] for record in page)
@@ -61,7 +75,7 @@ def _sync(ingester: Ingester, names: Sequence[str], changed: dict[str, int], sta
         changed[name] += ingester.delete_unseen(name, seen[name], mark)
         if name in existing:
             store.reindex(name)
-        if not store.set_synced(name, at=started, mark=mark):
+        if not store.set_synced(name, at=readings[name].began if name in readings else started, mark=mark):
             lost.append(name)
     ingester.resolve_set_aside(set(names).difference(lost))
     return lost

@@ -47,7 +47,7 @@ class Ingester:
         with self.store.file.transaction():
             written = self.store.put(name, rows.values(), after=after)
             self.store.set_aside(aside, after=after)
-        if self._is_source(name):
+        if self.is_source(name):
             new = rows.keys() - known.keys() - set(written.skipped)
             if new:
                 state_rows.note_created(new)
@@ -101,7 +101,7 @@ class Ingester:
 
     def _can_be_row(self, aside: SetAside) -> bool:
         if aside.id is None:
-            return self._is_source(aside.collection)
+            return self.is_source(aside.collection)
         return self.store.record_of(aside.collection, aside.id) is None
 
     def _mapping(self, name: str) -> Mapping:
@@ -109,14 +109,15 @@ class Ingester:
             self._mappings[name] = Mapping(self.catalog.collection(name))
         return self._mappings[name]
 
-    def _is_source(self, name: str) -> bool:
+    def is_source(self, name: str) -> bool:
+        """Whether services read the collection from Airtable."""
         return self.state.flags.get(self.catalog.collection(name).flag) == "airtable"
 
     def _assign_ids(self, name: str, records: Sequence[dict[str, Json]]) -> None:
         """Give records that were created by hand an `_id`."""
         c = self.catalog.collection(name)
         dates = [c.by_key[key].name for key in ("_createdDate", "_updatedDate") if key in c.by_key]
-        for start in range(0, len(records) if self._is_source(name) else 0, PER_WRITE):
+        for start in range(0, len(records) if self.is_source(name) else 0, PER_WRITE):
             changes = []
             for record in records[start : start + PER_WRITE]:
                 cells = {column: record["fields"].get(column) or record["createdTime"] for column in dates}

@@ -25,7 +25,7 @@ import math
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -39,6 +39,7 @@ from runbook.mirror.ingest import Ingester
 from runbook.mirror.store import Store
 from runbook.mirror.sync import Sync, SyncResult
 from runbook.query.query import Condition, Query
+from runbook.readings import Reading, Readings
 from runbook.state import State
 
 T = TypeVar("T")
@@ -172,18 +173,41 @@ class Mirror:
         """Rows were deleted in Airtable."""
         self.store.delete(collection, ids)
 
-    def load(self, collections: Iterable[str] | None = None, *, streams: int = MAX_STREAMS) -> dict[str, int]:
+    def load(
+        self,
+        collections: Iterable[str] | None = None,
+        *,
+        streams: int = MAX_STREAMS,
+        readings: Readings | None = None,
+    ) -> dict[str, int]:
         """Full sync of collections (None: all of the catalog), `streams` at once; how many rows of each differed.
 
         The webhook is created before the first page is read, so that no change made meanwhile is missed. Rows that are
         written here meanwhile stay as written. Raises AirtableError; what was stored until then stays.
+
+        `readings`: tables that were read already are not read again; later changes are found by the next sync.
         """
         with self._exclusive():
-            return self._load(list(self.catalog.collections if collections is None else collections), streams)
+            names = list(self.catalog.collections if collections is None else collections)
+            return self._load(names, streams, self._usable(readings, names) if readings is not None else None)
 
-    def _load(self, names: Sequence[str], streams: int = MAX_STREAMS) -> dict[str, int]:
+    def _usable(self, readings: Readings, names: Iterable[str]) -> dict[str, Reading]:
+        """The readings that are newer than what is stored, of collections that nobody writes to here."""
+        found = {}
+        for name in names:
+            reading, as_of = readings.get(name), self.store.as_of(name)
+            if reading is not None and (as_of is None or as_of < reading.began) and not self._ingester.is_source(name):
+                found[name] = reading
+        return found
+
+    def _load(
+        self, names: Sequence[str], streams: int = MAX_STREAMS, readings: Mapping[str, Reading] | None = None
+    ) -> dict[str, int]:
         self._sync.ensure_webhook()
-        return full_sync(self._ingester, names, clock=self._clock, streams=streams)
+        readings = readings or {}
+        changed = full_sync(self._ingester, names, clock=self._clock, streams=streams, readings=readings)
+        self._sync.set_loaded(names, {name: reading.began for name, reading in readings.items()})
+        return changed
 
     # Staying up to date
 

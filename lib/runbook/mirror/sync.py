@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -101,6 +101,16 @@ class Sync:
                 self._file.set_meta(_SYNCED_AT, now)
                 self._file.set_meta(_OUTDATED, self._store.synced())  # it does not report earlier changes
         return webhook
+
+    def set_loaded(self, names: Iterable[str], read_at: Mapping[str, float]) -> None:
+        """Collections were read in full: now, or, those in `read_at`, at a time in seconds since 1970.
+
+        What was read before the last sync, or before the webhook, is read again at the next sync.
+        """
+        last = self._file.meta(_SYNCED_AT)
+        too_early = {name for name, at in read_at.items() if last is None or at <= last}
+        outdated = set(self._file.meta(_OUTDATED) or ()).difference(names) | too_early
+        self._file.set_meta(_OUTDATED, sorted(outdated))
 
     def delete_webhook(self) -> None:
         """Delete the base's webhook, for all mirrors of the base."""

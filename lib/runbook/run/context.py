@@ -9,8 +9,9 @@ from runbook.catalog import Catalog, Collection, Phase
 from runbook.connections import Connections
 from runbook.display import Table, plural
 from runbook.errors import StepError
-from runbook.evidence.folder import RunFolder
+from runbook.evidence.folder import READINGS, RunFolder
 from runbook.quarantine import Quarantine
+from runbook.readings import Readings
 from runbook.schema import Tables
 from runbook.snapshot import Snapshot
 from runbook.staged import Transformed
@@ -61,6 +62,7 @@ class RunContext:
         self.results = Results()
         self.quarantine = Quarantine(folder.path / "quarantine")
         self._tables: Tables | None = None
+        self._readings: Readings | None = None
         connections.state.flags.create(connections.catalog.flags)
 
     @property
@@ -97,6 +99,22 @@ class RunContext:
         if self._tables is None:
             self._tables = Tables(self.connections.airtable.tables(self.base()), self.catalog)
         return self._tables
+
+    @property
+    def readings(self) -> Readings:
+        """The base's tables as this phase reads them: each once, until they are discarded."""
+        if self._readings is None:
+            folder = self.folder.path / READINGS
+            self._readings = Readings(
+                self.connections.airtable, self.base(), self.tables(), folder, linking=self.collections
+            )
+        return self._readings
+
+    def discard_readings(self) -> None:
+        """Delete what was read: it is read again when it is next needed."""
+        if self._readings is not None:
+            self._readings.discard()
+        self._readings = None
 
     def source_collections(self) -> dict[str, SourceCollection]:
         """The source's collections, read once; records which collections of this phase it lacks."""

@@ -110,6 +110,7 @@ def close_gate(run: RunContext) -> Gate:
     if base is not None and not run.dry_run:
         run.connections.state.facts.put(gate_key(base, run.phase.number), {"passed": gate.passed, "run_id": run.run_id})
     run.save_requests()
+    run.discard_readings()
     write_manifest(run.folder)
     if gate.reasons:
         display_now(gate)

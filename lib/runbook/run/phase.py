@@ -126,6 +126,7 @@ class PhaseRun(RunContext):
             return self.skip("load", f"{sum(t.staged for t in staged.values()):,} rows could be loaded")
         if "the base" in self.results.stopped:
             return self.skip("load", self.results.stopped["the base"])
+        self.discard_readings()
         with self._turn():
             self._load(staged)
         self.save_requests()
@@ -193,6 +194,7 @@ class PhaseRun(RunContext):
         if self.dry_run or "the base" in self.results.stopped:
             return self.skip("validate", "nothing was loaded, so nothing can be read back")
         loaded = self._need(self.results.loaded, "load", but=self.results.stopped)
+        self.discard_readings()
         with Steps("Validate", {name: self.results.transformed[name].staged for name in loaded}) as step:
             for name in loaded:
                 with self._alone(name, self.results.validated):
@@ -207,9 +209,12 @@ class PhaseRun(RunContext):
             self.results.snapshots[c.wix],
             self.results.transformed[c.wix],
             c,
+            readings=self.readings,
+            state=self.connections.state,
+            quarantine=self.quarantine,
             suites=self.connections.platform.expectations,
+            check_links=bool(c.links),
             on_progress=report,
-            **self._into(c),
         )
         done.write(self.folder.path / "evidence" / self.phase.slug)
         self.results.validated[c.wix] = done

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from runbook.checks.link_columns import verify_links
 from runbook.checks.lookups import Benchmark, benchmark_lookups, check_lookup
 from runbook.checks.record_counts import RecordCounts, keep_record_counts
 from runbook.display import Page, Table
@@ -44,25 +43,13 @@ def check_lookups(run: RunContext) -> Page | Table:
 
 
 def check_links(run: RunContext) -> Page | Table:
-    """Every link of the phase's collections, from both tables."""
+    """Every link of the phase's collections, from both tables, as they were validated."""
     if run.dry_run:
         return run.skip("links", "nothing was loaded")
-    found = [
-        verify_links(
-            run.connections.airtable,
-            run.base(),
-            run.tables(),
-            c,
-            run.catalog,
-            run.connections.state,
-            run.results.transformed[c.wix],
-        )
-        for c in run.collections
-        if c.links and c.wix in run.results.validated
-    ]
+    validated = [run.results.validated[c.wix] for c in run.collections if c.wix in run.results.validated]
+    found = [done.links for done in validated if done.links is not None]
     for one in found:
         run.results.checks[f"links of {one.collection} hold from both tables"] = one.passed
-    run.save_requests()
     run.evidence("links", {"links": [one.facts() for one in found]})
     return Page(*found) if found else Table("Links", ("verdict",), [], ("These collections have no links.",))
 
@@ -71,6 +58,8 @@ def recheck(run: RunContext) -> Table:
     """Validate again every collection that any phase has loaded into this base."""
     if run.dry_run:
         return run.skip("recheck", "nothing was loaded")
+    if run.results.rechecked:
+        run.discard_readings()
     known = run.connections.state.progress.all(run.base())
     rows: list[tuple[Any, ...]] = []
     whole = True
@@ -83,7 +72,7 @@ def recheck(run: RunContext) -> Table:
                 rows.append((c.phase, c.wix, None, None, None, None, None, "not migrated"))
                 continue
             try:
-                again = validate_again(run.connections, run.base(), run.tables(), c, done.run_id, progress.of(c.wix))
+                again = validate_again(run.connections, run.readings, c, done.run_id, progress.of(c.wix))
             except RunbookError as error:
                 whole = False
                 run.results.stopped[c.wix] = str(error)

@@ -8,7 +8,7 @@ from runbook.catalog import Collection
 from runbook.connections import Connections
 from runbook.errors import CheckNotRun
 from runbook.quarantine import Quarantine
-from runbook.schema import Tables
+from runbook.readings import Readings
 from runbook.snapshot import Snapshot
 from runbook.steps.transform import transform
 from runbook.steps.validate import Validated, validate
@@ -16,8 +16,7 @@ from runbook.steps.validate import Validated, validate
 
 def validate_again(
     connections: Connections,
-    base: str,
-    tables: Tables,
+    readings: Readings,
     collection: Collection,
     run_id: str,
     on_progress: Callable[[int, int], None] | None = None,
@@ -35,10 +34,7 @@ def validate_again(
         snapshot,
         transform(snapshot, collection, folder / "staged", quarantine),
         collection,
-        catalog=connections.catalog,
-        airtable=connections.airtable,
-        base=base,
-        tables=tables,
+        readings=readings,
         state=connections.state,
         quarantine=quarantine,
         suites=connections.platform.expectations,

@@ -19,7 +19,7 @@ from runbook.state import Progressed
 
 
 def check_services(run: RunContext) -> Parallel | Table:
-    """Make the phase's parallel tests. Reads only; Airtable through the mirror, which reads what they need whole."""
+    """Make the phase's parallel tests. Reads only; of Airtable, through a mirror, what the phase has not read yet."""
     if run.dry_run:
         return run.skip("services", "nothing was loaded")
     tests = [test for test in run.connections.platform.parallel_tests() if test.phase == run.phase.number]
@@ -37,7 +37,7 @@ def check_services(run: RunContext) -> Parallel | Table:
             if run.source.label == "wix"
             else ItemRecords(run.catalog, lambda name: _exported(run, there[name]) if name in there else ())
         )
-        opened.mirror.load(name for name in run.catalog.collections if name in needed)
+        opened.mirror.load([name for name in run.catalog.collections if name in needed], readings=run.readings)
         with Progress("Services on both sides") as report:
             found = run_parallel(
                 tests,

@@ -1,6 +1,6 @@
 """Every cell of every record read back, compared with what was staged; where it differs, with what Wix held.
 
-    comparison = compare(collection, mapping, transformed.rows(), records, links_of, rules, originals=originals)
+    comparison = compare(collection, mapping, expected, records, links_of, rules, originals=originals)
     comparison.clean            # nothing unexplained, missing, extra or doubled
 
 A difference is explained by a declared rule or it stands. Records stream; what is expected is held by id until its
@@ -165,7 +165,7 @@ def declared_rules(*, turned: str | None = None) -> tuple[Rule, ...]:
 def compare(
     collection: Collection,
     mapping: CatalogMapping,
-    staged: Iterable[StagedRow],
+    expected: dict[str, StagedRow],
     records: Iterable[Mapping[str, Any]],
     links_of: Callable[[StagedRow], Mapping[str, LinkCell]],
     rules: Sequence[Rule],
@@ -178,19 +178,19 @@ def compare(
 ) -> Comparison:
     """Compare all records of a table with all staged rows of its collection.
 
+    `expected`: those rows by legacy id; a row is taken out when its record comes, so those that stay are missing.
     `links_of` gives what a row's link cells should hold. `originals` gives the snapshot's items of some ids; it is
     asked once, for the rows that differ. `seen` is called with every record's cells and expected links.
     `turned`: rows made in Airtable after it are no extras. `removed`: rows that services took out, so they are not
     missing. `name_of`: the legacy id of a record, for messages.
     """
     work = _Work(collection, mapping, rules, name_of)
-    expected = {row.id: row for row in staged}
     held: dict[str, list[str]] = {}
     late = rows = 0
     for record in records:
         fields = record["fields"]
         id_ = fields.get(LEGACY_ID)
-        row = expected.pop(id_, None) if isinstance(id_, str) else None  # what has come need not be held any more
+        row = expected.pop(id_, None) if isinstance(id_, str) else None
         links = links_of(row) if row is not None else {}
         if seen is not None:
             seen(fields, links)

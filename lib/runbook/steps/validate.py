@@ -1,7 +1,6 @@
 """Reads a loaded table back, and proves that it holds what Wix held: suites on both sides, every cell compared.
 
-done = validate(snapshot, transformed, collection, catalog=…, airtable=…, base=…, tables=…, state=…, quarantine=…,
-                suites=Path("expectations"))
+done = validate(snapshot, transformed, collection, readings=…, state=…, quarantine=…, suites=Path("expectations"))
 done.green          # every critical check passed, nothing unexplained, nothing that could not be run
 done.write(run / "evidence" / "03_core_business")
 """
@@ -14,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runbook.airtable.client import Airtable
-from runbook.catalog import LEGACY_ID, ORIGINAL, Catalog, Collection
+from runbook.catalog import LEGACY_ID, Collection
 from runbook.checks.gx import read_suite, run_suite
+from runbook.checks.link_columns import LinkCheck, Links, verify_links
 from runbook.checks.report import ORDER, Outcome, SuiteReport, Verdict, worst
 from runbook.checks.suites import EXPECTED_ROWS, suite_path
 from runbook.display import Shown, Table
@@ -25,9 +24,9 @@ from runbook.json_types import Item, Json
 from runbook.link_resolver import KnownRows, resolve
 from runbook.mapping import Mapping
 from runbook.quarantine import Quarantine
-from runbook.schema import Tables
+from runbook.readings import Readings
 from runbook.snapshot import Snapshot
-from runbook.staged import Transformed
+from runbook.staged import StagedRow, Transformed
 from runbook.state import State
 from runbook.steps.compare import Comparison, compare, declared_rules
 
@@ -37,7 +36,7 @@ class Validated(Shown):
     """What validating a collection came to. `loaded`: rows of the snapshot that are in Airtable, each once.
 
     `state_differs`: how many of those the id map knows under another record, or not at all. `off`: the legacy ids of
-    all rows that writing them again would mend.
+    all rows that writing them again would mend. `links`: what its links came to, where they were checked.
     """
 
     collection: str
@@ -49,6 +48,7 @@ class Validated(Shown):
     comparison: Comparison
     state_differs: int = 0
     off: frozenset[str] = frozenset()
+    links: LinkCheck | None = None
 
     @property
     def green(self) -> bool:
@@ -160,59 +160,59 @@ def validate(
     transformed: Transformed,
     collection: Collection,
     *,
-    catalog: Catalog,
-    airtable: Airtable,
-    base: str,
-    tables: Tables,
+    readings: Readings,
     state: State,
     quarantine: Quarantine,
     suites: Path,
+    check_links: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Validated:
-    """Read the whole table once and judge it. Reads only.
+    """Judge a table by its reading; with `check_links`, also its links, by the readings of their targets. Reads only.
 
     Where the collection's flag stands at Airtable, rows that changed after its turn are explained by that. Raises
-    CheckNotRun where a suite cannot be run as it is written, TargetError where the table cannot be read.
+    CheckNotRun where a suite cannot be run as it is written, AirtableError or SchemaDrift where a table cannot be read.
     """
     from runbook.checks.frames import AirtableFrame, WixFrame  # pandas: 0.3 s
 
+    catalog = readings.tables.catalog
     wix_suite = read_suite(suite_path(catalog, collection, "wix", suites))
     airtable_suite = read_suite(suite_path(catalog, collection, "airtable", suites))
-    # What load put into quarantine was staged all the same.
-    wanted = {row.id for row in transformed.rows()} - quarantine.ids(collection.wix)
+    refused = quarantine.ids(collection.wix)  # what load put into quarantine was staged all the same
+    expected: dict[str, StagedRow] = {}
+    candidates: dict[str, Links] = {}
+    for row in transformed.rows():
+        if row.id not in refused:
+            expected[row.id] = row
+        if check_links:
+            candidates[row.id] = row.links
+    wanted = set(expected)
 
-    exported = WixFrame(collection)
-    for item in _first_of_each(snapshot.items(), wanted):
-        exported.add(item)
-    source = run_suite(wix_suite, exported.frame(), key="_id", parameters={EXPECTED_ROWS: len(wanted)})
-
-    present = tables.columns(collection)
-    names = [*(c.name for c in collection.columns), *(link.name for link in collection.links), ORIGINAL]
-    rows = KnownRows(state, base)
-    read_back = AirtableFrame(collection, present)
-    known = state.rows(base, collection.wix).all()
+    rows = KnownRows(state, readings.base)
+    read_back = AirtableFrame(collection, readings.tables.columns(collection))
+    known = state.rows(readings.base, collection.wix).all()
     elsewhere: set[str] = set()
 
+    def report(done: int) -> None:
+        if on_progress is not None:
+            on_progress(min(done, len(wanted)), len(wanted))
+
     def records() -> Iterator[dict[str, Json]]:
-        asked = [name for name in names if name in present]
-        for n, record in enumerate(airtable.records(base, tables.id(collection), fields=asked), 1):
+        for record in readings.records(collection.wix, report):
             id_ = record["fields"].get(LEGACY_ID)
             if id_ in wanted and (id_ not in known or known[id_].record_id != record["id"]):
                 elsewhere.add(id_)
-            if on_progress is not None and n % 100 == 0:
-                on_progress(min(n, len(wanted)), len(wanted))
             yield record
 
     turned = _turned(state, collection)
     removed = (
-        {legacy for legacy, what in state.rows(base, collection.wix).changes().items() if what == "removed"}
+        {legacy for legacy, what in state.rows(readings.base, collection.wix).changes().items() if what == "removed"}
         if turned is not None
         else set()
     )
     comparison = compare(
         collection,
         Mapping(collection),
-        (row for row in transformed.rows() if row.id in wanted),
+        expected,
         records(),
         lambda row: {link.name: resolve(row.links.get(link.name, ()), rows.find) for link in collection.links},
         declared_rules(turned=turned),
@@ -228,8 +228,12 @@ def validate(
         key=LEGACY_ID,
         parameters={EXPECTED_ROWS: len(wanted) + comparison.late - comparison.removed},
     )
-    if on_progress is not None:
-        on_progress(len(wanted), len(wanted))
+    exported = WixFrame(collection)
+    for item in _first_of_each(snapshot.items(), wanted):
+        exported.add(item)
+    source = run_suite(wix_suite, exported.frame(), key="_id", parameters={EXPECTED_ROWS: len(wanted)})
+    links = verify_links(readings, collection, candidates, state) if check_links else None
+    report(len(wanted))
     return Validated(
         collection=collection.wix,
         exported=snapshot.count,
@@ -240,6 +244,7 @@ def validate(
         comparison=comparison,
         state_differs=len(elsewhere),
         off=comparison.off | elsewhere,
+        links=links,
     )
 
 

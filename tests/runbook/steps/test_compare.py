@@ -94,7 +94,7 @@ class World:
         return compare(
             PEOPLE,
             MAPPING,
-            self.staged,
+            {row.id: row for row in self.staged},
             self.records,
             lambda row: {"Boss": self.link},
             declared_rules(turned=turned),

@@ -16,6 +16,7 @@ from runbook.catalog import LEGACY_ID, load_catalog
 from runbook.checks.suites import write_suites
 from runbook.errors import CheckFailed, CheckNotRun
 from runbook.quarantine import Entry, Quarantine
+from runbook.readings import Readings
 from runbook.schema import Tables, apply_schema, plan_schema
 from runbook.snapshot import Snapshot, SnapshotWriter
 from runbook.staged import Transformed
@@ -143,18 +144,17 @@ class World:
         return records
 
     def validate(self, name: str = "People", **more: Any) -> Validated:
-        return validate(
-            *self.steps[name],
-            self.catalog.collection(name),
-            catalog=self.catalog,
-            airtable=self.airtable,
-            base=BASE,
-            tables=Tables(self.airtable.tables(BASE), self.catalog),
-            state=self.state,
-            quarantine=self.quarantine,
-            suites=self.folder / "suites",
-            **more,
-        )
+        tables = Tables(self.airtable.tables(BASE), self.catalog)
+        with Readings(self.airtable, BASE, tables, self.folder / ".readings") as readings:
+            return validate(
+                *self.steps[name],
+                self.catalog.collection(name),
+                readings=readings,
+                state=self.state,
+                quarantine=self.quarantine,
+                suites=self.folder / "suites",
+                **more,
+            )
 
     def change(self, legacy: str, **cells: Any) -> None:
         self.airtable.update(BASE, self.tables.id("People"), [{"id": self.people[legacy], "fields": cells}])
