@@ -88,7 +88,7 @@ class World:
 
     def originals(self, ids: set[str]) -> dict[str, Any]:
         self.asked.append(ids)
-        return {id_: self.items[id_] for id_ in ids}
+        return {id_: self.items[id_] for id_ in ids if id_ in self.items}
 
     def compare(self, *, turned: str | None = None) -> Comparison:
         return compare(
@@ -380,3 +380,14 @@ def test_no_cell_of_another_value_passes(column: str, value: Any) -> None:
         assert value == staged or value is staged
     else:
         assert found.unexplained[0].column == column
+
+
+def test_without_its_item_of_the_snapshot_nothing_reads_back_the_same() -> None:
+    world = World(item(0), item(1))
+    for record in world.records:
+        record["fields"]["Extra"] = '{"k": [1, null]}'
+    del world.items["id-1"]
+    found = world.compare()
+    assert found.explained == {"reads back the same": 1}
+    assert [(d.id, d.column) for d in found.unexplained] == [("id-1", "Extra")]
+    assert found.off == {"id-1"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from runbook.quarantine import Entry
 from runbook.state import CollectionRows
 from runbook.steps import load_writer as writer_module
 from runbook.steps.load import load
+from runbook.steps.load_writer import Row, Writer
 from sandbox import Sandbox
 
 PATCH = {"service": "airtable", "method": "PATCH", "path": f"/v0/{BASE}/*"}
@@ -200,19 +203,34 @@ def test_a_target_deleted_by_hand_costs_the_link_not_the_row(w: World) -> None:
     assert w.records("Trips")["r1"]["Truck"] == [w.record_id("Trucks", "t1")]
 
 
+def test_a_row_whose_link_was_lost_is_written_again_by_the_next_load(w: World) -> None:
+    w.load("Trucks", trucks(3))
+    w.airtable.delete(BASE, "Trucks", [w.record_id("Trucks", "t1")])
+    trips = [{"_id": f"r{n}", "truck_dot": str(1000 + n)} for n in range(3)]
+    w.load("Trips", trips)
+    assert [legacy for legacy, known in w.state.ids(BASE, "Trips").items() if known.hash is None] == ["r1"]
+    again = w.load("Trips", trips)
+    assert (again.updated, again.unchanged, again.lost) == (1, 2, ("r1",))
+
+
 # What Airtable refuses
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, staged: Any, *legacy_ids: str) -> None:
+    """Make Airtable refuse rows: a text for a number."""
+    real = type(staged).rows
+
+    def rows(self: Any) -> Any:
+        for row in real(self):
+            yield row._replace(fields={**row.fields, "DOT": "Ann Example"}) if row.id in legacy_ids else row
+
+    monkeypatch.setattr(type(staged), "rows", rows)
 
 
 def test_the_guilty_row_of_a_batch_is_found_and_the_others_go_on(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
     staged = w.stage("Trucks", trucks(30, driver="Ann Example"))
     w.airtable.create(BASE, "Trucks", [{"Plate": "kept"}])
-    real = staged.rows
-
-    def rows(self: Any) -> Any:
-        for row in real():
-            yield row._replace(fields={**row.fields, "DOT": "Ann Example"}) if row.id in ("t3", "t17") else row
-
-    monkeypatch.setattr(type(staged), "rows", rows)
+    refuse(monkeypatch, staged, "t3", "t17")
     done = load(staged, w.catalog.collection("Trucks"), **w.into)
     assert (done.created, done.quarantined) == (28, 2)
     entries = w.quarantine.entries("Trucks")
@@ -224,6 +242,30 @@ def test_the_guilty_row_of_a_batch_is_found_and_the_others_go_on(w: World, monke
     monkeypatch.undo()
     assert w.load("Trucks", trucks(30, driver="Ann Example")).created == 2
     assert w.quarantine.entries("Trucks") == []
+
+
+def test_the_second_pass_does_not_send_what_the_first_put_into_quarantine(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = trucks(15)
+    for n, item in enumerate(items):
+        item["boss"] = f"t{(n + 1) % 15}"
+    staged = w.stage("Trucks", items)
+    refuse(monkeypatch, staged, "t3", "t7")
+    loaded = load(staged, w.catalog.collection("Trucks"), **w.into)
+    assert (loaded.created, loaded.quarantined, loaded.waiting) == (13, 2, 15)
+    sent: list[str] = []
+    upsert = w.airtable.upsert
+    monkeypatch.setattr(
+        w.airtable, "upsert", lambda *at, **how: sent.extend(row[LEGACY_ID] for row in at[2]) or upsert(*at, **how)
+    )
+    done = w.links(loaded)
+    assert sorted(sent) == sorted(
+        {f"t{n}" for n in range(15)} - {"t3", "t7", "t2", "t6"}
+    )  # nor whom they would link to
+    assert (done.created, done.quarantined, done.linked) == (13, 2, 11)
+    assert sorted(str(entry.id) for entry in w.quarantine.entries("Trucks")) == ["t3", "t7"]
+    assert done.dangling == {"Boss": ("t2", "t6")}
 
 
 def test_new_choices_of_an_open_select_are_added_once(w: World) -> None:
@@ -240,6 +282,47 @@ def test_new_choices_of_an_open_select_are_added_once(w: World) -> None:
     assert sorted(choices["Kind"]) == ["box", "flatbed", "tank"]
     assert sorted(choices["Tags"]) == ["new", "tag 0", "tag 1", "tag 2", "tag 3"]
     assert w.records("Trucks")["t4"]["Kind"] == "tank"
+
+
+def test_no_two_requests_add_choices_at_once(box: Sandbox, w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    items = trucks(80)
+    for n, item in enumerate(items):
+        item["kind"] = f"kind {n % 25}"  # three requests' worth of new choices
+    under_way, adding, together = 0, 0, []
+    lock, upsert = threading.Lock(), w.airtable.upsert
+
+    def watched(*at: Any, typecast: bool, **how: Any) -> Any:
+        nonlocal under_way, adding
+        with lock:
+            under_way, adding = under_way + 1, adding + typecast
+            if adding and under_way > 1:
+                together.append(under_way)
+        try:
+            time.sleep(0.01)
+            return upsert(*at, typecast=typecast, **how)
+        finally:
+            with lock:
+                under_way, adding = under_way - 1, adding - typecast
+
+    monkeypatch.setattr(w.airtable, "upsert", watched)
+    assert w.load("Trucks", items).created == 80
+    assert together == []
+    (column,) = (
+        f for t in w.airtable.tables(BASE) if t["name"] == "Trucks" for f in t["fields"] if f["name"] == "Kind"
+    )
+    choices = [choice["name"] for choice in column["options"]["choices"]]
+    assert sorted(choices) == sorted({"box", *(f"kind {n}" for n in range(25))})
+
+
+def test_typecast_is_asked_for_rows_with_a_new_choice_and_no_others(w: World) -> None:
+    collection = w.catalog.collection("Trucks")
+    writer = Writer(w.airtable, BASE, w.into["tables"].id("Trucks"), collection, w.state)
+    plain = [Row(f"p{n}", {LEGACY_ID: f"p{n}", "DOT": "17"}, "", "", new=True) for n in range(3)]
+    casting = [Row(f"c{n}", {LEGACY_ID: f"c{n}", "Kind": "new"}, "", "", new=True, typecast=True) for n in range(3)]
+    writer.write(row for pair in zip(plain, casting, strict=True) for row in pair)
+    assert writer.written.created == 3
+    assert {entry.id for entry in writer.written.refused} == {"p0", "p1", "p2"}, "a text became a number"
+    assert w.records("Trucks").keys() == {"c0", "c1", "c2"}
 
 
 def test_several_records_of_one_row_stop_the_collection_and_no_other(w: World, box: Sandbox) -> None:
@@ -303,7 +386,7 @@ def test_lost_answers_make_no_doubles(box: Sandbox, w: World, kind: str) -> None
 
 def test_what_was_under_way_is_looked_up_and_adopted(box: Sandbox, w: World) -> None:
     box.faults({"kind": "drop_after_commit", "times": None, "match": PATCH})
-    with pytest.raises(AirtableError, match="is not known"):
+    with pytest.raises(AirtableError, match="broke the connection"):
         w.load("Trucks", trucks(40))
     box.faults(clear=True)
     there = len(w.records("Trucks"))
@@ -313,6 +396,17 @@ def test_what_was_under_way_is_looked_up_and_adopted(box: Sandbox, w: World) -> 
     assert done.adopted == there
     assert (done.created, done.updated) == (40 - there, there)
     assert len(w.records("Trucks")) == 40
+
+
+def test_what_was_under_way_and_is_not_there_is_looked_up_once_and_forgotten(w: World) -> None:
+    w.load("Trucks", trucks(5))
+    w.airtable.delete(BASE, "Trucks", [w.record_id("Trucks", "t2")])
+    w.state.sending(BASE, "Trucks", [["t1", "t2", "t9"]])  # a kill: whether they were written is not known
+    done = w.load("Trucks", trucks(5))
+    assert (done.created, done.updated, done.unchanged) == (1, 1, 3)  # t2 is new again; t1 is written once more
+    assert w.state.unfinished(BASE, "Trucks") == []
+    assert w.state.ids(BASE, "Trucks").keys() == {f"t{n}" for n in range(5)}
+    assert w.load("Trucks", trucks(5)).requests == 0
 
 
 def test_a_base_that_state_knows_nothing_of_is_adopted(box: Sandbox, w: World, tmp_path: Path) -> None:
