@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +14,9 @@ from runbook.errors import StepError
 from runbook.json_types import Fields
 from runbook.mapping import Candidate
 from runbook.snapshot import file_sha256, read_items
+
+_SETTLED_SECONDS = 0.1  # a file may change within its timestamp's resolution after it was hashed
+_verified: dict[Path, tuple[str, os.stat_result]] = {}
 
 Counts = dict[str, dict[str, int]]  # field -> reason -> rows
 
@@ -50,7 +55,7 @@ class Transformed(Shown):
 
     def rows(self) -> Iterator[StagedRow]:
         """The staged rows as the snapshot has them. Raises StepError where the file is not the one that was written."""
-        if not self.path.exists() or file_sha256(self.path) != self.sha256:
+        if not is_unchanged(self.path, self.sha256):
             raise StepError(
                 f"{self.collection}: the staged rows are gone or not those that were written ({self.path.name}); "
                 "nothing was read of them; transform again"
@@ -82,3 +87,23 @@ class Transformed(Shown):
     def facts(self) -> dict[str, Any]:
         """For evidence: everything but the path's folder."""
         return {**asdict(self), "path": self.path.name, "warnings": list(self.warnings)}
+
+
+def is_unchanged(path: Path, sha256: str) -> bool:
+    """Whether a file has a sha256. One that was verified is read again only when its inode, size or time differs."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return False
+    known = _verified.get(path)
+    if known is not None and known[0] == sha256 and _identity(known[1]) == _identity(stat):
+        return True
+    if file_sha256(path) != sha256:
+        return False
+    if time.time() - stat.st_mtime > _SETTLED_SECONDS:
+        _verified[path] = (sha256, stat)
+    return True
+
+
+def _identity(stat: os.stat_result) -> tuple[int, int, int, int]:
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -31,7 +31,7 @@ from runbook.json_types import Item
 from runbook.mapping import Encoded, Mapping, Refusal
 from runbook.quarantine import Entry, Quarantine
 from runbook.snapshot import Snapshot, dump_line, file_sha256, snapshot_paths
-from runbook.staged import Counts, Transformed
+from runbook.staged import Counts, Transformed, is_unchanged
 
 STEP = "transform"
 FORMAT = 1
@@ -229,7 +229,7 @@ def _staged(path: Path, about: Path, inputs: dict[str, str]) -> Transformed | No
     """What an earlier run staged from the same inputs; None where it is not there whole."""
     try:
         told = json.loads(about.read_bytes())
-        if told.pop("format") != FORMAT or told.pop("inputs") != inputs or file_sha256(path) != told["sha256"]:
+        if told.pop("format") != FORMAT or told.pop("inputs") != inputs or not is_unchanged(path, told["sha256"]):
             return None
         return Transformed(**{**told, "path": path, "warnings": tuple(told["warnings"])})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):

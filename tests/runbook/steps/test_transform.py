@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 import stat
@@ -272,6 +273,27 @@ def test_a_snapshot_of_other_rows_than_it_was_made_of_is_not_staged(stage, tmp_p
         transform(wrong, CARRIERS, tmp_path / "staged", quarantine)
 
     assert len(list(first.rows())) == 3
+
+
+def test_a_staged_file_is_hashed_once_and_again_when_it_has_changed(stage, monkeypatch):
+    transformed = stage(GOOD)
+    age = os.stat(transformed.path).st_mtime - 60
+    os.utime(transformed.path, (age, age))
+    hashed, digest = [], hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda file, kind: hashed.append(file.name) or digest(file, kind))
+    for _ in range(4):
+        assert len(list(transformed.rows())) == 3
+    assert len(hashed) == 1
+
+    content = transformed.path.read_bytes()
+    transformed.path.write_bytes(content[:-1] + b"?")
+    with pytest.raises(StepError, match="transform again"):
+        list(transformed.rows())
+    transformed.path.write_bytes(content)
+    assert len(list(transformed.rows())) == 3
+    transformed.path.unlink()
+    with pytest.raises(StepError, match="transform again"):
+        list(transformed.rows())
 
 
 def test_a_staged_file_that_was_touched_is_not_loaded(stage):
