@@ -149,7 +149,7 @@ class PhaseRun(RunContext):
                 with self._alone(name, self.results.loaded):
                     self._load_one(self.catalog.collection(name), step.of(name))
         for name, done in list(self.results.loaded.items()):
-            if done.waiting:
+            if done.deferred:
                 with self._alone(name, self.results.loaded):
                     self.results.loaded[name] = load_links(done, **self._into(self.catalog.collection(name)))
 

@@ -66,10 +66,10 @@ def loaded(run: RunContext) -> Table:
                 done.unchanged,
                 done.removed,
                 done.quarantined,
-                sum(len(ids) for links in (done.dangling, done.not_there, done.ambiguous) for ids in links.values()),
+                sum(len(ids) for links in (done.dangling, done.not_loaded, done.ambiguous) for ids in links.values()),
                 done.requests,
                 "passed",
-                "; ".join((*done.words(), *done.notes)),
+                "; ".join((*done.remarks(), *done.notes)),
             )
         )
     columns = (

@@ -1,11 +1,11 @@
-"""Load: staged rows into their table. What Airtable holds already is not written again.
+"""Load: staged rows into their table. What Airtable already holds is not written again.
 
     loaded = load(transformed, collection, airtable=…, base=…, tables=…, state=…, quarantine=…, catalog=…)
-    if loaded.waiting:
+    if loaded.deferred:
         loaded = load_links(loaded, airtable=…, …)      # after the other collections of the phase
 
-Rows are upserted by their legacy id. Links to the collection itself, or to one that comes later, are written by
-`load_links`; all others at once. Killed at any instruction, it is to be run again: no row is there twice, none is lost.
+Rows are upserted by their legacy id. Links to the collection itself, or to one that is loaded later, are written by
+`load_links`; all others at once. If it is killed at any point and run again, no row is duplicated or lost.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from runbook.steps.loaded import Loaded
 
 Progress = Callable[[int, int], None]
 
-MANY_ROWS, MANY_SHARE = 20, 0.10  # more rows than both gone from the source: someone must say that this is meant
-_SECONDS = 0.1  # between two words of progress
+MANY_ROWS, MANY_SHARE = 20, 0.10  # if more rows than both are gone from the source, an operator must confirm it
+_SECONDS = 0.1  # between progress updates
 
 
 def load(
@@ -50,27 +50,27 @@ def load(
     dry_run: bool = False,
     on_progress: Progress | None = None,
 ) -> Loaded:
-    """Make the table hold what was staged.
+    """Make the table hold the staged rows.
 
-    `remove_gone`: rows that are no longer at the source, or that transform has put into quarantine since, are deleted
-    in Airtable; more than 20 and a tenth of all only with `remove_many`.
-    `source_of_truth`: where the collection's flag stands; at 'airtable' nothing is written.
-    `workers`: requests under way at the most.
+    `remove_gone`: delete rows in Airtable that are no longer at the source, or that transform has quarantined since;
+    more than 20 and more than a tenth of all only with `remove_many`.
+    `source_of_truth`: the value of the collection's flag; nothing is written while it is 'airtable'.
+    `workers`: the most requests in flight.
 
-    Rows that Airtable refuses go into quarantine (step "load"), the others go on. Raises AmbiguousKey where several
-    records carry one legacy id, SchemaDrift where a column is missing, StepError where too much is gone, AirtableError,
-    BudgetSpent; what was written until then stands and is known, and loading again goes on from there.
+    Rows that Airtable refuses are quarantined (step "load"); the others are written. Raises AmbiguousKey where several
+    records have the same legacy id, SchemaDrift where a column is missing, StepError where too many rows are gone,
+    AirtableError, BudgetSpent; what was written until then is recorded, and the next load continues from there.
     """
     if source_of_truth == "airtable":
-        note = "nothing was written: its flag stands at 'airtable', so Airtable holds the truth and Wix the copy"
-        staged, aside = transformed.staged, quarantine.count(collection.wix, STEP)
-        kept = staged - aside
-        return Loaded(collection.wix, staged, unchanged=kept, quarantined=aside, notes=(note,), dry_run=dry_run)
+        note = "nothing was written: the collection's flag is 'airtable', so Airtable is the source of truth"
+        staged, refused = transformed.staged, quarantine.count(collection.wix, STEP)
+        unchanged = staged - refused
+        return Loaded(collection.wix, staged, unchanged=unchanged, quarantined=refused, notes=(note,), dry_run=dry_run)
     missing = [name for name in tables.missing(collection) if name not in {link.name for link in collection.links}]
     if missing:
         raise SchemaDrift(
             f"{collection.wix}: the table {collection.table!r} lacks {', '.join(missing)}; nothing was written. "
-            "`run.provision()` makes them, then load again"
+            "`run.provision()` creates them; then load again"
         )
     work = _Work(collection, airtable, base, tables, state, quarantine, catalog, workers)
     return work.load(
@@ -90,11 +90,11 @@ def load_links(
     workers: int | None = None,
     on_progress: Progress | None = None,
 ) -> Loaded:
-    """Write the links that had to wait for their target: of a collection to itself, or to one loaded after it.
+    """Write the deferred links: of a collection to itself, or to one that was loaded after it.
 
-    To be called when all collections of the run are loaded; raises as `load` does, and may be called again.
+    Call it when all collections of the run are loaded; it may be called again. Raises as `load` does.
     """
-    if not loaded.waiting or loaded.transformed is None or loaded.dry_run:
+    if not loaded.deferred or loaded.transformed is None or loaded.dry_run:
         return loaded
     collection = catalog.collection(loaded.collection)
     work = _Work(collection, airtable, base, tables, state, quarantine, catalog, workers)
@@ -130,29 +130,29 @@ class _Work:
     ) -> Loaded:
         name = self.collection.wix
         known = self.rows.all()
-        adopted = 0 if dry_run else self._adopt(known)
+        matched = 0 if dry_run else self._match(known)
         found = scan(transformed.rows(), self.builder, self.catalog.link_keys.get(name, ()))
-        # A row that transform has put into quarantine since is gone too, as if it had been there from the first: what
-        # Airtable holds depends on the source alone. Of one that Airtable refuses, the former state stays.
+        # A row that transform has quarantined since counts as gone, so that what Airtable holds depends on the source
+        # only. A row that Airtable refused stays there as it was.
         refused = {entry.id for entry in self.quarantine.entries(name) if entry.step == STEP}
-        # One that the data layer created in Airtable never was in Wix: only an operator may carry it back or remove it.
+        # A row that the data layer created in Airtable was never at the source: only an operator may remove it.
         changes = self.rows.changes()
-        in_airtable_only = {legacy for legacy, what in changes.items() if what == "created"}
-        gone = sorted(known.keys() - found.ids - refused - in_airtable_only)
-        aside = len(self.quarantine.ids(name).intersection(gone))
+        created_here = {legacy_id for legacy_id, change in changes.items() if change == "created"}
+        gone = sorted(known.keys() - found.ids - refused - created_here)
+        quarantined = len(self.quarantine.ids(name).intersection(gone))
         if remove_gone and not dry_run:
             self._check_gone(len(gone), len(known), remove_many)
             self._remove(gone, known)
         count = _Count(transformed.staged, on_progress)
-        passing = _Pass(self.builder, KnownRows(self.state, self.base), known)
+        selection = _Selection(self.builder, KnownRows(self.state, self.base), known)
         if dry_run:
-            rows = list(passing.rows(transformed.rows(), count))
+            rows = list(selection.rows(transformed.rows(), count))
             created = sum(row.new for row in rows)
             written = Written(created, len(rows) - created, sum(row.cleared for row in rows))
         else:
-            for key, values in found.keys.items():  # they lead to a row as soon as it has landed
+            for key, values in found.keys.items():  # links find a row by them once it is written
                 self.rows.replace_key(key, values)
-            written = self._write(passing, transformed, found, count)
+            written = self._write(selection, transformed, found, count)
             self.rows.forget_changes(found.ids & changes.keys())
         count.end()
         return self._measured(
@@ -161,31 +161,31 @@ class _Work:
                 staged=transformed.staged,
                 created=written.created,
                 updated=written.updated,
-                unchanged=passing.unchanged,
+                unchanged=selection.unchanged,
                 cleared=written.cleared,
                 quarantined=len(written.refused),
-                waiting=len(passing.waiting),
-                adopted=adopted,
+                deferred=len(selection.deferred),
+                matched=matched,
                 gone=len(gone),
                 removed=len(gone) if remove_gone and not dry_run else 0,
-                dangling=passing.ids("dangling"),
-                ambiguous=passing.ids("ambiguous"),
-                not_there=passing.ids("not loaded"),
+                dangling=selection.ids("dangling"),
+                ambiguous=selection.ids("ambiguous"),
+                not_loaded=selection.ids("not_loaded"),
                 lost=tuple(written.lost),
-                notes=self._notes(aside if remove_gone else 0),
+                notes=self._notes(quarantined if remove_gone else 0),
                 dry_run=dry_run,
                 transformed=transformed,
             )
         )
 
     def load_links(self, loaded: Loaded, transformed: Transformed, on_progress: Progress | None) -> Loaded:
-        """The second pass; every row is looked at, those that have changed by it are written."""
-        passing = _Pass(self.builder, KnownRows(self.state, self.base), self.rows.all(), last=True)
-        aside = {entry.id for entry in self.quarantine.entries(self.collection.wix) if entry.step == STEP}
+        """The second pass: writes the rows that differ now that all link targets are known."""
+        selection = _Selection(self.builder, KnownRows(self.state, self.base), self.rows.all(), last=True)
+        refused_before = {entry.id for entry in self.quarantine.entries(self.collection.wix) if entry.step == STEP}
         count = _Count(transformed.staged, on_progress)
         writer = self._writer(count)
         try:
-            writer.write(passing.rows((row for row in transformed.rows() if row.id not in aside), count))
+            writer.write(selection.rows((row for row in transformed.rows() if row.id not in refused_before), count))
         finally:
             for entry in writer.written.refused:
                 self.quarantine.add(self.collection.wix, entry)
@@ -201,30 +201,30 @@ class _Work:
                 created=loaded.created - created,
                 unchanged=loaded.unchanged - (refused - updated - created),
                 quarantined=loaded.quarantined + refused,
-                waiting=0,
-                dangling=passing.ids("dangling"),
-                ambiguous=passing.ids("ambiguous"),
-                not_there=passing.ids("not loaded"),
+                deferred=0,
+                dangling=selection.ids("dangling"),
+                ambiguous=selection.ids("ambiguous"),
+                not_loaded=selection.ids("not_loaded"),
                 lost=(*loaded.lost, *writer.written.lost),
             )
         )
 
-    def _adopt(self, known: dict[str, KnownRow]) -> int:
-        """Take up what a killed load left under way, and what was there before; `known` then holds it too."""
+    def _match(self, known: dict[str, KnownRow]) -> int:
+        """Find by legacy id what a killed load left in flight, and all records where none is known; adds to `known`."""
         name = self.collection.wix
         unfinished = self.rows.unfinished()
         if unfinished:
             records = require_unique(
                 name, LEGACY_ID, look_up(self.airtable, self.base, self.table, LEGACY_ID, unfinished)
             )
-            self.rows.forget([legacy for legacy in unfinished if legacy not in records])
+            self.rows.forget([legacy_id for legacy_id in unfinished if legacy_id not in records])
         elif not known:
             records = require_unique(name, LEGACY_ID, find_all(self.airtable, self.base, self.table, LEGACY_ID))
         else:
             return 0
-        new = sum(legacy not in known for legacy in records)
-        # What they hold is not known, so they are written once more.
-        self.rows.settle([KnownRow(legacy, record) for legacy, record in records.items()])
+        new = sum(legacy_id not in known for legacy_id in records)
+        # Without a hash, because their cells are not known: they are written again.
+        self.rows.settle([KnownRow(*row) for row in records.items()])
         known.clear()
         known.update(self.rows.all())
         return new
@@ -233,39 +233,39 @@ class _Work:
         if gone > MANY_ROWS and gone > MANY_SHARE * known and not remove_many:
             raise StepError(
                 f"{self.collection.wix}: {gone:,} of {known:,} rows in Airtable are no longer at the source, or can no "
-                "longer be carried over; nothing was written or deleted. If the source is whole and they are meant to "
-                f"go, set RUNBOOK_REMOVE_MANY={self.collection.wix} and run it again (in Python: remove_many=True); "
-                "else run it again from the right source"
+                "longer be carried over; nothing was written or deleted. If the source is complete and they are to be "
+                f"deleted, set RUNBOOK_REMOVE_MANY={self.collection.wix} and run it again (in Python: "
+                "remove_many=True); otherwise run it again from the right source"
             )
 
     def _remove(self, gone: list[str], known: dict[str, KnownRow]) -> None:
         for start in range(0, len(gone), PER_WRITE):
-            some = gone[start : start + PER_WRITE]
-            self.airtable.delete(self.base, self.table, [known[legacy].record_id for legacy in some])
-            self.rows.forget(some)
-            for legacy in some:
-                del known[legacy]
+            batch = gone[start : start + PER_WRITE]
+            self.airtable.delete(self.base, self.table, [known[legacy_id].record_id for legacy_id in batch])
+            self.rows.forget(batch)
+            for legacy_id in batch:
+                del known[legacy_id]
 
-    def _write(self, passing: _Pass, transformed: Transformed, found: Scan, count: _Count) -> Written:
+    def _write(self, selection: _Selection, transformed: Transformed, found: Scan, count: _Count) -> Written:
         writer = self._writer(count)
         try:
-            if found.first:
-                # One row for each new choice first, one batch after the other: two requests that add the same choice
-                # at the same time might add it twice.
-                self._add_choices(passing, found.first.values(), count, writer)
-            done = found.first.keys()
-            writer.write(passing.rows((row for row in transformed.rows() if row.id not in done), count))
+            if found.with_new_choice:
+                # First one row for each new choice, in one request at a time: two requests in flight that add the same
+                # choice might add it twice.
+                self._add_choices(selection, found.with_new_choice.values(), count, writer)
+            done = found.with_new_choice.keys()
+            writer.write(selection.rows((row for row in transformed.rows() if row.id not in done), count))
         finally:
             self.quarantine.replace(self.collection.wix, STEP, writer.written.refused)
         return writer.written
 
-    def _add_choices(self, passing: _Pass, rows: Iterable[StagedRow], count: _Count, writer: Writer) -> None:
-        alone = self._writer(count, workers=1)
-        alone.written = writer.written
-        some = list(rows)
-        alone.write(passing.rows(some, count))
+    def _add_choices(self, selection: _Selection, rows: Iterable[StagedRow], count: _Count, writer: Writer) -> None:
+        sequential = self._writer(count, workers=1)
+        sequential.written = writer.written
+        staged = list(rows)
+        sequential.write(selection.rows(staged, count))
         refused = {entry.id for entry in writer.written.refused}
-        for row in some:
+        for row in staged:
             if row.id not in refused:
                 for column, choice in list(self.builder.new_choices(row.fields)):
                     self.builder.choices[column].add(choice)
@@ -281,64 +281,65 @@ class _Work:
             done=count.add,
         )
 
-    def _notes(self, aside: int = 0) -> tuple[str, ...]:
+    def _notes(self, quarantined: int) -> tuple[str, ...]:
         names = ", ".join(self.builder.without_column)
-        said = [f"no links were written to {names}: there is no such column yet"] if names else []
-        if aside:
-            said.append(f"{aside:,} rows that were loaded before are in quarantine now, and no longer in Airtable")
-        return tuple(said)
+        notes = [f"no links were written to {names}: the table has no such column yet"] if names else []
+        if quarantined:
+            rows = "1 row" if quarantined == 1 else f"{quarantined:,} rows"
+            notes.append(f"{rows} loaded before, quarantined now and deleted in Airtable")
+        return tuple(notes)
 
     def _measured(self, loaded: Loaded) -> Loaded:
         rows = self.airtable.log.rows(self.before)
         return replace(
             loaded,
             requests=loaded.requests + len(rows),
-            too_many=loaded.too_many + sum(row.status == 429 for row in rows),
+            limited=loaded.limited + sum(row.status == 429 for row in rows),
             seconds=loaded.seconds + time.monotonic() - self.began,
         )
 
 
-class _Pass:
-    """One going through the staged rows: which are to be written, where their links lead."""
+class _Selection:
+    """The staged rows that have to be written, and counts of the others and of links that could not be made."""
 
     def __init__(self, builder: Builder, rows: KnownRows, known: dict[str, KnownRow], *, last: bool = False) -> None:
         self._builder, self._rows, self._known = builder, rows, known
         self._deferred = set() if last else builder.deferred
-        self._found: dict[str, dict[str, list[str]]] = {}
-        self.waiting: list[str] = []
+        self._unresolved: dict[str, dict[str, list[str]]] = {}
+        self.deferred: list[str] = []
         self.unchanged = 0
 
     def rows(self, staged: Iterable[StagedRow], count: _Count) -> Iterator[Row]:
         """The rows to write."""
         for row in staged:
             links = {}
-            waits = False
+            is_deferred = False
             for name in self._builder.links if row.links else ():
                 if name not in row.links:
                     continue
                 cell = links[name] = resolve(row.links[name], self._rows.find)
                 if cell.state != "resolved":
                     if name in self._deferred and cell.state != "ambiguous":
-                        waits = True
+                        is_deferred = True
                     else:
-                        self._found.setdefault(self._state(name, cell), {}).setdefault(name, []).append(row.id)
-            if waits:
-                self.waiting.append(row.id)
-            made = self._builder.row(row, links, self._known.get(row.id))
-            if made is None:
+                        self._unresolved.setdefault(self._state(name, cell), {}).setdefault(name, []).append(row.id)
+            if is_deferred:
+                self.deferred.append(row.id)
+            built = self._builder.row(row, links, self._known.get(row.id))
+            if built is None:
                 self.unchanged += 1
                 count.add(1)
             else:
-                yield made
+                yield built
 
     def _state(self, link: str, cell: LinkCell) -> str:
         if cell.state == "dangling" and not cell.records and not self._rows.has_rows(self._builder.targets[link]):
-            return "not loaded"
+            return "not_loaded"
         return cell.state
 
     def ids(self, state: str) -> dict[str, tuple[str, ...]]:
-        """By link, the rows whose keys came to this."""
-        return {name: tuple(ids) for name, ids in self._found.get(state, {}).items()}
+        """The legacy ids of rows by link, of links in this state."""
+        return {name: tuple(ids) for name, ids in self._unresolved.get(state, {}).items()}
 
 
 class _Count:

@@ -1,4 +1,4 @@
-"""Staged rows as Airtable is to hold them: links as record ids, a hash of all cells, what to send."""
+"""Staged rows as they are sent to Airtable: links as record ids, a hash of all cells, the cells to send."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from runbook.steps.load_writer import Row
 
 
 class Builder:
-    """Makes rows of one collection ready to be written."""
+    """Makes the rows of one collection. `deferred`: links whose target is loaded later; `choices`: by select column."""
 
     def __init__(self, collection: Collection, catalog: Catalog, tables: Tables) -> None:
         self.collection = collection
         columns = [*dict.fromkeys(column.name for column in collection.columns), ORIGINAL]
-        there = tables.links(collection)
-        self.links = [name for name, link in there.items() if link.ok]
+        link_columns = tables.links(collection)
+        self.links = [name for name, link in link_columns.items() if link.ok]
         self.targets = {link.name: link.to for link in collection.links}
-        self.without_column = [name for name, link in there.items() if not link.ok]
+        self.without_column = [name for name, link in link_columns.items() if not link.ok]
         self._names = [*dict.fromkeys([*columns, *self.links])]
         self._layout = f"{zlib.crc32(chr(0).join(self._names).encode()):08x}"
         order = [c.wix for c in catalog.load_order(c.wix for c in catalog.phase(collection.phase).collections)]
@@ -46,11 +46,11 @@ class Builder:
                 cells[name] = list(links[name].records)
         return cells
 
-    def row(self, row: StagedRow, links: dict[str, LinkCell], known: KnownRow | None) -> Row | None:
-        """What to send; None where Airtable holds just that.
+    def row(self, row: StagedRow, links: dict[str, LinkCell], known: Known | None) -> Row | None:
+        """The row to send; None where Airtable already holds it.
 
-        Of a row that is there, every column is sent: an upsert leaves alone what it does not name, and a cell that has
-        become empty must be emptied.
+        Of a row that is in Airtable every column is sent: an upsert does not change columns that it does not name, and
+        a cell that has become empty must be emptied.
         """
         cells = self.cells(row, links)
         text = json.dumps(cells, sort_keys=True, separators=(",", ":"))
@@ -61,9 +61,9 @@ class Builder:
         filled = f"{self._layout}:{mask:x}"
         if known is None:
             return Row(row.id, cells, digest, filled, new=True, typecast=self._new_choice(cells))
-        whole = {name: cells.get(name) for name in self._names}
+        complete = {name: cells.get(name) for name in self._names}
         cleared = self._cleared(known.filled, mask)
-        return Row(row.id, whole, digest, filled, new=False, cleared=cleared, typecast=self._new_choice(cells))
+        return Row(row.id, complete, digest, filled, new=False, cleared=cleared, typecast=self._new_choice(cells))
 
     def _cleared(self, before: str | None, mask: int) -> bool:
         layout, _, old = (before or "").partition(":")
@@ -73,7 +73,7 @@ class Builder:
         return any(True for _ in self.new_choices(cells))
 
     def new_choices(self, cells: Fields) -> Iterable[tuple[str, str]]:
-        """(column, choice) for each choice that the table does not have and that may be added: typecast does it."""
+        """(column, choice) for each choice that the table lacks and that may be added, which takes typecast."""
         for column in self._selects:
             cell = cells.get(column.name)
             if cell is None:
@@ -85,18 +85,15 @@ class Builder:
 
 
 class Scan(NamedTuple):
-    """What one reading of the staged rows tells. `keys`: by key that links elsewhere use, legacy id -> normal form.
-
-    `first`: for each new choice a row that has it.
-    """
+    """All legacy ids; by key that links of other rows use, legacy id -> normal form; one row for each new choice."""
 
     ids: set[str]
     keys: dict[str, dict[str, str]]
-    first: dict[str, StagedRow]
+    with_new_choice: dict[str, StagedRow]
 
 
 def scan(rows: Iterable[StagedRow], builder: Builder, keys: Sequence[str]) -> Scan:
-    """Read the staged rows once, before anything is written."""
+    """Read all staged rows, before anything is written."""
     fields = [builder.collection.field(key) for key in keys]
     found = Scan(set(), {key: {} for key in keys}, {})
     wanted: set[tuple[str, str]] = set()
@@ -109,16 +106,16 @@ def scan(rows: Iterable[StagedRow], builder: Builder, keys: Sequence[str]) -> Sc
         new = set(builder.new_choices(row.fields)) - wanted
         if new:
             wanted |= new
-            found.first[row.id] = row
+            found.with_new_choice[row.id] = row
     return found
 
 
 def _value(cells: Fields, field: Field) -> Json:
-    """The Wix value of a key, as far as finding rows by it goes; what its cell could not hold is in the originals."""
+    """The Wix value of a key: from `Wix Original`, else from the cell."""
     original = cells.get(ORIGINAL)
     if original:
         values = json.loads(original).get("values", {})
         if field.wix in values:
             return values[field.wix]
-    value = codec_of(field).decode(cells.get(field.name))  # of a key kept as JSON text the cell is no key: '"A1"'
+    value = codec_of(field).decode(cells.get(field.name))  # decoded, because a cell may hold JSON text: '"A1"'
     return None if value is MISSING else value

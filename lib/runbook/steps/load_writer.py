@@ -1,7 +1,7 @@
-"""Writing many rows of a table: in tens, several requests under way, each written down before it is sent.
+"""Writes many rows of a table: ten per request, several requests in flight, each recorded before it is sent.
 
-Killed at any instruction and run again, it makes no duplicate and loses nothing: a row is found by its legacy id, and
-what was under way is looked up first.
+If it is killed at any point and run again, no row is duplicated or lost: a row is found by its legacy id, and what
+was in flight is looked up first.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from runbook.quarantine import Entry
 from runbook.state import KnownRow, State
 
 STEP = "load"
-WORKERS = 8  # requests under way at the most
-_UNLIMITED = 3  # as many where no pace is kept: enough to keep a server on this machine busy
-_GROUP = 32  # batches a commit of the journal
+WORKERS = 8  # most requests in flight
+_UNLIMITED = 3  # the same without a rate limit: enough to keep a server on this machine busy
+_GROUP = 32  # batches per commit of the journal
 _FLUSH_SECONDS = 1.0
 
 
 class Row(NamedTuple):
-    """A row to write. `fields`: what to send, None empties a cell. `hash`, `filled`: what state is to know of it."""
+    """A row to write. `fields`: what to send; None empties a cell. `hash`, `filled`: as in `state.Known`."""
 
     id: str
     fields: Fields
@@ -43,7 +43,7 @@ class Row(NamedTuple):
 
 @dataclass
 class Written:
-    """What has landed so far. `lost`: rows whose link named a record that is gone from Airtable, by legacy id."""
+    """What was written so far. `lost`: legacy ids of rows with a link to a record that was deleted in Airtable."""
 
     created: int = 0
     updated: int = 0
@@ -61,7 +61,7 @@ class _Outcome(NamedTuple):
 
 
 class Writer:
-    """Writes rows of one collection. `done` is called with the number of rows settled, in the calling thread."""
+    """Writes rows of one collection. `done` is called in the calling thread, with the number of rows finished."""
 
     def __init__(
         self,
@@ -84,33 +84,33 @@ class Writer:
         self.written = Written()
 
     def write(self, rows: Iterable[Row]) -> None:
-        """Upsert rows by legacy id. Raises what stops the collection, after everything under way is done and noted."""
-        under_way: set[Future[_Outcome]] = set()
+        """Upsert rows by legacy id. What stops the collection is raised after all requests in flight are recorded."""
+        in_flight: set[Future[_Outcome]] = set()
         with ThreadPoolExecutor(self._workers, thread_name_prefix="airtable") as pool:
             try:
                 for group in _groups(_batches(rows), _GROUP):
                     numbers = self._rows.start_batches([[row.id for row in batch] for batch in group])
                     for number, batch in zip(numbers, group, strict=True):
-                        while len(under_way) >= self._at_once():
-                            under_way = self._collect(under_way)
-                        under_way.add(pool.submit(self._send, number, batch))
-                while under_way:
-                    under_way = self._collect(under_way)
+                        while len(in_flight) >= self._most_in_flight():
+                            in_flight = self._collect(in_flight)
+                        in_flight.add(pool.submit(self._send, number, batch))
+                while in_flight:
+                    in_flight = self._collect(in_flight)
             finally:
-                for future in under_way:
+                for future in in_flight:
                     future.cancel()
-                for future in wait(under_way).done:
+                for future in wait(in_flight).done:
                     if not future.cancelled() and future.exception() is None:
                         self._outcomes.append(future.result())
                 self._flush()
 
-    def _at_once(self) -> int:
+    def _most_in_flight(self) -> int:
         if self._limiter.rate is None:
             return min(_UNLIMITED, self._workers)
         return max(1, min(self._workers, math.ceil(self._limiter.latency * self._limiter.rate) + 1))
 
-    def _collect(self, under_way: set[Future[_Outcome]]) -> set[Future[_Outcome]]:
-        ready, left = wait(under_way, return_when=FIRST_COMPLETED)
+    def _collect(self, in_flight: set[Future[_Outcome]]) -> set[Future[_Outcome]]:
+        ready, pending = wait(in_flight, return_when=FIRST_COMPLETED)
         failed = None
         for future in ready:
             if (error := future.exception()) is not None:
@@ -122,12 +122,12 @@ class Writer:
         if len(self._outcomes) >= _GROUP or time.monotonic() - self._flushed > _FLUSH_SECONDS:
             self._flush()
         if failed is not None:
-            under_way -= ready
+            in_flight -= ready
             raise failed
-        return left
+        return pending
 
     def _flush(self) -> None:
-        """Note what has landed, in one commit."""
+        """Record what was written, in one commit."""
         outcomes, self._outcomes = self._outcomes, []
         self._flushed = time.monotonic()
         if not outcomes:
@@ -135,16 +135,16 @@ class Writer:
         landed = [row for outcome in outcomes for row in outcome.landed]
         self._rows.finish_batches([outcome.number for outcome in outcomes], landed)
         for outcome in outcomes:
-            there = {row.legacy_id for row in outcome.landed}
+            written = {row.legacy_id for row in outcome.landed}
             for row in outcome.rows:
-                if row.id in there:
+                if row.id in written:
                     self.written.created += row.new
                     self.written.updated += not row.new
                     self.written.cleared += row.cleared
             self.written.refused += outcome.refused
             self.written.lost += outcome.lost
 
-    # In a thread of the pool
+    # In the threads of the pool
 
     def _send(self, number: int, batch: list[Row]) -> _Outcome:
         outcome = _Outcome(number, [], batch, [], [])
@@ -169,13 +169,13 @@ class Writer:
         for row in rows:
             if row.id not in by_id:
                 raise AirtableError(
-                    f"{self._collection.wix}: Airtable's answer to an upsert lacks the row {row.id}; whether it was "
-                    "written is not known. Load again: it is looked up first"
+                    f"{self._collection.wix}: Airtable's response to an upsert lacks the row {row.id}; it may "
+                    "have been written or not. Load again: it is looked up first"
                 )
             outcome.landed.append(KnownRow(row.id, by_id[row.id], row.hash, row.filled))
 
     def _narrow(self, rows: Sequence[Row], error: AirtableError, outcome: _Outcome) -> None:
-        """A batch is written whole or not at all, and the refusal does not say which row it was: halve it."""
+        """A batch is written completely or not at all, and the error does not name the row that caused it: halve it."""
         row_errors.raise_if_collection_wide(error, self._collection.wix)
         if len(rows) == 1 or row_errors.several_match(error):
             found = look_up(self._airtable, self._base, self._table, LEGACY_ID, [row.id for row in rows])
@@ -187,37 +187,37 @@ class Writer:
             return
         (row,) = rows
         target = row_errors.lost_target(error)
-        without = None if target is None else _without(row, target)
-        if without is not None:
+        unlinked = None if target is None else _unlink(row, target)
+        if unlinked is not None:
             outcome.lost.append(row.id)
-            self._upsert([without], outcome)
+            self._upsert([unlinked], outcome)
             return
-        key, said = row_errors.describe(error, self._collection.keys_by_column)
+        key, message = row_errors.describe(error, self._collection.keys_by_column)
         if not row.new:
-            said += "; Airtable still holds the row as it was before"
-        outcome.refused.append(Entry(STEP, row.id, key, said))
+            message += "; Airtable still holds the row as it was before"
+        outcome.refused.append(Entry(STEP, row.id, key, message))
 
 
-def _without(row: Row, record: str) -> Row | None:
-    """The row without links to a record; None where it has none. Its hash is not known then: it is written again."""
+def _unlink(row: Row, target: str) -> Row | None:
+    """The row without its links to a record; None where it has none. Without a hash, so that it is written again."""
     fields = {
-        name: [one for one in cell if one != record] if isinstance(cell, list) and record in cell else cell
+        name: [record for record in cell if record != target] if isinstance(cell, list) and target in cell else cell
         for name, cell in row.fields.items()
     }
     return None if fields == row.fields else row._replace(fields=fields, hash=None)
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Tens of rows, those that need typecast apart from the others."""
+    """Batches of ten rows. Typecast would convert values of rows that do not need it, so they are kept apart."""
     plain: list[Row] = []
-    cast: list[Row] = []
+    typecast: list[Row] = []
     for row in rows:
-        batch = cast if row.typecast else plain
+        batch = typecast if row.typecast else plain
         batch.append(row)
         if len(batch) == PER_WRITE:
             yield batch.copy()
             batch.clear()
-    for batch in (cast, plain):
+    for batch in (typecast, plain):
         if batch:
             yield batch
 

@@ -1,4 +1,4 @@
-"""What loading a collection came to."""
+"""The result of loading a collection."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ _LISTED = 1000  # legacy ids of one kind in the evidence
 
 @dataclass(frozen=True, repr=False)
 class Loaded(Shown):
-    """Rows by what became of them: `staged` = `created` + `updated` + `unchanged` + `quarantined`.
+    """Counts of rows: `staged` = `created` + `updated` + `unchanged` + `quarantined`.
 
-    `linked`: rows written once more for links that had to wait; `waiting`: rows that `load_links` must look at.
-    `cleared`: rows of which cells became empty. `adopted`: records that were found in Airtable and are known now.
-    `gone`: rows known to state that are no longer at the source, `removed` of them deleted in Airtable.
-    By link, legacy ids: `dangling` (leads nowhere), `ambiguous` (leads to several rows), `not_there` (its target
-    collection has no rows in Airtable yet), `lost` (its target was deleted in Airtable).
+    `linked`: rows updated by `load_links`; `deferred`: rows whose links wait for it. `cleared`: rows of which cells
+    were emptied. `matched`: records that were found by their legacy id and that state did not know.
+    `gone`: rows in Airtable that the source no longer has; `removed` of them were deleted.
+    Legacy ids by link: `dangling` (the key leads to no row), `ambiguous` (to several rows), `not_loaded` (the target
+    collection has no rows in Airtable yet). `lost`: rows with a link to a record that was deleted in Airtable.
+    `limited`: responses with status 429.
     """
 
     collection: str
@@ -30,16 +31,16 @@ class Loaded(Shown):
     cleared: int = 0
     quarantined: int = 0
     linked: int = 0
-    waiting: int = 0
-    adopted: int = 0
+    deferred: int = 0
+    matched: int = 0
     gone: int = 0
     removed: int = 0
     dangling: dict[str, tuple[str, ...]] = field(default_factory=dict)
     ambiguous: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    not_there: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    not_loaded: dict[str, tuple[str, ...]] = field(default_factory=dict)
     lost: tuple[str, ...] = ()
     requests: int = 0
-    too_many: int = 0
+    limited: int = 0
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     dry_run: bool = False
@@ -51,7 +52,7 @@ class Loaded(Shown):
         return self.created + self.updated + self.unchanged
 
     def table(self) -> Table:
-        """A line of figures; links that lead nowhere and what else there is to say under it."""
+        """One row of counts, with the remarks below it."""
         columns = (
             *("Collection", "Staged", "Created", "Updated", "Unchanged", "Cleared", "Quarantined", "Removed"),
             *("Dangling", "Ambiguous", "Requests", "429", "Seconds"),
@@ -65,58 +66,68 @@ class Loaded(Shown):
             self.cleared,
             self.quarantined,
             self.removed,
-            _count(self.dangling) + _count(self.not_there) + len(self.lost),
+            _count(self.dangling) + _count(self.not_loaded) + len(self.lost),
             _count(self.ambiguous),
             self.requests,
-            self.too_many,
+            self.limited,
             round(self.seconds, 1),
         )
         title = f"{'Would be loaded' if self.dry_run else 'Loaded'}: {self.collection}"
-        return Table(title, columns, [row], (*self.words(), *self.notes))
+        return Table(title, columns, [row], (*self.remarks(), *self.notes))
 
-    def words(self) -> tuple[str, ...]:
-        """What of its links is not as the catalog wishes, in words; empty where all lead somewhere."""
-        said = [f"{name}: {len(ids):,} rows lead nowhere; the cell is empty" for name, ids in self.dangling.items()]
-        said += [f"{name}: {len(ids):,} rows lead to several; none is guessed" for name, ids in self.ambiguous.items()]
-        said += [
-            f"{name}: {len(ids):,} rows lead to a collection that has no rows in Airtable yet; load it, then this again"
-            for name, ids in self.not_there.items()
+    def remarks(self) -> tuple[str, ...]:
+        """Links that could not be made, and other things to know; empty where there are none."""
+        remarks = [
+            f"{link}: {_rows(ids)} whose key leads to no row; the cell is empty" for link, ids in self.dangling.items()
+        ]
+        remarks += [
+            f"{link}: {_rows(ids)} whose key leads to several rows; none is guessed"
+            for link, ids in self.ambiguous.items()
+        ]
+        remarks += [
+            f"{link}: {_rows(ids)} whose target collection has no rows in Airtable yet; load it, then this one again"
+            for link, ids in self.not_loaded.items()
         ]
         if self.lost:
-            said.append(
-                f"{len(self.lost):,} rows lead to records that were deleted in Airtable; load their target again"
+            remarks.append(
+                f"{_rows(self.lost)} with links to records that were deleted in Airtable; load their target again"
             )
         if self.linked:
-            said.append(f"{self.linked:,} rows were written once more for links that had to wait for their target")
-        if self.waiting:
-            said.append(f"{self.waiting:,} rows have links that wait for their target; `load_links` writes them")
-        if self.adopted:
-            said.append(f"{self.adopted:,} records were there already and have been adopted")
+            remarks.append(f"{_rows(self.linked)} updated once their link targets were loaded")
+        if self.deferred:
+            remarks.append(f"{_rows(self.deferred)} with links to rows that are not loaded yet; `load_links` adds them")
+        if self.matched:
+            remarks.append(f"{_rows(self.matched)} already in Airtable, found by legacy id")
         if self.gone > self.removed:
-            said.append(f"{self.gone - self.removed:,} rows are gone from the source and stay in Airtable")
-        return tuple(said)
+            remarks.append(f"{_rows(self.gone - self.removed)} no longer at the source, left unchanged in Airtable")
+        return tuple(remarks)
 
     def facts(self) -> dict[str, Any]:
-        """For the evidence: figures, and legacy ids of links that lead nowhere (the first thousand a link)."""
-        figures = (
-            *("staged", "created", "updated", "unchanged", "cleared", "quarantined", "linked", "waiting", "adopted"),
-            *("gone", "removed", "requests", "too_many", "dry_run"),
+        """For the evidence: counts, and the first thousand legacy ids of each link that could not be made."""
+        counts = (
+            *("staged", "created", "updated", "unchanged", "cleared", "quarantined", "linked", "deferred", "matched"),
+            *("gone", "removed", "requests", "limited", "dry_run"),
         )
         return {
             "collection": self.collection,
-            **{name: getattr(self, name) for name in figures},
+            **{name: getattr(self, name) for name in counts},
             "loaded": self.loaded,
             "seconds": round(self.seconds, 2),
             "dangling": _listed(self.dangling),
             "ambiguous": _listed(self.ambiguous),
-            "not_there": _listed(self.not_there),
+            "not_loaded": _listed(self.not_loaded),
             "lost": {"rows": len(self.lost), "ids": list(self.lost[:_LISTED])},
-            "words": [*self.words(), *self.notes],
+            "remarks": [*self.remarks(), *self.notes],
         }
 
 
 def _count(links: dict[str, tuple[str, ...]]) -> int:
     return sum(len(ids) for ids in links.values())
+
+
+def _rows(rows: int | tuple[str, ...]) -> str:
+    count = rows if isinstance(rows, int) else len(rows)
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"
 
 
 def _listed(links: dict[str, tuple[str, ...]]) -> dict[str, Any]:

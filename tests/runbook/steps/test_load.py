@@ -89,7 +89,7 @@ def test_where_airtable_is_the_truth_nothing_is_written(w: World) -> None:
     before = len(w.airtable.log)
     done = w.load("Trucks", trucks(3, plate="other"), source_of_truth="airtable", remove_gone=True)
     assert (done.created, done.updated, done.removed) == (0, 0, 0)
-    assert "Airtable holds the truth" in repr(done)
+    assert "Airtable is the source of truth" in repr(done)
     assert writes(w, before) == 0
 
 
@@ -150,11 +150,11 @@ def test_links_to_itself_and_to_what_comes_later_are_written_in_a_second_pass(w:
     items[5]["last_trip"] = "r1"
     items[6]["boss"] = "nobody"
     loaded = w.load("Trucks", items)
-    assert loaded.waiting == 29
+    assert loaded.deferred == 29
     w.load("Trips", [{"_id": "r1", "truck_dot": "1005"}])
     before = len(w.airtable.log)
     done = w.links(loaded)
-    assert done.waiting == 0
+    assert done.deferred == 0
     assert done.linked == 28
     assert done.dangling == {"Boss": ("t6",)}
     assert writes(w, before) == 3
@@ -172,11 +172,11 @@ def test_links_to_itself_and_to_what_comes_later_are_written_in_a_second_pass(w:
 def test_a_target_that_is_not_loaded_is_told_from_a_row_that_is_not_there(w: World) -> None:
     trips = [{"_id": "r1", "owner_id": "o1"}, {"_id": "r2", "owner_id": "nobody"}]
     first = w.links(w.load("Trips", trips))
-    assert first.not_there == {"Owner": ("r1", "r2")}
+    assert first.not_loaded == {"Owner": ("r1", "r2")}
     assert first.dangling == {}
     w.load("Owners", [{"_id": "o1", "name": "Ann"}])
     second = w.links(w.load("Trips", trips))
-    assert second.not_there == {}
+    assert second.not_loaded == {}
     assert second.dangling == {"Owner": ("r2",)}
     assert w.records("Trips")["r1"]["Owner"] == [w.record_id("Owners", "o1")]
 
@@ -253,7 +253,7 @@ def test_the_second_pass_does_not_send_what_the_first_put_into_quarantine(
     staged = w.stage("Trucks", items)
     refuse(monkeypatch, staged, "t3", "t7")
     loaded = load(staged, w.catalog.collection("Trucks"), **w.into)
-    assert (loaded.created, loaded.quarantined, loaded.waiting) == (13, 2, 15)
+    assert (loaded.created, loaded.quarantined, loaded.deferred) == (13, 2, 15)
     sent: list[str] = []
     upsert = w.airtable.upsert
     monkeypatch.setattr(
@@ -393,7 +393,7 @@ def test_what_was_under_way_is_looked_up_and_adopted(box: Sandbox, w: World) -> 
     assert there > 0
     assert w.state.rows(BASE, "Trucks").all() == {}
     done = w.load("Trucks", trucks(40))
-    assert done.adopted == there
+    assert done.matched == there
     assert (done.created, done.updated) == (40 - there, there)
     assert len(w.records("Trucks")) == 40
 
@@ -415,7 +415,7 @@ def test_a_base_that_state_knows_nothing_of_is_adopted(box: Sandbox, w: World, t
     with world(box, tmp_path / "elsewhere") as other:
         items[4] = {"_id": "t4", "plate": "new"}
         done = other.load("Trucks", items)
-        assert (done.adopted, done.created, done.updated) == (25, 0, 25)
+        assert (done.matched, done.created, done.updated) == (25, 0, 25)
         there = other.records("Trucks")
         assert len(there) == 25
         assert "Sold" not in there["t4"]
@@ -436,7 +436,7 @@ def test_rows_that_are_gone_are_told_and_removed_where_that_was_planned(w: World
     w.load("Trucks", trucks(30))
     done = w.load("Trucks", trucks(28))
     assert (done.gone, done.removed) == (2, 0)
-    assert "2 rows are gone from the source" in repr(done)
+    assert "2 rows no longer at the source" in repr(done)
     done = w.load("Trucks", trucks(28), remove_gone=True)
     assert (done.gone, done.removed) == (2, 2)
     assert w.records("Trucks").keys() == w.state.rows(BASE, "Trucks").all().keys() == {f"t{n}" for n in range(28)}
@@ -458,7 +458,7 @@ def test_a_row_that_became_bad_leaves_as_one_that_was_bad_from_the_first_and_com
     items[2]["dot"] = "not a number"
     done = w.load("Trucks", items, remove_gone=True)
     assert (done.removed, done.staged, done.unchanged) == (1, 4, 4)
-    assert "1 rows that were loaded before are in quarantine now" in repr(done)
+    assert "1 row loaded before, quarantined now" in repr(done)
     assert w.records("Trucks").keys() == {"t0", "t1", "t3", "t4"}
     assert w.load("Trucks", trucks(5), remove_gone=True).created == 1
     assert len(w.records("Trucks")) == 5
