@@ -46,7 +46,7 @@ class Builder:
                 cells[name] = list(links[name].records)
         return cells
 
-    def row(self, row: StagedRow, links: dict[str, LinkCell], known: Known | None) -> Row | None:
+    def row(self, row: StagedRow, links: dict[str, LinkCell], known: KnownRow | None) -> Row | None:
         """The row to send; None where Airtable already holds it.
 
         Of a row that is in Airtable every column is sent: an upsert does not change columns that it does not name, and

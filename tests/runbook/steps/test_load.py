@@ -208,7 +208,7 @@ def test_a_row_whose_link_was_lost_is_written_again_by_the_next_load(w: World) -
     w.airtable.delete(BASE, "Trucks", [w.record_id("Trucks", "t1")])
     trips = [{"_id": f"r{n}", "truck_dot": str(1000 + n)} for n in range(3)]
     w.load("Trips", trips)
-    assert [legacy for legacy, known in w.state.ids(BASE, "Trips").items() if known.hash is None] == ["r1"]
+    assert [legacy for legacy, known in w.state.rows(BASE, "Trips").all().items() if known.hash is None] == ["r1"]
     again = w.load("Trips", trips)
     assert (again.updated, again.unchanged, again.lost) == (1, 2, ("r1",))
 
@@ -401,11 +401,11 @@ def test_what_was_under_way_is_looked_up_and_adopted(box: Sandbox, w: World) -> 
 def test_what_was_under_way_and_is_not_there_is_looked_up_once_and_forgotten(w: World) -> None:
     w.load("Trucks", trucks(5))
     w.airtable.delete(BASE, "Trucks", [w.record_id("Trucks", "t2")])
-    w.state.sending(BASE, "Trucks", [["t1", "t2", "t9"]])  # a kill: whether they were written is not known
+    w.state.rows(BASE, "Trucks").start_batches([["t1", "t2", "t9"]])  # a kill: whether they were written is not known
     done = w.load("Trucks", trucks(5))
     assert (done.created, done.updated, done.unchanged) == (1, 1, 3)  # t2 is new again; t1 is written once more
-    assert w.state.unfinished(BASE, "Trucks") == []
-    assert w.state.ids(BASE, "Trucks").keys() == {f"t{n}" for n in range(5)}
+    assert w.state.rows(BASE, "Trucks").unfinished() == []
+    assert w.state.rows(BASE, "Trucks").all().keys() == {f"t{n}" for n in range(5)}
     assert w.load("Trucks", trucks(5)).requests == 0
 
 
