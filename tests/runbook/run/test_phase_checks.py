@@ -41,6 +41,7 @@ def test_links_are_checked_from_both_tables(run: PhaseRun, fleet: Fleet) -> None
     run.check_links()
     assert run.results.checks[check]
     fleet.edit("Trips", "r1", Truck=[fleet.records("Trucks")["t0"]["id"]])
+    run.validate()
     run.check_links()
     assert run.results.checks[check] is False
 
