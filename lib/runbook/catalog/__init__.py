@@ -1,4 +1,4 @@
-"""What moves: collections, fields and links, typed and checked, loaded from a folder of YAML files, one a phase.
+"""What is migrated: collections, fields and links, validated, loaded from a folder of YAML files, one per phase.
 
     catalog = load_catalog(Path("lib/lmdr/catalog"))
     carriers = catalog.collection("Carriers")

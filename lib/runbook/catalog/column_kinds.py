@@ -1,7 +1,7 @@
-"""Every kind of Airtable column that a catalog may name, with all that the engine knows of it.
+"""Every Airtable field type that a catalog may use, with everything that the engine needs to know about it.
 
 A new Airtable field type is one entry of `COLUMN_KINDS`: the catalog's checks, schema, codecs, suites, frames, formulas
-and messages read it there. What they ask is what a cell `holds`, never which type it is.
+and messages read it there. They depend on what a cell `holds`, never on the type's name.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _FRAME_TYPES: dict[Content, str] = {
 class ColumnKind:
     """One Airtable field type.
 
-    `label`: how Airtable's own dialog calls it, and what is to be set there. `defaults`: the default codec by Wix type.
+    `label`: its name in Airtable's dialog, with what to set there. `defaults`: the default codec by Wix type.
     `codecs`: further codecs that write to such a column; a field has to name them. `settings`: the options that a field
     of the catalog sets, `options`: those that are the same for every column. `primary`: it may be a table's first
     column; Airtable's documentation has no list, these are the types that its create call takes there.

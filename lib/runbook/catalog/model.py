@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
-from pydantic import Field as Setting
+from pydantic import Field as Limits
 
-from runbook.catalog.column_kinds import COLUMN_KINDS, CodecName, ColumnKind, WixType
+from runbook.catalog.column_kinds import COLUMN_KINDS, CodecName, ColumnKind, Setting, WixType
 from runbook.catalog.names import nearest
 from runbook.errors import CatalogError
 
@@ -21,7 +21,7 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-Text = Annotated[str, Setting(min_length=1, pattern=r"^\S(.*\S)?$")]
+Text = Annotated[str, Limits(min_length=1, pattern=r"^\S(.*\S)?$")]
 
 
 class Field(Part):
@@ -37,7 +37,7 @@ class Field(Part):
     name: Text
     type: str
     codec: CodecName | None = None
-    precision: Annotated[int, Setting(ge=0, le=8)] | None = None
+    precision: Annotated[int, Limits(ge=0, le=8)] | None = None
     symbol: str | None = None
     choices: tuple[str, ...] = ()
     open: bool = False
@@ -74,11 +74,11 @@ class Field(Part):
         if "symbol" in settings and not self.symbol:
             yield f"symbol: a {self.type} needs one, such as $"
         if self.symbol is not None and "symbol" not in settings:
-            yield f"symbol: only a currency has one, not a {self.type}"
+            yield f"symbol: only a {_types_with('symbol')} has one, not a {self.type}"
         if "choices" in settings and not self.choices:
             yield f"choices: a {self.type} needs the values that services write"
         if "choices" not in settings and (self.choices or self.open):
-            yield f"choices, open: only a singleSelect or multipleSelects has them, not a {self.type}"
+            yield f"choices, open: only a {_types_with('choices')} has them, not a {self.type}"
         for choice in {c for c in self.choices if self.choices.count(c) > 1}:
             yield f"choices: {choice!r} is listed twice"
         if self.codec is None and self.wix_type not in self.column_kind.defaults:
@@ -115,6 +115,10 @@ class Field(Part):
         return options or None
 
 
+def _types_with(setting: Setting) -> str:
+    return " or ".join(name for name, kind in COLUMN_KINDS.items() if setting in kind.settings)
+
+
 class Copy(Field):
     """A second column for a key, of a type that formulas can filter by. Written, never read back."""
 
@@ -128,7 +132,7 @@ class Link(Part):
 
     name: Text
     to: Text
-    on: dict[str, str] = Setting(min_length=1)
+    on: dict[str, str] = Limits(min_length=1)
     inverse: str | None = None
     note: str | None = None
 
@@ -143,7 +147,7 @@ class Collection(Part):
     flag: Text
     primary: Text
     natural_key: tuple[str, ...] = ()
-    expected: Annotated[int, Setting(ge=1)] | None = None
+    expected: Annotated[int, Limits(ge=1)] | None = None
     note: str | None = None
     fields: tuple[Field, ...]
     copies: tuple[Copy, ...] = ()
@@ -191,7 +195,7 @@ class Phase(Part):
     """
 
     number: int
-    name: Annotated[Text, Setting(pattern=r"^[a-z][a-z0-9_]*$")]
+    name: Annotated[Text, Limits(pattern=r"^[a-z][a-z0-9_]*$")]
     title: Text
     tables: tuple[str, ...] = ()
     collections: tuple[Collection, ...] = ()
