@@ -37,7 +37,7 @@ title: One
 collections: []
 """
 
-# Trucks lead to themselves and to Trips, which lead back and to Owners, of a later phase.
+# Trucks lead to themselves and to Trips, which lead back and to Owners, of a later phase. Owners have a list of Trucks.
 BODY = """
 phase: 2
 name: two
@@ -86,6 +86,9 @@ collections:
   primary: Name
   fields:
   - {wix: name, wix_type: text, name: Name, type: singleLineText}
+  - {wix: fleet, wix_type: multireference, name: Fleet IDs, type: multilineText, codec: json_text}
+  links:
+  - {name: Fleet, to: Trucks, on: {fleet: _id}, inverse: Owned By}
 """
 
 
@@ -133,7 +136,8 @@ class World:
             for item in items:
                 writer.write(item)
             snapshot = writer.finish()
-        return transform(snapshot, collection, self.folder / "staged", self.quarantine)
+        self.staged[name] = transform(snapshot, collection, self.folder / "staged", self.quarantine)
+        return self.staged[name]
 
     def load(self, name: str, items: list[dict[str, Any]], **more: Any) -> Loaded:
         return load(self.stage(name, items), self.catalog.collection(name), **self.into, **more)

@@ -333,9 +333,7 @@ class _Selection:
                 yield built
 
     def _state(self, link: str, cell: LinkCell) -> str:
-        if cell.state == "dangling" and not cell.records and not self._rows.has_rows(self._builder.targets[link]):
-            return "not_loaded"
-        return cell.state
+        return cell.state if self._rows.has_rows(self._builder.targets[link]) else "not_loaded"
 
     def ids(self, state: str) -> dict[str, tuple[str, ...]]:
         """The legacy ids of rows by link, of links in this state."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airtable_kit import BASE, BODY, connect, put_rows, seed, small_catalog, staged
+from load_kit import SEED, World, trucks, world
 from runbook.airtable.client import Airtable
 from runbook.catalog import Catalog
 from runbook.checks.link_columns import LinkCheck, verify_links
 from runbook.readings import Readings
 from runbook.schema import Tables, apply_schema, plan_schema
+from runbook.state import KnownRow
 from sandbox import Sandbox
 
 HUBS = [{"_id": f"h{n}", "name": f"Hub {n}", "code": n} for n in range(3)] + [
@@ -119,19 +121,74 @@ def test_rows_on_one_side_only_are_counted(loaded: Loaded) -> None:
     assert (boss.dangling, boss.passed) == (1, True)
 
 
-def test_the_other_face_is_read_from_its_own_table(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("hub", "lie", "words"),
+    [
+        ("h1", lambda held: None, "holds 0 rows of Drivers, 2 link to it"),
+        ("h1", lambda held: [*held, "recNOBODY00000000"], "holds 3 rows of Drivers, 2 link to it"),
+        ("h1", lambda held: [held[0], "recNOBODY00000000"], "holds 2 rows of Drivers, 2 link to it"),
+        ("h2", lambda held: ["recNOBODY00000000"], "holds 1 rows of Drivers, 0 link to it"),
+    ],
+    ids=["none", "one too many", "another", "where none links to"],
+)
+def test_the_inverse_link_is_read_from_its_own_table(
+    loaded: Loaded, monkeypatch: pytest.MonkeyPatch, hub: str, lie: Callable[[Any], Any], words: str
+) -> None:
     """What symmetric links make impossible on a sound service is seen all the same."""
     read = loaded.airtable.records
 
     def lying(base: str, table: str, **asked: Any) -> Any:
         for record in read(base, table, **asked):
-            record["fields"].pop("Former Drivers", None)
+            if record["id"] == loaded.ids[hub]:
+                record["fields"]["Former Drivers"] = lie(record["fields"].get("Former Drivers"))
             yield record
 
     monkeypatch.setattr(loaded.airtable, "records", lying)
     check = loaded.check()
     assert [(k.link, k.wrong, k.inverse_wrong) for k in check.links if not k.passed] == [("Old Hub", 0, 1)]
-    assert "'Former Drivers' holds 0 rows of Drivers, 2 link to it" in check.examples[0]
+    assert f"'Former Drivers' {words}" in check.examples[0]
+
+
+def test_every_record_of_a_doubled_row_is_looked_at(loaded: Loaded) -> None:
+    loaded.airtable.create(BASE, "Drivers", [{"Legacy Wix ID": "d0", "Hub": [loaded.ids["h0"]]}])
+    check = loaded.check()
+    # The double lacks its old hub; and d1, whose boss is d0, has two to choose from.
+    assert {k.link: k.wrong for k in check.links} == {"Boss": 1, "Hub": 0, "Old Hub": 1, "Routes": 0}
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[World]:
+    with Sandbox(seed=SEED, requests_per_second="off") as box, world(box, tmp_path) as made:
+        made.load("Trucks", [*trucks(3), {"_id": "007"}])
+        made.load("Owners", [{"_id": "o1", "fleet": ["t2", "007", "t0"]}, {"_id": "o2", "fleet": ["t1", "nobody"]}])
+        yield made
+
+
+def check_fleet(w: World) -> LinkCheck:
+    owners = w.catalog.collection("Owners")
+    tables = Tables(w.airtable.tables(BASE), w.catalog)
+    rows = w.staged["Owners"].rows()
+    with Readings(w.airtable, BASE, tables, w.folder / ".readings", linking=[owners]) as readings:
+        return verify_links(readings, owners, {row.id: row.links for row in rows}, w.state)
+
+
+def test_the_order_of_a_list_says_nothing_and_each_of_it_counts(fleet: World) -> None:
+    (owner,) = (r for r in fleet.airtable.records(BASE, "Owners") if r["fields"]["Legacy Wix ID"] == "o1")
+    check = check_fleet(fleet)
+    assert [(k.right, k.dangling, k.wrong, k.inverse_rows, k.inverse_wrong) for k in check.links] == [(1, 1, 0, 4, 0)]
+    held = owner["fields"]["Fleet"]
+    fleet.airtable.update(BASE, "Owners", [{"id": owner["id"], "fields": {"Fleet": held[::-1]}}])
+    assert check_fleet(fleet).passed
+    fleet.airtable.update(BASE, "Owners", [{"id": owner["id"], "fields": {"Fleet": held[:2]}}])
+    assert [k.wrong for k in check_fleet(fleet).links] == [1]
+
+
+def test_rows_under_another_record_than_state_knows_are_counted(fleet: World) -> None:
+    assert check_fleet(fleet).state_differs == 0
+    fleet.state.rows(BASE, "Owners").put([KnownRow("o1", "recSOMEWHEREELSE0")])
+    check = check_fleet(fleet)
+    assert check.state_differs == 1
+    assert "1 rows have another record id" in repr(check)
 
 
 def test_a_link_that_is_not_there_fails(loaded: Loaded) -> None:

@@ -169,6 +169,36 @@ def test_links_to_itself_and_to_what_comes_later_are_written_in_a_second_pass(w:
     assert writes(w, before) == 0
 
 
+def test_what_comes_later_waits_and_what_came_earlier_does_not(w: World) -> None:
+    loaded = w.load("Trips", [{"_id": "r1", "truck_id": "t0"}, {"_id": "r2", "truck_id": "nobody"}])  # before Trucks
+    assert (loaded.deferred, loaded.not_loaded, loaded.dangling) == (2, {}, {})
+    w.load("Trucks", trucks(1))
+    done = w.links(loaded)
+    assert (done.linked, done.dangling) == (1, {"Truck": ("r2",)})
+    owners = w.load("Owners", [{"_id": "o1", "fleet": ["nobody"]}])  # of a later phase than its target
+    assert (owners.deferred, owners.dangling) == (0, {"Fleet": ("o1",)})
+
+
+def test_of_a_list_of_references_all_rows_are_linked_in_their_order(w: World) -> None:
+    w.load("Trucks", trucks(4))
+    owners = [{"_id": "o1", "fleet": ["t2", "t0"]}, {"_id": "o2", "fleet": ["t3", "nobody", "t1"]}]
+    done = w.load("Owners", owners)
+    records = {legacy: w.record_id("Trucks", legacy) for legacy in ("t0", "t1", "t2", "t3")}
+    assert w.records("Owners")["o1"]["Fleet"] == [records["t2"], records["t0"]]
+    assert w.records("Owners")["o2"]["Fleet"] == [records["t3"], records["t1"]]
+    assert done.dangling == {"Fleet": ("o2",)}
+    again = w.load("Owners", [{**owners[0], "fleet": ["t0", "t2"]}, owners[1]])
+    assert (again.updated, again.unchanged) == (1, 1), "another order is another cell"
+
+
+def test_of_a_list_of_references_the_one_that_was_deleted_is_left_out(w: World) -> None:
+    w.load("Trucks", trucks(3))
+    w.airtable.delete(BASE, "Trucks", [w.record_id("Trucks", "t1")])
+    done = w.load("Owners", [{"_id": "o1", "fleet": ["t0", "t1", "t2"]}])
+    assert done.lost == ("o1",)
+    assert w.records("Owners")["o1"]["Fleet"] == [w.record_id("Trucks", "t0"), w.record_id("Trucks", "t2")]
+
+
 def test_a_target_that_is_not_loaded_is_told_from_a_row_that_is_not_there(w: World) -> None:
     trips = [{"_id": "r1", "owner_id": "o1"}, {"_id": "r2", "owner_id": "nobody"}]
     first = w.links(w.load("Trips", trips))
@@ -187,6 +217,9 @@ def test_a_link_that_was_taken_away_is_cleared(w: World) -> None:
     done = w.load("Trips", [{"_id": "r1"}])
     assert (done.updated, done.cleared) == (1, 1)
     assert "Truck" not in w.records("Trips")["r1"]
+    w.load("Trips", [{"_id": "r1", "truck_id": "t0"}])
+    done = w.load("Trips", [{"_id": "r1", "truck_id": "nobody", "owner_id": "x"}])
+    assert (done.updated, done.cleared) == (1, 1), "a key that leads nowhere empties the cell too"
 
 
 def test_a_target_deleted_by_hand_costs_the_link_not_the_row(w: World) -> None:
