@@ -106,7 +106,7 @@ class Done:
         return self.run.tables().id(name)
 
     def fields(self, name: str) -> dict[str, str]:
-        return self.run.tables().field_ids(name)
+        return {column: json["id"] for column, json in self.run.tables().columns(name).items()}
 
     def links(self, name: str, link: str) -> dict[str, list[str]]:
         """By legacy id, the legacy ids that a link's cell leads to."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from runbook.airtable.client import Airtable
 from runbook.catalog import Catalog, Collection
@@ -14,25 +14,12 @@ from runbook.schema.apply import REFUSED, outcome_unknown
 from runbook.schema.compare import wanted_of
 from runbook.schema.steps import MakeTable
 from runbook.schema.tables import marked
-
-
-class _Facts(Protocol):
-    def get(self, name: str) -> dict[str, Json] | None: ...
-
-    def put(self, name: str, value: dict[str, Json]) -> None: ...
-
-
-class RemembersFacts(Protocol):
-    """The part of the state that is needed here: named facts, kept permanently."""
-
-    @property
-    def facts(self) -> _Facts:
-        """Facts by name."""
+from runbook.state import State
 
 
 def find_or_create_base(
     airtable: Airtable,
-    state: RemembersFacts,
+    state: State,
     *,
     base_id: str | None,
     workspace_id: str | None,

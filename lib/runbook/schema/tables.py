@@ -58,7 +58,6 @@ class LinkColumn:
     name: str
     id: str | None
     ok: bool
-    inverse_id: str | None
     inverse_name: str | None
     inverse_ok: bool
 
@@ -96,10 +95,6 @@ class Tables:
     def columns(self, collection: Collection | str) -> dict[str, dict[str, Json]]:
         """Every column's schema by name, also those that are not in the catalog. Raises SchemaDrift."""
         return self._columns[self.id(collection)]
-
-    def field_ids(self, collection: Collection | str) -> dict[str, str]:
-        """Column ids by name. Raises SchemaDrift."""
-        return {name: str(column["id"]) for name, column in self.columns(collection).items()}
 
     def field_id(self, collection: Collection | str, name: str) -> str:
         """One column's id. Raises SchemaDrift where no column has exactly that name."""
@@ -143,7 +138,6 @@ class Tables:
             link.name,
             column.get("id"),
             ok,
-            inverse.get("id"),
             inverse.get("name"),
             ok and (link.to == c.wix or returns),
         )

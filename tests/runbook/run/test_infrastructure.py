@@ -42,9 +42,10 @@ def test_links_point_both_ways_or_the_gate_is_red(fleet: Fleet) -> None:
     run.provision()
     assert "✓ passed" in repr(run.check_schema_links())
     link = run.tables().links("Trips")["Truck"]
-    assert link.inverse_id is not None
+    assert link.inverse_name is not None
     airtable = run.connections.airtable
-    airtable.update_field(fleet.base(), run.tables().id("Trucks"), link.inverse_id, {"name": "Journeys"})
+    inverse = run.tables().field_id("Trucks", link.inverse_name)
+    airtable.update_field(fleet.base(), run.tables().id("Trucks"), inverse, {"name": "Journeys"})
     run = fleet.open(2)
     assert "✗ failed" in repr(run.check_schema_links())
     assert run.results.checks["every link points both ways"] is False
