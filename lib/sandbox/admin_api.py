@@ -21,10 +21,10 @@ from starlette.responses import Response
 
 from sandbox.airtable.engine import Engine
 from sandbox.airtable.seed import SeedError, plant
-from sandbox.app_state import WORKSPACE, World
+from sandbox.app_state import WORKSPACE, AppState
 from sandbox.clock import Clock, iso
 from sandbox.faults import BadFault
-from sandbox.web import BadBody, BodyTooLarge, Routes, json_answer, parse_json, read_body, segment
+from sandbox.web import BadBody, BodyTooLarge, Routes, json_response, parse_json, read_body, segment
 
 _END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
 _BODY_LIMIT = 200_000_000  # bytes: a seed may hold a whole base
@@ -34,13 +34,13 @@ class _Unreadable(ValueError):
     """A request to a door that makes no sense; the message says what does."""
 
 
-class Doors:
+class AdminApi:
     """Answers everything under `/_sandbox`."""
 
     name = "sandbox"
 
-    def __init__(self, world: World, engine: Engine) -> None:
-        self._world = world
+    def __init__(self, state: AppState, engine: Engine) -> None:
+        self._state = state
         self._engine = engine
         self._routes = Routes(
             [
@@ -57,76 +57,76 @@ class Doors:
             ]
         )
 
-    async def answer(self, request: Request) -> Response:
+    async def respond(self, request: Request) -> Response:
         """The answer; 404 where there is no such door."""
         found = self._routes.find(request)
         if found is None:
-            return json_answer({"error": "there is no such door; the README lists them"}, 404)
+            return json_response({"error": "there is no such door; the README lists them"}, 404)
         try:
             return await found[1](request)
         except (_Unreadable, BadBody, BadFault, SeedError) as problem:
-            return json_answer({"error": str(problem)}, 400)
+            return json_response({"error": str(problem)}, 400)
         except BodyTooLarge:
-            return json_answer({"error": f"the body is larger than {_BODY_LIMIT:,} bytes"}, 413)
+            return json_response({"error": f"the body is larger than {_BODY_LIMIT:,} bytes"}, 413)
 
     async def _about(self, request: Request) -> Response:
-        world = self._world
-        return json_answer(
+        state = self._state
+        return json_response(
             {
-                "airtableUrl": world.base_url,
-                "wixUrl": world.base_url,
-                "token": world.token,
-                "wixKey": world.wix_key,
-                "siteId": world.site_id,
+                "airtableUrl": state.base_url,
+                "wixUrl": state.base_url,
+                "token": state.token,
+                "wixKey": state.wix_key,
+                "siteId": state.site_id,
                 "workspaceId": WORKSPACE,
             }
         )
 
     async def _seed(self, request: Request) -> Response:
-        return json_answer(plant(self._engine, await _json(request)))
+        return json_response(plant(self._engine, await _json(request)))
 
     async def _list_faults(self, request: Request) -> Response:
-        return json_answer({"rules": [fault.show() for fault in self._world.faults.rules]})
+        return json_response({"rules": [fault.show() for fault in self._state.faults.rules]})
 
     async def _add_faults(self, request: Request) -> Response:
-        told = await _json(request)
-        rules = told["rules"] if isinstance(told, dict) and "rules" in told else told
-        self._world.faults.add(rules if isinstance(rules, list) else [rules])
+        payload = await _json(request)
+        rules = payload["rules"] if isinstance(payload, dict) and "rules" in payload else payload
+        self._state.faults.add(rules if isinstance(rules, list) else [rules])
         return await self._list_faults(request)
 
     async def _clear_faults(self, request: Request) -> Response:
-        self._world.faults.clear()
+        self._state.faults.clear()
         return await self._list_faults(request)
 
     async def _stats(self, request: Request) -> Response:
-        return json_answer(self._world.stats.show())
+        return json_response(self._state.stats.show())
 
     async def _clock(self, request: Request) -> Response:
-        return json_answer({"now": iso(self._world.clock.now()), "offset": self._world.clock.offset})
+        return json_response({"now": iso(self._state.clock.now()), "offset": self._state.clock.offset})
 
     async def _move_clock(self, request: Request) -> Response:
-        told = await _json(request)
-        clock = self._world.clock
-        match told:
+        payload = await _json(request)
+        clock = self._state.clock
+        match payload:
             case {"advance": int() | float() as seconds} if not isinstance(seconds, bool):
                 _move(clock, clock.time() + seconds)
-            case {"now": str() as moment}:
+            case {"now": str() as instant}:
                 try:
-                    read = datetime.fromisoformat(moment)
+                    read = datetime.fromisoformat(instant)
                 except ValueError:
-                    raise _Unreadable(f"now is {moment!r}, not an ISO time") from None
+                    raise _Unreadable(f"now is {instant!r}, not an ISO time") from None
                 _move(clock, (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp())
             case _:
                 raise _Unreadable('the clock takes {"advance": seconds} or {"now": ISO time}')
-        self._world.move_clock()
+        self._state.move_clock()
         return await self._clock(request)
 
     async def _rights(self, request: Request) -> Response:
-        told = await _json(request)
-        if not isinstance(told, dict) or not isinstance(told.get("data"), bool):
+        payload = await _json(request)
+        if not isinstance(payload, dict) or not isinstance(payload.get("data"), bool):
             raise _Unreadable('rights are {"data": true | false}')
-        self._world.wix_data_rights = told["data"]
-        return json_answer({"data": self._world.wix_data_rights})
+        self._state.wix_data_rights = payload["data"]
+        return json_response({"data": self._state.wix_data_rights})
 
     async def _attachment(self, request: Request) -> Response:
         return self._engine.attachments.serve(
@@ -138,8 +138,8 @@ async def _json(request: Request) -> Any:
     return parse_json(await read_body(request, _BODY_LIMIT))
 
 
-def _move(clock: Clock, moment: float) -> None:
+def _move(clock: Clock, instant: float) -> None:
     """Move the clock to an epoch second in which both services' own dates still work."""
-    if not 0 <= moment < _END_OF_TIME:
+    if not 0 <= instant < _END_OF_TIME:
         raise _Unreadable("the clock goes from 1970 to 9000")
-    clock.advance(moment - clock.time())
+    clock.advance(instant - clock.time())

@@ -13,10 +13,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from sandbox.admin_api import Doors
-from sandbox.app_state import World
+from sandbox.admin_api import AdminApi
+from sandbox.app_state import AppState
 from sandbox.faults import Fault
-from sandbox.web import json_answer
+from sandbox.web import json_response
 
 _log = logging.getLogger("sandbox")
 
@@ -26,82 +26,82 @@ class Service(Protocol):
 
     name: str
 
-    def speaks(self, path: str) -> bool:
+    def handles(self, path: str) -> bool:
         """Whether a raw path is one of this service's."""
 
-    def place(self, request: Request) -> str:
+    def counted_under(self, request: Request) -> str:
         """The base or site a request is counted under."""
 
-    async def answer(self, request: Request) -> tuple[str, Response]:
+    async def respond(self, request: Request) -> tuple[str, Response]:
         """The endpoint's name (for the counts) and the answer. Refusals are answers too."""
 
-    def broken(self) -> Response:
+    def internal_error(self) -> Response:
         """The service's own 500, for a fault in the sandbox itself."""
 
 
 class App:
     """The ASGI application. `services` are asked in order; `doors` answers what is under `/_sandbox`."""
 
-    def __init__(self, world: World, services: list[Service], doors: Doors) -> None:
-        self.world = world
+    def __init__(self, state: AppState, services: list[Service], admin_api: AdminApi) -> None:
+        self.state = state
         self.services = services
-        self.doors = doors
-        self.last_asked = time.monotonic()
+        self.admin_api = admin_api
+        self.last_request = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One HTTP request. Lifespan and WebSocket are not spoken."""
         if scope["type"] != "http":
             return
-        self.last_asked = time.monotonic()
+        self.last_request = time.monotonic()
         # Routers match the path as it was sent: %2F in a table's name is not a slash.
         raw = scope["raw_path"].decode("latin-1")
         scope["path"] = raw
         request = Request(scope, receive)
         if raw.startswith("/_sandbox"):
-            response = await self.doors.answer(request)
+            response = await self.admin_api.respond(request)
             await response(scope, receive, send)
             return
         for service in self.services:
-            if service.speaks(raw):
+            if service.handles(raw):
                 await self._serve(service, request, send)
                 return
-        await json_answer({"error": "NOT_FOUND"}, 404)(scope, receive, send)
+        await json_response({"error": "NOT_FOUND"}, 404)(scope, receive, send)
 
     async def _serve(self, service: Service, request: Request, send: Send) -> None:
-        world, scope = self.world, request.scope
-        place = service.place(request)
-        world.stats.arrived(service.name, place, world.clock.time())
-        fault = world.faults.strike(service.name, request.method, unquote(scope["path"]))
+        state, scope = self.state, request.scope
+        target = service.counted_under(request)
+        state.stats.record_request(service.name, target, state.clock.time())
+        fault = state.faults.next_fault(service.name, request.method, unquote(scope["path"]))
         await self._wait(request, fault)
         if fault is not None and fault.kind == "drop_before":
-            world.stats.answered(service.name, place, "dropped", 0)
+            state.stats.record_response(service.name, target, "dropped", 0)
             scope["transport"].abort()
             return
         if fault is not None and fault.kind == "status":
             # The body is read first: a client that is still sending would see a reset instead of the answer.
             await request.body()
-            endpoint, response = "fault", _ordered(fault)
+            endpoint, response = "fault", _fault_response(fault)
         else:
             try:
-                endpoint, response = await service.answer(request)
+                endpoint, response = await service.respond(request)
             except ClientDisconnect:
-                world.stats.answered(service.name, place, "left", 0)
+                state.stats.record_response(service.name, target, "left", 0)
                 return
             except Exception:  # noqa: BLE001 - whatever broke, the client gets the service's own 500
                 _log.exception("the sandbox failed at %s %s", request.method, service.name)
-                endpoint, response = "broken", service.broken()
+                endpoint, response = "broken", service.internal_error()
         if fault is not None and fault.kind == "drop_after_commit":
-            world.stats.answered(service.name, place, endpoint, 0)
+            state.stats.record_response(service.name, target, endpoint, 0)
             scope["transport"].abort()
             return
-        world.stats.answered(service.name, place, endpoint, response.status_code)
+        state.stats.record_response(service.name, target, endpoint, response.status_code)
         if fault is not None and fault.kind == "truncate":
             await _send_half(response, scope, send)
             return
         await response(scope, request.receive, send)
 
     async def _wait(self, request: Request, fault: Fault | None) -> None:
-        mean, jitter = self.world.settings.latency
+        mean, jitter = self.state.settings.latency
         seconds = max(0.0, random.gauss(mean, jitter)) / 1000 if mean or jitter else 0.0
         if fault is not None and fault.kind == "delay":
             seconds += fault.seconds
@@ -111,7 +111,7 @@ class App:
             await asyncio.sleep(seconds)
 
 
-def _ordered(fault: Fault) -> Response:
+def _fault_response(fault: Fault) -> Response:
     headers = {"content-type": "application/json; charset=utf-8", **fault.headers}
     return Response(fault.body, fault.status, headers)
 

@@ -14,7 +14,7 @@ from sandbox.store import Store
 WORKSPACE = "wspSandboxDefault"  # the Airtable workspace there is until a seed names another
 
 
-class World:
+class AppState:
     """One sandbox's shared state. All of it is touched from the server's thread alone.
 
     The credentials and the site id are remembered in the store, so a restart with `--data` keeps them.
@@ -42,7 +42,7 @@ class World:
             return value
         return str(known)
 
-    def lets_in(self, credential: str) -> bool:
+    def accepts(self, credential: str) -> bool:
         """Whether a credential opens the doors: any non-empty one, or with `--token` only those that are named."""
         if not credential:
             return False

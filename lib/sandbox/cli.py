@@ -99,7 +99,7 @@ def serve(
     idle_exit: float | None,
 ) -> None:
     """Serve both web APIs on 127.0.0.1 until Ctrl-C."""
-    from sandbox.app_state import WORKSPACE, World
+    from sandbox.app_state import WORKSPACE, AppState
     from sandbox.in_process import assemble
     from sandbox.server import HOST, PortTaken, bind, make_server, stop_when_idle
     from sandbox.store import StoreError
@@ -120,25 +120,25 @@ def serve(
             data=data,
         )
         listener = bind(port)
-        world = World(settings)
-        world.base_url = f"http://{HOST}:{listener.getsockname()[1]}"
-        app = assemble(world, (*seeds, *more_seeds), site)
+        state = AppState(settings)
+        state.base_url = f"http://{HOST}:{listener.getsockname()[1]}"
+        app = assemble(state, (*seeds, *more_seeds), site)
     except (ValueError, PortTaken, StoreError, OSError) as problem:
         raise click.ClickException(str(problem)) from None
     click.echo(
-        f"Airtable    {world.base_url}   (endpoint_url; the API is under /v0)\n"
-        f"Wix Data    {world.base_url}   (for https://www.wixapis.com)\n"
-        f"token       {world.token}\n"
-        f"Wix key     {world.wix_key}\n"
-        f"site id     {world.site_id}\n"
+        f"Airtable    {state.base_url}   (endpoint_url; the API is under /v0)\n"
+        f"Wix Data    {state.base_url}   (for https://www.wixapis.com)\n"
+        f"token       {state.token}\n"
+        f"Wix key     {state.wix_key}\n"
+        f"site id     {state.site_id}\n"
         f"workspace   {WORKSPACE}   (Airtable's, to create bases in)\n"
         f"state       {data if data is not None else 'in memory'}"
     )
-    for base_id, name in world.store.rows("SELECT id, name FROM base ORDER BY rowid"):
+    for base_id, name in state.store.rows("SELECT id, name FROM base ORDER BY rowid"):
         click.echo(f"base        {base_id}   {name}")
     sys.stdout.flush()
     server = make_server(app)
     if idle_exit is not None:
         stop_when_idle(server, app, idle_exit)
     server.run(sockets=[listener])
-    world.store.close()
+    state.store.close()

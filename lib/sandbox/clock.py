@@ -28,10 +28,10 @@ class Clock:
         self.offset += seconds
 
 
-def iso(moment: datetime) -> str:
+def iso(instant: datetime) -> str:
     """`2026-11-22T14:51:19.370Z`: the form both services write."""
     # Not strftime: its %Y writes the year 999 with three digits.
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def from_epoch_ms(milliseconds: int) -> datetime:

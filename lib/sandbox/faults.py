@@ -156,7 +156,7 @@ class Faults:
         """Drop every rule."""
         self.rules = []
 
-    def strike(self, service: str, method: str, path: str) -> Fault | None:
+    def next_fault(self, service: str, method: str, path: str) -> Fault | None:
         """The fault that hits this request, counted."""
         struck: Fault | None = None
         for fault in self.rules:

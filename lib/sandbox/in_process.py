@@ -12,9 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from sandbox.admin_api import Doors
+from sandbox.admin_api import AdminApi
 from sandbox.app import App
-from sandbox.app_state import WORKSPACE, World
+from sandbox.app_state import WORKSPACE, AppState
 from sandbox.server import HOST, bind, make_server
 from sandbox.settings import Settings
 
@@ -26,7 +26,7 @@ class SeedFileError(ValueError):
     """A seed that cannot be read or planted; the message names the file."""
 
 
-def assemble(world: World, seeds: Iterable[Path | str | dict[str, Any]] = (), site: Path | None = None) -> App:
+def assemble(state: AppState, seeds: Iterable[Path | str | dict[str, Any]] = (), site: Path | None = None) -> App:
     """The whole application on a world, with its seeds planted and its site loaded.
 
     What this data folder has planted or loaded before is left as it is now: a restart with the same flags changes
@@ -36,22 +36,22 @@ def assemble(world: World, seeds: Iterable[Path | str | dict[str, Any]] = (), si
     from sandbox.airtable.seed import SeedError, plant
     from sandbox.wix import WixService
 
-    airtable, wix = AirtableService(world), WixService(world)
+    airtable, wix = AirtableService(state), WixService(state)
     for seed in seeds:
-        told = seed if isinstance(seed, dict) else read_seed(Path(seed))
-        mark = "seed " + hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-        if not world.store.setting(mark):
+        payload = seed if isinstance(seed, dict) else read_seed(Path(seed))
+        mark = "seed " + hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
+        if not state.store.setting(mark):
             try:
-                with world.store.transaction():
-                    plant(airtable.engine, told)
-                    world.store.set_setting(mark, 1)
+                with state.store.transaction():
+                    plant(airtable.engine, payload)
+                    state.store.set_setting(mark, 1)
             except SeedError as problem:
                 raise SeedFileError(f"seed {seed}: {problem}" if not isinstance(seed, dict) else str(problem)) from None
-    if site is not None and not world.store.setting(f"site {site.resolve()}"):
-        with world.store.transaction():
+    if site is not None and not state.store.setting(f"site {site.resolve()}"):
+        with state.store.transaction():
             wix.load_site(site)
-            world.store.set_setting(f"site {site.resolve()}", 1)
-    return App(world, [airtable, wix], Doors(world, airtable.engine))
+            state.store.set_setting(f"site {site.resolve()}", 1)
+    return App(state, [airtable, wix], AdminApi(state, airtable.engine))
 
 
 def read_seed(path: Path) -> Any:
@@ -111,7 +111,7 @@ class Sandbox:
         self._port = port
         self._seeds = [seed] if isinstance(seed, str | Path | dict) else list(seed)
         self._site = Path(site) if site is not None else None
-        self._world: World | None = None
+        self._state: AppState | None = None
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -130,18 +130,18 @@ class Sandbox:
         """Serve; returns when the port answers. Raises PortTaken, StoreError, SeedFileError, SiteError."""
         listener = bind(self._port)
         try:
-            world = World(self._settings)
-            world.base_url = f"http://{HOST}:{listener.getsockname()[1]}"
+            state = AppState(self._settings)
+            state.base_url = f"http://{HOST}:{listener.getsockname()[1]}"
             try:
-                app = assemble(world, self._seeds, self._site)
+                app = assemble(state, self._seeds, self._site)
             except BaseException:
-                world.store.close()
+                state.store.close()
                 raise
         except BaseException:
             listener.close()
             raise
         server = make_server(app)
-        self._world, self._server = world, server
+        self._state, self._server = state, server
         self._thread = threading.Thread(target=_run, args=(server, listener), name="sandbox", daemon=True)
         self._thread.start()
         while not server.started:
@@ -149,19 +149,19 @@ class Sandbox:
 
     def stop(self) -> None:
         """Stop serving; with `data` the state stays on disk."""
-        if self._server is not None and self._thread is not None and self._world is not None:
+        if self._server is not None and self._thread is not None and self._state is not None:
             self._server.should_exit = True
             self._thread.join()
-            self._world.store.close()
+            self._state.store.close()
         self._server = self._thread = None
 
     # ------------------------------------------------------------------ addresses and credentials
 
     @property
-    def _running(self) -> World:
-        if self._world is None:
+    def _running(self) -> AppState:
+        if self._state is None:
             raise RuntimeError("the sandbox is not running: use it in a `with` block, or call start()")
-        return self._world
+        return self._state
 
     @property
     def airtable_url(self) -> str:
@@ -203,7 +203,7 @@ class Sandbox:
         """Add fault rules and return those in force; `faults(clear=True)` drops them first. Raises ValueError."""
         if clear:
             self._call("DELETE", "faults")
-        wanted = [rule for one in rules for rule in (one if isinstance(one, list) else [one])]
+        wanted = [rule for element in rules for rule in (element if isinstance(element, list) else [element])]
         shown = self._call("POST", "faults", {"rules": wanted}) if wanted else self._call("GET", "faults")
         return list(shown["rules"])
 
@@ -225,11 +225,11 @@ class Sandbox:
         import requests
 
         # Through HTTP like everyone else: the world belongs to the server's thread.
-        answer = requests.request(method, f"{self._running.base_url}/_sandbox/{door}", json=body, timeout=60)
-        told: dict[str, Any] = answer.json()
-        if answer.status_code != 200:
-            raise ValueError(told["error"])
-        return told
+        response = requests.request(method, f"{self._running.base_url}/_sandbox/{door}", json=body, timeout=60)
+        payload: dict[str, Any] = response.json()
+        if response.status_code != 200:
+            raise ValueError(payload["error"])
+        return payload
 
 
 def _run(server: uvicorn.Server, listener: socket.socket) -> None:

@@ -71,7 +71,7 @@ def stop_when_idle(server: uvicorn.Server, app: App, seconds: float) -> None:
 
     def watch() -> None:
         while not server.should_exit:
-            rest = app.last_asked + seconds - time.monotonic()
+            rest = app.last_request + seconds - time.monotonic()
             if rest <= 0:
                 server.should_exit = True
             else:

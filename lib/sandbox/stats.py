@@ -26,46 +26,46 @@ class Stats:
     def __init__(self) -> None:
         self._services: dict[str, dict[str, _Count]] = {"airtable": {}, "wix": {}}
 
-    def _count(self, service: str, place: str) -> _Count:
-        return self._services[service].setdefault(place, _Count())
+    def _count(self, service: str, target: str) -> _Count:
+        return self._services[service].setdefault(target, _Count())
 
-    def arrived(self, service: str, place: str, moment: float) -> None:
+    def record_request(self, service: str, target: str, instant: float) -> None:
         """A request for a base or site came in at `moment` (seconds)."""
-        count = self._count(service, place)
+        count = self._count(service, target)
         count.requests += 1
         recent = count.recent
-        recent.append(moment)
-        while not moment - 1 < recent[0] <= moment:  # a stamp ahead of now: the clock was moved back
+        recent.append(instant)
+        while not instant - 1 < recent[0] <= instant:  # a stamp ahead of now: the clock was moved back
             recent.popleft()
         count.peak = max(count.peak, len(recent))
 
-    def answered(self, service: str, place: str, endpoint: str, status: int) -> None:
+    def record_response(self, service: str, target: str, endpoint: str, status: int) -> None:
         """It was answered with `status` (0: the connection was dropped by a fault)."""
-        count = self._count(service, place)
-        one = count.endpoints.setdefault(endpoint, {"requests": 0, "refusals": 0, "429": 0})
-        one["requests"] += 1
+        count = self._count(service, target)
+        counts = count.endpoints.setdefault(endpoint, {"requests": 0, "refusals": 0, "429": 0})
+        counts["requests"] += 1
         if status == 0:
             count.dropped += 1
         if status >= 400:
             count.refusals += 1
-            one["refusals"] += 1
+            counts["refusals"] += 1
         if status == 429:
             count.too_many += 1
-            one["429"] += 1
+            counts["429"] += 1
 
-    def locked_out(self, service: str, place: str) -> None:
+    def locked_out(self, service: str, target: str) -> None:
         """A limit was passed, and the lock-out began."""
-        self._count(service, place).lockouts += 1
+        self._count(service, target).lockouts += 1
 
-    def wrote(self, service: str, place: str, records: int) -> None:
+    def wrote(self, service: str, target: str, records: int) -> None:
         """So many records were created, changed or deleted."""
-        self._count(service, place).records_written += records
+        self._count(service, target).records_written += records
 
     def show(self) -> dict[str, Any]:
         """`{"airtable": {baseId: {...}}, "wix": {siteId: {...}}}`."""
         return {
             service: {
-                place: {
+                target: {
                     "requests": count.requests,
                     "refusals": count.refusals,
                     "429": count.too_many,
@@ -75,7 +75,7 @@ class Stats:
                     "recordsWritten": count.records_written,
                     "endpoints": count.endpoints,
                 }
-                for place, count in places.items()
+                for target, count in targets.items()
             }
-            for service, places in self._services.items()
+            for service, targets in self._services.items()
         }

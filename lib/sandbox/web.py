@@ -99,7 +99,7 @@ def dump(value: Any) -> bytes:
         return clean_text(text).encode("utf-8")
 
 
-def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """An answer whose body is `value` as JSON (bytes are taken as JSON already written)."""
     body = value if isinstance(value, bytes) else dump(value)
     return Response(body, status, headers, media_type="application/json; charset=utf-8")

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from sandbox import ids
 from sandbox.airtable import outward
 from sandbox.airtable.errors import bad_attachment, invalid_request
-from sandbox.app_state import World
+from sandbox.app_state import AppState
 from sandbox.web import clean_text
 
 UPLOAD_LIMIT = 5_000_000  # bytes of a file through uploadAttachment [D]
@@ -37,9 +37,9 @@ CREATE TABLE IF NOT EXISTS attachment (
 class Attachments:
     """Every attachment. A cell keeps a list of attachment ids; one that is still being fetched has no size."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._store = world.store
+    def __init__(self, state: AppState) -> None:
+        self._state = state
+        self._store = state.store
         self._store.script(_DDL)
         key = self._store.setting("attachment_key")
         if key is None:
@@ -54,22 +54,24 @@ class Attachments:
 
     # ------------------------------------------------------------------ reading
 
-    def shown(self, kept: list[str], *, whole: bool = True) -> list[dict[str, Any]]:
+    def shown(self, stored: list[str], *, whole: bool = True) -> list[dict[str, Any]]:
         """The objects of a cell: `{id, url, filename, size, type, width?, height?, thumbnails?}`."""
         rows = {
-            row[0]: row for start in range(0, len(kept), _CHUNK) for row in self._rows_of(kept[start : start + _CHUNK])
+            row[0]: row
+            for start in range(0, len(stored), _CHUNK)
+            for row in self._rows_of(stored[start : start + _CHUNK])
         }
-        return [self._show(*rows[one], whole=whole) for one in kept if one in rows]
+        return [self._show(*rows[element], whole=whole) for element in stored if element in rows]
 
-    def _rows_of(self, kept: list[str]) -> list[Any]:
-        marks = ",".join("?" * len(kept))
+    def _rows_of(self, stored: list[str]) -> list[Any]:
+        marks = ",".join("?" * len(stored))
         return self._store.rows(
-            f"SELECT id, filename, type, size, width, height FROM attachment WHERE id IN ({marks})", kept
+            f"SELECT id, filename, type, size, width, height FROM attachment WHERE id IN ({marks})", stored
         )
 
     def _show(
         self,
-        one: str,
+        attachment_id: str,
         filename: str,
         kind: str,
         size: int | None,
@@ -80,8 +82,8 @@ class Attachments:
     ) -> dict[str, Any]:
         if not whole:
             return {"filename": filename}
-        url = self._url(one, filename)
-        shown: dict[str, Any] = {"id": one, "url": url, "filename": filename}
+        url = self._url(attachment_id, filename)
+        shown: dict[str, Any] = {"id": attachment_id, "url": url, "filename": filename}
         if size is not None:
             shown |= {"size": size, "type": kind}
         if width is not None:
@@ -91,23 +93,23 @@ class Attachments:
             shown["thumbnails"] = {"small": one_size, "large": one_size, "full": one_size}
         return shown
 
-    def _url(self, one: str, filename: str) -> str:
-        expires = int(self._world.clock.time() + self._world.settings.attachment_url_seconds)
-        mac = self._mac(one, expires)
-        return f"{self._world.base_url}/_sandbox/attachments/{one}/{expires}/{mac}/{quote(filename, safe='')}"
+    def _url(self, attachment_id: str, filename: str) -> str:
+        expires = int(self._state.clock.time() + self._state.settings.attachment_url_seconds)
+        mac = self._mac(attachment_id, expires)
+        return f"{self._state.base_url}/_sandbox/attachments/{attachment_id}/{expires}/{mac}/{quote(filename, safe='')}"
 
-    def _mac(self, one: str, expires: int) -> str:
-        return hmac.new(self._key, f"{one}/{expires}".encode(), hashlib.sha256).hexdigest()[:32]
+    def _mac(self, attachment_id: str, expires: int) -> str:
+        return hmac.new(self._key, f"{attachment_id}/{expires}".encode(), hashlib.sha256).hexdigest()[:32]
 
-    def serve(self, one: str, expires: str, mac: str) -> Response:
+    def serve(self, attachment_id: str, expires: str, mac: str) -> Response:
         """The file behind a URL; 410 once it has expired, 404 for a URL that was never given out."""
         if not re.fullmatch("[0-9]{1,12}", expires) or not hmac.compare_digest(
-            mac.encode(), self._mac(one, int(expires)).encode()
+            mac.encode(), self._mac(attachment_id, int(expires)).encode()
         ):
             return Response("Not found", 404)
-        if int(expires) < self._world.clock.time():
+        if int(expires) < self._state.clock.time():
             return Response("Gone: this attachment URL has expired", 410)
-        row = self._store.row("SELECT content, type FROM attachment WHERE id = ?", (one,))
+        row = self._store.row("SELECT content, type FROM attachment WHERE id = ?", (attachment_id,))
         if row is None or row[0] is None:
             return Response("Not found", 404)
         # The uploader named the type: what cannot stand in a header is not sent in one.
@@ -123,20 +125,20 @@ class Attachments:
         """
         if not isinstance(value, list):
             raise bad_attachment()
-        kept: list[str] = []
+        stored: list[str] = []
         for item in value:
             if not isinstance(item, dict):
                 raise bad_attachment()
             url, filename = item.get("url"), item.get("filename")
             if item.get("id") in before:
-                kept.append(item["id"])
+                stored.append(item["id"])
                 continue
             if not isinstance(url, str) or not (filename is None or isinstance(filename, str)):
                 raise bad_attachment()
             url = clean_text(url)
             named = _name_in(url)
-            kept.append(self._add(record, field, clean_text(filename or "") or named, source=url))
-        return list(dict.fromkeys(kept))
+            stored.append(self._add(record, field, clean_text(filename or "") or named, source=url))
+        return list(dict.fromkeys(stored))
 
     def upload(self, record: int, field: str, body: Any) -> str:
         """A file from `{contentType, filename, file: base64}` (line breaks allowed). Raises Refusal 422."""
@@ -164,11 +166,11 @@ class Attachments:
             self._wanted.append(made)
         return made
 
-    def _fill(self, one: str, content: bytes, kind: str) -> None:
+    def _fill(self, attachment_id: str, content: bytes, kind: str) -> None:
         width, height = picture_size(content)
         self._store.execute(
             "UPDATE attachment SET content = ?, size = ?, type = ?, width = ?, height = ? WHERE id = ?",
-            (content, len(content), kind, width, height, one),
+            (content, len(content), kind, width, height, attachment_id),
         )
 
     # ------------------------------------------------------------------ fetching (after the commit)
@@ -176,34 +178,34 @@ class Attachments:
     def fetch_wanted(self) -> None:
         """Start fetching what was written by URL; answers do not wait for it, as on the real service."""
         wanted, self._wanted = self._wanted, []
-        for one in wanted:
-            task = asyncio.get_running_loop().create_task(self._fetch(one))
+        for element in wanted:
+            task = asyncio.get_running_loop().create_task(self._fetch(element))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _fetch(self, one: str) -> None:
-        row = self._store.row("SELECT record, field, filename, source FROM attachment WHERE id = ?", (one,))
+    async def _fetch(self, attachment_id: str) -> None:
+        row = self._store.row("SELECT record, field, filename, source FROM attachment WHERE id = ?", (attachment_id,))
         if row is None:  # its write was rolled back
             return
         record, field, filename, source = row
         try:
-            answer = await asyncio.to_thread(
-                outward.request, "GET", source, loopback=self._world.settings.fetch_loopback
+            response = await asyncio.to_thread(
+                outward.request, "GET", source, loopback=self._state.settings.fetch_loopback
             )
-            if answer.status != 200:
-                raise outward.OutwardError(f"the server answered {answer.status}")
+            if response.status != 200:
+                raise outward.OutwardError(f"the server answered {response.status}")
         except outward.OutwardError:
             # The real service says nothing either: the cell just no longer holds it.
             with self._store.transaction():
-                self._store.execute("DELETE FROM attachment WHERE id = ?", (one,))
+                self._store.execute("DELETE FROM attachment WHERE id = ?", (attachment_id,))
                 if self.on_failed is not None:
-                    self.on_failed(record, field, one)
+                    self.on_failed(record, field, attachment_id)
             return
-        kind = answer.content_type
+        kind = response.content_type
         if kind == "application/octet-stream":
             kind = mimetypes.guess_type(filename)[0] or kind
         with self._store.transaction():
-            self._fill(one, answer.content, kind)
+            self._fill(attachment_id, response.content, kind)
 
 
 def _name_in(url: str) -> str:

@@ -121,9 +121,9 @@ def _date(field: Field, value: Any, typecast: bool) -> Any:
     if typecast:
         if text == "":
             return None
-        moment = parse_moment(text, UTC) or _local_moment(field, text)
-        if moment is not None:
-            return moment.date().isoformat()
+        instant = parse_moment(text, UTC) or _local_moment(field, text)
+        if instant is not None:
+            return instant.date().isoformat()
     raise bad_value(field.name)
 
 
@@ -134,11 +134,11 @@ def _date_time(field: Field, value: Any, typecast: bool) -> Any:
     text = value.strip() if typecast else value
     if typecast and text == "":
         return None
-    moment = parse_moment(text, _zone(field)) or (_local_moment(field, text) if typecast else None)
-    if moment is None:
+    instant = parse_moment(text, _zone(field)) or (_local_moment(field, text) if typecast else None)
+    if instant is None:
         raise bad_value(field.name)
     try:
-        return iso(moment)
+        return iso(instant)
     except OverflowError:
         raise bad_value(field.name) from None
 
@@ -156,13 +156,13 @@ def parse_moment(text: str, zone: Any) -> datetime | None:
     day, hour, minute, second, fraction, offset = found.groups()
     micros = int((fraction or "0")[:6].ljust(6, "0"))
     try:
-        moment = datetime.fromisoformat(day).replace(
+        instant = datetime.fromisoformat(day).replace(
             hour=int(hour or 0), minute=int(minute or 0), second=int(second or 0), microsecond=micros, tzinfo=zone
         )
         if offset is None:
-            return moment
+            return instant
         suffix = "+00:00" if offset in "Zz" else (offset if ":" in offset else f"{offset[:3]}:{offset[3:]}")
-        return datetime.fromisoformat(f"{moment:%Y-%m-%dT%H:%M:%S.%f}".rjust(26, "0") + suffix)
+        return datetime.fromisoformat(f"{instant:%Y-%m-%dT%H:%M:%S.%f}".rjust(26, "0") + suffix)
     except ValueError:
         return None
 

@@ -8,7 +8,7 @@ from typing import Any
 from sandbox import ids
 from sandbox.airtable.errors import Refusal, bad_offset, invalid_request
 from sandbox.airtable.users import Users
-from sandbox.app_state import World
+from sandbox.app_state import AppState
 from sandbox.clock import from_epoch_ms, iso
 from sandbox.web import clean_text
 
@@ -29,9 +29,9 @@ def _missing() -> Refusal:
 class Comments:
     """The comments of every record."""
 
-    def __init__(self, world: World, users: Users) -> None:
-        self._world = world
-        self._store = world.store
+    def __init__(self, state: AppState, users: Users) -> None:
+        self._state = state
+        self._store = state.store
         self._users = users
         self._store.script(_DDL)
 
@@ -69,7 +69,7 @@ class Comments:
         made = ids.airtable_id("com")
         self._store.execute(
             "INSERT INTO comment (id, record, text, parent, created) VALUES (?, ?, ?, ?, ?)",
-            (made, record, text, parent, int(self._world.clock.time() * 1000)),
+            (made, record, text, parent, int(self._state.clock.time() * 1000)),
         )
         return self._get(record, made)
 
@@ -78,7 +78,7 @@ class Comments:
         self._get(record, comment_id)
         self._store.execute(
             "UPDATE comment SET text = ?, updated = ? WHERE id = ?",
-            (_text(body), int(self._world.clock.time() * 1000), comment_id),
+            (_text(body), int(self._state.clock.time() * 1000), comment_id),
         )
         return self._get(record, comment_id)
 

@@ -12,27 +12,27 @@ from sandbox.airtable.records import Record, Records
 from sandbox.airtable.schema import Base, Schema, Table
 from sandbox.airtable.users import Users
 from sandbox.airtable.webhooks import Webhooks
-from sandbox.app_state import WORKSPACE, World
+from sandbox.app_state import WORKSPACE, AppState
 
 
 class Engine:
     """Everything a request to the Airtable side may touch."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.store = world.store
-        self.schema = Schema(world.store)
-        self.records = Records(world.store, self.schema)
-        self.users = Users(world.store)
-        self.attachments = Attachments(world)
+    def __init__(self, state: AppState) -> None:
+        self.state = state
+        self.store = state.store
+        self.schema = Schema(state.store)
+        self.records = Records(state.store, self.schema)
+        self.users = Users(state.store)
+        self.attachments = Attachments(state)
         self.programs = Programs(self.schema)
-        self.comments = Comments(world, self.users)
-        self.webhooks = Webhooks(world, self.users)
+        self.comments = Comments(state, self.users)
+        self.webhooks = Webhooks(state, self.users)
         self.attachments.on_failed = self._drop_attachment
 
     def reader(self) -> Reader:
         """A reader for one request."""
-        return Reader(self.schema, self.records, self.users, self.attachments, self.programs, self.world.clock.now())
+        return Reader(self.schema, self.records, self.users, self.attachments, self.programs, self.state.clock.now())
 
     def journal(self, base: Base) -> Journal:
         """A journal for one transaction on a base."""
@@ -41,7 +41,7 @@ class Engine:
 
     def now_ms(self) -> int:
         """The clock in epoch milliseconds."""
-        return int(self.world.clock.time() * 1000)
+        return int(self.state.clock.time() * 1000)
 
     def base(self, base_id: str, missing: Refusal | None = None) -> Base:
         """A base; raises `missing`, by default the data API's bare 404."""
@@ -67,7 +67,7 @@ class Engine:
     def check_room(self, base: Base, more: int) -> None:
         """Raise Refusal 422 where `more` records would pass the plan's records per base."""
         held = sum(self.records.count(table) for table in base.tables)
-        if held + more > self.world.settings.records_per_base:
+        if held + more > self.state.settings.records_per_base:
             raise failed_state_check()
 
     def workspaces(self) -> set[str]:
@@ -76,9 +76,9 @@ class Engine:
 
     def _drop_attachment(self, seq: int, field_id: str, attachment_id: str) -> None:
         for record in self.records.by_seqs([seq]).values():
-            kept = [one for one in record.cells.get(field_id, ()) if one != attachment_id]
-            if kept:
-                record.cells[field_id] = kept
+            stored = [element for element in record.cells.get(field_id, ()) if element != attachment_id]
+            if stored:
+                record.cells[field_id] = stored
             else:
                 record.cells.pop(field_id, None)
             self.records.save(record)

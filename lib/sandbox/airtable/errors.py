@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from sandbox.web import json_answer
+from sandbox.web import json_response
 
 
 class Refusal(Exception):
@@ -30,7 +30,7 @@ class Refusal(Exception):
 
     def response(self) -> Response:
         """The refusal as an answer."""
-        return json_answer(self.body, self.status)
+        return json_response(self.body, self.status)
 
 
 def not_found() -> Refusal:

@@ -130,46 +130,46 @@ def _between(low: int, high: int) -> Callable[[Any], bool]:
 
 
 def _precision(options: _Options, most: int = 8) -> dict[str, Any]:
-    kept = {"precision": options.get("precision", _between(0, most))}
+    stored = {"precision": options.get("precision", _between(0, most))}
     options.done()
-    return kept
+    return stored
 
 
 def _currency(options: _Options) -> dict[str, Any]:
-    kept = {
+    stored = {
         "precision": options.get("precision", _between(0, 7)),
         "symbol": options.get("symbol", lambda value: isinstance(value, str) and bool(value)),
     }
     options.done()
-    return kept
+    return stored
 
 
 def _checkbox(options: _Options) -> dict[str, Any]:
-    kept = {"icon": options.get("icon", _one_of(_CHECKBOX_ICONS)), "color": options.get("color", _one_of(_BRIGHT))}
+    stored = {"icon": options.get("icon", _one_of(_CHECKBOX_ICONS)), "color": options.get("color", _one_of(_BRIGHT))}
     options.done()
-    return kept
+    return stored
 
 
 def _rating(options: _Options) -> dict[str, Any]:
-    kept = {
+    stored = {
         "icon": options.get("icon", _one_of(_RATING_ICONS)),
         "color": options.get("color", _one_of(_BRIGHT)),
         "max": options.get("max", _between(1, 10)),
     }
     options.done()
-    return kept
+    return stored
 
 
 def _duration(options: _Options) -> dict[str, Any]:
-    kept = {"durationFormat": options.get("durationFormat", _one_of(_DURATIONS))}
+    stored = {"durationFormat": options.get("durationFormat", _one_of(_DURATIONS))}
     options.done()
-    return kept
+    return stored
 
 
 def _select(options: _Options) -> dict[str, Any]:
     choices = options.get("choices", lambda value: isinstance(value, list))
     options.done()
-    kept: list[dict[str, Any]] = []
+    stored: list[dict[str, Any]] = []
     for choice in choices:
         if not isinstance(choice, dict) or not isinstance(choice.get("name"), str) or not choice["name"].strip():
             raise _Bad("choices have a name")
@@ -177,32 +177,32 @@ def _select(options: _Options) -> dict[str, Any]:
         if (color is not None and color not in CHOICE_COLORS) or set(choice) - {"name", "color", "id"}:
             raise _Bad(f"choice {choice['name']!r} is not valid")
         name = clean_text(choice["name"])
-        if any(name == other["name"] for other in kept):
+        if any(name == other["name"] for other in stored):
             raise _Bad(f"choice {name!r} stands twice")
-        kept.append(make_choice(name, color, len(kept)))
-    return {"choices": kept}
+        stored.append(make_choice(name, color, len(stored)))
+    return {"choices": stored}
 
 
 def _date_format(options: _Options) -> dict[str, Any]:
-    told = options.get("dateFormat", _named_one_of(_DATE_FORMATS))
-    form = _DATE_FORMATS[told["name"]]
-    if told.get("format", form) != form or set(told) - {"name", "format"}:
-        raise _Bad(f"dateFormat {told['name']!r} has the format {form!r}")
-    return {"name": told["name"], "format": form}
+    payload = options.get("dateFormat", _named_one_of(_DATE_FORMATS))
+    form = _DATE_FORMATS[payload["name"]]
+    if payload.get("format", form) != form or set(payload) - {"name", "format"}:
+        raise _Bad(f"dateFormat {payload['name']!r} has the format {form!r}")
+    return {"name": payload["name"], "format": form}
 
 
 def _date(options: _Options) -> dict[str, Any]:
-    kept = {"dateFormat": _date_format(options)}
+    stored = {"dateFormat": _date_format(options)}
     options.done()
-    return kept
+    return stored
 
 
 def _date_time(options: _Options) -> dict[str, Any]:
     date_format = _date_format(options)
-    told = options.get("timeFormat", _named_one_of(_TIME_FORMATS))
+    payload = options.get("timeFormat", _named_one_of(_TIME_FORMATS))
     zone = options.get("timeZone", _is_zone)
     options.done()
-    time_format = {"name": told["name"], "format": _TIME_FORMATS[told["name"]]}
+    time_format = {"name": payload["name"], "format": _TIME_FORMATS[payload["name"]]}
     return {"dateFormat": date_format, "timeFormat": time_format, "timeZone": zone}
 
 
@@ -238,9 +238,9 @@ def _linked_options(schema: Schema, base: Base, table: Table, kind: str, options
         return isinstance(value, str)
 
     if kind == "formula":
-        kept = {"formula": keep_formula(table, options.get("formula", is_text))}
+        stored = {"formula": keep_formula(table, options.get("formula", is_text))}
         options.done()
-        return kept
+        return stored
     if kind == "multipleRecordLinks":
         target = options.get("linkedTableId", lambda value: is_text(value) and any(value == t.id for t in base.tables))
         linked = schema.tables[target]
@@ -252,17 +252,17 @@ def _linked_options(schema: Schema, base: Base, table: Table, kind: str, options
     if link is None or not link.is_link:
         raise _Bad("recordLinkFieldId is not a link of this table")
     linked = schema.tables[link.linked_table]
-    kept = {
+    stored = {
         "recordLinkFieldId": link.id,
         "fieldIdInLinkedTable": options.get(
             "fieldIdInLinkedTable", lambda value: is_text(value) and value in linked.by_id
         ),
     }
     if kind == "rollup":
-        kept["formula"] = options.get("formula", is_text)
-        check_aggregation(kept["formula"])
+        stored["formula"] = options.get("formula", is_text)
+        check_aggregation(stored["formula"])
     options.done()
-    return kept
+    return stored
 
 
 def keep_formula(table: Table, text: str) -> str:
@@ -288,11 +288,11 @@ def changed_formula(schema: Schema, table: Table, field: Field, text: Any) -> st
     if not isinstance(text, str):
         raise refuse_options(table.name, field.name, f"{field.name}.options.formula is missing")
     try:
-        kept = keep_formula(table, text)
-        check_no_circle(schema, field, {one.id for name in names_in(kept) or () if (one := table.loosely(name))})
+        stored = keep_formula(table, text)
+        check_no_circle(schema, field, {other.id for name in names_in(stored) or () if (other := table.loosely(name))})
     except _Bad as problem:
         raise refuse_options(table.name, field.name, str(problem)) from None
-    return kept
+    return stored
 
 
 def check_no_circle(schema: Schema, field: Field, read: set[str]) -> None:
@@ -300,19 +300,19 @@ def check_no_circle(schema: Schema, field: Field, read: set[str]) -> None:
     seen: set[str] = set()
     waiting = set(read)
     while waiting:
-        one = waiting.pop()
-        if one == field.id:
+        other = waiting.pop()
+        if other == field.id:
             raise _Bad(f"{field.name} would be a circular reference")
-        if one not in seen and one in schema.fields:
-            seen.add(one)
-            waiting |= reads(schema, schema.fields[one])
+        if other not in seen and other in schema.fields:
+            seen.add(other)
+            waiting |= reads(schema, schema.fields[other])
 
 
 def reads(schema: Schema, field: Field) -> set[str]:
     """The fields that a computed field reads, of its own table and of the linked one."""
     table = schema.tables[field.table_id]
     if field.type == "formula":
-        return {one.id for name in names_in(field.option("formula")) or () if (one := table.loosely(name))}
+        return {other.id for name in names_in(field.option("formula")) or () if (other := table.loosely(name))}
     if field.type in ("multipleLookupValues", "rollup", "count"):
         return {str(field.option("recordLinkFieldId")), str(field.option("fieldIdInLinkedTable"))}
     if field.is_link:

@@ -97,7 +97,7 @@ class Journal:
                 if previous is None and "add" in changes:
                     created[table.id] = {
                         "metadata": _table_info(table),
-                        "fieldsById": {one.id: _field_info(one) for one in table.fields},
+                        "fieldsById": {field.id: _field_info(field) for field in table.fields},
                         "recordsById": {},
                     }
                 elif previous is not None and "update" in changes:
@@ -109,7 +109,7 @@ class Journal:
             self._schemas(tables, created, filters, options.get("includes") or {}, changes)
         scope = filters.get("recordChangeScope")
         if scope:
-            tables = {one: told for one, told in tables.items() if one == scope or self._shows(one, scope)}
+            tables = {id_: changed for id_, changed in tables.items() if id_ == scope or self._shows(id_, scope)}
         payload: dict[str, Any] = {}
         if tables:
             payload["changedTablesById"] = tables
@@ -133,13 +133,13 @@ class Journal:
             if field.table_id in created or (watched and field.id not in watched):
                 continue
             if previous is None and "add" in changes:
-                told = tables.setdefault(field.table_id, {}).setdefault("createdFieldsById", {})
-                told[field.id] = _field_info(field)
+                payload = tables.setdefault(field.table_id, {}).setdefault("createdFieldsById", {})
+                payload[field.id] = _field_info(field)
             elif previous is not None and "update" in changes:
-                told = tables.setdefault(field.table_id, {}).setdefault("changedFieldsById", {})
-                told[field.id] = {"current": _field_info(field)}
+                payload = tables.setdefault(field.table_id, {}).setdefault("changedFieldsById", {})
+                payload[field.id] = {"current": _field_info(field)}
                 if includes.get("includePreviousFieldDefinitions"):
-                    told[field.id]["previous"] = previous
+                    payload[field.id]["previous"] = previous
 
     def _data(
         self,
@@ -152,20 +152,22 @@ class Journal:
         watched = set(filters.get("watchDataInFieldIds") or ())
         records = self._records.by_seqs([*self._created, *self._changed])
         for record in records.values():
-            told = tables.get(record.table.id, {})
+            payload = tables.get(record.table.id, {})
             cells = self._cells(reader, record)
             if record.seq in self._created:
                 if "add" in changes:
-                    told.setdefault("createdRecordsById", {})[record.id] = {
+                    payload.setdefault("createdRecordsById", {})[record.id] = {
                         "createdTime": iso(from_epoch_ms(record.created)),
                         "cellValuesByFieldId": cells,
                     }
             elif "update" in changes:
                 which = self._changed[record.seq] & watched if watched else self._changed[record.seq]
                 if which:
-                    told.setdefault("changedRecordsById", {})[record.id] = self._change(record, cells, which, includes)
-            if told:
-                tables[record.table.id] = told
+                    payload.setdefault("changedRecordsById", {})[record.id] = self._change(
+                        record, cells, which, includes
+                    )
+            if payload:
+                tables[record.table.id] = payload
         if "remove" in changes:
             for table_id, record_ids in self._destroyed.items():
                 tables.setdefault(table_id, {})["destroyedRecordIds"] = record_ids
@@ -173,21 +175,25 @@ class Journal:
     def _change(
         self, record: Record, cells: dict[str, Any], which: set[str], includes: dict[str, Any]
     ) -> dict[str, Any]:
-        told = {"current": {"cellValuesByFieldId": {one: cells.get(one) for one in sorted(which)}}}
+        payload = {"current": {"cellValuesByFieldId": {element: cells.get(element) for element in sorted(which)}}}
         before = self._previous.get(record.seq, {})
         if includes.get("includePreviousCellValues"):
-            told["previous"] = {"cellValuesByFieldId": {one: before.get(one) for one in sorted(which)}}
+            payload["previous"] = {"cellValuesByFieldId": {element: before.get(element) for element in sorted(which)}}
         also = includes.get("includeCellValuesInFieldIds")
         if also:
-            shown = {one: value for one, value in cells.items() if one not in which and (also == "all" or one in also)}
-            told["unchanged"] = {"cellValuesByFieldId": shown}
-        return told
+            shown = {
+                element: value
+                for element, value in cells.items()
+                if element not in which and (also == "all" or element in also)
+            }
+            payload["unchanged"] = {"cellValuesByFieldId": shown}
+        return payload
 
     def _cells(self, reader: Reader, record: Record) -> dict[str, Any]:
         """A record's cells in cell format V2: selects and links as objects, lookups by linked record."""
         row = RowView(reader, record)
         shown = {field.id: _v2(reader, record, field, row.shown(field)) for field in record.table.fields}
-        return {one: value for one, value in shown.items() if value not in (None, [], "")}
+        return {element: value for element, value in shown.items() if value not in (None, [], "")}
 
 
 def _v2(reader: Reader, record: Record, field: Field, value: Any) -> Any:
@@ -197,9 +203,11 @@ def _v2(reader: Reader, record: Record, field: Field, value: Any) -> Any:
         case "singleSelect":
             return _choice(field, value)
         case "multipleSelects":
-            return [_choice(field, one) for one in value]
+            return [_choice(field, element) for element in value]
         case "multipleRecordLinks":
-            return [{"id": one.id, "name": reader.name_of(one)} for one in reader.linked(record.links[field.id])]
+            return [
+                {"id": element.id, "name": reader.name_of(element)} for element in reader.linked(record.links[field.id])
+            ]
         case "multipleLookupValues":
             link = field.option("recordLinkFieldId")
             values: dict[str, list[Any]] = {}

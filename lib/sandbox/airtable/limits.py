@@ -11,7 +11,7 @@ from collections import deque
 from starlette.responses import Response
 
 from sandbox.airtable.engine import Engine
-from sandbox.web import json_answer
+from sandbox.web import json_response
 
 
 class _Window:
@@ -41,46 +41,46 @@ class Limits:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._world = engine.world
+        self._state = engine.state
         self._bases: dict[str, _Window] = {}
         self._tokens: dict[str, _Window] = {}
-        self._world.store.script(
+        self._state.store.script(
             "CREATE TABLE IF NOT EXISTS call (workspace TEXT, month TEXT, calls INTEGER NOT NULL, "
             "PRIMARY KEY (workspace, month)) STRICT"
         )
 
     def refuse(self, base_id: str | None, token: str, *, meta: bool) -> Response | None:
         """A 429 where the request passes a limit, else None. The monthly cap spares /meta, which keeps answering."""
-        settings = self._world.settings
+        settings = self._state.settings
         if settings.requests_per_second is None:
             return None
-        now = self._world.clock.time()
+        now = self._state.clock.time()
         windows = [(self._tokens, token, settings.requests_per_second_of_token)]
         if base_id is not None:
             windows.insert(0, (self._bases, base_id, settings.requests_per_second))
         for places, key, limit in windows:
             admitted, began = places.setdefault(key, _Window()).admits(now, limit, settings.penalty)
             if began:
-                self._world.stats.locked_out("airtable", base_id or "meta")
+                self._state.stats.locked_out("airtable", base_id or "meta")
             if not admitted:
                 return self._rate_limited()
         if base_id is not None and not meta and not self._within_month(base_id):
-            return json_answer({"errors": [{"error": "PUBLIC_API_BILLING_LIMIT_EXCEEDED"}]}, 429)
+            return json_response({"errors": [{"error": "PUBLIC_API_BILLING_LIMIT_EXCEEDED"}]}, 429)
         return None
 
     def _rate_limited(self) -> Response:
         kind, message = "RATE_LIMIT_REACHED", "Rate limit exceeded. Please try again later"
-        if self._world.settings.single_429_body:  # as documented; the plural is what is seen on the wire
-            return json_answer({"error": {"type": kind, "message": message}}, 429)
-        return json_answer({"errors": [{"error": kind, "message": message}]}, 429)
+        if self._state.settings.single_429_body:  # as documented; the plural is what is seen on the wire
+            return json_response({"error": {"type": kind, "message": message}}, 429)
+        return json_response({"errors": [{"error": kind, "message": message}]}, 429)
 
     def _within_month(self, base_id: str) -> bool:
-        cap = self._world.settings.calls_per_month
+        cap = self._state.settings.calls_per_month
         base = self._engine.schema.bases.get(base_id)
         if cap is None or base is None:
             return True
-        month = f"{self._world.clock.now():%Y-%m}"
-        calls = self._world.store.rows(
+        month = f"{self._state.clock.now():%Y-%m}"
+        calls = self._state.store.rows(
             "INSERT INTO call VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET calls = calls + 1 RETURNING calls",
             (base.workspace, month),
         )[0][0]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox import ids
-from sandbox.airtable import params as asked
+from sandbox.airtable import params
 from sandbox.airtable.engine import Engine
 from sandbox.airtable.errors import Refusal, bad_formula, invalid_request, timed_out, unknown_field
 from sandbox.airtable.formulas import AnyOf, ByRecordId, ByText, FormulaError, Lookup, Program, parse
@@ -97,49 +97,49 @@ class Iterators:
         return found, *found.starts[following]
 
 
-def read_show(table: Table, told: dict[str, Any], in_query: dict[str, Any]) -> Show:
+def read_show(table: Table, payload: dict[str, Any], in_query: dict[str, Any]) -> Show:
     """The parameters that say how a record is shown. `timeZone` and `userLocale` are always in the query string."""
-    cell_format = asked.text(told, "cellFormat")
+    cell_format = params.text(payload, "cellFormat")
     if cell_format not in (None, "json", "string"):
         raise invalid_request()
     strings = None
     if cell_format == "string":
-        zone, locale = asked.text(in_query, "timeZone"), asked.text(in_query, "userLocale")
+        zone, locale = params.text(in_query, "timeZone"), params.text(in_query, "userLocale")
         if zone is None or locale is None:
             raise invalid_request()
         strings = Strings(zone)
     only = None
-    if told.get("fields") not in (None, [], "") and "fields" in told:
-        only = frozenset(_field(table, name).id for name in asked.texts(told, "fields"))
+    if payload.get("fields") not in (None, [], "") and "fields" in payload:
+        only = frozenset(_field(table, name).id for name in params.texts(payload, "fields"))
     return Show(
-        by_id=asked.flag(told, "returnFieldsByFieldId"),
+        by_id=params.flag(payload, "returnFieldsByFieldId"),
         only=only,
         strings=strings,
-        comment_count="commentCount" in asked.texts(told, "recordMetadata"),
-        links_as_objects=asked.flag(told, "includeDateDependencyMetadata"),
+        comment_count="commentCount" in params.texts(payload, "recordMetadata"),
+        links_as_objects=params.flag(payload, "includeDateDependencyMetadata"),
     )
 
 
-def read_query(table: Table, told: dict[str, Any], in_query: dict[str, Any]) -> Query:
+def read_query(table: Table, payload: dict[str, Any], in_query: dict[str, Any]) -> Query:
     """A list request from its parameters. Raises Refusal 422."""
-    size = asked.whole_number(told, "pageSize")
+    size = params.whole_number(payload, "pageSize")
     if size is not None and not 0 <= size <= PAGE_SIZE:
         raise Refusal(422, "INVALID_PAGE_SIZE_ARGUMENT", "Page size argument should be between 0 and 100")
-    most = asked.whole_number(told, "maxRecords")
+    most = params.whole_number(payload, "maxRecords")
     if most is not None and most < 0:
         raise invalid_request()
-    view = asked.text(told, "view")
+    view = params.text(payload, "view")
     if view is not None and table.view(view) is None:
         kind = "VIEW_ID_NOT_FOUND" if ids.is_airtable_id(view, "viw") else "VIEW_NAME_NOT_FOUND"
         raise Refusal(422, kind, f"View {view} not found")
-    formula = asked.text(told, "filterByFormula")
+    formula = params.text(payload, "filterByFormula")
     return Query(
-        show=read_show(table, told, in_query),
+        show=read_show(table, payload, in_query),
         program=None if formula is None else _program(table, formula),
-        sort=_read_sort(table, told.get("sort")),
+        sort=_read_sort(table, payload.get("sort")),
         page_size=PAGE_SIZE if size is None else size,
         most=most,
-        offset=asked.text(told, "offset"),
+        offset=params.text(payload, "offset"),
     )
 
 
@@ -168,13 +168,13 @@ def _read_sort(table: Table, sort: Any) -> tuple[tuple[Field, bool], ...]:
     if not isinstance(sort, list):
         raise invalid_request()
     read = []
-    for one in sort:
-        if not isinstance(one, dict) or not isinstance(one.get("field"), str):
+    for element in sort:
+        if not isinstance(element, dict) or not isinstance(element.get("field"), str):
             raise invalid_request()
-        direction = "asc" if one.get("direction") in (None, "") else one["direction"]
+        direction = "asc" if element.get("direction") in (None, "") else element["direction"]
         if direction not in ("asc", "desc"):
             raise invalid_request()
-        read.append((_field(table, one["field"]), direction == "desc"))
+        read.append((_field(table, element["field"]), direction == "desc"))
     return tuple(read)
 
 
@@ -191,15 +191,15 @@ def show_record(engine: Engine, reader: Reader, record: Record, show: Show) -> d
         for field in record.table.fields:
             key = field.id if show.by_id else field.name
             if field.is_link and key in shown["fields"]:
-                shown["fields"][key] = [{"id": one} for one in shown["fields"][key]]
+                shown["fields"][key] = [{"id": element} for element in shown["fields"][key]]
     return shown
 
 
 async def list_records(engine: Engine, iterators: Iterators, table: Table, query: Query) -> dict[str, Any]:
     """One page: `{"records": [...], "offset"?}`. Raises Refusal."""
-    now = engine.world.clock.time()
+    now = engine.state.clock.time()
     if query.offset is not None:
-        life = engine.world.settings.list_iterator_seconds
+        life = engine.state.settings.list_iterator_seconds
         iterator, position, taken = iterators.resume(query.offset, table, now, life)
     else:
         order = None
@@ -210,13 +210,13 @@ async def list_records(engine: Engine, iterators: Iterators, table: Table, query
     records, following = _page(engine, iterator, position, size)
     reader = engine.reader()
     reader.look_ahead(records)
-    answer: dict[str, Any] = {"records": [show_record(engine, reader, record, query.show) for record in records]}
+    response: dict[str, Any] = {"records": [show_record(engine, reader, record, query.show) for record in records]}
     taken += len(records)
     if size > 0 and following is not None and (query.most is None or taken < query.most):
         iterator.starts[following[0]] = (following[1], taken)
         iterators.keep(iterator)
-        answer["offset"] = f"{iterator.id}/{following[0]}"
-    return answer
+        response["offset"] = f"{iterator.id}/{following[0]}"
+    return response
 
 
 def _page(engine: Engine, iterator: Iterator, position: int, size: int) -> tuple[list[Record], tuple[str, int] | None]:
@@ -247,7 +247,7 @@ async def _order(engine: Engine, table: Table, query: Query) -> array[int]:
             continue
         order.append(record.seq)
         if query.sort:
-            keys.append([_sort_key(row, one) for one, _ in query.sort])
+            keys.append([_sort_key(row, element) for element, _ in query.sort])
         elif query.most is not None and len(order) >= query.most:
             break
     if not query.sort:
@@ -295,11 +295,11 @@ def _looked_up(engine: Engine, table: Table, lookup: Lookup) -> dict[int, Record
             found = engine.records.by_ids(wanted).values()
             return {record.seq: record for record in found if record.table.id == table.id}
         case ByText(field_id, texts):
-            one = table.by_id[field_id]
+            sort_field = table.by_id[field_id]
             # Only where the kept value is the very text that a formula sees.
-            if one.type not in TEXT_TYPES and one.type != "singleSelect":
+            if sort_field.type not in TEXT_TYPES and sort_field.type != "singleSelect":
                 return None
-            return {record.seq: record for record in engine.records.with_value(one, texts)}
+            return {record.seq: record for record in engine.records.with_value(sort_field, texts)}
         case AnyOf(parts):
             every: dict[int, Record] = {}
             for part in parts:
@@ -310,16 +310,16 @@ def _looked_up(engine: Engine, table: Table, lookup: Lookup) -> dict[int, Record
             return every
 
 
-def _sort_key(row: RowView, one: Field) -> tuple[int, Any]:
+def _sort_key(row: RowView, sort_field: Field) -> tuple[int, Any]:
     """Blanks first; selects by their options' order; text without regard to case, then with."""
-    value = row.value(one.id)
+    value = row.value(sort_field.id)
     if value is None or value == "" or value == []:
         return (0, 0)
-    if one.type == "singleSelect" and value in (names := one.choice_names()):
+    if sort_field.type == "singleSelect" and value in (names := sort_field.choice_names()):
         return (1, names.index(str(value)))
     if isinstance(value, list):
-        if one.type == "multipleSelects":
-            names = one.choice_names()
+        if sort_field.type == "multipleSelects":
+            names = sort_field.choice_names()
             return (1, [names.index(str(name)) if name in names else len(names) for name in value])
         value = ", ".join(map(str, value))
     if isinstance(value, bool):

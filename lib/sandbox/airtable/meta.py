@@ -61,8 +61,8 @@ def create_base(engine: Engine, body: Any) -> dict[str, Any]:
         raise Refusal(404, "MODEL_ID_NOT_FOUND", "Could not find workspace")
     base = engine.schema.add_base(clean_text(name), workspace)
     journal = engine.journal(base)
-    for one in tables:
-        create_table(engine, base, one, journal)
+    for element in tables:
+        create_table(engine, base, element, journal)
     return {"id": base.id, "tables": [show_table(engine.schema, table) for table in base.tables]}
 
 
@@ -71,14 +71,14 @@ def create_table(engine: Engine, base: Base, body: Any, journal: Journal) -> Tab
     if not isinstance(body, dict):
         raise invalid_request()
     fields = body.get("fields")
-    if not isinstance(fields, list) or not fields or not all(isinstance(one, dict) for one in fields):
+    if not isinstance(fields, list) or not fields or not all(isinstance(field, dict) for field in fields):
         raise invalid_request()
     name = _table_name(base, body.get("name"))
     if len(base.tables) >= TABLES_PER_BASE or len(fields) > FIELDS_PER_TABLE:
         raise failed_state_check()
     table = engine.schema.add_table(base, name, _description(body))
-    for position, one in enumerate(fields):
-        made, inverse = _add_field(engine, base, table, one)
+    for position, element in enumerate(fields):
+        made, inverse = _add_field(engine, base, table, element)
         if inverse is not None:
             journal.field(inverse)
         if position == 0 and made.type not in PRIMARY_TYPES:
@@ -154,10 +154,10 @@ def change_field(engine: Engine, table: Table, field: Field, body: Any, journal:
     previous = {"name": field.name, "type": field.type}
     options = field.options
     if "options" in body:
-        told = body["options"]
-        if field.type != "formula" or not isinstance(told, dict) or set(told) != {"formula"}:
+        payload = body["options"]
+        if field.type != "formula" or not isinstance(payload, dict) or set(payload) != {"formula"}:
             raise invalid_request()
-        formula = changed_formula(engine.schema, table, field, told["formula"])
+        formula = changed_formula(engine.schema, table, field, payload["formula"])
         options = (options or {}) | {"formula": formula}
     # Everything is checked before anything is set: a refusal rolls the store back, not this object.
     name = _field_name(table, body["name"], field) if "name" in body else field.name
@@ -205,20 +205,20 @@ def find_table(base: Base, key: str) -> Table:
     return table
 
 
-def _table_name(base: Base, told: Any, renamed: Table | None = None) -> str:
-    if not isinstance(told, str) or not told.strip() or len(told) > NAME_LIMIT:
+def _table_name(base: Base, payload: Any, renamed: Table | None = None) -> str:
+    if not isinstance(payload, str) or not payload.strip() or len(payload) > NAME_LIMIT:
         raise invalid_request()
-    name = clean_text(told)
-    if any(one is not renamed and one.name.casefold() == name.casefold() for one in base.tables):
+    name = clean_text(payload)
+    if any(table is not renamed and table.name.casefold() == name.casefold() for table in base.tables):
         raise Refusal(422, "DUPLICATE_TABLE_NAME", "Cannot create more than one table with the same name")
     return name
 
 
-def _field_name(table: Table, told: Any, renamed: Field | None = None) -> str:
-    if told is not None and not isinstance(told, str):
+def _field_name(table: Table, payload: Any, renamed: Field | None = None) -> str:
+    if payload is not None and not isinstance(payload, str):
         raise invalid_request()
-    name = clean_text(told or "")
-    taken = any(one is not renamed and one.name.casefold() == name.casefold() for one in table.fields)
+    name = clean_text(payload or "")
+    taken = any(field is not renamed and field.name.casefold() == name.casefold() for field in table.fields)
     if not name.strip() or taken:
         raise Refusal(422, "DUPLICATE_OR_EMPTY_FIELD_NAME", "Field names cannot be empty or stand twice in a table")
     if len(name) > NAME_LIMIT:
@@ -227,9 +227,9 @@ def _field_name(table: Table, told: Any, renamed: Field | None = None) -> str:
 
 
 def _description(body: dict[str, Any]) -> str | None:
-    told = body.get("description")
-    if told is None:
+    payload = body.get("description")
+    if payload is None:
         return None
-    if not isinstance(told, str) or len(told) > DESCRIPTION_LIMIT:
+    if not isinstance(payload, str) or len(payload) > DESCRIPTION_LIMIT:
         raise invalid_request()
-    return clean_text(told) or None
+    return clean_text(payload) or None

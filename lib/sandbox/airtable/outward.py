@@ -42,9 +42,9 @@ def request(
 ) -> Answer:
     """One request, following up to 3 redirects of a GET; blocks, so call it in a thread. Raises OutwardError."""
     for _ in range(_REDIRECTS + 1):
-        answer, location = _once(method, url, loopback, body, headers or {}, limit)
+        response, location = _once(method, url, loopback, body, headers or {}, limit)
         if location is None or method != "GET":
-            return answer
+            return response
         try:
             url = urljoin(url, location)
         except ValueError:

@@ -22,7 +22,7 @@ def from_query(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
     Every leaf is a string.
     """
-    asked: dict[str, Any] = {}
+    params: dict[str, Any] = {}
     sort: dict[str, dict[str, str]] = {}
     for key, value in pairs:
         found = _KEY.fullmatch(key)
@@ -32,17 +32,19 @@ def from_query(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
         if name == "sort" and len(parts) == 2:
             sort.setdefault(parts[0], {})[parts[1]] = value
         elif name in _LISTS:
-            asked.setdefault(name, []).append(value)
+            params.setdefault(name, []).append(value)
         else:
-            asked[name] = value
+            params[name] = value
     if sort:
-        asked["sort"] = [sort[index] for index in sorted(sort, key=lambda one: (not one.isdigit(), one.zfill(8)))]
-    return asked
+        params["sort"] = [
+            sort[index] for index in sorted(sort, key=lambda element: (not element.isdigit(), element.zfill(8)))
+        ]
+    return params
 
 
-def flag(asked: dict[str, Any], name: str) -> bool:
+def flag(params: dict[str, Any], name: str) -> bool:
     """A yes or no: true, false, 1, 0, as JSON or text; absent is no. Raises Refusal 422 for anything else."""
-    value = asked.get(name)
+    value = params.get(name)
     if value is None or value == "":
         return False
     word = str(value).lower()
@@ -51,9 +53,9 @@ def flag(asked: dict[str, Any], name: str) -> bool:
     return word in ("true", "1")
 
 
-def whole_number(asked: dict[str, Any], name: str) -> int | None:
+def whole_number(params: dict[str, Any], name: str) -> int | None:
     """A whole number, as JSON or text; None where it is absent or no number (the service ignores those)."""
-    value = asked.get(name)
+    value = params.get(name)
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int | float):
@@ -62,9 +64,9 @@ def whole_number(asked: dict[str, Any], name: str) -> int | None:
     return int(text) if re.fullmatch(r"-?\d{1,15}", text) else None
 
 
-def text(asked: dict[str, Any], name: str) -> str | None:
+def text(params: dict[str, Any], name: str) -> str | None:
     """A string; None where it is absent or empty. Raises Refusal 422 for anything else."""
-    value = asked.get(name)
+    value = params.get(name)
     if value is None or value == "":
         return None
     if not isinstance(value, str):
@@ -72,13 +74,13 @@ def text(asked: dict[str, Any], name: str) -> str | None:
     return clean_text(value)
 
 
-def texts(asked: dict[str, Any], name: str) -> list[str]:
+def texts(params: dict[str, Any], name: str) -> list[str]:
     """A list of strings (a single one is a list of it); empty where it is absent. Raises Refusal 422."""
-    value = asked.get(name)
+    value = params.get(name)
     if value is None:
         return []
     if isinstance(value, str):
         value = [value]
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, list) or not all(isinstance(element, str) for element in value):
         raise invalid_request()
-    return [clean_text(one) for one in value]
+    return [clean_text(element) for element in value]

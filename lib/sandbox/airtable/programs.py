@@ -87,7 +87,7 @@ def _found_kind(schema: Schema, field: Field, known: dict[str, str], depth: int)
             program = parse(field.option("formula")).bind(
                 lambda name: found.id if (found := table.loosely(name)) else None
             )
-            return program.result(lambda one: _kind(schema, table.by_id[one], known, depth + 1))
+            return program.result(lambda element: _kind(schema, table.by_id[element], known, depth + 1))
         if field.type == "rollup":
             target = schema.fields[field.option("fieldIdInLinkedTable")]
             program = parse(field.option("formula") or "ARRAYJOIN(values)").bind(lambda name: name)

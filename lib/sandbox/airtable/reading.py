@@ -139,7 +139,9 @@ class RowView:
         record = self._record
         if not field_ids:
             return from_epoch_ms(record.modified) if record.modified is not None else None
-        times = [record.touched.get(one, record.created if one in record.cells else 0) for one in field_ids]
+        times = [
+            record.touched.get(field_id, record.created if field_id in record.cells else 0) for field_id in field_ids
+        ]
         return from_epoch_ms(max(times)) if any(times) else None
 
     # ------------------------------------------------------------------ as formulas see it
@@ -156,25 +158,27 @@ class RowView:
 
     def _value(self, field: Field) -> Value:
         record = self._record
-        kept = record.cells.get(field.id)
+        stored = record.cells.get(field.id)
         kind = field.type
         if kind == "multipleRecordLinks":
-            return [self._reader.name_of(one) for one in self._reader.linked(record.links.get(field.id, ()))] or None
+            return [
+                self._reader.name_of(element) for element in self._reader.linked(record.links.get(field.id, ()))
+            ] or None
         if field.computed:
             return self._computed_value(field)
-        if kept is None:
+        if stored is None:
             return None
         if kind in ("date", "dateTime"):
-            return _as_moment(kept, kind)
+            return _as_moment(stored, kind)
         if kind == "multipleAttachments":
-            return [one["filename"] for one in self._reader.attachments.shown(kept, whole=False)]
+            return [element["filename"] for element in self._reader.attachments.shown(stored, whole=False)]
         if kind == "singleCollaborator":
-            return str(self._reader.users.get(kept)["name"])
+            return str(self._reader.users.get(stored)["name"])
         if kind == "multipleCollaborators":
-            return [str(self._reader.users.get(one)["name"]) for one in kept]
+            return [str(self._reader.users.get(element)["name"]) for element in stored]
         if kind == "barcode":
-            return str(kept["text"])
-        return kept  # type: ignore[no-any-return]
+            return str(stored["text"])
+        return stored  # type: ignore[no-any-return]
 
     def _computed_value(self, field: Field) -> Value:
         record, reader = self._record, self._reader
@@ -198,8 +202,8 @@ class RowView:
                 case "createdTime":
                     return _in_result_type(field, self.created_time)
                 case "lastModifiedTime":
-                    moment = self.modified_time(tuple(field.option("referencedFieldIds") or ()))
-                    return None if moment is None else _in_result_type(field, moment)
+                    instant = self.modified_time(tuple(field.option("referencedFieldIds") or ()))
+                    return None if instant is None else _in_result_type(field, instant)
                 case "createdBy":
                     return str(reader.users.get(record.created_by)["name"])
                 case "lastModifiedBy":
@@ -207,8 +211,8 @@ class RowView:
                 case "button":
                     return str(field.option("label") or "")
                 case _:
-                    kept = record.cells.get(field.id)
-                    return kept.get("value") if isinstance(kept, dict) else kept
+                    stored = record.cells.get(field.id)
+                    return stored.get("value") if isinstance(stored, dict) else stored
         finally:
             reader.depth -= 1
 
@@ -236,16 +240,16 @@ class RowView:
         if kind == "multipleRecordLinks":
             return reader.linked_ids(record.links.get(field.id, ()))
         if not field.computed:
-            kept = record.cells.get(field.id)
-            if kept is None:
+            stored = record.cells.get(field.id)
+            if stored is None:
                 return None
             if kind == "multipleAttachments":
-                return reader.attachments.shown(kept)
+                return reader.attachments.shown(stored)
             if kind == "singleCollaborator":
-                return reader.users.get(kept)
+                return reader.users.get(stored)
             if kind == "multipleCollaborators":
-                return [reader.users.get(one) for one in kept]
-            return kept
+                return [reader.users.get(element) for element in stored]
+            return stored
         match kind:
             case "multipleLookupValues":
                 return self._shown_lookup(field)
@@ -256,8 +260,8 @@ class RowView:
             case "button":
                 return self._shown_button(field)
             case "aiText":
-                kept = record.cells.get(field.id)
-                return None if kept is None else kept
+                stored = record.cells.get(field.id)
+                return None if stored is None else stored
             case "formula":
                 return to_cell(self.value(field.id), reader.programs.kind(field))
             case _:
@@ -304,14 +308,14 @@ class _Aggregate:
         return self._row.modified_time(field_ids)
 
 
-def _as_moment(kept: str, kind: str) -> Value:
-    moment = parse_moment(kept, UTC)
-    if moment is None:
+def _as_moment(stored: str, kind: str) -> Value:
+    instant = parse_moment(stored, UTC)
+    if instant is None:
         return FAULT
-    return moment.date() if kind == "date" else moment
+    return instant.date() if kind == "date" else instant
 
 
-def _in_result_type(field: Field, moment: datetime) -> Value:
+def _in_result_type(field: Field, instant: datetime) -> Value:
     """Created and modified times show as a date where the field's result type is one."""
     result = field.option("result") or {}
-    return moment.date() if result.get("type") == "date" else moment
+    return instant.date() if result.get("type") == "date" else instant

@@ -68,7 +68,7 @@ class Records:
             for seq, record_id, table, number, created, created_by, modified, modified_by, cells, touched in rows
         ]  # fmt: skip
         seen = {record.table.id: record.table for record in found}
-        if any(one.is_link for table in seen.values() for one in table.fields):
+        if any(field.is_link for table in seen.values() for field in table.fields):
             self._add_links({record.seq: record for record in found})
         return found
 

@@ -123,16 +123,16 @@ class Table:
     @cached_property
     def by_id(self) -> dict[str, Field]:
         """Fields by id."""
-        return {one.id: one for one in self.fields}
+        return {element.id: element for element in self.fields}
 
     @cached_property
     def by_name(self) -> dict[str, Field]:
         """Fields by exact name."""
-        return {one.name: one for one in self.fields}
+        return {element.name: element for element in self.fields}
 
     @cached_property
     def _by_folded_name(self) -> dict[str, Field]:
-        return {one.name.casefold(): one for one in self.fields}
+        return {element.name.casefold(): element for element in self.fields}
 
     def changed(self) -> None:
         """Forget the look-ups after a field came or changed its name."""
@@ -169,7 +169,7 @@ class Base:
     def table(self, key: str) -> Table | None:
         """A table by id, or by name in any case (one real client uses two spellings for one table)."""
         folded = key.casefold()
-        return next((one for one in self.tables if key == one.id or folded == one.name.casefold()), None)
+        return next((table for table in self.tables if key == table.id or folded == table.name.casefold()), None)
 
 
 class Schema:
@@ -207,9 +207,9 @@ class Schema:
             self.bases[base_id].tables.append(table)
         for row in self._store.rows("SELECT num, id, tbl, name, type, description, options FROM field ORDER BY num"):
             num, field_id, table_id, name, kind, description, options = row
-            one = Field(num, field_id, table_id, name, kind, description, json.loads(options) if options else None)
-            self.fields[one.id] = self.fields_by_num[one.num] = one
-            self.tables[one.table_id].fields.append(one)
+            column = Field(num, field_id, table_id, name, kind, description, json.loads(options) if options else None)
+            self.fields[column.id] = self.fields_by_num[column.num] = column
+            self.tables[column.table_id].fields.append(column)
         self.version += 1
 
     def add_base(self, name: str, workspace: str, base_id: str | None = None) -> Base:
@@ -275,20 +275,25 @@ class Schema:
         )
         self._changed()
 
-    def save_field(self, one: Field) -> None:
+    def save_field(self, column: Field) -> None:
         """Keep a field's new name, description or options."""
         self._store.execute(
             "UPDATE field SET name = ?, description = ?, options = ? WHERE id = ?",
-            (one.name, one.description, json.dumps(one.options) if one.options is not None else None, one.id),
+            (
+                column.name,
+                column.description,
+                json.dumps(column.options) if column.options is not None else None,
+                column.id,
+            ),
         )
-        self.tables[one.table_id].changed()
+        self.tables[column.table_id].changed()
         self._changed()
 
-    def add_choice(self, one: Field, name: str) -> None:
+    def add_choice(self, column: Field, name: str) -> None:
         """Grow a select by a choice, as `typecast` does."""
-        choices = (one.options or {}).setdefault("choices", [])
+        choices = (column.options or {}).setdefault("choices", [])
         choices.append(make_choice(name, None, len(choices)))
-        self.save_field(one)
+        self.save_field(column)
 
 
 CHOICE_COLORS = tuple(

@@ -37,13 +37,13 @@ _VALUE_TYPES = ("aiText", "externalSyncSource")
 __all__ = ["SeedError", "plant"]
 
 
-def plant(engine: Engine, told: Any) -> dict[str, Any]:
+def plant(engine: Engine, payload: Any) -> dict[str, Any]:
     """Create the base that a seed describes: `{"id", "name", "tables": {name: id}}`. Raises SeedError."""
-    seed = read_form(told)
+    seed = read_form(payload)
     try:
         with engine.store.transaction():
             base = _base(engine, seed)
-            tables = [(_table(engine, base, told), told) for told in seed["tables"]]
+            tables = [(_table(engine, base, payload), payload) for payload in seed["tables"]]
             _fields(engine, base, tables)
             _records(engine, base, tables)
     except Refusal as refusal:
@@ -52,52 +52,52 @@ def plant(engine: Engine, told: Any) -> dict[str, Any]:
 
 
 def _base(engine: Engine, seed: dict[str, Any]) -> Base:
-    told = seed["base"]
-    base_id = told.get("id")
+    payload = seed["base"]
+    base_id = payload.get("id")
     if base_id in engine.schema.bases:
         raise SeedError(f"base {base_id} exists already")
     for person in seed.get("collaborators") or ():
         _meet(engine, person)
-    return engine.schema.add_base(told["name"], told.get("workspaceId") or WORKSPACE, base_id)
+    return engine.schema.add_base(payload["name"], payload.get("workspaceId") or WORKSPACE, base_id)
 
 
-def _table(engine: Engine, base: Base, told: dict[str, Any]) -> Table:
-    name, table_id = told["name"], told.get("id")
+def _table(engine: Engine, base: Base, payload: dict[str, Any]) -> Table:
+    name, table_id = payload["name"], payload.get("id")
     if base.table(name) is not None:
         raise SeedError(f"table {name!r} stands twice")
     if table_id in engine.schema.tables:
         raise SeedError(f"table {table_id} exists already")
-    views = told.get("views") or ["Grid view"]
-    return engine.schema.add_table(base, name, told.get("description"), table_id, views)
+    views = payload.get("views") or ["Grid view"]
+    return engine.schema.add_table(base, name, payload.get("description"), table_id, views)
 
 
 def _fields(engine: Engine, base: Base, tables: list[tuple[Table, Any]]) -> None:
     """Plain fields and links first; then what reads them, formulas last, as they may read anything."""
     order = ("multipleRecordLinks", "count", "multipleLookupValues", "rollup", "formula", "button")
     later: list[tuple[int, Table, Any, Field]] = []
-    for table, told in tables:
-        for one in told["fields"]:
-            if table.loosely(one["name"]) is not None:
-                raise SeedError(f"field {table.name}.{one['name']} stands twice")
-            if one.get("id") in engine.schema.fields:
-                raise SeedError(f"field {one['id']} exists already")
+    for table, payload in tables:
+        for element in payload["fields"]:
+            if table.loosely(element["name"]) is not None:
+                raise SeedError(f"field {table.name}.{element['name']} stands twice")
+            if element.get("id") in engine.schema.fields:
+                raise SeedError(f"field {element['id']} exists already")
             field = engine.schema.add_field(
-                table, one["name"], one["type"], None, one.get("description"), one.get("id")
+                table, element["name"], element["type"], None, element.get("description"), element.get("id")
             )
-            if one["type"] in order:
+            if element["type"] in order:
                 field.options = {}
-                later.append((order.index(one["type"]), table, one, field))
+                later.append((order.index(element["type"]), table, element, field))
             else:
-                field.options = _plain_options(engine, base, table, one)
+                field.options = _plain_options(engine, base, table, element)
                 engine.schema.save_field(field)
     later.sort(key=lambda entry: entry[0])
-    told_of = {field.id: one for _, _, one, field in later}
-    for _, table, one, field in later:
-        options = dict(one.get("options") or {})
+    payload_of = {field.id: element for _, _, element, field in later}
+    for _, table, element, field in later:
+        options = dict(element.get("options") or {})
         if field.is_link:
-            _set_link(engine, base, field, told_of)
+            _set_link(engine, base, field, payload_of)
         else:
-            field.options = _computed_options(engine, table, one, options)
+            field.options = _computed_options(engine, table, element, options)
         engine.schema.save_field(field)
     for _, table, _, field in later:
         try:
@@ -106,18 +106,18 @@ def _fields(engine: Engine, base: Base, tables: list[tuple[Table, Any]]) -> None
             raise SeedError(f"field {table.name}.{field.name}: {problem}") from None
 
 
-def _plain_options(engine: Engine, base: Base, table: Table, one: dict[str, Any]) -> dict[str, Any] | None:
-    kind, options = one["type"], one.get("options")
+def _plain_options(engine: Engine, base: Base, table: Table, spec: dict[str, Any]) -> dict[str, Any] | None:
+    kind, options = spec["type"], spec.get("options")
     if kind in ("createdTime", "lastModifiedTime"):
-        return _time_options(engine, base, table, one)
+        return _time_options(engine, base, table, spec)
     if kind in NOT_CREATABLE:
         return dict(options) if options else None
     if options is None:
         options = _DEFAULTS.get(kind)
-    kept = check_options(engine.schema, base, table, one["name"], kind, options)
-    for made, told in zip((kept or {}).get("choices", ()), (options or {}).get("choices", ()), strict=True):
-        made["id"] = check_id(told, "sel", f"a choice of {table.name}.{one['name']}") or made["id"]
-    return kept
+    stored = check_options(engine.schema, base, table, spec["name"], kind, options)
+    for made, payload in zip((stored or {}).get("choices", ()), (options or {}).get("choices", ()), strict=True):
+        made["id"] = check_id(payload, "sel", f"a choice of {table.name}.{spec['name']}") or made["id"]
+    return stored
 
 
 _LOCAL = {"name": "local"}
@@ -135,62 +135,62 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 }
 
 
-def _time_options(engine: Engine, base: Base, table: Table, one: dict[str, Any]) -> dict[str, Any] | None:
+def _time_options(engine: Engine, base: Base, table: Table, spec: dict[str, Any]) -> dict[str, Any] | None:
     """`{"result"?: {"type", "options"?}, "referencedFieldIds"?}`, the result's options made whole."""
-    options, where = dict(one.get("options") or {}), f"field {table.name}.{one['name']}"
+    options, where = dict(spec.get("options") or {}), f"field {table.name}.{spec['name']}"
     result, referenced = options.get("result"), options.get("referencedFieldIds")
     if result is not None:
         if not isinstance(result, dict) or result.get("type") not in ("date", "dateTime"):
             raise SeedError(f"{where}: result is {{type: date or dateTime, options?}}")
-        told = result.get("options") or _DEFAULTS[result["type"]]
-        kept = check_options(engine.schema, base, table, one["name"], result["type"], told)
-        options["result"] = {"type": result["type"], "options": kept}
+        payload = result.get("options") or _DEFAULTS[result["type"]]
+        stored = check_options(engine.schema, base, table, spec["name"], result["type"], payload)
+        options["result"] = {"type": result["type"], "options": stored}
     if not isinstance(referenced or [], list) or not all(isinstance(key, str) for key in referenced or []):
         raise SeedError(f"{where}: referencedFieldIds are ids of fields")
     return options or None
 
 
-def _set_link(engine: Engine, base: Base, field: Field, told_of: dict[str, Any]) -> None:
+def _set_link(engine: Engine, base: Base, field: Field, payload_of: dict[str, Any]) -> None:
     """A link and its inverse. Two seeded links that name each other by `inverseName` become one pair."""
     if (field.options or {}).get("inverseLinkFieldId"):
         return
-    table, one = engine.schema.tables[field.table_id], told_of[field.id]
-    linked = _linked(base, one)
+    table, spec = engine.schema.tables[field.table_id], payload_of[field.id]
+    linked = _linked(base, spec)
     if linked is None:
-        raise SeedError(f"field {table.name}.{field.name}: linkedTable {_target(one)!r} is no table of the seed")
-    field.options = _link_options(linked, one)
-    named = one.get("inverseName")
+        raise SeedError(f"field {table.name}.{field.name}: linkedTable {_target(spec)!r} is no table of the seed")
+    field.options = _link_options(linked, spec)
+    named = spec.get("inverseName")
     other = linked.loosely(named) if named else None
     if other is None or other is field:
         add_inverse(engine.schema, field, named)
         return
-    if not other.is_link or other.inverse or _linked(base, told_of[other.id]) is not table:
+    if not other.is_link or other.inverse or _linked(base, payload_of[other.id]) is not table:
         where = f"field {table.name}.{field.name}"
         raise SeedError(f"{where}: inverseName {named!r} is no free link back to {table.name!r}")
     field.options["inverseLinkFieldId"] = other.id
-    other.options = _link_options(table, told_of[other.id]) | {"inverseLinkFieldId": field.id}
+    other.options = _link_options(table, payload_of[other.id]) | {"inverseLinkFieldId": field.id}
     engine.schema.save_field(other)
 
 
-def _target(one: dict[str, Any]) -> str | None:
-    options = one.get("options") or {}
+def _target(spec: dict[str, Any]) -> str | None:
+    options = spec.get("options") or {}
     return options.get("linkedTable") or options.get("linkedTableId")
 
 
-def _linked(base: Base, one: dict[str, Any]) -> Table | None:
-    return base.table(_target(one) or "")
+def _linked(base: Base, spec: dict[str, Any]) -> Table | None:
+    return base.table(_target(spec) or "")
 
 
-def _link_options(linked: Table, one: dict[str, Any]) -> dict[str, Any]:
-    single = (one.get("options") or {}).get("prefersSingleRecordLink")
+def _link_options(linked: Table, spec: dict[str, Any]) -> dict[str, Any]:
+    single = (spec.get("options") or {}).get("prefersSingleRecordLink")
     return {"linkedTableId": linked.id, "isReversed": False, "prefersSingleRecordLink": bool(single)}
 
 
-def _computed_options(engine: Engine, table: Table, one: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    where = f"field {table.name}.{one['name']}"
-    if one["type"] == "button":
+def _computed_options(engine: Engine, table: Table, spec: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    where = f"field {table.name}.{spec['name']}"
+    if spec["type"] == "button":
         return options
-    if one["type"] == "formula":
+    if spec["type"] == "formula":
         try:
             return options | {"formula": keep_formula(table, str(options.get("formula") or ""))}
         except ValueError as problem:
@@ -199,7 +199,7 @@ def _computed_options(engine: Engine, table: Table, one: dict[str, Any], options
     if link is None or not link.is_link:
         raise SeedError(f"{where}: link is the name of a link field of {table.name!r}")
     options["recordLinkFieldId"] = link.id
-    if one["type"] == "count":
+    if spec["type"] == "count":
         return options
     linked = engine.schema.tables[link.linked_table]
     target = linked.loosely(str(options.pop("target", None) or options.get("fieldIdInLinkedTable")))
@@ -217,8 +217,8 @@ def _records(engine: Engine, base: Base, tables: list[tuple[Table, Any]]) -> Non
     """Rows first, links when every row is there."""
     writer = Writer(engine, base, typecast=True)
     linking = []
-    for table, told in tables:
-        for where, row in numbered(table.name, told.get("records") or []):
+    for table, payload in tables:
+        for where, row in numbered(table.name, payload.get("records") or []):
             links: dict[str, Any] = {}
             values: dict[str, Any] = {}
             fixed: dict[str, Any] = {}

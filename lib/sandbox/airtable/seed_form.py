@@ -14,9 +14,9 @@ class SeedError(ValueError):
     """A seed that cannot be; the message says where and what is valid. Nothing of it was kept."""
 
 
-def read_form(told: Any) -> dict[str, Any]:
+def read_form(payload: Any) -> dict[str, Any]:
     """The seed with lone surrogates replaced and every part of the type it should be. Raises SeedError."""
-    seed: dict[str, Any] = _cleaned(told)
+    seed: dict[str, Any] = _cleaned(payload)
     if not isinstance(seed, dict) or not isinstance(seed.get("base"), dict) or not isinstance(seed.get("tables"), list):
         raise SeedError('a seed is {"base": {"name"}, "tables": [...]}')
     _known(seed, {"base", "collaborators", "tables"}, "the seed")
@@ -39,9 +39,9 @@ def check_person(person: Any, where: str) -> None:
     _text(person, "name", where)
 
 
-def check_id(told: dict[str, Any], prefix: str, where: str) -> str | None:
+def check_id(payload: dict[str, Any], prefix: str, where: str) -> str | None:
     """The id that a part of a seed gives itself, if it does. Raises SeedError for one of another form."""
-    given = told.get("id")
+    given = payload.get("id")
     if given is not None and (not isinstance(given, str) or not is_airtable_id(given, prefix)):
         raise SeedError(f"{where}: id {given!r} is not {prefix} and 14 letters or digits")
     return given
@@ -106,24 +106,24 @@ def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, list):
-        return [_cleaned(one) for one in value]
+        return [_cleaned(element) for element in value]
     if isinstance(value, dict):
-        return {_cleaned(key): _cleaned(one) for key, one in value.items()}
+        return {_cleaned(key): _cleaned(element) for key, element in value.items()}
     return value
 
 
-def _name(told: dict[str, Any], where: str) -> str:
-    name = told.get("name")
+def _name(payload: dict[str, Any], where: str) -> str:
+    name = payload.get("name")
     if not isinstance(name, str) or not name.strip():
         raise SeedError(f"{where} needs a name")
     return name
 
 
-def _text(told: dict[str, Any], name: str, where: str) -> None:
-    if not isinstance(told.get(name), str | None):
-        raise SeedError(f"{where}: {name} is {told[name]!r}, not text")
+def _text(payload: dict[str, Any], name: str, where: str) -> None:
+    if not isinstance(payload.get(name), str | None):
+        raise SeedError(f"{where}: {name} is {payload[name]!r}, not text")
 
 
-def _known(told: dict[str, Any], names: set[str], where: str) -> None:
-    for unknown in sorted(set(told) - names):
+def _known(payload: dict[str, Any], names: set[str], where: str) -> None:
+    for unknown in sorted(set(payload) - names):
         raise SeedError(f"{where}: unknown key {unknown!r}; it has {', '.join(sorted(names))}")

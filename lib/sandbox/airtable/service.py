@@ -11,7 +11,7 @@ from sandbox.airtable.endpoints import every_route
 from sandbox.airtable.engine import Engine
 from sandbox.airtable.errors import Refusal, authentication_required, not_found, server_error, url_too_long
 from sandbox.airtable.limits import Limits
-from sandbox.app_state import World
+from sandbox.app_state import AppState
 from sandbox.ids import is_airtable_id
 from sandbox.web import Routes
 
@@ -33,25 +33,25 @@ class AirtableService:
 
     name = "airtable"
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.engine = Engine(world)
+    def __init__(self, state: AppState) -> None:
+        self.state = state
+        self.engine = Engine(state)
         self._limits = Limits(self.engine)
         self._routes = Routes(every_route(self.engine))
 
-    def speaks(self, path: str) -> bool:
+    def handles(self, path: str) -> bool:
         """Whether the path is under `/v0`."""
         return path.startswith("/v0/") or path == "/v0"
 
-    def place(self, request: Request) -> str:
+    def counted_under(self, request: Request) -> str:
         """The base in the path, or `meta`."""
         return _base_in(request.scope["path"]) or "meta"
 
-    def broken(self) -> Response:
+    def internal_error(self) -> Response:
         """500 SERVER_ERROR."""
         return server_error().response()
 
-    async def answer(self, request: Request) -> tuple[str, Response]:
+    async def respond(self, request: Request) -> tuple[str, Response]:
         """The endpoint's name and its answer, refusals included."""
         if request.method == "OPTIONS":
             return "OPTIONS", Response(b"", 200, _BASE_HEADERS)
@@ -68,12 +68,12 @@ class AirtableService:
         # What a transaction left to do outside of it: its answer does not wait.
         self.engine.attachments.fetch_wanted()
         self.engine.webhooks.ping()
-        return name, _dressed(request, response)
+        return name, _with_headers(request, response)
 
     def _refused(self, request: Request) -> Response | None:
         """Credentials, the URL's length and the limits, in the order in which the service looks at them."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not self.world.lets_in(token.strip()):
+        if scheme.lower() != "bearer" or not self.state.accepts(token.strip()):
             raise authentication_required()
         target = len(request.scope["path"]) + len(request.scope["query_string"]) + 1
         if target + len("http://") + len(request.headers.get("host", "")) >= URL_LIMIT:
@@ -87,7 +87,7 @@ def _base_in(path: str) -> str | None:
     return next((part for part in path.split("/")[2:5] if is_airtable_id(part, "app")), None)
 
 
-def _dressed(request: Request, response: Response) -> Response:
+def _with_headers(request: Request, response: Response) -> Response:
     """The answer with the service's headers, zipped where the client takes it."""
     response.headers.update(_BASE_HEADERS)
     body = bytes(response.body)

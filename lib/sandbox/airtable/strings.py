@@ -48,20 +48,20 @@ class Strings:
         if kind == "checkbox":
             return "checked"
         if kind == "multipleAttachments":
-            return ", ".join(f"{one['filename']} ({one['url']})" for one in shown)
+            return ", ".join(f"{element['filename']} ({element['url']})" for element in shown)
         if kind == "richText" and isinstance(shown, str):
             return shown.rstrip("\n")
         if isinstance(shown, dict) and "error" in shown:
             return str(shown["error"])
         return to_text(value)
 
-    def _moment(self, moment: datetime, options: dict[str, Any], *, with_time: bool) -> str:
+    def _moment(self, instant: datetime, options: dict[str, Any], *, with_time: bool) -> str:
         name = options.get("timeZone")
         zone = self._zone if name in (None, "client") else UTC if name == "utc" else ZoneInfo(name)
         try:
-            local = moment.astimezone(zone)
+            local = instant.astimezone(zone)
         except OverflowError:  # the first and last hours a calendar has
-            local = moment
+            local = instant
         day = self._day(local.date(), options)
         if not with_time:
             return day

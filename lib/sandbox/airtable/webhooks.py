@@ -20,7 +20,7 @@ from sandbox.airtable.errors import Refusal, invalid_request, model_not_found
 from sandbox.airtable.journal import Journal
 from sandbox.airtable.schema import Base
 from sandbox.airtable.users import Users
-from sandbox.app_state import World
+from sandbox.app_state import AppState
 from sandbox.clock import from_epoch_ms, iso
 from sandbox.web import clean_text
 
@@ -46,9 +46,9 @@ CREATE TABLE IF NOT EXISTS webhook_payload (
 class Webhooks:
     """The webhooks of every base."""
 
-    def __init__(self, world: World, users: Users) -> None:
-        self._world = world
-        self._store = world.store
+    def __init__(self, state: AppState, users: Users) -> None:
+        self._state = state
+        self._store = state.store
         self._users = users
         self._store.script(_DDL)
         self._to_ping: set[str] = set()
@@ -79,8 +79,8 @@ class Webhooks:
         for hook, url, options, following, notify in self._store.rows(
             "SELECT id, url, options, next, notify FROM webhook WHERE base = ? AND expires > ?", (base.id, now)
         ):
-            told = journal.payload_for(json.loads(options))
-            if told is None:
+            changed = journal.payload_for(json.loads(options))
+            if changed is None:
                 continue
             payload = {
                 "timestamp": iso(from_epoch_ms(now)),
@@ -90,7 +90,7 @@ class Webhooks:
                     "source": "publicApi",
                     "sourceMetadata": {"user": {**self._users.owner, "permissionLevel": "create"}},
                 },
-                **told,
+                **changed,
             }
             self._store.execute(
                 "INSERT INTO webhook_payload VALUES (?, ?, ?, ?)", (hook, following, now, json.dumps(payload))
@@ -203,15 +203,15 @@ class Webhooks:
                 return
             base, url, secret, _ = row
             body = json.dumps(
-                {"base": {"id": base}, "webhook": {"id": hook}, "timestamp": iso(self._world.clock.now())},
+                {"base": {"id": base}, "webhook": {"id": hook}, "timestamp": iso(self._state.clock.now())},
                 separators=(",", ":"),
             ).encode()
             mac = hmac.new(base64.b64decode(secret), body, hashlib.sha256).hexdigest()
             began = time.monotonic()
-            error = await _post(url, body, mac, loopback=self._world.settings.fetch_loopback)
+            error = await _post(url, body, mac, loopback=self._state.settings.fetch_loopback)
             result = {
                 "success": error is None,
-                "completionTimestamp": iso(self._world.clock.now()),
+                "completionTimestamp": iso(self._state.clock.now()),
                 "durationMs": round((time.monotonic() - began) * 1000, 3),
                 "retryNumber": attempt,
             }
@@ -229,7 +229,7 @@ class Webhooks:
     # ------------------------------------------------------------------
 
     def _now(self) -> int:
-        return int(self._world.clock.time() * 1000)
+        return int(self._state.clock.time() * 1000)
 
     def _check(self, base: Base, hook: str) -> None:
         self._drop_expired()
@@ -250,12 +250,12 @@ async def _post(url: str, body: bytes, mac: str, *, loopback: bool) -> str | Non
     """Send a ping; the reason where it failed."""
     headers = {"Content-Type": "application/json", "X-Airtable-Content-MAC": f"hmac-sha256={mac}"}
     try:
-        answer = await asyncio.to_thread(
+        response = await asyncio.to_thread(
             outward.request, "POST", url, loopback=loopback, body=body, headers=headers, limit=1_000_000
         )
     except outward.OutwardError as error:
         return str(error)
-    return None if answer.status in (200, 204) else f"The server answered {answer.status}"
+    return None if response.status in (200, 204) else f"The server answered {response.status}"
 
 
 def _options(options: Any) -> dict[str, Any]:
@@ -268,7 +268,7 @@ def _options(options: Any) -> dict[str, Any]:
         raise invalid_request()
     for name in _LISTS:
         listed = filters.get(name, [])
-        if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+        if not isinstance(listed, list) or not all(isinstance(element, str) for element in listed):
             raise invalid_request()
     if not isinstance(filters.get("recordChangeScope", ""), str):
         raise invalid_request()
@@ -278,7 +278,7 @@ def _options(options: Any) -> dict[str, Any]:
     if not isinstance(includes, dict):
         raise invalid_request()
     cells = includes.get("includeCellValuesInFieldIds")
-    if cells not in (None, "all") and not (isinstance(cells, list) and all(isinstance(one, str) for one in cells)):
+    if cells not in (None, "all") and not (isinstance(cells, list) and all(isinstance(cell, str) for cell in cells)):
         raise invalid_request()
     kept: dict[str, Any] = {"filters": filters}
     if includes:

@@ -83,9 +83,9 @@ class Writer:
             if field.is_link or field.type == "multipleAttachments":
                 later.append((field, value))
                 continue
-            kept = self._accept(field, value)
-            if kept is not None:
-                cells[field.id] = kept
+            stored = self._accept(field, value)
+            if stored is not None:
+                cells[field.id] = stored
         record = self._records.insert(table, cells, self._now, self._by, record_id)
         self._wrote(record)
         self.journal.created(record)
@@ -94,9 +94,9 @@ class Writer:
             if field.is_link:
                 self._link(record, field, value)
             elif value is not None:
-                kept = self._engine.attachments.accept(record.seq, field.id, value, [])
-                if kept:
-                    record.cells[field.id] = kept
+                stored = self._engine.attachments.accept(record.seq, field.id, value, [])
+                if stored:
+                    record.cells[field.id] = stored
                     changed = True
         if changed or (later and not cells):
             record.modified = self._now
@@ -119,16 +119,16 @@ class Writer:
                 continue
             if field.type == "multipleAttachments" and value is not None:
                 before = record.cells.get(field.id, [])
-                kept = self._engine.attachments.accept(record.seq, field.id, value, before) or None
+                stored = self._engine.attachments.accept(record.seq, field.id, value, before) or None
             else:
-                kept = self._accept(field, value)
-            if _same(kept, record.cells.get(field.id)):
+                stored = self._accept(field, value)
+            if _same(stored, record.cells.get(field.id)):
                 continue
             changed.append(field.id)
-            if kept is None:
+            if stored is None:
                 del record.cells[field.id]
             else:
-                record.cells[field.id] = kept
+                record.cells[field.id] = stored
         self._wrote(record)
         if not changed:
             return
@@ -147,15 +147,15 @@ class Writer:
         values = {field.id: value for field, value in _by_field(table, fields)}
         keys: list[tuple[Field, Any]] = []
         for field in merge:
-            kept = self._accept(field, values.get(field.id))
-            if kept is None:
+            stored = self._accept(field, values.get(field.id))
+            if stored is None:
                 return self.create(table, fields), True
-            keys.append((field, kept))
+            keys.append((field, stored))
         first, key = keys[0]
         matches = [
             record
             for record in self._records.with_value(first, [key])
-            if all(_same(record.cells.get(field.id), kept) for field, kept in keys)
+            if all(_same(record.cells.get(field.id), stored) for field, stored in keys)
         ]
         if len(matches) > 1:
             raise ambiguous_upsert()
@@ -194,7 +194,7 @@ class Writer:
             case "multipleCollaborators":
                 if not isinstance(value, list):
                     raise bad_value(field.name)
-                return list(dict.fromkeys(self._user(field, one) for one in value)) or None
+                return list(dict.fromkeys(self._user(field, element) for element in value)) or None
             case _:
                 return accept(field, value, self._typecast, self._engine.schema.add_choice)
 
@@ -233,24 +233,24 @@ class Writer:
         if not isinstance(value, list):
             raise not_record_ids()
         wanted: list[str] = []
-        for one in value:
-            if isinstance(one, str) and is_airtable_id(one, "rec"):
-                wanted.append(one)
-            elif self._typecast and isinstance(one, str):
-                if one.strip():
-                    wanted.append(self._named(field, clean_text(one)))
+        for element in value:
+            if isinstance(element, str) and is_airtable_id(element, "rec"):
+                wanted.append(element)
+            elif self._typecast and isinstance(element, str):
+                if element.strip():
+                    wanted.append(self._named(field, clean_text(element)))
             else:
-                raise bad_record_id(one)
+                raise bad_record_id(element)
         wanted = list(dict.fromkeys(wanted))
         places = self._records.places(wanted)
         linked = self._engine.schema.tables[field.linked_table]
-        for one in wanted:
-            if one not in places:
-                raise no_such_row(one)
-            if places[one][1] != linked.num:
-                other = next((table for table in self._base.tables if table.num == places[one][1]), None)
-                raise no_such_row(one) if other is None else wrong_table(one, other.id, linked.id)
-        return [places[one][0] for one in wanted]
+        for element in wanted:
+            if element not in places:
+                raise no_such_row(element)
+            if places[element][1] != linked.num:
+                other = next((table for table in self._base.tables if table.num == places[element][1]), None)
+                raise no_such_row(element) if other is None else wrong_table(element, other.id, linked.id)
+        return [places[element][0] for element in wanted]
 
     def _named(self, field: Field, name: str) -> str:
         """The first linked record with that primary value; a new one where there is none, as typecast does."""
@@ -265,9 +265,9 @@ class Writer:
                         return record.id
                 seq = batch[-1].seq
             raise bad_value(field.name)
-        kept = accept(primary, name, True, self._engine.schema.add_choice)
-        for record in self._records.with_value(primary, [kept]):
-            if _same(record.cells.get(primary.id), kept):
+        stored = accept(primary, name, True, self._engine.schema.add_choice)
+        for record in self._records.with_value(primary, [stored]):
+            if _same(record.cells.get(primary.id), stored):
                 return record.id
         return self.create(linked, {primary.name: name}).id
 

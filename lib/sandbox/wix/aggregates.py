@@ -7,13 +7,13 @@ from typing import Any
 from sandbox.wix.errors import Violation, WixError
 from sandbox.wix.expressions import Expression, finite, read_path
 from sandbox.wix.filters import Predicate, predicate_of
-from sandbox.wix.pace import Pace
 from sandbox.wix.paging import Page, read_page
-from sandbox.wix.params import Asked
+from sandbox.wix.params import Params
 from sandbox.wix.queries import filter_of
-from sandbox.wix.responses import dump_each, join_answer
+from sandbox.wix.responses import dump_each, join_response
 from sandbox.wix.site import Call
 from sandbox.wix.sorting import Order, read_order
+from sandbox.wix.time_slice import TimeSlice
 from sandbox.wix.values import first_value, identity, path_of
 
 Rows = list[dict[str, Any]]
@@ -93,7 +93,7 @@ class Groups:
         for accumulator, (_, _, read) in zip(group[1], self._operations, strict=True):
             accumulator.add(read(item))
 
-    async def rows(self, pace: Pace) -> list[dict[str, Any]]:
+    async def rows(self, time_slice: TimeSlice) -> list[dict[str, Any]]:
         """One row a group, in the order the groups appeared; `_id` holds the keys where there are any."""
         rows = []
         for named, accumulators in self._groups.values():
@@ -102,8 +102,8 @@ class Groups:
             for (name, _, _), accumulator in zip(self._operations, accumulators, strict=True):
                 row[name] = accumulator.result()
             rows.append(row)
-            if pace.over():
-                await pace.rest()
+            if time_slice.over():
+                await time_slice.rest()
         return rows
 
 
@@ -112,7 +112,7 @@ def too_many() -> WixError:
     return WixError("WDE0092", "Dataset is too large to sort.")
 
 
-async def keep_rows(rows: Rows, holds: Predicate | None, pace: Pace) -> Rows:
+async def keep_rows(rows: Rows, holds: Predicate | None, time_slice: TimeSlice) -> Rows:
     """The rows that a predicate holds for; all where there is none."""
     if holds is None:
         return rows
@@ -120,33 +120,33 @@ async def keep_rows(rows: Rows, holds: Predicate | None, pace: Pace) -> Rows:
     for row in rows:
         if holds(row):
             kept.append(row)
-        if pace.over():
-            await pace.rest()
+        if time_slice.over():
+            await time_slice.rest()
     return kept
 
 
-async def sort_rows(rows: Rows, order: Order, pace: Pace) -> Rows:
+async def sort_rows(rows: Rows, order: Order, time_slice: TimeSlice) -> Rows:
     """Rows in an order; equal ones stay as they stand. Raises WDE0121."""
     keyed: list[Any] = []
     for number, row in enumerate(rows):
         keyed.append((order.keys(row), number, row))
-        if pace.over():
-            await pace.rest()
-    return [row for _, _, row in await order.arrange(keyed, pace)]
+        if time_slice.over():
+            await time_slice.rest()
+    return [row for _, _, row in await order.arrange(keyed, time_slice)]
 
 
-async def answer_rows(rows: Rows, page: Page, call: Call) -> bytes:
+async def rows_response(rows: Rows, page: Page, call: Call) -> bytes:
     """`{results, pagingMetadata}` of a page of all the rows there are. Raises WDE0180."""
     results = rows[page.offset : page.offset + page.limit]
     more = len(rows) > page.offset + page.limit
-    total = len(rows) if call.asked.flag("returnTotalCount") else None
-    metadata = page.metadata(call.site.world, len(results), more, total)
-    return join_answer("results", await dump_each(results), metadata)
+    total = len(rows) if call.params.flag("returnTotalCount") else None
+    metadata = page.metadata(call.site.state, len(results), more, total)
+    return join_response("results", await dump_each(results), metadata)
 
 
-def _read_operations(asked: Asked) -> list[tuple[str, str, Expression]]:
+def _read_operations(params: Params) -> list[tuple[str, str, Expression]]:
     operations: list[tuple[str, str, Expression]] = []
-    for entry in asked.each("operations"):
+    for entry in params.each("operations"):
         chosen = [name for name in ("sum", "average", "min", "max", "itemCount") if name in entry]
         if len(chosen) != 1:
             raise Violation(entry.path, "must have one of sum, average, min, max, itemCount", "ONE_OF")
@@ -164,10 +164,10 @@ def _reader(name: str) -> Expression:
 async def aggregate(call: Call) -> Any:
     """`{results, pagingMetadata}`. Raises Violation, WDE0092, WDE0121, WDE0167, WDE0173."""
     collection = call.open("read", "AGGREGATE")
-    asked = call.asked
+    params = call.params
     parts = ("aggregation", "initialFilter", "finalFilter", "sort")
-    page = read_page(call.site.world, asked, {"of": collection.id, **{name: asked.raw(name) for name in parts}})
-    remembered = Asked(page.what or {})
+    page = read_page(call.site.state, params, {"of": collection.id, **{name: params.raw(name) for name in parts}})
+    remembered = Params(page.what or {})
     aggregation = remembered.part("aggregation")
     operations = _read_operations(aggregation)
     keys = [(name, _reader(name)) for name in aggregation.texts("groupingFields")]
@@ -178,8 +178,8 @@ async def aggregate(call: Call) -> Any:
     groups = Groups(keys, operations)
     async for _, item in call.snapshot(collection).scan(compiled):
         groups.add(item)
-    pace = Pace()
-    rows = await keep_rows(await groups.rows(pace), final, pace)
+    time_slice = TimeSlice()
+    rows = await keep_rows(await groups.rows(time_slice), final, time_slice)
     if order is not None:
-        rows = await sort_rows(rows, order, pace)
-    return await answer_rows(rows, page, call)
+        rows = await sort_rows(rows, order, time_slice)
+    return await rows_response(rows, page, call)

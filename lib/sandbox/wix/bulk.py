@@ -8,7 +8,7 @@ from typing import Any
 from sandbox.wix.collections import Collection
 from sandbox.wix.errors import Refusal, WixError, bad_argument
 from sandbox.wix.items import read_item_id
-from sandbox.wix.params import Asked
+from sandbox.wix.params import Params
 from sandbox.wix.patches import read_modifications
 from sandbox.wix.queries import condition_of
 from sandbox.wix.responses import envelope
@@ -66,9 +66,9 @@ def bulk_patch(call: Call) -> Any:
     check = condition_of(call, collection)
 
     def write(entry: Any) -> tuple[str, dict[str, Any]]:
-        asked = _entry(entry)
-        item_id = read_item_id(asked.raw("dataItemId"), update=True)
-        changes = read_modifications(asked)
+        params = _entry(entry)
+        item_id = read_item_id(params.raw("dataItemId"), update=True)
+        changes = read_modifications(params)
         check(item_id)
         return "UPDATE", patch_item(call, collection, item_id, changes)
 
@@ -90,7 +90,7 @@ def bulk_remove(call: Call) -> Any:
 
 def entries_of(call: Call, name: str) -> list[Any]:
     """The entries of a bulk request, 1 to 1000; raises WDE0080, WDE0006, WDE0069."""
-    entries = call.asked.array(name)
+    entries = call.params.array(name)
     if not entries:
         raise bad_argument(f"{name} must not be empty")
     if len(entries) > MAX_ENTRIES:
@@ -109,7 +109,7 @@ def refusal_of(error: Refusal) -> dict[str, Any]:
 def write_each(call: Call, collection: Collection, name: str, action: str, write: Write) -> Any:
     """The bulk result of `write` on each entry of `name`: it gives (action, the item), `collection` is the item's."""
     entries = entries_of(call, name)
-    returned = call.asked.flag("returnEntity")
+    returned = call.params.flag("returnEntity")
     call.site.quota.take("writes")
     results: list[dict[str, Any]] = []
     for number, entry in enumerate(entries):
@@ -129,10 +129,10 @@ def write_each(call: Call, collection: Collection, name: str, action: str, write
     return {"results": results, "bulkActionMetadata": counts}
 
 
-def _entry(entry: Any) -> Asked:
+def _entry(entry: Any) -> Params:
     if not isinstance(entry, dict):
         raise WixError("WDE0005", "Failed to bulk save items. Items must be an array of JavaScript objects.")
-    return Asked(entry)
+    return Params(entry)
 
 
 def _named_id(entry: Any) -> str:

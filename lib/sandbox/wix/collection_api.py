@@ -22,26 +22,26 @@ def named_collection(call: Call, collection_id: str) -> Collection:
 
 def list_collections(call: Call) -> Any:
     """`{collections, pagingMetadata}`, by id; no `hasNext`."""
-    asked = call.asked
-    paging, sort = asked.part("paging"), asked.part("sort")
-    limit, offset = paging.whole("limit", 50, 1, 1000), paging.whole("offset", 0, 0)
+    params = call.params
+    paging, sort = params.part("paging"), params.part("sort")
+    limit, offset = paging.integer("limit", 50, 1, 1000), paging.integer("offset", 0, 0)
     descending = sort.choice("order", ("ASC", "DESC")) == "DESC"
-    fields = asked.texts("fields")
+    fields = params.texts("fields")
     call.site.quota.take("reads")
     collections = [call.site.collections.get(name) for name in call.site.collections.ids()]
     key = sort.text_or("fieldName", "id")
-    collections.sort(key=lambda one: str(one.body.get(key, "")), reverse=descending)
+    collections.sort(key=lambda element: str(element.body.get(key, "")), reverse=descending)
     page = collections[offset : offset + limit]
     metadata = {"count": len(page), "offset": offset, "total": len(collections), "tooManyToCount": False}
-    return {"collections": [_shown(call, one, fields) for one in page], "pagingMetadata": metadata}
+    return {"collections": [_shown(call, element, fields) for element in page], "pagingMetadata": metadata}
 
 
 def get_collection(call: Call) -> Any:
     """`{collection}`; raises WDE0025, also for one that was deleted."""
-    collection_id = call.asked.text_or("dataCollectionId") or call.tail
+    collection_id = call.params.text_or("dataCollectionId") or call.tail
     collection = named_collection(call, collection_id)
     call.site.quota.take("reads")
-    return {"collection": _shown(call, collection, call.asked.texts("fields"))}
+    return {"collection": _shown(call, collection, call.params.texts("fields"))}
 
 
 def _shown(call: Call, collection: Collection, fields: list[str]) -> dict[str, Any]:
@@ -53,8 +53,8 @@ def _shown(call: Call, collection: Collection, fields: list[str]) -> dict[str, A
 
 def create_collection(call: Call) -> Any:
     """`{collection}`; raises Violation, WDE0104, WDE0170 for the DRAFT_ITEMS plugin."""
-    asked = call.asked.part("collection")
-    body = read_collection(asked)
+    params = call.params.part("collection")
+    body = read_collection(params)
     if plugin_of(body, "DRAFT_ITEMS") is not None:
         raise WixError("WDE0170", "Data collection change is not supported.")
     if not body["fields"]:
@@ -67,15 +67,15 @@ def create_collection(call: Call) -> Any:
 
 def update_collection(call: Call) -> Any:
     """`{collection}`: replaced as a whole; needs the current `revision` (409 WDE0178 [ASSUME])."""
-    asked = call.asked.part("collection")
-    collection = named_collection(call, asked.text("id"))
-    revision = asked.raw("revision")
+    params = call.params.part("collection")
+    collection = named_collection(call, params.text("id"))
+    revision = params.raw("revision")
     if isinstance(revision, bool) or not isinstance(revision, (str, int)):
         raise Violation("collection.revision", "must be the collection's revision", "REQUIRED_FIELD")
     if str(revision) != collection.body["revision"]:
         raise WixError("WDE0178", "Invalid document revision.", {"revision": collection.body["revision"]})
     call.site.quota.take("writes")
-    body = {**read_collection(asked), "createdDate": collection.body["createdDate"]}
+    body = {**read_collection(params), "createdDate": collection.body["createdDate"]}
     body["plugins"] = [plugin for plugin in body["plugins"] if plugin.get("type") != "DRAFT_ITEMS"]
     kept = plugin_of(collection.body, "DRAFT_ITEMS")  # which only its own calls put on and take off
     body["plugins"] += [] if kept is None else [kept]
@@ -84,10 +84,10 @@ def update_collection(call: Call) -> Any:
 
 def patch_collection(call: Call) -> Any:
     """`{dataCollection}`; names only. Raises WDE0075 for fields or permissions."""
-    asked = call.asked.part("dataCollection" if "dataCollection" in call.asked else "collection")
-    collection = named_collection(call, call.tail or asked.text("id"))
-    changes = {name: asked.text(name) for name in _PATCHABLE if name in asked}
-    if {"permissions", "fields", "plugins"} & set(asked.parts):
+    params = call.params.part("dataCollection" if "dataCollection" in call.params else "collection")
+    collection = named_collection(call, call.tail or params.text("id"))
+    changes = {name: params.text(name) for name in _PATCHABLE if name in params}
+    if {"permissions", "fields", "plugins"} & set(params.parts):
         raise WixError("WDE0075", "Only displayName and displayField can be patched.")
     call.site.quota.take("writes")
     return {"dataCollection": _stored(call, collection, {**collection.body, **changes})}
@@ -95,7 +95,7 @@ def patch_collection(call: Call) -> Any:
 
 def delete_collection(call: Call) -> Any:
     """`{}`."""
-    collection = named_collection(call, call.asked.text_or("dataCollectionId") or call.tail)
+    collection = named_collection(call, call.params.text_or("dataCollectionId") or call.tail)
     call.site.quota.take("writes")
     call.site.collections.remove(collection)
     return {}
@@ -109,8 +109,8 @@ def restore_collection(call: Call) -> Any:
 
 def create_field(call: Call) -> Any:
     """`{dataCollection}`; raises Violation, WDE0080 for a key in use."""
-    collection = named_collection(call, call.asked.collection())
-    field = read_field(call.asked.part("field"), collection.id)
+    collection = named_collection(call, call.params.collection())
+    field = read_field(call.params.part("field"), collection.id)
     if field["key"] in collection.keys or field["key"] in SYSTEM_KEYS:
         raise bad_argument(f"Field {field['key']} already exists in collection {collection.id}.")
     if len(collection.keys) >= MAX_FIELDS:
@@ -120,27 +120,29 @@ def create_field(call: Call) -> Any:
 
 def update_field(call: Call) -> Any:
     """`{dataCollection}`: the field is replaced; raises WDE0080 where there is none of its key."""
-    collection = named_collection(call, call.asked.collection())
-    field = read_field(call.asked.part("field"), collection.id)
+    collection = named_collection(call, call.params.collection())
+    field = read_field(call.params.part("field"), collection.id)
     _field(collection, field["key"])
-    return _with_fields(call, collection, [field if one["key"] == field["key"] else one for one in collection.fields])
+    return _with_fields(
+        call, collection, [field if element["key"] == field["key"] else element for element in collection.fields]
+    )
 
 
 def patch_field(call: Call) -> Any:
     """`{dataCollection}`: what is sent of the field is changed."""
-    collection = named_collection(call, call.asked.collection())
-    asked = call.asked.part("field")
-    before = _field(collection, asked.text_or("key") or call.asked.text("fieldKey"))
-    asked.parts = {**before, **asked.parts, "key": before["key"]}
-    field = read_field(asked, collection.id)
-    return _with_fields(call, collection, [field if one is before else one for one in collection.fields])
+    collection = named_collection(call, call.params.collection())
+    params = call.params.part("field")
+    before = _field(collection, params.text_or("key") or call.params.text("fieldKey"))
+    params.parts = {**before, **params.parts, "key": before["key"]}
+    field = read_field(params, collection.id)
+    return _with_fields(call, collection, [field if element is before else element for element in collection.fields])
 
 
 def delete_field(call: Call) -> Any:
     """`{dataCollection}`; items keep what they hold under the key, links of a multi-reference go."""
-    collection = named_collection(call, call.asked.collection())
-    gone = _field(collection, call.asked.text("fieldKey"))
-    return _with_fields(call, collection, [one for one in collection.fields if one is not gone])
+    collection = named_collection(call, call.params.collection())
+    gone = _field(collection, call.params.text("fieldKey"))
+    return _with_fields(call, collection, [field for field in collection.fields if field is not gone])
 
 
 def _field(collection: Collection, key: str) -> dict[str, Any]:

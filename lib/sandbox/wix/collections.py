@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.app_state import World
+from sandbox.app_state import AppState
 from sandbox.clock import iso
 from sandbox.wix.errors import WixError, no_such_collection
 from sandbox.wix.schema import describe, multi_references, paired, plugin_of, references
@@ -84,9 +84,9 @@ class Collection:
 class Collections:
     """Reads and writes collections; what was read is kept until a write or a rollback."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._store = world.store
+    def __init__(self, state: AppState) -> None:
+        self._state = state
+        self._store = state.store
         self._known: dict[str, Collection] = {}
         self._store.on_rollback(self.forget)
 
@@ -134,7 +134,7 @@ class Collections:
                 "WDE0104", f"Collection {collection_id} already exists.", {"dataCollectionId": collection_id}
             )
         self.purge(collection_id)
-        now = iso(self._world.clock.now())
+        now = iso(self._state.clock.now())
         body = {**body, "revision": "1", "createdDate": now, "updatedDate": now}
         self._store.execute("INSERT INTO wix_collection (id, body) VALUES (?, ?)", (collection_id, dump_text(body)))
         self._link_faces(collection_id)
@@ -143,7 +143,7 @@ class Collections:
     def store(self, collection: Collection, body: dict[str, Any]) -> Collection:
         """Replace a collection's body; its revision goes up by one, and links of dropped fields go."""
         body = {**body, "revision": str(int(collection.body["revision"]) + 1)}
-        body["updatedDate"] = iso(self._world.clock.now())
+        body["updatedDate"] = iso(self._state.clock.now())
         self._write(collection.id, body)
         changed = self.get(collection.id)
         for key, face in collection.faces.items():

@@ -37,7 +37,7 @@ def unpublish_item(call: Call) -> Any:
 
     Raises WDE0073, WDE0120.
     """
-    if "copyToDraft" in call.asked and not call.asked.flag("copyToDraft"):
+    if "copyToDraft" in call.params and not call.params.flag("copyToDraft"):
         return _single(call, "UNPUBLISH", withdraw)
     return _single(call, "UNPUBLISH", unpublish)
 
@@ -134,7 +134,7 @@ def _home(call: Call, collection: Collection, move: Move) -> Collection:
 
 def _single(call: Call, operation: str, move: Move) -> Any:
     collection = _open(call, operation)
-    item_id = read_item_id(call.asked.raw("dataItemId"))
+    item_id = read_item_id(call.params.raw("dataItemId"))
     call.site.quota.take("writes")
     call.wrote = 1
     item = move(call.site, collection, item_id)

@@ -29,7 +29,7 @@ from typing import Any
 
 from sandbox.wix.errors import Violation, WixError, bad_argument
 from sandbox.wix.items import MAX_ITEM_BYTES
-from sandbox.wix.params import Asked
+from sandbox.wix.params import Params
 from sandbox.wix.values import MAX_DEPTH, dump_text, first_value, is_date, path_of
 
 Row = dict[str, Any]
@@ -39,35 +39,35 @@ MAX_LENGTH = 1000
 """Characters of a text or a field path, and operands of one operation (the client's typings)."""
 
 
-def read_expression(asked: Asked, depth: int = 1) -> Expression:
+def read_expression(params: Params, depth: int = 1) -> Expression:
     """Compile an expression. Raises Violation for a wrong form and past 50 levels [ASSUME], WDE0167, WDE0173.
 
     What comes back takes a row and gives a JSON value; it raises WDE0080 for operands of the wrong type and WDE0009
     for a string past 500 KB [ASSUME].
     """
     if depth > MAX_DEPTH:
-        raise Violation(asked.path, f"must not be nested past {MAX_DEPTH} levels", "MAX_DEPTH", threshold=MAX_DEPTH)
-    names = [name for name in ("fieldPath", "text", "numeric", *_OPERATIONS) if name in asked]
+        raise Violation(params.path, f"must not be nested past {MAX_DEPTH} levels", "MAX_DEPTH", threshold=MAX_DEPTH)
+    names = [name for name in ("fieldPath", "text", "numeric", *_OPERATIONS) if name in params]
     if len(names) != 1:
-        raise Violation(asked.path, f"must have one of fieldPath, text, numeric, {', '.join(_OPERATIONS)}", "ONE_OF")
+        raise Violation(params.path, f"must have one of fieldPath, text, numeric, {', '.join(_OPERATIONS)}", "ONE_OF")
     name = names[0]
     if name == "fieldPath":
-        return read_path(asked, name)
+        return read_path(params, name)
     if name in _OPERATIONS:
-        return _operation(name, asked.part(name), depth)
-    constant: Any = _text(asked) if name == "text" else _number(asked)
+        return _operation(name, params.part(name), depth)
+    constant: Any = _text(params) if name == "text" else _number(params)
     return lambda row: constant
 
 
-def read_path(asked: Asked, name: str) -> Expression:
+def read_path(params: Params, name: str) -> Expression:
     """The value at a dotted path, null where there is none. Raises Violation, WDE0167, WDE0173."""
-    text = asked.text_or(name)
+    text = params.text_or(name)
     if not text:
         raise WixError("WDE0173", "Aggregation item field name cannot be empty.")
     if text.endswith("."):
         raise WixError("WDE0167", "Aggregation item field name cannot end with `.`")
     if len(text) > MAX_LENGTH:
-        raise Violation(asked.where(name), "must have at most 1000 characters", "MAX_LENGTH", threshold=MAX_LENGTH)
+        raise Violation(params.where(name), "must have at most 1000 characters", "MAX_LENGTH", threshold=MAX_LENGTH)
     path = path_of(text)
     return lambda row: first_value(row, path)
 
@@ -79,29 +79,29 @@ def finite(number: float) -> Any:
     return int(number) if abs(number) < 1e21 and number == int(number) else number
 
 
-def _text(asked: Asked) -> str:
-    text = asked.text_or("text")
+def _text(params: Params) -> str:
+    text = params.text_or("text")
     if len(text) > MAX_LENGTH:
-        raise Violation(asked.where("text"), "must have at most 1000 characters", "MAX_LENGTH", threshold=MAX_LENGTH)
+        raise Violation(params.where("text"), "must have at most 1000 characters", "MAX_LENGTH", threshold=MAX_LENGTH)
     return text
 
 
-def _number(asked: Asked) -> Any:
-    value = asked.raw("numeric")
+def _number(params: Params) -> Any:
+    value = params.raw("numeric")
     if type(value) not in (int, float):
-        raise Violation(asked.where("numeric"), "must be a number")
+        raise Violation(params.where("numeric"), "must be a number")
     return value
 
 
-def _operation(name: str, asked: Asked, depth: int) -> Expression:
+def _operation(name: str, params: Params, depth: int) -> Expression:
     kinds, compute = _OPERATIONS[name]
     if kinds:
-        parts = [(part, kind) for part, kind in kinds.items() if part in asked or part != "lengthExpression"]
-        operands = [(read_expression(asked.part(part), depth + 1), kind) for part, kind in parts]
+        parts = [(part, kind) for part, kind in kinds.items() if part in params or part != "lengthExpression"]
+        operands = [(read_expression(params.part(part), depth + 1), kind) for part, kind in parts]
     else:
-        entries = asked.each("expressions")
+        entries = params.each("expressions")
         if not 1 <= len(entries) <= MAX_LENGTH:
-            where = asked.where("expressions")
+            where = params.where("expressions")
             raise Violation(where, "must have 1 to 1000 entries", "MAX_SIZE", threshold=MAX_LENGTH)
         kind = "string" if name == "concat" else "number"
         operands = [(read_expression(entry, depth + 1), kind) for entry in entries]

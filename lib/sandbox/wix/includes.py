@@ -8,10 +8,10 @@ from typing import Any
 
 from sandbox.wix.collections import Collection, Face
 from sandbox.wix.errors import Violation, WixError
-from sandbox.wix.pace import Pace
-from sandbox.wix.params import Asked
+from sandbox.wix.params import Params
 from sandbox.wix.responses import MAX_CHARACTERS, too_long
 from sandbox.wix.site import Call, Site
+from sandbox.wix.time_slice import TimeSlice
 from sandbox.wix.values import id_list, is_draft
 
 DEFAULT_LIMIT = 50
@@ -29,19 +29,19 @@ class Include:
     limit: int
 
 
-def read_includes(asked: Asked, collection: Collection) -> list[Include]:
+def read_includes(params: Params, collection: Collection) -> list[Include]:
     """`includeReferences`, and the older `includeReferencedItems` with `referencedItemOptions`.
 
     Raises Violation, WDE0020 for a field that is no reference.
     """
     wanted = {}
-    for entry in asked.each("includeReferences"):
-        wanted[entry.text("field")] = entry.whole("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+    for entry in params.each("includeReferences"):
+        wanted[entry.text("field")] = entry.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     limits = {
-        entry.text("fieldName"): entry.whole("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
-        for entry in asked.each("referencedItemOptions")
+        entry.text("fieldName"): entry.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+        for entry in params.each("referencedItemOptions")
     }
-    for key in asked.texts("includeReferencedItems"):
+    for key in params.texts("includeReferencedItems"):
         wanted.setdefault(key, limits.get(key, DEFAULT_LIMIT))
     if len(wanted) > MAX_INCLUDES:
         raise Violation("includeReferences", "must have at most 100 entries", "MAX_SIZE", threshold=MAX_INCLUDES)
@@ -65,15 +65,15 @@ async def fill_references(call: Call, items: list[dict[str, Any]], includes: lis
     """
     site = call.site
     room = MAX_CHARACTERS
-    pace = Pace()
+    time_slice = TimeSlice()
     for include in includes:
         other = site.collections.find(include.target)
         if other is None or not site.readable(other):
             continue
         hides = call.hides(other)
         for item in items:
-            if pace.over():
-                await pace.rest()
+            if time_slice.over():
+                await time_slice.rest()
             if include.face is None:
                 value = item.get(include.key)
                 wanted = [value] if isinstance(value, str) else []
@@ -85,7 +85,7 @@ async def fill_references(call: Call, items: list[dict[str, Any]], includes: lis
                 raise too_long()
             found = [json.loads(text) for text in texts]
             if hides:
-                found = [one for one in found if not is_draft(one)][: include.limit]
+                found = [element for element in found if not is_draft(element)][: include.limit]
             if include.face is not None:
                 item[include.key] = found
             elif found:

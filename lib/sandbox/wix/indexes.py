@@ -21,9 +21,9 @@ _BUILD_SECONDS = 60.0
 
 def list_indexes(call: Call) -> Any:
     """`{indexes, pagingMetadata}`."""
-    collection = named_collection(call, call.asked.collection())
-    paging = call.asked.part("paging")
-    limit, offset = paging.whole("limit", 100, 1, 100), paging.whole("offset", 0, 0)
+    collection = named_collection(call, call.params.collection())
+    paging = call.params.part("paging")
+    limit, offset = paging.integer("limit", 100, 1, 100), paging.integer("offset", 0, 0)
     call.site.quota.take("reads")
     indexes = _indexes(call, collection)
     page = indexes[offset : offset + limit]
@@ -33,7 +33,7 @@ def list_indexes(call: Call) -> Any:
 
 def available_indexes(call: Call) -> Any:
     """How many indexes of each kind the collection may have; single-field ones come out of `regular3Field`."""
-    named_collection(call, call.asked.collection())
+    named_collection(call, call.params.collection())
     call.site.quota.take("reads")
     total = MAX_REGULAR + MAX_UNIQUE
     return {"regular1Field": 0, "regular3Field": MAX_REGULAR, "unique1Field": MAX_UNIQUE, "total": total}
@@ -45,7 +45,7 @@ async def create_index(call: Call) -> Any:
     Raises Violation, WDE0164 for the same fields twice, WDE0080 for one index too many or a name in use.
     A unique index holds for writes from the first moment; the items there are read while others are served.
     """
-    collection = named_collection(call, call.asked.collection())
+    collection = named_collection(call, call.params.collection())
     index = _read_index(call, collection)
     call.site.quota.take("writes")
     store = call.site.store
@@ -69,8 +69,8 @@ async def create_index(call: Call) -> Any:
 
 def drop_index(call: Call) -> Any:
     """`{}`; raises WDE0080 where there is none of that name."""
-    collection = named_collection(call, call.asked.collection())
-    name = call.asked.text_or("indexName") or call.tail
+    collection = named_collection(call, call.params.collection())
+    name = call.params.text_or("indexName") or call.tail
     key = (collection.number, name)
     call.site.quota.take("writes")
     if call.site.store.execute("DELETE FROM wix_index WHERE collection = ? AND name = ?", key).rowcount == 0:
@@ -86,20 +86,20 @@ def _indexes(call: Call, collection: Collection) -> list[dict[str, Any]]:
 
 
 def _read_index(call: Call, collection: Collection) -> dict[str, Any]:
-    asked = call.asked.part("index")
+    params = call.params.part("index")
     paths = [
-        {"path": entry.text("path"), "order": entry.choice("order", ("ASC", "DESC"))} for entry in asked.each("fields")
+        {"path": entry.text("path"), "order": entry.choice("order", ("ASC", "DESC"))} for entry in params.each("fields")
     ]
-    unique = asked.flag("unique")
+    unique = params.flag("unique")
     if not 1 <= len(paths) <= (1 if unique else MAX_PATHS):
         raise Violation("index.fields", "must have 1 to 3 entries, 1 for a unique index", "MAX_SIZE")
     index = {
         "id": str(uuid.uuid4()),
-        "name": asked.text_or("name") or "_".join(path["path"] for path in paths),
+        "name": params.text_or("name") or "_".join(path["path"] for path in paths),
         "fields": paths,
         "status": "BUILDING",
         "unique": unique,
-        "caseInsensitive": asked.flag("caseInsensitive"),
+        "caseInsensitive": params.flag("caseInsensitive"),
         "source": "USER",
     }
     others = [other for other in _indexes(call, collection) if other["status"] != "FAILED"]

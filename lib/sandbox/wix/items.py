@@ -6,7 +6,7 @@ import json
 import uuid
 from typing import Any
 
-from sandbox.app_state import World
+from sandbox.app_state import AppState
 from sandbox.clock import iso
 from sandbox.wix.collections import Collection
 from sandbox.wix.errors import WixError, bad_argument, no_such_item
@@ -27,23 +27,23 @@ class Items:
     A method either refuses before it has written anything, or writes wholly: a bulk request's other items stand.
     """
 
-    def __init__(self, world: World, links: Links) -> None:
-        self._world = world
-        self._store = world.store
+    def __init__(self, state: AppState, links: Links) -> None:
+        self._state = state
+        self._store = state.store
         self._links = links
-        self.owner = str(uuid.uuid5(uuid.NAMESPACE_URL, world.site_id))
+        self.owner = str(uuid.uuid5(uuid.NAMESPACE_URL, state.site_id))
         self.written_at = 0
 
     def begin(self) -> None:
         """Before the writes of a request: fix their moment, and forget history that no read can ask for."""
-        self.written_at = self.moment()
-        if self._world.settings.stale_reads:
-            oldest = self.written_at - int(self._world.settings.stale_reads * 1000)
+        self.written_at = self.instant()
+        if self._state.settings.stale_reads:
+            oldest = self.written_at - int(self._state.settings.stale_reads * 1000)
             self._store.execute("DELETE FROM wix_history WHERE at < ?", (oldest,))
 
-    def moment(self) -> int:
+    def instant(self) -> int:
         """The world's time in microseconds."""
-        return int(self._world.clock.time() * 1_000_000)
+        return int(self._state.clock.time() * 1_000_000)
 
     def find(self, collection: Collection, item_id: str) -> dict[str, Any] | None:
         """An item as it is now, or None."""
@@ -62,7 +62,7 @@ class Items:
         """
         item_id = collection.single_id or data.get("_id") or str(uuid.uuid4())
         _check_single(collection, data.get("_id"))
-        now = {"$date": iso(self._world.clock.now())}
+        now = {"$date": iso(self._state.clock.now())}
         item = self._stamped(item_id, {"_owner": self.owner, "_createdDate": now}, now, data)
         _mark(collection, item, collection.default_status)
         return self._add(collection, item)
@@ -78,7 +78,7 @@ class Items:
         before = self.find(collection, item_id)
         if before is None:
             raise no_such_item(item_id, collection.id)
-        item = self._stamped(item_id, before, {"$date": iso(self._world.clock.now())}, data)
+        item = self._stamped(item_id, before, {"$date": iso(self._state.clock.now())}, data)
         _mark(collection, item, before.get("_publishStatus"))
         text = self._prepared(item)
         check_unique(self._store, collection, item)
@@ -87,7 +87,7 @@ class Items:
 
     def load(self, collection: Collection, item: dict[str, Any]) -> None:
         """Store an item of a site file with its own stamps; what it lacks is set. Raises what insert raises."""
-        now = {"$date": iso(self._world.clock.now())}
+        now = {"$date": iso(self._state.clock.now())}
         item_id = item["_id"]
         stamps = {"_owner": item.get("_owner") or self.owner}
         for name in ("_createdDate", "_updatedDate"):
@@ -101,7 +101,7 @@ class Items:
         Raises what update raises, but for WDE0073.
         """
         before = self.find(collection, item["_id"]) or item
-        written = self._stamped(item["_id"], before, {"$date": iso(self._world.clock.now())}, item)
+        written = self._stamped(item["_id"], before, {"$date": iso(self._state.clock.now())}, item)
         text = self._prepared(written)
         check_unique(self._store, collection, written)
         self._write(collection, written, text)
@@ -122,7 +122,7 @@ class Items:
     def truncate(self, collection: Collection) -> int:
         """Remove every item and every link; returns how many items there were."""
         number = (collection.number,)
-        if self._world.settings.stale_reads:
+        if self._state.settings.stale_reads:
             self._store.execute(
                 "INSERT INTO wix_history SELECT collection, id, ?, newest, data FROM wix_item WHERE collection = ?",
                 (self.written_at, collection.number),
@@ -133,7 +133,7 @@ class Items:
         return removed
 
     def _stamped(self, item_id: str, kept: dict[str, Any], now: dict[str, str], data: dict[str, Any]) -> dict[str, Any]:
-        owner = data.get(OWNER) if self._world.wix_data_rights else None
+        owner = data.get(OWNER) if self._state.wix_data_rights else None
         item = {
             "_id": item_id,
             OWNER: owner if isinstance(owner, str) and owner else kept[OWNER],
@@ -173,7 +173,7 @@ class Items:
 
     def _remember(self, collection: Collection, item_id: str) -> None:
         """Keep what the item was, for reads that lag."""
-        if not self._world.settings.stale_reads:
+        if not self._state.settings.stale_reads:
             return
         self._store.execute(
             "INSERT INTO wix_history SELECT ?1, ?2, ?3, coalesce(max(newest), 0), max(data) FROM wix_item "

@@ -13,7 +13,7 @@ from sandbox.wix.writes import patch_item, refuse_links
 def remove_by_filter(call: Call) -> Any:
     """`{jobId}`."""
     collection = call.open("remove", "BULK_REMOVE")
-    compiled = filter_of(call, collection, call.asked.raw("filter"))
+    compiled = filter_of(call, collection, call.params.raw("filter"))
     call.site.quota.take("writes")
     return {"jobId": call.site.jobs.start(collection, compiled, lambda item: call.site.items.remove(collection, item))}
 
@@ -21,8 +21,8 @@ def remove_by_filter(call: Call) -> Any:
 def patch_by_filter(call: Call) -> Any:
     """`{jobId}`; the changes stand in `patch.fieldModifications` or beside the filter [ASSUME]."""
     collection = call.open("update", "BULK_UPDATE")
-    compiled = filter_of(call, collection, call.asked.raw("filter"))
-    changes = read_modifications(call.asked.part("patch") if "patch" in call.asked else call.asked)
+    compiled = filter_of(call, collection, call.params.raw("filter"))
+    changes = read_modifications(call.params.part("patch") if "patch" in call.params else call.params)
     refuse_links(collection, [name for _, name, _ in changes])
     call.site.quota.take("writes")
     return {
@@ -32,4 +32,4 @@ def patch_by_filter(call: Call) -> Any:
 
 def job_status(call: Call) -> Any:
     """`{status, successCount}` of `/async-jobs/{id}/status`."""
-    return call.site.jobs.status(call.asked.text_or("jobId") or call.tail.removesuffix("/status"))
+    return call.site.jobs.status(call.params.text_or("jobId") or call.tail.removesuffix("/status"))

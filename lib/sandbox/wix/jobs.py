@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.app_state import World
+from sandbox.app_state import AppState
 from sandbox.wix.collections import Collection
 from sandbox.wix.errors import Refusal, WixError
 from sandbox.wix.filters import Filter
@@ -23,9 +23,9 @@ _SECONDS = 600.0
 class Jobs:
     """The jobs of a site. One that a restart cut off is FAILED, with the batches it had done."""
 
-    def __init__(self, world: World, items: Items) -> None:
-        self._world = world
-        self._store = world.store
+    def __init__(self, state: AppState, items: Items) -> None:
+        self._state = state
+        self._store = state.store
         self._items = items
         self._running: set[asyncio.Task[None]] = set()
         self._store.execute("UPDATE wix_job SET status = 'FAILED' WHERE status IN ('INITIALIZED', 'PROCESSING')")
@@ -73,4 +73,4 @@ class Jobs:
                 except Refusal:
                     continue  # gone meanwhile, or refused by its own content: it does not count
             self._store.execute("UPDATE wix_job SET done = done + ? WHERE id = ?", (done, job_id))
-        self._world.stats.wrote("wix", self._world.site_id, done)
+        self._state.stats.wrote("wix", self._state.site_id, done)

@@ -11,7 +11,7 @@ from sandbox.web import BadBody, parse_json
 from sandbox.wix.collections import Collection
 from sandbox.wix.errors import Refusal
 from sandbox.wix.items import read_item_id
-from sandbox.wix.params import Asked
+from sandbox.wix.params import Params
 from sandbox.wix.schema import SYSTEM_KEYS, read_collection
 from sandbox.wix.site import Site
 from sandbox.wix.values import date_ms, is_date
@@ -69,7 +69,7 @@ def _described(folder: Path) -> list[dict[str, Any]]:
         if not isinstance(entry, dict):
             raise SiteError(f"{path.name}: collections[{number}]: must be an object")
         try:
-            body = read_collection(Asked({"permissions": _EVERYBODY_READS, **entry}, f"collections[{number}]"))
+            body = read_collection(Params({"permissions": _EVERYBODY_READS, **entry}, f"collections[{number}]"))
         except Refusal as refusal:
             raise SiteError(f"{path.name}: {refusal}") from None
         bodies.append(body)
@@ -115,7 +115,7 @@ def _link(site: Site, collection: Collection, key: str, item_id: str, ids: Any) 
     """Both faces of a relation may be in the files: the same link twice is one."""
     if ids is None:
         return
-    if not isinstance(ids, list) or not all(isinstance(one, str) and one for one in ids):
+    if not isinstance(ids, list) or not all(isinstance(element, str) and element for element in ids):
         raise SiteError(f"{key} is a multi-reference: it must be an array of ids")
     for other in ids:
         site.links.put(collection.faces[key], item_id, other)
@@ -131,8 +131,8 @@ def _inferred(name: str, path: Path) -> dict[str, Any]:
     fields = [
         {"key": key, "displayName": key, "type": kind.pop() if len(kind) == 1 else "ANY"} for key, kind in kinds.items()
     ]
-    asked = Asked({"id": name, "fields": [], "permissions": _EVERYBODY_READS})
-    return {**read_collection(asked), "fields": fields}
+    params = Params({"id": name, "fields": [], "permissions": _EVERYBODY_READS})
+    return {**read_collection(params), "fields": fields}
 
 
 def _kind(value: Any) -> str:
@@ -143,7 +143,7 @@ def _kind(value: Any) -> str:
     if isinstance(value, str):
         return "TEXT"
     if isinstance(value, list):
-        return "ARRAY_STRING" if all(isinstance(one, str) for one in value) else "ARRAY"
+        return "ARRAY_STRING" if all(isinstance(element, str) for element in value) else "ARRAY"
     return "DATETIME" if _is_good_date(value) else "OBJECT"
 
 

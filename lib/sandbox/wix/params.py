@@ -11,7 +11,7 @@ from sandbox.web import BadBody, clean_text, parse_json
 from sandbox.wix.errors import Violation, WixError, bad_argument
 
 
-class Asked:
+class Params:
     """An object of the request. `null` is the same as left out, as in every protobuf JSON API."""
 
     def __init__(self, parts: dict[str, Any], path: str = "") -> None:
@@ -63,7 +63,7 @@ class Asked:
             raise Violation(self.where(name), "must be a boolean")
         return value
 
-    def whole(self, name: str, default: int, minimum: int, maximum: int | None = None) -> int:
+    def integer(self, name: str, default: int, minimum: int, maximum: int | None = None) -> int:
         """A whole number from `minimum` to `maximum`."""
         value = self.parts.get(name)
         if value is None:
@@ -93,23 +93,23 @@ class Asked:
                 raise Violation(f"{self.where(name)}[{number}]", "must be a string")
         return [clean_text(value) for value in values]
 
-    def part(self, name: str) -> Asked:
+    def part(self, name: str) -> Params:
         """An object; empty where it is left out."""
         value = self.parts.get(name)
         if value is None:
-            return Asked({}, self.where(name))
+            return Params({}, self.where(name))
         if not isinstance(value, dict):
             raise Violation(self.where(name), "must be an object")
-        return Asked(value, self.where(name))
+        return Params(value, self.where(name))
 
-    def each(self, name: str) -> list[Asked]:
+    def each(self, name: str) -> list[Params]:
         """An array of objects; empty where it is left out."""
         entries = []
         for number, value in enumerate(self.array(name)):
             where = f"{self.where(name)}[{number}]"
             if not isinstance(value, dict):
                 raise Violation(where, "must be an object")
-            entries.append(Asked(value, where))
+            entries.append(Params(value, where))
         return entries
 
     def collection(self) -> str:

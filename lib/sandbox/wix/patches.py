@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.wix.errors import Violation, bad_argument
 from sandbox.wix.items import STAMPS
-from sandbox.wix.params import Asked
+from sandbox.wix.params import Params
 from sandbox.wix.values import identity, is_date, path_of
 
 ACTIONS = ("SET_FIELD", "REMOVE_FIELD", "INCREMENT_FIELD", "APPEND_TO_ARRAY", "REMOVE_FROM_ARRAY")
@@ -19,13 +19,13 @@ _OPTIONS = {
 }
 
 
-def read_modifications(asked: Asked) -> list[tuple[str, str, Any]]:
+def read_modifications(params: Params) -> list[tuple[str, str, Any]]:
     """`fieldModifications` as (action, path, value). Raises Violation, WDE0080 for none or for `_id`.
 
     A change of a date that the service keeps is ignored, as in every other write.
     """
     modifications = []
-    entries = asked.each("fieldModifications")
+    entries = params.each("fieldModifications")
     if not entries:
         raise bad_argument("fieldModifications must not be empty")
     for entry in entries:

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from sandbox.wix.aggregates import Groups, answer_rows, keep_rows, sort_rows, too_many
+from sandbox.wix.aggregates import Groups, keep_rows, rows_response, sort_rows, too_many
 from sandbox.wix.collections import Collection
 from sandbox.wix.errors import Violation, WixError
 from sandbox.wix.expressions import MAX_LENGTH, Expression, read_expression
 from sandbox.wix.filters import predicate_of
-from sandbox.wix.pace import Pace
 from sandbox.wix.paging import Page, read_page
-from sandbox.wix.params import Asked
+from sandbox.wix.params import Params
 from sandbox.wix.projections import Projection, placed, reaches, read_field_path
 from sandbox.wix.queries import filter_of
 from sandbox.wix.site import Call
 from sandbox.wix.sorting import Order
+from sandbox.wix.time_slice import TimeSlice
 from sandbox.wix.values import first_value, is_date
 
 Row = dict[str, Any]
 Rows = list[Row]
-Stage = Callable[[Rows, Pace], Awaitable[Rows]]
+Stage = Callable[[Rows, TimeSlice], Awaitable[Rows]]
 
 MAX_STAGES = 100
 MAX_RESULTS = 10_000
@@ -42,16 +42,16 @@ async def aggregate_pipeline(call: Call) -> Any:
     Raises Violation, WDE0080 and WDE0009 for what an expression finds, WDE0092, WDE0109, WDE0121, WDE0167, WDE0173.
     """
     collection = call.open("read", "AGGREGATE")
-    pipeline = call.asked.part("pipeline")
+    pipeline = call.params.part("pipeline")
     what = {"of": collection.id, "stages": pipeline.raw("stages")}
     paged = "paging" in pipeline or "cursorPaging" in pipeline
-    page = read_page(call.site.world, pipeline, what) if paged else Page(MAX_RESULTS, what=what)
-    stages = Asked(page.what or {}, "pipeline").each("stages")
+    page = read_page(call.site.state, pipeline, what) if paged else Page(MAX_RESULTS, what=what)
+    stages = Params(page.what or {}, "pipeline").each("stages")
     if not 1 <= len(stages) <= MAX_STAGES:
         raise Violation("pipeline.stages", "must have 1 to 100 entries", "MAX_SIZE", threshold=MAX_STAGES)
     _check_parts([stage.parts for stage in stages])
     try:
-        return await answer_rows(await _run(call, collection, stages), page, call)
+        return await rows_response(await _run(call, collection, stages), page, call)
     except RecursionError:  # every stage may nest what came of the stage before
         raise WixError("WDE0168", "Document nesting level is too deep") from None
 
@@ -70,7 +70,7 @@ def _check_parts(stages: list[Any]) -> None:
         raise WixError("WDE0109", "Payload is too large.")
 
 
-async def _run(call: Call, collection: Collection, stages: list[Asked]) -> Rows:
+async def _run(call: Call, collection: Collection, stages: list[Params]) -> Rows:
     """Every row that comes out of the last stage."""
     kinds = [_kind(stage) for stage in stages]
     leading = next((number for number, kind in enumerate(kinds) if kind != "filter"), len(kinds))
@@ -88,11 +88,11 @@ async def _run(call: Call, collection: Collection, stages: list[Asked]) -> Rows:
             continue
         rows.append(item)
         _check_size(rows)
-    pace = Pace()
+    time_slice = TimeSlice()
     if groups is not None:
-        rows = await groups.rows(pace)
+        rows = await groups.rows(time_slice)
     for step in steps:
-        rows = await step(rows, pace)
+        rows = await step(rows, time_slice)
     return rows
 
 
@@ -101,17 +101,17 @@ def _check_size(rows: Rows) -> None:
         raise too_many()
 
 
-def _kind(stage: Asked) -> str:
+def _kind(stage: Params) -> str:
     kinds = [kind for kind in STAGES if kind in stage]
     if len(kinds) != 1:
         raise Violation(stage.path, f"must have one of {', '.join(STAGES)}", "ONE_OF")
     return kinds[0]
 
 
-def _read_group(asked: Asked) -> Groups:
-    ids, accumulators = asked.each("groupIds"), asked.each("accumulators")
+def _read_group(params: Params) -> Groups:
+    ids, accumulators = params.each("groupIds"), params.each("accumulators")
     if max(len(ids), len(accumulators)) > MAX_LENGTH:
-        raise Violation(asked.path, "must have at most 1000 entries of a kind", "MAX_SIZE", threshold=MAX_LENGTH)
+        raise Violation(params.path, "must have at most 1000 entries of a kind", "MAX_SIZE", threshold=MAX_LENGTH)
     keys = [(entry.text("key"), read_expression(entry.part("expression"))) for entry in ids]
     operations: list[tuple[str, str, Expression]] = []
     for entry in accumulators:
@@ -123,57 +123,57 @@ def _read_group(asked: Asked) -> Groups:
     return Groups(keys, operations)
 
 
-def _read_stage(stage: Asked, kind: str) -> Stage:
+def _read_stage(stage: Params, kind: str) -> Stage:
     """Compile a stage. Raises what is wrong with it before any item is read."""
     if kind == "filter":
         holds = predicate_of(stage.part("filter").parts)
-        return lambda rows, pace: keep_rows(rows, holds, pace)
+        return lambda rows, time_slice: keep_rows(rows, holds, time_slice)
     if kind == "group":
         return _group_stage(stage.part("group"))
     if kind == "sort":
         order = _read_order(stage.part("sort"))
-        return lambda rows, pace: sort_rows(rows, order, pace)
+        return lambda rows, time_slice: sort_rows(rows, order, time_slice)
     if kind == "skip":
-        return _slice_stage(stage.whole("skip", 0, 0), None)
+        return _slice_stage(stage.integer("skip", 0, 0), None)
     if kind == "limit":
-        return _slice_stage(0, stage.whole("limit", MAX_RESULTS, 1))
-    asked = stage.part(kind)
+        return _slice_stage(0, stage.integer("limit", MAX_RESULTS, 1))
+    params = stage.part(kind)
     if kind == "projection":
-        projection = Projection(asked)
+        projection = Projection(params)
         return _each_row(lambda row: [projection.apply(row)])
     if kind == "unwindArray":
-        return _each_row(_unwind(_field(asked, "arrayFieldName")))
-    return _each_row(_object_to_array(_field(asked, "objectFieldName"), asked))
+        return _each_row(_unwind(_field(params, "arrayFieldName")))
+    return _each_row(_object_to_array(_field(params, "objectFieldName"), params))
 
 
-def _field(asked: Asked, name: str) -> tuple[str, ...]:
+def _field(params: Params, name: str) -> tuple[str, ...]:
     """The field in a stage: under the name the official client gives it, or as `fieldPath`."""
-    return read_field_path(asked, "fieldPath" if "fieldPath" in asked else name)
+    return read_field_path(params, "fieldPath" if "fieldPath" in params else name)
 
 
-def _read_order(asked: Asked) -> Order:
+def _read_order(params: Params) -> Order:
     fields = [
-        (entry.text("fieldName"), entry.choice("order", ("ASC", "DESC")) == "DESC") for entry in asked.each("values")
+        (entry.text("fieldName"), entry.choice("order", ("ASC", "DESC")) == "DESC") for entry in params.each("values")
     ]
     return Order(tuple(fields))
 
 
 def _slice_stage(start: int, count: int | None) -> Stage:
-    async def step(rows: Rows, _: Pace) -> Rows:
+    async def step(rows: Rows, _: TimeSlice) -> Rows:
         return rows[start:] if count is None else rows[start : start + count]
 
     return step
 
 
-def _group_stage(asked: Asked) -> Stage:
-    groups = _read_group(asked)
+def _group_stage(params: Params) -> Stage:
+    groups = _read_group(params)
 
-    async def step(rows: Rows, pace: Pace) -> Rows:
+    async def step(rows: Rows, time_slice: TimeSlice) -> Rows:
         for row in rows:
             groups.add(row)
-            if pace.over():
-                await pace.rest()
-        return await groups.rows(pace)
+            if time_slice.over():
+                await time_slice.rest()
+        return await groups.rows(time_slice)
 
     return step
 
@@ -181,13 +181,13 @@ def _group_stage(asked: Asked) -> Stage:
 def _each_row(change: Callable[[Row], Rows]) -> Stage:
     """A stage that makes rows of one row at a time."""
 
-    async def step(rows: Rows, pace: Pace) -> Rows:
+    async def step(rows: Rows, time_slice: TimeSlice) -> Rows:
         changed: Rows = []
         for row in rows:
             changed += change(row)
             _check_size(changed)
-            if pace.over():
-                await pace.rest()
+            if time_slice.over():
+                await time_slice.rest()
         return changed
 
     return step
@@ -209,10 +209,10 @@ def _unwind(path: tuple[str, ...]) -> Callable[[Row], Rows]:
     return change
 
 
-def _object_to_array(path: tuple[str, ...], asked: Asked) -> Callable[[Row], Rows]:
+def _object_to_array(path: tuple[str, ...], params: Params) -> Callable[[Row], Rows]:
     """`destinationFieldName` is the key of the array; the object's own place where it is left out [ASSUME]."""
-    named = "destinationFieldName" in asked
-    destination = read_field_path(asked, "destinationFieldName") if named else path
+    named = "destinationFieldName" in params
+    destination = read_field_path(params, "destinationFieldName") if named else path
 
     def change(row: Row) -> Rows:
         value = first_value(row, path)

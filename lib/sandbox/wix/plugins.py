@@ -32,29 +32,29 @@ OPTIONS = {
 
 def add_plugin(call: Call) -> Any:
     """`{dataCollection}`; raises Violation, WDE0080 for one that is on, WDE0170 for one that cannot be put on."""
-    collection = named_collection(call, call.asked.collection())
-    asked = call.asked.part("plugin")
-    asked.text("type")
-    if asked.choice("type", PLUGIN_TYPES) in ("SINGLE_ITEM", "DRAFT_ITEMS"):
+    collection = named_collection(call, call.params.collection())
+    params = call.params.part("plugin")
+    params.text("type")
+    if params.choice("type", PLUGIN_TYPES) in ("SINGLE_ITEM", "DRAFT_ITEMS"):
         # SINGLE_ITEM is for new collections alone (the client's typings); DRAFT_ITEMS has its own call.
         raise WixError("WDE0170", "Data collection change is not supported.")
-    return _add(call, collection, asked.parts)
+    return _add(call, collection, params.parts)
 
 
 def delete_plugin(call: Call) -> Any:
     """`{dataCollection}`; raises Violation, WDE0080 for one that is not on, WDE0170 for DRAFT_ITEMS."""
-    kind = call.asked.text("pluginType")
+    kind = call.params.text("pluginType")
     if kind == "DRAFT_ITEMS":
         raise WixError("WDE0170", "Data collection change is not supported.")
-    return _delete(call, named_collection(call, call.asked.collection()), kind)
+    return _delete(call, named_collection(call, call.params.collection()), kind)
 
 
 def adder(name: str) -> Callable[[Call], Any]:
     """The handler of `add-<name>-plugin`: `{dataCollectionId, <name>Options}`."""
 
     def add(call: Call) -> Any:
-        collection = named_collection(call, call.asked.collection())
-        options = call.asked.part(OPTIONS[name]).parts
+        collection = named_collection(call, call.params.collection())
+        options = call.params.part(OPTIONS[name]).parts
         if name == "publish" and collection.drafts_id:
             collection = _merge_drafts(call, collection)
         return _add(call, collection, {"type": name.upper(), OPTIONS[name]: options})
@@ -64,7 +64,7 @@ def adder(name: str) -> Callable[[Call], Any]:
 
 def deleter(name: str) -> Callable[[Call], Any]:
     """The handler of `delete-<name>-plugin`: `{dataCollectionId}`."""
-    return lambda call: _delete(call, named_collection(call, call.asked.collection()), name.upper())
+    return lambda call: _delete(call, named_collection(call, call.params.collection()), name.upper())
 
 
 def add_draft_items(call: Call) -> Any:
@@ -72,8 +72,8 @@ def add_draft_items(call: Call) -> Any:
 
     Raises WDE0080 where a plugin that keeps drafts is on, WDE0104 where the other collection's id is taken.
     """
-    collection = named_collection(call, call.asked.collection())
-    action = call.asked.choice("publishPluginConflictAction", ("FAIL_WHEN_PUBLISH_INSTALLED", _COPY))
+    collection = named_collection(call, call.params.collection())
+    action = call.params.choice("publishPluginConflictAction", ("FAIL_WHEN_PUBLISH_INSTALLED", _COPY))
     plugins = [plugin for plugin in collection.body["plugins"] if plugin.get("type") != "PUBLISH"]
     if plugin_of(collection.body, "DRAFT_ITEMS") or (collection.keeps_drafts and action != _COPY):
         raise bad_argument(f"Collection {collection.id} keeps drafts already.")
@@ -96,8 +96,8 @@ def add_draft_items(call: Call) -> Any:
 
 def delete_draft_items(call: Call) -> Any:
     """`{dataCollection}`; `draftItemsRemovalAction` says what the drafts do. Raises WDE0080."""
-    collection = named_collection(call, call.asked.collection())
-    action = call.asked.choice("draftItemsRemovalAction", _ON_REMOVAL)
+    collection = named_collection(call, call.params.collection())
+    action = call.params.choice("draftItemsRemovalAction", _ON_REMOVAL)
     if not collection.drafts_id:
         raise bad_argument(f"Collection {collection.id} has no DRAFT_ITEMS plugin.")
     call.site.quota.take("writes")
@@ -112,7 +112,7 @@ def delete_draft_items(call: Call) -> Any:
 
 def _merge_drafts(call: Call, collection: Collection) -> Collection:
     """Take DRAFT_ITEMS off for PUBLISH, the drafts as `draftItemsPluginConflictAction` says. Raises WDE0080."""
-    action = call.asked.choice("draftItemsPluginConflictAction", (*_ON_PUBLISH, _COPY))
+    action = call.params.choice("draftItemsPluginConflictAction", (*_ON_PUBLISH, _COPY))
     if action == _ON_PUBLISH[0]:
         raise bad_argument(f"Collection {collection.id} keeps drafts already.")
     for draft in call.site.items.every(call.site.collections.get(collection.drafts_id)):

@@ -13,13 +13,13 @@ from sandbox.wix.errors import Violation, WixError, no_such_item
 from sandbox.wix.filters import Filter, compile_filter, predicate_of
 from sandbox.wix.includes import fill_references, read_includes
 from sandbox.wix.items import read_item_id
-from sandbox.wix.pace import Pace, sort_in_slices
 from sandbox.wix.paging import Page, read_page
-from sandbox.wix.params import Asked
-from sandbox.wix.responses import dump_each, envelope, join_answer
+from sandbox.wix.params import Params
+from sandbox.wix.responses import dump_each, envelope, join_response
 from sandbox.wix.site import Call
 from sandbox.wix.snapshot import Row, Snapshot
 from sandbox.wix.sorting import NEWEST_FIRST, Order, read_order
+from sandbox.wix.time_slice import TimeSlice, sort_in_slices
 from sandbox.wix.values import NOTHING, dump_text, id_list, identity, is_draft, path_of, project, values_at
 
 MAX_FIELDS = 1000
@@ -54,7 +54,7 @@ def condition_of(call: Call, collection: Collection) -> Callable[[str], None]:
 
     An item that does not counts as missing: WDE0073 [ASSUME, the client's typings say only that nothing is changed].
     """
-    holds = predicate_of(call.asked.part("condition").raw("filter"), link_reader(call, collection))
+    holds = predicate_of(call.params.part("condition").raw("filter"), link_reader(call, collection))
 
     def check(item_id: str) -> None:
         item = None if holds is None else call.site.items.find(collection, item_id)
@@ -77,7 +77,7 @@ async def get_item(call: Call) -> Any:
     """`{dataItem}`; raises WDE0073, also for a draft that is not asked for."""
     item_id = read_item_id(call.item_id())
     collection = call.open("read", "GET")
-    includes = read_includes(call.asked, collection)
+    includes = read_includes(call.params, collection)
     call.site.quota.take("reads", 1 + len(includes))
     text = call.snapshot(collection).find(item_id)
     if text is None:
@@ -86,32 +86,32 @@ async def get_item(call: Call) -> Any:
     if call.hides(collection) and is_draft(item):
         raise no_such_item(item_id, collection.id)
     await fill_references(call, [item], includes)
-    fields = call.asked.texts("fields")
+    fields = call.params.texts("fields")
     return {"dataItem": envelope(project(item, fields) if fields else item, collection.id)}
 
 
 async def query(call: Call) -> Any:
     """`{dataItems, pagingMetadata}`."""
     collection = call.open("read", "FIND")
-    return await answer_query(call, collection, call.asked.part("query"))
+    return await query_response(call, collection, call.params.part("query"))
 
 
-async def answer_query(call: Call, collection: Collection, asked: Asked) -> bytes:
+async def query_response(call: Call, collection: Collection, params: Params) -> bytes:
     """The page that `asked` (filter, sort, fields, paging) describes; raises what its parts raise."""
-    world = call.site.world
-    includes = read_includes(call.asked, collection)
+    state = call.site.state
+    includes = read_includes(call.params, collection)
     what = {
         "of": collection.id,
-        "filter": asked.raw("filter"),
-        "sort": asked.raw("sort"),
-        "fields": asked.raw("fields"),
-        "seed": _seed(call.asked),
+        "filter": params.raw("filter"),
+        "sort": params.raw("sort"),
+        "fields": params.raw("fields"),
+        "seed": _seed(call.params),
     }
-    page = read_page(world, asked, what, collection.page_limit)
-    remembered = Asked(page.what or {}, asked.path)
+    page = read_page(state, params, what, collection.page_limit)
+    remembered = Params(page.what or {}, params.path)
     fields = remembered.texts("fields")
     if len(fields) > MAX_FIELDS:
-        raise Violation(asked.where("fields"), "must have at most 1000 entries", "MAX_SIZE", threshold=MAX_FIELDS)
+        raise Violation(params.where("fields"), "must have at most 1000 entries", "MAX_SIZE", threshold=MAX_FIELDS)
     order = read_order(remembered.each("sort"), collection.keys)
     if remembered.raw("seed") is not None:
         order = Order(order.fields, remembered.text("seed"))
@@ -121,25 +121,25 @@ async def answer_query(call: Call, collection: Collection, asked: Asked) -> byte
     snapshot = call.snapshot(collection)
     rows, more = await find_rows(snapshot, compiled, order, page)
     total = None
-    if call.asked.flag("returnTotalCount") and not page.cursor:
+    if call.params.flag("returnTotalCount") and not page.cursor:
         total = await count_rows(snapshot, compiled)
     last = None
     if rows and order.sql is not None:
         last = [rows[-1][0], rows[-1][1]] if order.sql == NEWEST_FIRST.sql else [rows[-1][1]]
-    metadata = page.metadata(world, len(rows), more, total, last)
+    metadata = page.metadata(state, len(rows), more, total, last)
     if not fields and not includes:
-        return join_answer("dataItems", _envelopes(rows, collection.id), metadata)
+        return join_response("dataItems", _envelopes(rows, collection.id), metadata)
     items = [json.loads(row[2]) for row in rows]
     await fill_references(call, items, includes)
     envelopes = (envelope(project(item, fields) if fields else item, collection.id) for item in items)
-    return join_answer("dataItems", await dump_each(envelopes), metadata)
+    return join_response("dataItems", await dump_each(envelopes), metadata)
 
 
-def _seed(asked: Asked) -> str | None:
+def _seed(params: Params) -> str | None:
     """The shuffle's seed where `sortMode` is RANDOM; the same seed gives the same order."""
-    if asked.choice("sortMode", ("FIELDS", "RANDOM")) != "RANDOM":
+    if params.choice("sortMode", ("FIELDS", "RANDOM")) != "RANDOM":
         return None
-    seed = asked.part("randomOptions").raw("seed")
+    seed = params.part("randomOptions").raw("seed")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, float, str))):
         raise Violation("randomOptions.seed", "must be a number")
     return secrets.token_hex(4) if seed is None else clean_text(str(seed)) or "0"
@@ -174,12 +174,12 @@ async def _sorted_rows(snapshot: Snapshot, compiled: Filter, order: Order, page:
     """A page in an order no index has: the best keys are kept, never the items."""
     wanted = page.offset + page.limit + 1
     best: list[tuple[Any, str]] = []
-    pace = Pace()
+    time_slice = TimeSlice()
     async for row, item in snapshot.scan(compiled):
         best.append((order.keys(item), row[1]))
         if len(best) > 2 * wanted + 10_000:
-            best = (await order.arrange(best, pace))[:wanted]
-    best = await order.arrange(best, pace)
+            best = (await order.arrange(best, time_slice))[:wanted]
+    best = await order.arrange(best, time_slice)
     more = len(best) >= wanted
     ids = [item_id for _, item_id in best[page.offset : wanted - 1]]
     by_id = Filter(" AND id IN (SELECT value FROM json_each(?))", [id_list(ids)])
@@ -200,7 +200,7 @@ async def count_rows(snapshot: Snapshot, compiled: Filter) -> int:
 async def count(call: Call) -> Any:
     """`{totalCount}`."""
     collection = call.open("read", "COUNT")
-    compiled = filter_of(call, collection, call.asked.raw("filter"))
+    compiled = filter_of(call, collection, call.params.raw("filter"))
     call.site.quota.take("reads")
     return {"totalCount": await count_rows(call.snapshot(collection), compiled)}
 
@@ -211,16 +211,16 @@ async def distinct(call: Call) -> Any:
     Raises WDE0092 past 100,000 values.
     """
     collection = call.open("read", "DISTINCT")
-    asked = call.asked
+    params = call.params
     what = {
         "of": collection.id,
-        "filter": asked.raw("filter"),
-        "field": asked.raw("fieldName"),
-        "order": asked.choice("order", ("ASC", "DESC")),
+        "filter": params.raw("filter"),
+        "field": params.raw("fieldName"),
+        "order": params.choice("order", ("ASC", "DESC")),
     }
-    page = read_page(call.site.world, asked, what)
+    page = read_page(call.site.state, params, what)
     remembered = page.what or {}
-    path = path_of(Asked({"fieldName": remembered["field"]}).text("fieldName"))
+    path = path_of(Params({"fieldName": remembered["field"]}).text("fieldName"))
     compiled = filter_of(call, collection, remembered["filter"])
     call.site.quota.take("reads")
     found: dict[Any, Any] = {}
@@ -232,8 +232,8 @@ async def distinct(call: Call) -> Any:
             raise WixError("WDE0092", "Dataset is too large to sort.")
     found.pop(NOTHING, None)
     descending = remembered["order"] == "DESC"
-    ordered = [found[key] for key in await sort_in_slices(found, lambda key: key, descending, Pace())]
+    ordered = [found[key] for key in await sort_in_slices(found, lambda key: key, descending, TimeSlice())]
     values = ordered[page.offset : page.offset + page.limit]
     more = len(ordered) > page.offset + page.limit
-    total = len(ordered) if asked.flag("returnTotalCount") else None
-    return {"distinctValues": values, "pagingMetadata": page.metadata(call.site.world, len(values), more, total)}
+    total = len(ordered) if params.flag("returnTotalCount") else None
+    return {"distinctValues": values, "pagingMetadata": page.metadata(call.site.state, len(values), more, total)}

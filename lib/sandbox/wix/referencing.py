@@ -7,11 +7,11 @@ from typing import Any
 
 from sandbox.wix.bulk import entries_of, refusal_of
 from sandbox.wix.errors import Refusal, Violation, WixError, bad_argument, no_such_item
-from sandbox.wix.pace import Pace
 from sandbox.wix.paging import read_page
-from sandbox.wix.params import Asked
-from sandbox.wix.responses import envelope, join_answer
+from sandbox.wix.params import Params
+from sandbox.wix.responses import envelope, join_response
 from sandbox.wix.site import Call
+from sandbox.wix.time_slice import TimeSlice
 from sandbox.wix.values import dump_text, is_draft, project
 
 MAX_REFERRING_ITEMS = 1000
@@ -39,22 +39,22 @@ def bulk_remove_references(call: Call) -> Any:
 
 def _one(call: Call, action: str) -> Any:
     collection = call.open("update", f"{action}_REFERENCE".replace("DELETE", "REMOVE"))
-    reference = _read(call.asked.part("dataItemReference"))
+    reference = _read(call.params.part("dataItemReference"))
     call.site.quota.take("writes")
     change = call.site.links.add if action == "INSERT" else call.site.links.take
     change(collection, *reference.values())
     return {"dataItemReference": reference}
 
 
-def _read(asked: Asked) -> dict[str, str]:
-    return {name: asked.text(name) for name in ("referringItemFieldName", "referringItemId", "referencedItemId")}
+def _read(params: Params) -> dict[str, str]:
+    return {name: params.text(name) for name in ("referringItemFieldName", "referringItemId", "referencedItemId")}
 
 
 def _each(call: Call, action: str) -> Any:
     collection = call.open("update", f"{action}_REFERENCE".replace("DELETE", "REMOVE"))
     entries = entries_of(call, "dataItemReferences")
     change = call.site.links.add if action == "INSERT" else call.site.links.take
-    returned = call.asked.flag("returnEntity")
+    returned = call.params.flag("returnEntity")
     call.site.quota.take("writes")
     results: list[dict[str, Any]] = []
     failures = 0
@@ -64,7 +64,7 @@ def _each(call: Call, action: str) -> Any:
         try:
             if not isinstance(entry, dict):
                 raise WixError("WDE0021", "Invalid reference")
-            reference = _read(Asked(entry, f"dataItemReferences[{number}]"))
+            reference = _read(Params(entry, f"dataItemReferences[{number}]"))
             change(collection, *reference.values())
             if returned:
                 result["dataItemReference"] = reference
@@ -80,8 +80,8 @@ def _each(call: Call, action: str) -> Any:
 def replace_references(call: Call) -> Any:
     """`{dataItemReferences}`: the item is linked to these and no others. Raises WDE0020, WDE0073."""
     collection = call.open("update", "REPLACE_REFERENCES")
-    name, item_id = call.asked.text("referringItemFieldName"), call.asked.text("referringItemId")
-    wanted = list(dict.fromkeys(call.asked.texts("newReferencedItemIds")))
+    name, item_id = call.params.text("referringItemFieldName"), call.params.text("referringItemId")
+    wanted = list(dict.fromkeys(call.params.texts("newReferencedItemIds")))
     links = call.site.links
     face = links.face(collection, name)
     links.check_item(collection.id, item_id)
@@ -96,7 +96,7 @@ def replace_references(call: Call) -> Any:
 def is_referenced(call: Call) -> Any:
     """`{isReferenced}`; raises WDE0020."""
     collection = call.open("read", "IS_REFERENCED")
-    reference = _read(call.asked)
+    reference = _read(call.params)
     face = call.site.links.face(collection, reference["referringItemFieldName"])
     call.site.quota.take("reads")
     linked = call.site.links.has(face, reference["referringItemId"], reference["referencedItemId"])
@@ -111,15 +111,15 @@ async def query_referenced(call: Call) -> Any:
     Raises WDE0020; WDE0073 where the one referring item is missing (of several, missing ones are passed over).
     """
     collection = call.open("read", "QUERY_REFERENCED")
-    asked, links = call.asked, call.site.links
+    params, links = call.params, call.site.links
     what = {
         "of": collection.id,
-        "field": asked.raw("referringItemFieldName"),
-        "items": asked.texts("referringItemIds") or [asked.text_or("referringItemId")],
-        "order": asked.choice("order", ("ASC", "DESC")),
+        "field": params.raw("referringItemFieldName"),
+        "items": params.texts("referringItemIds") or [params.text_or("referringItemId")],
+        "order": params.choice("order", ("ASC", "DESC")),
     }
-    page = read_page(call.site.world, asked, what)
-    remembered = Asked(page.what or {})
+    page = read_page(call.site.state, params, what)
+    remembered = Params(page.what or {})
     name = remembered.text("field")
     ids = remembered.texts("items")
     face = links.face(collection, name)
@@ -131,14 +131,14 @@ async def query_referenced(call: Call) -> Any:
         raise no_such_item(ids[0], collection.id)
     call.site.quota.take("reads")
     rows = links.page(face, ids, remembered.text("order") == "DESC", page.offset, page.limit + 1)
-    total = links.count(face, ids) if asked.flag("returnTotalCount") else None
+    total = links.count(face, ids) if params.flag("returnTotalCount") else None
     other = call.site.collections.find(face.target)
     if other is not None and not call.site.readable(other):
         other = None
-    fields = asked.texts("fields")
+    fields = params.texts("fields")
     snapshot = None if other is None else call.snapshot(other)
     texts: list[str] = []
-    pace = Pace()
+    time_slice = TimeSlice()
     hides = other is not None and call.hides(other)
     for referring, referenced in rows[: page.limit]:
         text = None if snapshot is None else snapshot.find(referenced)
@@ -149,7 +149,7 @@ async def query_referenced(call: Call) -> Any:
         else:
             found = envelope(project(item, fields) if fields else item, face.target)
             texts.append(dump_text({"dataItem": found}))
-        if pace.over():
-            await pace.rest()
-    metadata = page.metadata(call.site.world, len(texts), len(rows) > page.limit, total)
-    return join_answer("results", texts, metadata)
+        if time_slice.over():
+            await time_slice.rest()
+    metadata = page.metadata(call.site.state, len(texts), len(rows) > page.limit, total)
+    return join_response("results", texts, metadata)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sandbox.wix.errors import WixError
-from sandbox.wix.pace import Pace
+from sandbox.wix.time_slice import TimeSlice
 from sandbox.wix.values import dump_text
 
 MAX_CHARACTERS = 64_000_000
@@ -25,7 +25,7 @@ def too_long() -> WixError:
 
 async def dump_each(values: Iterable[Any]) -> list[str]:
     """Each value as JSON text. Raises WDE0180, WDE0028 after 5 seconds."""
-    pace = Pace()
+    time_slice = TimeSlice()
     room = MAX_CHARACTERS
     texts = []
     for value in values:
@@ -34,12 +34,12 @@ async def dump_each(values: Iterable[Any]) -> list[str]:
         if room < 0:
             raise too_long()
         texts.append(text)
-        if pace.over():
-            await pace.rest()
+        if time_slice.over():
+            await time_slice.rest()
     return texts
 
 
-def join_answer(name: str, texts: list[str], metadata: dict[str, Any]) -> bytes:
+def join_response(name: str, texts: list[str], metadata: dict[str, Any]) -> bytes:
     """`{<name>: [...], "pagingMetadata": {...}}` of texts that are JSON already. Raises WDE0180."""
     if sum(map(len, texts)) > MAX_CHARACTERS:
         raise too_long()

@@ -21,7 +21,7 @@ from sandbox.wix import (
     search,
     writes,
 )
-from sandbox.wix import secrets as vault
+from sandbox.wix import secrets as secrets
 from sandbox.wix.errors import WixError
 from sandbox.wix.site import Call
 
@@ -38,7 +38,7 @@ class Route:
     write: Write | None = None
 
 
-def _answered(read: Callable[[Call], Any]) -> Read:
+def _as_json(read: Callable[[Call], Any]) -> Read:
     async def handler(call: Call) -> Any:
         return read(call)
 
@@ -57,16 +57,16 @@ _READS: dict[str, Read] = {
     "POST /items/aggregate-pipeline": pipeline.aggregate_pipeline,
     "GET /items/search": search.search,
     "POST /items/search": search.search,
-    "POST /items/is-referenced": _answered(referencing.is_referenced),
+    "POST /items/is-referenced": _as_json(referencing.is_referenced),
     "GET /items/query-referenced": referencing.query_referenced,
     "POST /items/query-referenced": referencing.query_referenced,
-    "POST /bulk/items/async-remove-by-filter": _answered(job_api.remove_by_filter),
-    "POST /bulk/items/async-patch-by-filter": _answered(job_api.patch_by_filter),
-    "GET /async-jobs/{id}": _answered(job_api.job_status),
-    "GET /collections": _answered(collection_api.list_collections),
-    "GET /collections/{id}": _answered(collection_api.get_collection),
-    "GET /indexes": _answered(indexes.list_indexes),
-    "GET /indexes/available": _answered(indexes.available_indexes),
+    "POST /bulk/items/async-remove-by-filter": _as_json(job_api.remove_by_filter),
+    "POST /bulk/items/async-patch-by-filter": _as_json(job_api.patch_by_filter),
+    "GET /async-jobs/{id}": _as_json(job_api.job_status),
+    "GET /collections": _as_json(collection_api.list_collections),
+    "GET /collections/{id}": _as_json(collection_api.get_collection),
+    "GET /indexes": _as_json(indexes.list_indexes),
+    "GET /indexes/available": _as_json(indexes.available_indexes),
     "POST /indexes": indexes.create_index,
 }
 
@@ -118,14 +118,14 @@ _WRITES: dict[str, Write] = {
 }
 
 _SECRET_READS: dict[str, Read] = {
-    "GET /secrets": _answered(vault.list_secrets),
-    "GET /secrets/{id}": _answered(vault.secret_value),
+    "GET /secrets": _as_json(secrets.list_secrets),
+    "GET /secrets/{id}": _as_json(secrets.secret_value),
 }
 
 _SECRET_WRITES: dict[str, Write] = {
-    "POST /secrets": vault.create_secret,
-    "PATCH /secrets/{id}": vault.update_secret,
-    "DELETE /secrets/{id}": vault.delete_secret,
+    "POST /secrets": secrets.create_secret,
+    "PATCH /secrets/{id}": secrets.update_secret,
+    "DELETE /secrets/{id}": secrets.delete_secret,
 }
 
 

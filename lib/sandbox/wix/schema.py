@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from sandbox.wix.errors import Violation, WixError, bad_argument
-from sandbox.wix.params import Asked
+from sandbox.wix.params import Params
 from sandbox.wix.values import clean
 
 FIELD_TYPES = frozenset(
@@ -142,25 +142,25 @@ def _metadata(field: dict[str, Any], kind: str) -> dict[str, Any]:
     return metadata if isinstance(metadata, dict) else {}
 
 
-def read_field(asked: Asked, collection_id: str) -> dict[str, Any]:
+def read_field(params: Params, collection_id: str) -> dict[str, Any]:
     """A field, checked. Raises Violation and WDE0080.
 
     As on the service, `referencedCollection` (the published examples' spelling) is taken and stored as an empty
     target. Without a `referencingFieldKey` the other face is called `<collection>_<key>` [ASSUME].
     """
-    key = asked.text("key")
+    key = params.text("key")
     if not _KEY.fullmatch(key):
-        raise Violation(asked.where("key"), f"must match {_KEY.pattern}", "PATTERN")
-    kind = asked.text("type")
+        raise Violation(params.where("key"), f"must match {_KEY.pattern}", "PATTERN")
+    kind = params.text("type")
     if kind not in FIELD_TYPES:
-        raise Violation(asked.where("type"), "must be one of the field types", "ENUM")
-    field = {**asked.parts, "key": key, "type": kind, "displayName": asked.text_or("displayName", key)}
-    metadata = dict(asked.part("typeMetadata").parts)
+        raise Violation(params.where("type"), "must be one of the field types", "ENUM")
+    field = {**params.parts, "key": key, "type": kind, "displayName": params.text_or("displayName", key)}
+    metadata = dict(params.part("typeMetadata").parts)
     if kind == "REFERENCE":
-        target = asked.part("typeMetadata").part("reference")
+        target = params.part("typeMetadata").part("reference")
         metadata["reference"] = {"referencedCollectionId": target.text_or("referencedCollectionId")}
     if kind == "MULTI_REFERENCE":
-        target = asked.part("typeMetadata").part("multiReference")
+        target = params.part("typeMetadata").part("multiReference")
         reverse = target.text_or("referencingFieldKey") or f"{collection_id.replace('/', '_')}_{key}"[:64]
         if "referencingFieldKey" in target and not _KEY.fullmatch(reverse):
             raise Violation(target.where("referencingFieldKey"), f"must match {_KEY.pattern}", "PATTERN")
@@ -190,47 +190,47 @@ def paired(body: dict[str, Any], side: str) -> str:
     return name if isinstance(name, str) else ""
 
 
-def read_fields(asked: Asked, collection_id: str) -> list[dict[str, Any]]:
+def read_fields(params: Params, collection_id: str) -> list[dict[str, Any]]:
     """`fields`, without the system fields that a client may send back. Raises Violation and WDE0080."""
     fields = [
         read_field(entry, collection_id)
-        for entry in asked.each("fields")
+        for entry in params.each("fields")
         if entry.raw("key") not in SYSTEM_KEYS and entry.raw("systemField") is not True
     ]
     keys = [field["key"] for field in fields]
     if len(set(keys)) < len(keys):
         raise bad_argument("Field keys must be unique.")
     if len(fields) > MAX_FIELDS:
-        raise Violation(asked.where("fields"), f"must not have more than {MAX_FIELDS} entries", "MAX_SIZE")
+        raise Violation(params.where("fields"), f"must not have more than {MAX_FIELDS} entries", "MAX_SIZE")
     return fields
 
 
-def read_permissions(asked: Asked) -> dict[str, str]:
+def read_permissions(params: Params) -> dict[str, str]:
     """`{insert, update, remove, read}`; what is left out is ADMIN. Raises Violation."""
-    return {action: asked.choice(action, ROLES) for action in ACTIONS}
+    return {action: params.choice(action, ROLES) for action in ACTIONS}
 
 
-def read_collection(asked: Asked) -> dict[str, Any]:
+def read_collection(params: Params) -> dict[str, Any]:
     """A whole collection as create, update and a site's `collections.json` give it. Raises Violation, WDE0080."""
-    collection_id = asked.text("id")
+    collection_id = params.text("id")
     if not _COLLECTION_ID.fullmatch(collection_id) or len(collection_id) > 256:
-        raise Violation(asked.where("id"), "must be letters, digits, `_`, `-`, with `/` between parts", "PATTERN")
+        raise Violation(params.where("id"), "must be letters, digits, `_`, `-`, with `/` between parts", "PATTERN")
     body: dict[str, Any] = {
         "id": collection_id,
-        "collectionType": asked.text_or("collectionType", "NATIVE"),
-        "maxPageSize": asked.whole("maxPageSize", 1000, 1, 1000),
-        "displayName": asked.text_or("displayName", collection_id),
-        "fields": read_fields(asked, collection_id),
-        "permissions": read_permissions(asked.part("permissions")),
-        "plugins": [plugin.parts for plugin in asked.each("plugins")],
-        "pagingModes": asked.texts("pagingModes") or ["OFFSET"],
+        "collectionType": params.text_or("collectionType", "NATIVE"),
+        "maxPageSize": params.integer("maxPageSize", 1000, 1, 1000),
+        "displayName": params.text_or("displayName", collection_id),
+        "fields": read_fields(params, collection_id),
+        "permissions": read_permissions(params.part("permissions")),
+        "plugins": [plugin.parts for plugin in params.each("plugins")],
+        "pagingModes": params.texts("pagingModes") or ["OFFSET"],
     }
     for name in ("displayField", "displayNamespace", "ownerAppId"):
-        if name in asked:
-            body[name] = asked.text(name)
+        if name in params:
+            body[name] = params.text(name)
     for name in ("defaultDisplayOrder", "capabilities"):
-        if name in asked:
-            body[name] = asked.part(name).parts
+        if name in params:
+            body[name] = params.part(name).parts
     cleaned: dict[str, Any] = clean(body)
     return cleaned
 

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from sandbox.wix.errors import bad_argument
-from sandbox.wix.queries import answer_query, filter_of
+from sandbox.wix.queries import filter_of, query_response
 from sandbox.wix.site import Call
 from sandbox.wix.values import dump_text
 
@@ -22,15 +22,15 @@ async def search(call: Call) -> Any:
     `fuzzy` also where one letter differs; `mode` OR (default) asks for one of the words, AND for all.
     """
     collection = call.open("read", "FIND")
-    asked = call.asked.part("search")
-    if asked.part("cursorPaging").text_or("cursor"):
-        return await answer_query(call, collection, asked)  # the cursor holds what was found
-    expression = asked.part("search")
+    params = call.params.part("search")
+    if params.part("cursorPaging").text_or("cursor"):
+        return await query_response(call, collection, params)  # the cursor holds what was found
+    expression = params.part("search")
     words = _WORD.findall(expression.text("expression").lower())[:20]
     everything = expression.choice("mode", ("OR", "AND")) == "AND"
     fuzzy = expression.flag("fuzzy")
     keys = expression.texts("fields")
-    compiled = filter_of(call, collection, asked.raw("filter"))
+    compiled = filter_of(call, collection, params.raw("filter"))
     found: list[str] = []
     async for row, item in call.snapshot(collection).scan(compiled):
         texts = _texts([item.get(key) for key in keys] if keys else list(item.values()))
@@ -40,10 +40,10 @@ async def search(call: Call) -> Any:
             found.append(row[1])
         if len(found) > MAX_FOUND:
             raise bad_argument("The search matches too many items; narrow it with a filter.")
-    asked.parts = {**asked.parts, "filter": {"_id": {"$in": found}}}
-    if len(dump_text(found)) > 1_000_000 and "cursorPaging" in asked:
+    params.parts = {**params.parts, "filter": {"_id": {"$in": found}}}
+    if len(dump_text(found)) > 1_000_000 and "cursorPaging" in params:
         raise bad_argument("The search matches too many items for cursor paging; narrow it with a filter.")
-    return await answer_query(call, collection, asked)
+    return await query_response(call, collection, params)
 
 
 def _texts(values: list[Any]) -> list[str]:

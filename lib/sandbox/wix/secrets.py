@@ -8,16 +8,16 @@ from typing import Any
 
 from sandbox.clock import iso
 from sandbox.wix.errors import Violation, WixError
-from sandbox.wix.params import Asked
+from sandbox.wix.params import Params
 from sandbox.wix.site import Call
 
 _NAME = re.compile(r"[A-Za-z0-9_+=\-@#$]{1,50}")
 
 
-def _name(asked: Asked) -> str:
-    name = asked.text("name")
+def _name(params: Params) -> str:
+    name = params.text("name")
     if not _NAME.fullmatch(name):
-        raise Violation(asked.where("name"), "must be letters, digits and _+=-@#$, at most 50 characters", "PATTERN")
+        raise Violation(params.where("name"), "must be letters, digits and _+=-@#$, at most 50 characters", "PATTERN")
     return name
 
 
@@ -32,11 +32,11 @@ def _missing() -> WixError:
 
 def create_secret(call: Call) -> Any:
     """`{id}`; raises Violation, 409 for a name in use."""
-    asked = call.asked.part("secret")
-    name, value = _name(asked), asked.text("value")
+    params = call.params.part("secret")
+    name, value = _name(params), params.text("value")
     _taken(call, name)
-    secret_id, now = str(uuid.uuid4()), iso(call.site.world.clock.now())
-    row = (secret_id, name, asked.text_or("description"), value, now, now)
+    secret_id, now = str(uuid.uuid4()), iso(call.site.state.clock.now())
+    row = (secret_id, name, params.text_or("description"), value, now, now)
     call.site.store.execute("INSERT INTO wix_secret VALUES (?, ?, ?, ?, ?, ?)", row)
     return {"id": secret_id}
 
@@ -63,13 +63,13 @@ def update_secret(call: Call) -> Any:
     row = call.site.store.row("SELECT name, description, value FROM wix_secret WHERE id = ?", (call.tail,))
     if row is None:
         raise _missing()
-    asked = call.asked.part("secret")
-    name = _name(asked) if "name" in asked else row[0]
+    params = call.params.part("secret")
+    name = _name(params) if "name" in params else row[0]
     _taken(call, name, call.tail)
-    values = (name, asked.text_or("description", row[1]), asked.text_or("value", row[2]))
+    values = (name, params.text_or("description", row[1]), params.text_or("value", row[2]))
     call.site.store.execute(
         "UPDATE wix_secret SET name = ?, description = ?, value = ?, updated = ? WHERE id = ?",
-        (*values, iso(call.site.world.clock.now()), call.tail),
+        (*values, iso(call.site.state.clock.now()), call.tail),
     )
     return {}
 

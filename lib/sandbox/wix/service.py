@@ -9,11 +9,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.app_state import World
-from sandbox.web import BodyTooLarge, json_answer, read_body
+from sandbox.app_state import AppState
+from sandbox.web import BodyTooLarge, json_response, read_body
 from sandbox.wix.errors import Refusal, WixError, too_large
 from sandbox.wix.loading import load_site
-from sandbox.wix.params import Asked, from_body, from_query
+from sandbox.wix.params import Params, from_body, from_query
 from sandbox.wix.routes import Route, find_route
 from sandbox.wix.site import Call, Site, consistency_token, seen_until
 
@@ -35,23 +35,23 @@ class WixService:
 
     name = "wix"
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._site = Site(world)
+    def __init__(self, state: AppState) -> None:
+        self._state = state
+        self._site = Site(state)
 
-    def speaks(self, path: str) -> bool:
+    def handles(self, path: str) -> bool:
         """Whether a raw path is Wix's."""
         return path.startswith(("/wix-data/", "/_api/"))
 
-    def place(self, request: Request) -> str:
+    def counted_under(self, request: Request) -> str:
         """The site's id."""
-        return self._world.site_id
+        return self._state.site_id
 
     def load_site(self, folder: Path) -> dict[str, int]:
         """Load `<Collection>.jsonl` files, all or none; items loaded by collection. Raises SiteError."""
         return load_site(self._site, folder)
 
-    async def answer(self, request: Request) -> tuple[str, Response]:
+    async def respond(self, request: Request) -> tuple[str, Response]:
         """Answer a request; refusals are answers too."""
         if request.method == "OPTIONS":
             return "OPTIONS", Response(status_code=200, headers={**_CORS, **_request_id()})
@@ -65,16 +65,16 @@ class WixService:
             call = await self._call(request, parts, tail)
             response = await self._run(route, call)
         except Refusal as refusal:
-            response = json_answer(refusal.body(), refusal.status)
+            response = json_response(refusal.body(), refusal.status)
         except BodyTooLarge:
-            response = json_answer(too_large().body(), 413)
+            response = json_response(too_large().body(), 413)
         response.headers.update({**_request_id(), "Access-Control-Allow-Origin": "*"})
         return endpoint, response
 
-    def broken(self) -> Response:
+    def internal_error(self) -> Response:
         """500 WDE0053."""
         refusal = WixError("WDE0053", "Internal wixData error: the request could not be processed.")
-        return json_answer(refusal.body(), refusal.status, {**_request_id(), "Access-Control-Allow-Origin": "*"})
+        return json_response(refusal.body(), refusal.status, {**_request_id(), "Access-Control-Allow-Origin": "*"})
 
     def _check_length(self, request: Request) -> None:
         if len(request.scope["path"]) + len(request.scope["query_string"]) > MAX_URL:
@@ -86,7 +86,7 @@ class WixService:
         Which site is named is not looked at: the sandbox holds one, and answers for it.
         """
         credential = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-        if not self._world.lets_in(credential):
+        if not self._state.accepts(credential):
             raise WixError("UNAUTHENTICATED", "The request has no valid Authorization header.", status=401)
         if credential.startswith("IST.") and not request.headers.get("wix-site-id"):
             raise WixError("WDE0117", "MetaSiteId can not be resolved.")
@@ -95,18 +95,18 @@ class WixService:
         body = await read_body(request, MAX_BODY)
         if request.method != "GET":
             parts = {**parts, **from_body(body)}
-        return Call(self._site, Asked(parts), tail, seen_until(request.headers.get("x-wix-consistent", "")))
+        return Call(self._site, Params(parts), tail, seen_until(request.headers.get("x-wix-consistent", "")))
 
     async def _run(self, route: Route, call: Call) -> Response:
         if route.read is not None:
-            return json_answer(await route.read(call))
+            return json_response(await route.read(call))
         assert route.write is not None
         with self._site.store.transaction():
             self._site.items.begin()
-            answer = route.write(call)
+            response = route.write(call)
         if call.wrote:
-            self._world.stats.wrote("wix", self._world.site_id, call.wrote)
-        return json_answer(answer, headers={"X-Wix-Consistent": consistency_token(self._site.items.written_at)})
+            self._state.stats.wrote("wix", self._state.site_id, call.wrote)
+        return json_response(response, headers={"X-Wix-Consistent": consistency_token(self._site.items.written_at)})
 
 
 def _request_id() -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.store import Store
 from sandbox.wix.filters import Filter
-from sandbox.wix.pace import SECONDS, Pace
+from sandbox.wix.time_slice import SECONDS, TimeSlice
 
 _CHUNK = 500
 
@@ -73,7 +73,7 @@ class Snapshot:
         self, filter_: Filter, order: str = "id", after: list[Any] | None = None
     ) -> AsyncIterator[tuple[Row, dict[str, Any]]]:
         """Every row that matches, with its item, in an indexed order. Raises WDE0028 after 5 seconds."""
-        pace = Pace(self._seconds)
+        time_slice = TimeSlice(self._seconds)
         needles = " AND ".join(["instr(data, ?)"] * len(filter_.needles))
         data = f"CASE WHEN {needles} THEN data END" if needles else "data"
         while True:
@@ -89,8 +89,8 @@ class Snapshot:
                     item = json.loads(row[2])
                     if filter_.matches is None or filter_.matches(item):
                         yield row, item
-                if pace.over():
-                    await pace.rest()
+                if time_slice.over():
+                    await time_slice.rest()
             if len(rows) < _CHUNK:
                 return
             newest, item_id, _ = rows[-1]

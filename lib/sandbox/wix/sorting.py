@@ -9,8 +9,8 @@ from typing import Any
 
 from sandbox.web import clean_text
 from sandbox.wix.errors import WixError
-from sandbox.wix.pace import Pace, sort_in_slices
-from sandbox.wix.params import Asked
+from sandbox.wix.params import Params
+from sandbox.wix.time_slice import TimeSlice, sort_in_slices
 from sandbox.wix.values import NOTHING, Identity, identity, path_of, values_at
 
 INDEXED = {
@@ -54,12 +54,12 @@ class Order:
             raise WixError("WDE0121", "Sorting by multiple array fields is not supported")
         return tuple(keys)
 
-    async def arrange(self, rows: list[Any], pace: Pace) -> list[Any]:
+    async def arrange(self, rows: list[Any], time_slice: TimeSlice) -> list[Any]:
         """`(keys, id, ...)` rows in this order; those with equal keys stand in the order of their ids."""
-        rows = await sort_in_slices(rows, lambda row: row[1], False, pace)
+        rows = await sort_in_slices(rows, lambda row: row[1], False, time_slice)
         directions = [False] if self.seed is not None else [descending for _, descending in self.fields]
         for number, descending in reversed(list(enumerate(directions))):
-            rows = await sort_in_slices(rows, lambda row, at=number: row[0][at], descending, pace)  # type: ignore[misc]
+            rows = await sort_in_slices(rows, lambda row, at=number: row[0][at], descending, time_slice)  # type: ignore[misc]
         return rows
 
 
@@ -67,7 +67,7 @@ NEWEST_FIRST = Order((("_createdDate", True),))
 """The documented order of a query without a sort; equal stamps then by `_id` [ASSUME]."""
 
 
-def read_order(sort: Iterable[Asked], own_keys: Iterable[str] = ()) -> Order:
+def read_order(sort: Iterable[Params], own_keys: Iterable[str] = ()) -> Order:
     """`[{"fieldName": "n", "order": "DESC"}]`; raises Violation.
 
     The old generated client writes `id` for `_id`; it is taken so unless the collection has a field `id` of its own.

@@ -48,11 +48,11 @@ def date_ms(value: dict[str, Any]) -> int:
     """Milliseconds since 1970 of a `{"$date": ISO}` (UTC where no zone is given); raises WDE0080."""
     text = value["$date"]
     try:
-        moment = datetime.fromisoformat(text)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        instant = datetime.fromisoformat(text)
+        instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         raise bad_argument("$date must be an ISO 8601 date and time.") from None
-    delta = moment - _EPOCH
+    delta = instant - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
 
 

@@ -8,7 +8,7 @@ from sandbox.web import clean_text
 from sandbox.wix.collections import Collection
 from sandbox.wix.errors import WixError, bad_argument
 from sandbox.wix.items import read_item_id
-from sandbox.wix.params import Asked
+from sandbox.wix.params import Params
 from sandbox.wix.patches import modify, read_modifications
 from sandbox.wix.queries import condition_of
 from sandbox.wix.responses import envelope
@@ -16,7 +16,7 @@ from sandbox.wix.site import Call
 from sandbox.wix.values import path_of
 
 
-def read_data(entry: Asked, *, update: bool = False, tail: str = "") -> dict[str, Any]:
+def read_data(entry: Params, *, update: bool = False, tail: str = "") -> dict[str, Any]:
     """`{id?, data}` as an item whose `_id`, where it has one, is checked. Raises WDE0002, WDE0004, WDE0007, WDE0080."""
     data = entry.raw("data")
     if data is None and "id" not in entry and not tail:
@@ -51,7 +51,7 @@ def take_links(call: Call, collection: Collection, data: dict[str, Any], *, bulk
     are ASSUMEd alike]. Raises WDE0021 for what is no list of ids or items, WDE0073 for an item that is not there.
     """
     held = [key for key in data if key in collection.faces]
-    if not call.asked.flag("saveReferences"):
+    if not call.params.flag("saveReferences"):
         if not bulk:
             refuse_links(collection, held)
         for key in held:
@@ -81,7 +81,7 @@ def save_links(call: Call, collection: Collection, item: dict[str, Any], links: 
 def insert(call: Call) -> Any:
     """`{dataItem}`; raises WDE0074, WDE0303."""
     collection = call.open("insert", "INSERT")
-    data = read_data(call.asked.part("dataItem"))
+    data = read_data(call.params.part("dataItem"))
     links = take_links(call, collection, data)
     call.site.quota.take("writes")
     call.wrote = 1
@@ -92,7 +92,7 @@ def insert(call: Call) -> Any:
 def update(call: Call) -> Any:
     """`{dataItem}`: the whole item is replaced; raises WDE0073, WDE0303."""
     collection = call.open("update", "UPDATE")
-    data = read_data(call.asked.part("dataItem"), update=True, tail=call.tail)
+    data = read_data(call.params.part("dataItem"), update=True, tail=call.tail)
     links = take_links(call, collection, data)
     call.site.quota.take("writes")
     call.wrote = 1
@@ -105,7 +105,7 @@ def save(call: Call) -> Any:
     """`{action, dataItem}`: update where the item exists, insert where it does not; raises WDE0303."""
     collection = call.open("insert", "SAVE")
     call.site.allow(collection, "update")
-    data = read_data(call.asked.part("dataItem"))
+    data = read_data(call.params.part("dataItem"))
     links = take_links(call, collection, data)
     call.site.quota.take("writes")
     call.wrote = 1
@@ -128,9 +128,9 @@ def upsert(call: Call, collection: Collection, data: dict[str, Any]) -> tuple[st
 def patch(call: Call) -> Any:
     """`{dataItem}` with the changes made; raises WDE0073, WDE0303."""
     collection = call.open("update", "UPDATE")
-    asked = call.asked.part("patch")
-    item_id = read_item_id(asked.raw("dataItemId") or call.item_id())
-    changes = read_modifications(asked)
+    params = call.params.part("patch")
+    item_id = read_item_id(params.raw("dataItemId") or call.item_id())
+    changes = read_modifications(params)
     call.site.quota.take("writes")
     call.wrote = 1
     condition_of(call, collection)(item_id)

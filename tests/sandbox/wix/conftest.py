@@ -11,31 +11,29 @@ import pytest
 import requests
 
 from sandbox.app import App
-from sandbox.app_state import World
+from sandbox.app_state import AppState
 from sandbox.server import HOST, bind, make_server
 from sandbox.settings import Settings
-from sandbox.web import json_answer
+from sandbox.web import json_response
 from sandbox.wix import WixService
 
 PREFIX = "/wix-data/v2"
 
 
-class NoDoors:
-    """Stands where the sandbox's own endpoints will be."""
+class NoAdminApi:
+    """In place of the sandbox's own endpoints."""
 
-    name = "doors"
-
-    async def answer(self, request):
-        return "doors", json_answer({}, 404)
+    async def respond(self, request):
+        return json_response({}, 404)
 
 
 class Client:
     """Requests against one running sandbox."""
 
-    def __init__(self, base: str, world: World, service: WixService) -> None:
-        self.base, self.world, self.service = base, world, service
+    def __init__(self, base: str, state: AppState, service: WixService) -> None:
+        self.base, self.state, self.service = base, state, service
         self.session = requests.Session()
-        self.session.headers.update({"Authorization": world.wix_key, "wix-site-id": world.site_id})
+        self.session.headers.update({"Authorization": state.wix_key, "wix-site-id": state.site_id})
 
     def send(self, method: str, path: str, json: Any = None, prefix: str = PREFIX, **more: Any) -> requests.Response:
         return self.session.request(method, self.base + prefix + path, json=json, timeout=30, **more)
@@ -79,12 +77,12 @@ class Client:
 
 
 class Server:
-    """The App on a free port. Each test gives it a world and a service of its own."""
+    """The App on a free port. Each test gives it a state and a service of its own."""
 
     def __init__(self) -> None:
         listener = bind(0)
         self.base = f"http://{HOST}:{listener.getsockname()[1]}"
-        self.app = App(None, [], NoDoors())
+        self.app = App(None, [], NoAdminApi())
         self.server = make_server(self.app)
         self.listener = listener
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [listener]})
@@ -100,15 +98,15 @@ class Server:
     @contextmanager
     def running(self, **settings: Any):
         """A fresh sandbox; settings as for `Settings`, without limits unless they are given."""
-        world = World(Settings(**{"requests_per_second": None, **settings}))
-        service = WixService(world)
-        self.app.world, self.app.services = world, [service]
-        client = Client(self.base, world, service)
+        state = AppState(Settings(**{"requests_per_second": None, **settings}))
+        service = WixService(state)
+        self.app.state, self.app.services = state, [service]
+        client = Client(self.base, state, service)
         try:
             yield client
         finally:
             client.session.close()
-            world.store.close()
+            state.store.close()
 
 
 @pytest.fixture(scope="session")

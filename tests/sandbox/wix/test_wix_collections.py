@@ -140,7 +140,7 @@ def test_freezing_stops_a_key_without_rights(wix):
     wix.make("Cars", {"_id": "a"})
     insert = {**C, "dataItem": {"data": {}}}
     wix.ok("POST", "/items", insert)
-    wix.world.wix_data_rights = False
+    wix.state.wix_data_rights = False
     details = wix.refused(403, "WDE0027", "POST", "/items", insert)
     assert "permissions to insert on the Cars collection" in details["applicationError"]["description"]
     update = {**C, "dataItem": {"id": "a", "data": {}}}

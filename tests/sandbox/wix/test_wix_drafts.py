@@ -133,7 +133,7 @@ def test_drafts_beside_the_published_items(paired):
     assert plugins(paired, "Cars__drafts") == [{"type": "DRAFT_ITEMS", "draftItemsOptions": pair}]
     drafts = {"dataCollectionId": "Cars__drafts"}
     made = paired.get("Cars", "a")["_createdDate"]
-    paired.world.clock.advance(60)
+    paired.state.clock.advance(60)
     told = paired.ok("POST", "/items/create-draft", ITEM)["dataItem"]
     assert (told["dataCollectionId"], told["id"], told["data"]["n"], told["data"]["_createdDate"]) == (
         "Cars__drafts",

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from sandbox.wix.errors import Refusal, WixError
 from sandbox.wix.filters import compile_filter
-from sandbox.wix.pace import Pace, sort_in_slices
 from sandbox.wix.sorting import Order
+from sandbox.wix.time_slice import TimeSlice, sort_in_slices
 from sandbox.wix.values import identity
 
 DAY = {"$date": "2024-01-02T03:04:05.000Z"}
@@ -173,14 +173,14 @@ def test_any_filter_answers_or_refuses(filter_):
 @given(st.lists(JSON, max_size=8))
 def test_values_have_one_order(values):
     rows = [((identity(value),), str(number)) for number, value in enumerate(values)]
-    rows = asyncio.run(Order((("f", False),)).arrange(rows, Pace()))
+    rows = asyncio.run(Order((("f", False),)).arrange(rows, TimeSlice()))
     assert rows == sorted(rows)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_long_sorts_are_as_stable_as_short_ones(reverse):
     rows = [(number % 7, number) for number in range(12_345)]
-    done = asyncio.run(sort_in_slices(rows, lambda row: row[0], reverse, Pace()))
+    done = asyncio.run(sort_in_slices(rows, lambda row: row[0], reverse, TimeSlice()))
     assert done == sorted(rows, key=lambda row: row[0], reverse=reverse)
     with pytest.raises(WixError, match="WDE0028"):
-        asyncio.run(sort_in_slices(rows, lambda row: row[0], reverse, Pace(0)))
+        asyncio.run(sort_in_slices(rows, lambda row: row[0], reverse, TimeSlice(0)))

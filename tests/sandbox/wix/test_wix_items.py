@@ -28,7 +28,7 @@ def test_insert_get_query(cars):
     page = cars.query("Cars")
     assert page["dataItems"] == [item]
     assert page["pagingMetadata"] == {"count": 1, "offset": 0, "tooManyToCount": False, "hasNext": False}
-    assert cars.world.stats.show()["wix"][cars.world.site_id]["recordsWritten"] == 1
+    assert cars.state.stats.show()["wix"][cars.state.site_id]["recordsWritten"] == 1
 
 
 def test_both_prefixes(cars):
@@ -41,7 +41,7 @@ def test_stamps_are_the_services_own(cars):
     forged = {"_createdDate": {"$date": "2001-01-01T00:00:00Z"}, "_updatedDate": "x", "_id": "a"}
     first = cars.ok("POST", "/items", {**C, "dataItem": {"data": forged}})["dataItem"]["data"]
     assert first["_createdDate"]["$date"] > "2024"
-    cars.world.clock.advance(60)
+    cars.state.clock.advance(60)
     second = cars.ok("POST", "/items/update", {**C, "dataItem": {"id": "a", "data": forged | {"n": 1}}})
     second = second["dataItem"]["data"]
     assert second["_createdDate"] == first["_createdDate"]
@@ -59,7 +59,7 @@ def test_an_owner_is_set_with_the_sites_rights_alone(cars):
     assert write("/items/update", 5) == "me"
     assert write("/items/update", "you") == "you"
     cars.make("Open", permissions={"read": "ANYONE", "insert": "ANYONE", "update": "ANYONE", "remove": "ANYONE"})
-    cars.world.wix_data_rights = False
+    cars.state.wix_data_rights = False
     told = {"dataCollectionId": "Open", "dataItem": {"data": {"_id": "b", "_owner": "me"}}}
     assert cars.ok("POST", "/items", told)["dataItem"]["data"]["_owner"] != "me"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.app_state import World
+from sandbox.app_state import AppState
 from sandbox.settings import Settings
 from sandbox.wix import SiteError, WixService
 
@@ -75,7 +75,7 @@ def test_a_bad_line_loads_nothing(wix, tmp_path, line, reason):
         wix.service.load_site(tmp_path)
     assert reason in str(caught.value)
     assert wix.ok("GET", "/collections")["collections"] == []
-    assert wix.world.store.row("SELECT count(*) FROM wix_link")[0] == 0
+    assert wix.state.store.row("SELECT count(*) FROM wix_link")[0] == 0
 
 
 @pytest.mark.parametrize("text", ["{", "5", "{}", "[5]", '[{"id": 5}]', '[{"id": "a", "fields": [{}]}]'])
@@ -109,10 +109,10 @@ def test_a_real_export(wix):
 
 def test_state_outlives_a_restart(tmp_path):
     write(tmp_path, "Cars.jsonl", {"_id": "a"})
-    world = World(Settings(data=tmp_path / "data"))
+    world = AppState(Settings(data=tmp_path / "data"))
     WixService(world).load_site(tmp_path)
     world.store.close()
-    world = World(Settings(data=tmp_path / "data"))
+    world = AppState(Settings(data=tmp_path / "data"))
     WixService(world)
     assert world.store.row("SELECT id FROM wix_item") == ("a",)
     world.store.close()

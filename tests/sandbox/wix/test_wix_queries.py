@@ -26,7 +26,7 @@ def packed(value, *, pad=False, urlsafe=True):
 
 def test_default_order_is_newest_first_then_id(cars):
     cars.fill("Cars", {"_id": "b"}, {"_id": "a"})
-    cars.world.clock.advance(5)
+    cars.state.clock.advance(5)
     cars.fill("Cars", {"_id": "c"})
     assert cars.ids("Cars") == ["c", "a", "b"] or cars.ids("Cars")[0] == "c"
     assert cars.ids("Cars", {"sort": [{"fieldName": "_createdDate", "order": "DESC"}]}) == cars.ids("Cars")
@@ -100,7 +100,7 @@ def test_cursors_keep_their_place_and_their_secrets(cars):
         cars.refused(400, "WDE0151", "POST", "/items/query", body)
     cars.make("Other")
     cars.refused(400, "WDE0151", "POST", "/items/query", {"dataCollectionId": "Other", "query": follow})
-    cars.world.clock.advance(paging.CURSOR_SECONDS + 1)
+    cars.state.clock.advance(paging.CURSOR_SECONDS + 1)
     cars.refused(400, "WDE0152", "POST", "/items/query", {**C, "query": follow})
 
 

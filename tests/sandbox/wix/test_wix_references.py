@@ -150,5 +150,5 @@ def test_includes_need_the_right_to_read(linked):
     field = {"key": "h", "type": "REFERENCE", "typeMetadata": {"reference": {"referencedCollectionId": "Hidden"}}}
     linked.make("Open", {"_id": "o", "h": "h"}, fields=[field])
     assert linked.get("Open", "o", includeReferences=[{"field": "h"}])["h"]["_id"] == "h"
-    linked.world.wix_data_rights = False
+    linked.state.wix_data_rights = False
     assert linked.get("Open", "o", includeReferences=[{"field": "h"}])["h"] == "h"

@@ -129,10 +129,10 @@ def test_quotas(start):
         wix.refused(429, "WDE0014", "POST", "/items/query", {**C, "includeReferences": [{"field": "b"}]})
         assert len(wix.ids("Cars")) == 2
         wix.refused(429, "WDE0014", "POST", "/items/count", C)
-        stats = wix.world.stats.show()["wix"][wix.world.site_id]
+        stats = wix.state.stats.show()["wix"][wix.state.site_id]
         assert stats["lockouts"] == 3
         assert stats["endpoints"]["POST /items"]["429"] == 2
-        wix.world.clock.advance(61)
+        wix.state.clock.advance(61)
         wix.ok("POST", "/items", {**C, "dataItem": {"data": {}}})
         assert len(wix.ids("Cars")) == 3
 
@@ -142,7 +142,7 @@ def test_stale_reads(start):
         wix.make("Cars", {"_id": "a", "n": 1}, {"_id": "b", "n": 1}, {"_id": "c", "n": 1})
         assert wix.ids("Cars") == []
         assert len(wix.ids("Cars", consistentRead=True)) == 3
-        wix.world.clock.advance(61)
+        wix.state.clock.advance(61)
         assert len(wix.ids("Cars")) == 3
         wix.ok("POST", "/items/update", {**C, "dataItem": {"id": "a", "data": {"n": 2}}})
         wix.ok("POST", "/items/update", {**C, "dataItem": {"id": "a", "data": {"n": 3}}})
@@ -162,14 +162,14 @@ def test_stale_reads(start):
         wix.ok("POST", "/items/query", C, headers={"X-Wix-Consistent": "rubbish é".encode("latin-1")})
         wix.ok("POST", "/items/truncate", C)
         assert wix.ids("Cars", by_id) == ["a", "b", "c"]
-        wix.world.clock.advance(61)
+        wix.state.clock.advance(61)
         assert wix.ids("Cars") == []
 
 
 def test_a_slow_scan_is_cut(cars):
     async def scan():
         number = cars.service._site.collections.get("Cars").number
-        return [row async for row, _ in Snapshot(cars.world.store, number, seconds=0).scan(Filter())]
+        return [row async for row, _ in Snapshot(cars.state.store, number, seconds=0).scan(Filter())]
 
     with pytest.raises(WixError, match="WDE0028"):
         asyncio.run(scan())

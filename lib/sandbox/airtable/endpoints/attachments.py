@@ -9,7 +9,7 @@ from sandbox.airtable.endpoints.steps import Route, body_of, record_of, transact
 from sandbox.airtable.engine import Engine
 from sandbox.airtable.errors import bad_value, unknown_field
 from sandbox.airtable.writing import Writer
-from sandbox.web import json_answer, segment
+from sandbox.web import json_response, segment
 
 
 class AttachmentEndpoints:
@@ -33,4 +33,4 @@ class AttachmentEndpoints:
             writer.append(record, field, made)
 
         transact(self._engine, base, add)
-        return json_answer(self._engine.reader().record(record, by_id=True, only={field.id}))
+        return json_response(self._engine.reader().record(record, by_id=True, only={field.id}))

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.airtable import params as asked
+from sandbox.airtable import params
 from sandbox.airtable.endpoints.steps import Route, body_of, query_of, record_of, table_of, transact
 from sandbox.airtable.engine import Engine
 from sandbox.airtable.errors import Refusal, invalid_records, invalid_request, no_such_row
@@ -17,7 +17,7 @@ from sandbox.airtable.records import Record
 from sandbox.airtable.schema import Field, Table
 from sandbox.airtable.writing import Writer, merge_fields
 from sandbox.ids import is_airtable_id
-from sandbox.web import json_answer
+from sandbox.web import json_response
 
 CREATE_LIMIT = "A maximum of {limit} records can be created per request but you have provided {count}."
 UPDATE_LIMIT = (
@@ -37,19 +37,19 @@ class RecordEndpoints:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._iterators = Iterators()
-        self._batch_limit = engine.world.settings.batch_limit
-        every, one = "/v0/{base}/{table}", "/v0/{base}/{table}/{record}"
+        self._batch_limit = engine.state.settings.batch_limit
+        list_path, item_path = "/v0/{base}/{table}", "/v0/{base}/{table}/{record}"
         self.routes: list[Route] = [
-            ("POST", every + "/listRecords", self._list_by_post),
-            ("GET", every, self._list_by_get),
-            ("POST", every, self._create),
-            ("PATCH", every, self._update_many),
-            ("PUT", every, self._update_many),
-            ("DELETE", every, self._delete_many),
-            ("GET", one, self._get),
-            ("PATCH", one, self._update_one),
-            ("PUT", one, self._update_one),
-            ("DELETE", one, self._delete_one),
+            ("POST", list_path + "/listRecords", self._list_by_post),
+            ("GET", list_path, self._list_by_get),
+            ("POST", list_path, self._create),
+            ("PATCH", list_path, self._update_many),
+            ("PUT", list_path, self._update_many),
+            ("DELETE", list_path, self._delete_many),
+            ("GET", item_path, self._get),
+            ("PATCH", item_path, self._update_one),
+            ("PUT", item_path, self._update_one),
+            ("DELETE", item_path, self._delete_one),
         ]
 
     # ------------------------------------------------------------------ reading
@@ -60,15 +60,15 @@ class RecordEndpoints:
     async def _list_by_post(self, request: Request) -> Response:
         return await self._list(request, await body_of(request))
 
-    async def _list(self, request: Request, told: dict[str, Any]) -> Response:
+    async def _list(self, request: Request, payload: dict[str, Any]) -> Response:
         table = table_of(self._engine, request)
-        query = read_query(table, told, query_of(request))
-        return json_answer(await list_records(self._engine, self._iterators, table, query))
+        query = read_query(table, payload, query_of(request))
+        return json_response(await list_records(self._engine, self._iterators, table, query))
 
     async def _get(self, request: Request) -> Response:
         _, record = record_of(self._engine, request)
-        told = query_of(request)
-        return json_answer(self._shown([record], read_show(record.table, told, told))[0])
+        payload = query_of(request)
+        return json_response(self._shown([record], read_show(record.table, payload, payload))[0])
 
     # ------------------------------------------------------------------ writing
 
@@ -78,10 +78,10 @@ class RecordEndpoints:
         show, typecast = _write_options(body)
         if "records" not in body:
             made = self._write(table, typecast, lambda writer: [writer.create(table, body.get("fields"))])
-            return json_answer(self._shown(made, show)[0])
+            return json_response(self._shown(made, show)[0])
         rows = self._rows_to_create(body["records"])
         made = self._write(table, typecast, lambda writer: [writer.create(table, row.get("fields")) for row in rows])
-        return json_answer({"records": self._shown(made, show)})
+        return json_response({"records": self._shown(made, show)})
 
     async def _update_one(self, request: Request) -> Response:
         body = await body_of(request)
@@ -92,7 +92,7 @@ class RecordEndpoints:
             writer.update(record, body.get("fields"), replace=request.method == "PUT")
             return [record]
 
-        return json_answer(self._shown(self._write(record.table, typecast, change), show)[0])
+        return json_response(self._shown(self._write(record.table, typecast, change), show)[0])
 
     async def _update_many(self, request: Request) -> Response:
         body = await body_of(request)
@@ -117,32 +117,32 @@ class RecordEndpoints:
                 records.append(record)
             return records
 
-        answer: dict[str, Any] = {"records": self._shown(self._write(table, typecast, change), show)}
+        response: dict[str, Any] = {"records": self._shown(self._write(table, typecast, change), show)}
         if merge is not None:
-            answer |= {"createdRecords": created, "updatedRecords": updated}
-        return json_answer(answer)
+            response |= {"createdRecords": created, "updatedRecords": updated}
+        return json_response(response)
 
     async def _delete_one(self, request: Request) -> Response:
         base, record = record_of(self._engine, request)
         transact(self._engine, base, lambda writer: writer.delete(record))
-        return json_answer({"id": record.id, "deleted": True})
+        return json_response({"id": record.id, "deleted": True})
 
     async def _delete_many(self, request: Request) -> Response:
         table = table_of(self._engine, request)
-        wanted = asked.texts(query_of(request), "records")
+        wanted = params.texts(query_of(request), "records")
         if not 1 <= len(wanted) <= self._batch_limit:
             raise invalid_records(DELETE_LIMIT.format(limit=self._batch_limit))
         found = self._engine.records.by_ids(wanted)
-        for one in wanted:
-            if one not in found or found[one].table.id != table.id:
-                raise Refusal(404, "NOT_FOUND", f'Could not find a record with ID "{one}".')
+        for element in wanted:
+            if element not in found or found[element].table.id != table.id:
+                raise Refusal(404, "NOT_FOUND", f'Could not find a record with ID "{element}".')
 
         def delete(writer: Writer) -> None:
-            for one in dict.fromkeys(wanted):
-                writer.delete(found[one])
+            for fromkey in dict.fromkeys(wanted):
+                writer.delete(found[fromkey])
 
         transact(self._engine, self._engine.base(table.base_id), delete)
-        return json_answer({"records": [{"id": one, "deleted": True} for one in wanted]})
+        return json_response({"records": [{"id": element, "deleted": True} for element in wanted]})
 
     # ------------------------------------------------------------------
 
@@ -191,7 +191,7 @@ def _write_options(body: dict[str, Any]) -> tuple[Show, bool]:
     typecast = body.get("typecast")
     if typecast is not None and not isinstance(typecast, bool):
         raise invalid_request()
-    return Show(by_id=asked.flag(body, "returnFieldsByFieldId")), bool(typecast)
+    return Show(by_id=params.flag(body, "returnFieldsByFieldId")), bool(typecast)
 
 
 def _merge_fields(table: Table, upsert: Any) -> list[Field] | None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from sandbox.airtable import params as asked
+from sandbox.airtable import params
 from sandbox.airtable.engine import Engine
 from sandbox.airtable.errors import bad_body, invalid_request, model_not_found, too_large
 from sandbox.airtable.records import Record
@@ -24,21 +24,21 @@ BODY_LIMIT = 10_000_000  # bytes; the real bound is not published, an upload of 
 
 def query_of(request: Request) -> dict[str, Any]:
     """The query string, in the shape of a JSON body."""
-    return asked.from_query(request.query_params.multi_items())
+    return params.from_query(request.query_params.multi_items())
 
 
 async def body_of(request: Request) -> dict[str, Any]:
     """The request's JSON object; an empty body is an empty object. Raises Refusal 400, 413 or 422."""
     try:
         body = await read_body(request, BODY_LIMIT)
-        told = parse_json(body) if body.strip() else {}
+        payload = parse_json(body) if body.strip() else {}
     except BodyTooLarge:
         raise too_large() from None
     except BadBody:
         raise bad_body() from None
-    if not isinstance(told, dict):
+    if not isinstance(payload, dict):
         raise invalid_request()
-    return told
+    return payload
 
 
 def meta_base_of(engine: Engine, request: Request) -> Base:
@@ -65,5 +65,5 @@ def transact(engine: Engine, base: Base, change: Callable[[Writer], _T], *, type
         writer = Writer(engine, base, typecast=typecast)
         made = change(writer)
         engine.webhooks.record(writer.journal)
-    engine.world.stats.wrote("airtable", base.id, writer.written)
+    engine.state.stats.wrote("airtable", base.id, writer.written)
     return made

@@ -40,17 +40,17 @@ def _localized(token: str, locale: Locale) -> str:
     return re.sub(r"\[[^\]]*\]|MMMM|MM|DD|dddd", lambda part: _SHORTER.get(part[0], part[0]), long)
 
 
-def format_moment(moment: datetime, template: str, locale: Locale) -> str:
+def format_moment(instant: datetime, template: str, locale: Locale) -> str:
     """The moment, on its own clock, written by a format. Raises FaultError past the longest format or text."""
     pieces = []
     for token in tokens(template, locale):
         writer = _WRITERS.get(token)
         if writer is not None:
-            pieces.append(writer(moment, locale))
+            pieces.append(writer(instant, locale))
         elif token[0] == "[" and len(token) > 1:
             pieces.append(token[1:-1])
         elif token[0] == "S":
-            pieces.append(f"{moment.microsecond:06}000"[: len(token)])
+            pieces.append(f"{instant.microsecond:06}000"[: len(token)])
         else:
             pieces.append(token[1:] if token[0] == "\\" and len(token) > 1 else token)
     return capped("".join(pieces))
@@ -78,31 +78,31 @@ def week_of(day: date, week_start: int, first_week_day: int) -> tuple[int, int]:
     return year, (day.toordinal() - first(year)) // 7 + 1
 
 
-def _weekday(moment: datetime) -> int:
-    return moment.isoweekday() % 7
+def _weekday(instant: datetime) -> int:
+    return instant.isoweekday() % 7
 
 
-def _offset(moment: datetime, separator: str) -> str:
-    minutes = (moment.utcoffset() or timedelta()) // timedelta(minutes=1)
+def _offset(instant: datetime, separator: str) -> str:
+    minutes = (instant.utcoffset() or timedelta()) // timedelta(minutes=1)
     return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}{separator}{abs(minutes) % 60:02}"
 
 
-def _week(moment: datetime, locale: Locale) -> tuple[int, int]:
-    return week_of(moment.date(), locale.week_start, locale.first_week_day)
+def _week(instant: datetime, locale: Locale) -> tuple[int, int]:
+    return week_of(instant.date(), locale.week_start, locale.first_week_day)
 
 
-def _epoch_milliseconds(moment: datetime) -> int:
-    utc = in_utc(moment)
+def _epoch_milliseconds(instant: datetime) -> int:
+    utc = in_utc(instant)
     days = utc.toordinal() - date(1970, 1, 1).toordinal()
     return ((days * 24 + utc.hour) * 60 + utc.minute) * 60_000 + utc.second * 1000 + utc.microsecond // 1000
 
 
-def _half(moment: datetime, _: Locale) -> str:
-    return "AM" if moment.hour < 12 else "PM"
+def _half(instant: datetime, _: Locale) -> str:
+    return "AM" if instant.hour < 12 else "PM"
 
 
-def _zone(moment: datetime, _: Locale) -> str:
-    return moment.tzname() or "UTC"
+def _zone(instant: datetime, _: Locale) -> str:
+    return instant.tzname() or "UTC"
 
 
 _WRITERS: dict[str, Callable[[datetime, Locale], str]] = {

@@ -6,9 +6,9 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
+from sandbox.airtable.formulas.instants import iso_moment, offset_of
 from sandbox.airtable.formulas.locales import ENGLISH, Locale
 from sandbox.airtable.formulas.moment_format import tokens
-from sandbox.airtable.formulas.moments import iso_moment, offset_of
 from sandbox.airtable.formulas.values import FaultError
 
 LONGEST_TEXT = 1000
@@ -67,7 +67,7 @@ class _Read:
         self.microsecond = 0
         self.stamp: int | None = None
 
-    def moment(self, today: date) -> datetime:
+    def instant(self, today: date) -> datetime:
         if self.stamp is not None:
             return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=self.stamp)
         parts = self.parts
@@ -87,11 +87,11 @@ class _Read:
         day = parts.get("day", 1 if dated else today.day)
         if "yearday" in parts:
             month, day = 1, 1
-        moment = datetime(year, month, day, 0, parts.get("minute", 0), parts.get("second", 0), tzinfo=UTC)
-        moment += timedelta(hours=hour, days=parts.get("yearday", 1) - 1, microseconds=self.microsecond)
-        if "yearday" in parts and moment.year != year:
+        instant = datetime(year, month, day, 0, parts.get("minute", 0), parts.get("second", 0), tzinfo=UTC)
+        instant += timedelta(hours=hour, days=parts.get("yearday", 1) - 1, microseconds=self.microsecond)
+        if "yearday" in parts and instant.year != year:
             raise FaultError
-        return moment - self.offset
+        return instant - self.offset
 
 
 @lru_cache(maxsize=4096)
@@ -119,14 +119,14 @@ def _by_habit(text: str, locale: Locale, today: date) -> datetime:
             found = pattern.match(text)
             if found is None:
                 continue
-            moment = _by_format(found[0], template, locale, today)
+            instant = _by_format(found[0], template, locale, today)
             rest = text[found.end() :].strip()
             if not rest:
-                return moment
+                return instant
             time = _TIME.match(rest)
             if time is None:
                 raise
-            return moment + _time_of_day(time)
+            return instant + _time_of_day(time)
         raise
 
 
@@ -158,7 +158,7 @@ def _by_format(text: str, template: str, locale: Locale, today: date) -> datetim
             continue
         text = text[found.end() :]
         _take(read, token, found[0])
-    return read.moment(today)
+    return read.instant(today)
 
 
 def _read_month(read: _Read, text: str, locale: Locale) -> str:

@@ -110,7 +110,7 @@ def _finished(value: Value) -> Value:
     if value.__class__ in (str, float, bool):
         return value
     if isinstance(value, Localized):
-        return in_utc(value.moment)
+        return in_utc(value.instant)
     if isinstance(value, list):
         return [_finished(element) for element in value]
     return in_utc(value) if isinstance(value, datetime) else value

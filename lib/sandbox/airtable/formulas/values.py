@@ -25,7 +25,7 @@ class FormulaFault:
 class Localized:
     """A moment with the language SET_LOCALE gave it; only DATETIME_FORMAT, TONOW and FROMNOW look at the language."""
 
-    moment: datetime
+    instant: datetime
     locale: str
 
 
@@ -67,7 +67,7 @@ def to_text(value: Value) -> str:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Localized):
-        return moment_text(value.moment)
+        return moment_text(value.instant)
     return str(value)
 
 
@@ -89,9 +89,9 @@ def capped(text: str) -> str:
     return text
 
 
-def moment_text(moment: datetime) -> str:
+def moment_text(instant: datetime) -> str:
     """ISO 8601 in UTC with milliseconds, as in `2026-11-22T14:51:19.370Z`."""
-    utc = in_utc(moment)
+    utc = in_utc(instant)
     return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03}Z" if utc.year > 999 else _early_text(utc)
 
 
@@ -100,11 +100,11 @@ def _early_text(utc: datetime) -> str:
     return utc.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def in_utc(moment: datetime) -> datetime:
+def in_utc(instant: datetime) -> datetime:
     """The same moment in UTC; one without a zone is taken as UTC already."""
-    if moment.tzinfo is UTC:
-        return moment
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if instant.tzinfo is UTC:
+        return instant
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
 def number_text(number: float) -> str:
@@ -149,7 +149,7 @@ def to_number(value: Value) -> float:
     raise FaultError
 
 
-def to_whole(value: Value) -> int:
+def to_integer(value: Value) -> int:
     """A count or position, cut to a whole number within ±10**9; raises FaultError for NaN and non-numbers."""
     number = to_number(value)
     if math.isnan(number):
@@ -188,9 +188,9 @@ def equals(left: Value, right: Value) -> bool:
     if left is None or right is None:
         other = right if left is None else left
         return other is None or other == "" or (isinstance(other, int | float) and other == 0)
-    left_moment, right_moment = _instant(left), _instant(right)
-    if left_moment is not None or right_moment is not None:
-        return left_moment == right_moment
+    left_instant, right_instant = _instant(left), _instant(right)
+    if left_instant is not None or right_instant is not None:
+        return left_instant == right_instant
     if isinstance(left, int | float) and isinstance(right, int | float):
         return left == right
     return text_of(left) == text_of(right)
@@ -199,7 +199,7 @@ def equals(left: Value, right: Value) -> bool:
 def _instant(value: Value) -> int | None:
     """Milliseconds since year 1, for what is a date; None for everything else."""
     if isinstance(value, Localized):
-        value = value.moment
+        value = value.instant
     if isinstance(value, datetime):
         since = in_utc(value).replace(tzinfo=None) - datetime.min  # noqa: DTZ901 - only a zero point
         return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
@@ -215,10 +215,10 @@ def ordered(left: Value, right: Value) -> int | None:
     numbers when the text is one, dates have an order only with dates; everything else makes `<` and its kin false.
     """
     left, right = checked(single(left)), checked(single(right))
-    left_moment, right_moment = _instant(left), _instant(right)
-    if left_moment is not None and right_moment is not None:
-        return _sign(left_moment, right_moment)
-    if left_moment is not None or right_moment is not None:
+    left_instant, right_instant = _instant(left), _instant(right)
+    if left_instant is not None and right_instant is not None:
+        return _sign(left_instant, right_instant)
+    if left_instant is not None or right_instant is not None:
         return None
     if isinstance(left, str | list) and isinstance(right, str | list | None):
         return _sign(text_of(left), text_of(right))

@@ -12,7 +12,7 @@ from sandbox.airtable.formulas.values import (
     Value,
     checked,
     text_of,
-    to_whole,
+    to_integer,
 )
 
 
@@ -72,7 +72,7 @@ def _slice(array: Value, start: Value, end: Value = None) -> Value:
 
 
 def _position(value: Value, size: int) -> int:
-    whole = to_whole(value)
+    whole = to_integer(value)
     return max(1, whole) if whole > 0 else max(1, size + 1 + whole) if whole < 0 else 1
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 from sandbox.airtable.formulas.functions.arrays import flattened
+from sandbox.airtable.formulas.instants import like, shifted, to_instant
 from sandbox.airtable.formulas.moment_format import week_of
-from sandbox.airtable.formulas.moments import like, shifted, to_moment
-from sandbox.airtable.formulas.values import FaultError, Value, text_of, to_whole
+from sandbox.airtable.formulas.values import FaultError, Value, text_of, to_integer
 
 _DAY = timedelta(days=1)
 
@@ -23,14 +23,14 @@ def _week_start(value: Value) -> int:
     return start
 
 
-def _weekday(moment: Value, start: Value = None) -> Value:
+def _weekday(instant: Value, start: Value = None) -> Value:
     """WEEKDAY: 0 is the day weeks start on."""
-    return float((to_moment(moment).isoweekday() - _week_start(start)) % 7)
+    return float((to_instant(instant).isoweekday() - _week_start(start)) % 7)
 
 
-def _week_number(moment: Value, start: Value = None) -> Value:
+def _week_number(instant: Value, start: Value = None) -> Value:
     """WEEKNUM: week 1 is the one with January 1, whichever day weeks start on [?]."""
-    return float(week_of(to_moment(moment).date(), _week_start(start), 1)[1])
+    return float(week_of(to_instant(instant).date(), _week_start(start), 1)[1])
 
 
 def _holidays(value: Value) -> list[int]:
@@ -41,7 +41,7 @@ def _holidays(value: Value) -> list[int]:
         for part in parts:
             if part is None or (isinstance(part, str) and not part.strip()):
                 continue
-            day = to_moment(part.strip() if isinstance(part, str) else part).date()
+            day = to_instant(part.strip() if isinstance(part, str) else part).date()
             if day.isoweekday() < 6:
                 days.add(day.toordinal())
     return sorted(days)
@@ -54,9 +54,9 @@ def _working_days(first: int, last: int, holidays: list[int]) -> int:
     return count - (bisect_right(holidays, last) - bisect_right(holidays, first))
 
 
-def _work_day(moment: Value, count: Value, holidays: Value = None) -> Value:
+def _work_day(instant: Value, count: Value, holidays: Value = None) -> Value:
     """WORKDAY: the working day that is `count` working days after the start; before it, when negative."""
-    start, left, free = to_moment(moment), to_whole(count), _holidays(holidays)
+    start, left, free = to_instant(instant), to_integer(count), _holidays(holidays)
     ordinal, step = start.toordinal(), 1 if left > 0 else -1
     left = abs(left)
     while left > 0:
@@ -71,12 +71,12 @@ def _work_day(moment: Value, count: Value, holidays: Value = None) -> Value:
     # a leap may end on free days that follow the last working day
     while ordinal != start.toordinal() and (ordinal % 7 in (0, 6) or ordinal in free):
         ordinal -= step
-    return like(moment, shifted(start, ordinal - start.toordinal(), "days"))
+    return like(instant, shifted(start, ordinal - start.toordinal(), "days"))
 
 
 def _work_day_difference(start: Value, end: Value, holidays: Value = None) -> Value:
     """WORKDAY_DIFF: the working days from start to end, both counted; negative when the end comes first."""
-    first, last = to_moment(start).toordinal(), to_moment(end).toordinal()
+    first, last = to_instant(start).toordinal(), to_instant(end).toordinal()
     free = _holidays(holidays)
     if last < first:
         return -float(_working_days(last - 1, first, free))

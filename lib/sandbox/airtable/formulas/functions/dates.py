@@ -6,51 +6,51 @@ from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sandbox.airtable.formulas.moment_format import DEFAULT_FORMAT, format_moment
-from sandbox.airtable.formulas.moments import (
+from sandbox.airtable.formulas.instants import (
     difference,
     like,
     locale_of,
     shifted,
     start_of,
-    to_moment,
+    to_instant,
     unit_of,
 )
+from sandbox.airtable.formulas.moment_format import DEFAULT_FORMAT, format_moment
 from sandbox.airtable.formulas.values import FaultError, Localized, Value, in_utc, text_of, to_number
 
 
-def _add(moment: Value, count: Value, unit: Value) -> Value:
-    return like(moment, shifted(to_moment(moment), to_number(count), unit_of(unit)))
+def _add(instant: Value, count: Value, unit: Value) -> Value:
+    return like(instant, shifted(to_instant(instant), to_number(count), unit_of(unit)))
 
 
 def _difference(left: Value, right: Value, unit: Value = "seconds") -> Value:
     """DATETIME_DIFF: left minus right in whole units, seconds unless told."""
-    return difference(to_moment(left), to_moment(right), unit_of(unit))
+    return difference(to_instant(left), to_instant(right), unit_of(unit))
 
 
-def _format(moment: Value, template: Value = DEFAULT_FORMAT) -> Value:
+def _format(instant: Value, template: Value = DEFAULT_FORMAT) -> Value:
     """DATETIME_FORMAT: without a format as moment's own default, `2026-11-22T14:51:19+00:00` [?]."""
-    return format_moment(to_moment(moment), text_of(template), locale_of(moment))
+    return format_moment(to_instant(instant), text_of(template), locale_of(instant))
 
 
-def _date_text(moment: Value) -> Value:
-    return format_moment(to_moment(moment), "YYYY-MM-DD", locale_of(moment))
+def _date_text(instant: Value) -> Value:
+    return format_moment(to_instant(instant), "YYYY-MM-DD", locale_of(instant))
 
 
-def _time_text(moment: Value) -> Value:
-    return format_moment(to_moment(moment), "HH:mm:ss", locale_of(moment))
+def _time_text(instant: Value) -> Value:
+    return format_moment(to_instant(instant), "HH:mm:ss", locale_of(instant))
 
 
-def _set_timezone(moment: Value, name: Value) -> Value:
+def _set_timezone(instant: Value, name: Value) -> Value:
     """SET_TIMEZONE: the same moment on another clock; shows in DATETIME_FORMAT, HOUR and the like."""
     try:
-        return like(moment, to_moment(moment).astimezone(ZoneInfo(text_of(name))))
+        return like(instant, to_instant(instant).astimezone(ZoneInfo(text_of(name))))
     except (ValueError, OverflowError, OSError, KeyError) as error:
         raise FaultError from error
 
 
-def _set_locale(moment: Value, name: Value) -> Value:
-    return Localized(to_moment(moment), text_of(name))
+def _set_locale(instant: Value, name: Value) -> Value:
+    return Localized(to_instant(instant), text_of(name))
 
 
 def _is_same(left: Value, right: Value, unit: Value = "milliseconds") -> Value:
@@ -66,11 +66,11 @@ def _is_after(left: Value, right: Value, unit: Value = "milliseconds") -> Value:
 
 
 def _starts(value: Value, unit: Value) -> datetime:
-    return in_utc(start_of(to_moment(value), unit_of(unit)))
+    return in_utc(start_of(to_instant(value), unit_of(unit)))
 
 
 def _part(name: str) -> Callable[[Value], Value]:
-    return lambda moment: float(getattr(to_moment(moment), name))
+    return lambda instant: float(getattr(to_instant(instant), name))
 
 
 FUNCTIONS: dict[str, tuple[Callable[..., Value], int, int]] = {

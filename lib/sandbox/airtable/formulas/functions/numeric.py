@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from sandbox.airtable.formulas.functions.arrays import flattened
 from sandbox.airtable.formulas.row import MANY
-from sandbox.airtable.formulas.values import FaultError, Value, in_utc, text_of, to_number, to_whole
+from sandbox.airtable.formulas.values import FaultError, Value, in_utc, text_of, to_integer, to_number
 
 _NOT_NUMERIC = re.compile(r"[^0-9.\-]+")
 _NUMERIC = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
@@ -65,7 +65,7 @@ def _scaled(rounding: Callable[[float], float]) -> Callable[..., Value]:
     """ROUND and its kin: to `precision` decimals, negative ones round to tens and hundreds."""
 
     def function(value: Value, precision: Value = 0) -> Value:
-        number, places = to_number(value), to_whole(precision)
+        number, places = to_number(value), to_integer(precision)
         if not math.isfinite(number) or places > 300:
             return number
         if places < -300:

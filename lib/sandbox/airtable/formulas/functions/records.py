@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sandbox.airtable.formulas.functions.logic import always
+from sandbox.airtable.formulas.instants import humanized, locale_of, to_instant
 from sandbox.airtable.formulas.locales import locale_named
 from sandbox.airtable.formulas.moment_parse import parse_moment
-from sandbox.airtable.formulas.moments import humanized, locale_of, to_moment
 from sandbox.airtable.formulas.row import Row, Run
 from sandbox.airtable.formulas.values import Value, text_of, to_text
 
@@ -23,7 +23,7 @@ def _from_now(arguments: list[Run]) -> Run:
 
     def run(row: Row) -> Value:
         value = argument(row)
-        return humanized(to_moment(value) - row.now, locale_of(value))
+        return humanized(to_instant(value) - row.now, locale_of(value))
 
     return run
 
@@ -35,7 +35,7 @@ def _parse(arguments: list[Run]) -> Run:
     def run(row: Row) -> Value:
         text, template, locale = (argument(row) for argument in texts)
         if text is not None and not isinstance(text, str):
-            text = to_text(to_moment(text))
+            text = to_text(to_instant(text))
         return parse_moment(
             text_of(text),
             None if template is None else text_of(template),

@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 from sandbox.airtable.formulas.functions.arrays import flattened, joined
 from sandbox.airtable.formulas.row import MANY
-from sandbox.airtable.formulas.values import MOST_CHARACTERS, FaultError, Value, capped, text_of, to_whole
+from sandbox.airtable.formulas.values import MOST_CHARACTERS, FaultError, Value, capped, text_of, to_integer
 
 
 def _found(needle: str, hay: str, start: Value) -> int:
-    return hay.find(needle, max(0, to_whole(start) - 1)) + 1
+    return hay.find(needle, max(0, to_integer(start) - 1)) + 1
 
 
 def _find(needle: Value, hay: Value, start: Value = 1) -> Value:
@@ -33,22 +33,22 @@ def _length(text: Value) -> Value:
 
 
 def _left(text: Value, count: Value) -> Value:
-    return text_of(text)[: max(0, to_whole(count))]
+    return text_of(text)[: max(0, to_integer(count))]
 
 
 def _right(text: Value, count: Value) -> Value:
-    whole, kept = text_of(text), max(0, to_whole(count))
+    whole, kept = text_of(text), max(0, to_integer(count))
     return whole[max(0, len(whole) - kept) :]
 
 
 def _middle(text: Value, start: Value, count: Value) -> Value:
-    first = max(0, to_whole(start) - 1)
-    return text_of(text)[first : first + max(0, to_whole(count))]
+    first = max(0, to_integer(start) - 1)
+    return text_of(text)[first : first + max(0, to_integer(count))]
 
 
 def _replace(text: Value, start: Value, count: Value, replacement: Value) -> Value:
-    whole, first = text_of(text), max(0, to_whole(start) - 1)
-    return capped(whole[:first] + text_of(replacement) + whole[first + max(0, to_whole(count)) :])
+    whole, first = text_of(text), max(0, to_integer(start) - 1)
+    return capped(whole[:first] + text_of(replacement) + whole[first + max(0, to_integer(count)) :])
 
 
 def _substitute(text: Value, old: Value, new: Value, index: Value = None) -> Value:
@@ -60,7 +60,7 @@ def _substitute(text: Value, old: Value, new: Value, index: Value = None) -> Val
         raise FaultError
     if index is None:
         return whole.replace(gone, come)
-    wanted, at = to_whole(index), -len(gone)
+    wanted, at = to_integer(index), -len(gone)
     for _ in range(min(wanted, len(whole) + 1)):
         at = whole.find(gone, at + len(gone))
         if at < 0:
@@ -69,7 +69,7 @@ def _substitute(text: Value, old: Value, new: Value, index: Value = None) -> Val
 
 
 def _repeat(text: Value, count: Value) -> Value:
-    whole, times = text_of(text), max(0, to_whole(count))
+    whole, times = text_of(text), max(0, to_integer(count))
     if len(whole) * times > MOST_CHARACTERS:
         raise FaultError
     return whole * times

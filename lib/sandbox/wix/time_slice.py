@@ -19,7 +19,7 @@ BREATH = 0.005
 _SLICE = 5000  # rows that are sorted in one go: a few milliseconds
 
 
-class Pace:
+class TimeSlice:
     """One piece of work in a request: `if pace.over(): await pace.rest()` between two of its steps."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
@@ -40,19 +40,21 @@ class Pace:
         self._breath = self._now() + BREATH
 
 
-async def sort_in_slices(rows: Iterable[Any], key: Callable[[Any], Any], reverse: bool, pace: Pace) -> list[Any]:
+async def sort_in_slices(
+    rows: Iterable[Any], key: Callable[[Any], Any], reverse: bool, time_slice: TimeSlice
+) -> list[Any]:
     """As `sorted` does, and as stable, but others have their turn meanwhile. Raises WDE0028."""
     rows = list(rows)
     slices = []
     for start in range(0, len(rows), _SLICE):
         slices.append(sorted(rows[start : start + _SLICE], key=key, reverse=reverse))
-        if pace.over():
-            await pace.rest()
+        if time_slice.over():
+            await time_slice.rest()
     if len(slices) < 2:
         return slices[0] if slices else []
     merged = []
     for row in heapq.merge(*slices, key=key, reverse=reverse):
         merged.append(row)
-        if pace.over():
-            await pace.rest()
+        if time_slice.over():
+            await time_slice.rest()
     return merged

@@ -44,7 +44,7 @@ def unit_of(value: Value) -> str:
     return unit
 
 
-def to_moment(value: Value) -> datetime:
+def to_instant(value: Value) -> datetime:
     """The value as a date function sees it: an aware moment, in UTC or in the zone SET_TIMEZONE gave it.
 
     A date is its midnight in UTC, a text must be ISO 8601 (as in `IS_AFTER(LAST_MODIFIED_TIME(), '2026-11-22')`).
@@ -52,7 +52,7 @@ def to_moment(value: Value) -> datetime:
     """
     value = checked(single(value))
     if isinstance(value, Localized):
-        value = value.moment
+        value = value.instant
     if isinstance(value, datetime):
         return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
     if isinstance(value, date):
@@ -73,9 +73,9 @@ def iso_moment(text: str) -> datetime:
     if hours > 23 and (hours, int(minute or 0), int(second or 0), int(fraction or 0)) != (24, 0, 0, 0):
         raise FaultError
     try:
-        moment = datetime(int(year), int(month or 1), int(day or 1), 0, int(minute or 0), int(second or 0), tzinfo=UTC)
-        moment += timedelta(hours=hours)
-        return moment + timedelta(microseconds=int((fraction or "0")[:6].ljust(6, "0"))) - offset_of(offset)
+        instant = datetime(int(year), int(month or 1), int(day or 1), 0, int(minute or 0), int(second or 0), tzinfo=UTC)
+        instant += timedelta(hours=hours)
+        return instant + timedelta(microseconds=int((fraction or "0")[:6].ljust(6, "0"))) - offset_of(offset)
     except (ValueError, OverflowError) as error:
         raise FaultError from error
 
@@ -94,12 +94,12 @@ def locale_of(value: Value) -> Locale:
     return locale_named(value.locale) if isinstance(value, Localized) else ENGLISH
 
 
-def like(value: Value, moment: datetime) -> Value:
+def like(value: Value, instant: datetime) -> Value:
     """`moment` in the language of `value`."""
-    return Localized(moment, value.locale) if isinstance(value, Localized) else moment
+    return Localized(instant, value.locale) if isinstance(value, Localized) else instant
 
 
-def shifted(moment: datetime, count: float, unit: str) -> datetime:
+def shifted(instant: datetime, count: float, unit: str) -> datetime:
     """The moment moved by `count` units. Raises FaultError when that is no date.
 
     Days and more move the clock on the wall and are rounded to whole ones; months end at their last day:
@@ -107,11 +107,11 @@ def shifted(moment: datetime, count: float, unit: str) -> datetime:
     """
     try:
         if unit in _EXACT:
-            moved = in_utc(moment) + timedelta(milliseconds=count * _EXACT[unit])
-            return moved.astimezone(moment.tzinfo)
+            moved = in_utc(instant) + timedelta(milliseconds=count * _EXACT[unit])
+            return moved.astimezone(instant.tzinfo)
         if unit in _DAYS:
-            return moment + timedelta(days=_rounded(count * _DAYS[unit]))
-        return _months_later(moment, _rounded(count * _MONTHS[unit]))
+            return instant + timedelta(days=_rounded(count * _DAYS[unit]))
+        return _months_later(instant, _rounded(count * _MONTHS[unit]))
     except (ValueError, OverflowError) as error:
         raise FaultError from error
 
@@ -120,11 +120,11 @@ def _rounded(number: float) -> int:
     return int(math.copysign(math.floor(abs(number) + 0.5), number))
 
 
-def _months_later(moment: datetime, months: int) -> datetime:
-    year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
+def _months_later(instant: datetime, months: int) -> datetime:
+    year, month = divmod(instant.year * 12 + instant.month - 1 + months, 12)
     if not 1 <= year <= 9999:
         raise FaultError
-    return moment.replace(year=year, month=month + 1, day=min(moment.day, days_in_month(year, month + 1)))
+    return instant.replace(year=year, month=month + 1, day=min(instant.day, days_in_month(year, month + 1)))
 
 
 def days_in_month(year: int, month: int) -> int:
@@ -165,24 +165,24 @@ def _months_between(left: datetime, right: datetime) -> float:
     return -(whole + beyond / abs(neighbour - anchor))
 
 
-def start_of(moment: datetime, unit: str, week_start: int = 0) -> datetime:
+def start_of(instant: datetime, unit: str, week_start: int = 0) -> datetime:
     """The first moment of the unit that holds `moment`, on its own clock; weeks begin on Sunday [?]."""
     if unit == "milliseconds":
-        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-    moment = moment.replace(microsecond=0)
+        return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+    instant = instant.replace(microsecond=0)
     if unit == "seconds":
-        return moment
+        return instant
     if unit == "minutes":
-        return moment.replace(second=0)
+        return instant.replace(second=0)
     if unit == "hours":
-        return moment.replace(second=0, minute=0)
-    moment = moment.replace(hour=0, minute=0, second=0)
+        return instant.replace(second=0, minute=0)
+    instant = instant.replace(hour=0, minute=0, second=0)
     if unit == "days":
-        return moment
+        return instant
     if unit == "weeks":
-        return shifted(moment, -((moment.isoweekday() - week_start) % 7), "days")
-    month = {"months": moment.month, "quarters": (moment.month - 1) // 3 * 3 + 1, "years": 1}[unit]
-    return moment.replace(month=month, day=1)
+        return shifted(instant, -((instant.isoweekday() - week_start) % 7), "days")
+    month = {"months": instant.month, "quarters": (instant.month - 1) // 3 * 3 + 1, "years": 1}[unit]
+    return instant.replace(month=month, day=1)
 
 
 def humanized(span: timedelta, locale: Locale) -> str:
