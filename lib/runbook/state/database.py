@@ -1,6 +1,6 @@
-"""The database under state: opened, its tables made, read and written in transactions that suit it.
+"""The database of the state: opened, its tables made or upgraded, read and written in transactions.
 
-SQLite: a file of mode 600 in WAL mode, so that reading never waits; a write takes the lock at its beginning, or two
+SQLite: a file of mode 600 in WAL mode, so that reads never wait; a write takes the lock at its beginning, or two
 processes that read and then write would fail on each other. What is committed survives the end of the process.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +18,11 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, Oper
 
 from runbook.errors import SettingError
 from runbook.private_files import create_private
-from runbook.state.tables import metadata
+from runbook.state.migrations import VERSION, find_version, upgrade
 
 BUSY_SECONDS = 30.0
-RIGHT = "right are sqlite:////absolute/path/state.db and postgresql://user:password@host/database"
-_MAKING = 0x5275_6E62  # the advisory lock under which PostgreSQL makes the tables
+EXPECTED = "expected sqlite:////absolute/path/state.db or postgresql://user:password@host/database"
+_UPGRADE_LOCK = 0x5275_6E62  # the advisory lock under which PostgreSQL makes and upgrades the tables
 
 
 class Database:
@@ -35,20 +34,20 @@ class Database:
         self._engine = self._sqlite() if self.is_sqlite else self._postgresql()
         self._reader = self._engine.execution_options(reading=True)
         try:
-            with self.writing() as connection:
-                if not self.is_sqlite:
-                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MAKING})
-                metadata.create_all(connection)
-        except OperationalError as error:
-            raise SettingError(f"RUNBOOK_STATE_URL: {self} cannot be opened: {_first_line(error)}; {RIGHT}") from None
+            self._prepare()
+        except SettingError:
+            self.close()
+            raise
         except DatabaseError as error:
-            raise SettingError(f"RUNBOOK_STATE_URL: {self} holds no state: {_first_line(error)}; {RIGHT}") from None
+            self.close()
+            problem = "cannot be opened" if isinstance(error, OperationalError) else "holds no state"
+            raise _error(f"{self} {problem}: {_first_line(error)}") from None
 
     def __repr__(self) -> str:
         return self._url.render_as_string(hide_password=True)
 
     def close(self) -> None:
-        """Give every connection back."""
+        """Close every connection."""
         self._engine.dispose()
 
     @contextmanager
@@ -65,7 +64,7 @@ class Database:
 
     @contextmanager
     def session(self) -> Iterator[Connection]:
-        """A connection of its own outside of any transaction, however long it is held."""
+        """A separate connection, outside of any transaction, however long it is held."""
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             yield connection
 
@@ -84,20 +83,30 @@ class Database:
         others = {column.name: insert.excluded[column.name] for column in table.c if not column.primary_key}
         return insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=others)
 
+    def _prepare(self) -> None:
+        with self.reading() as connection:
+            version = find_version(connection)
+            if self.is_sqlite:
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")  # kept in the file
+        if version < VERSION:
+            with self.writing() as connection:
+                if not self.is_sqlite:
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
+                upgrade(connection)
+
     def _sqlite(self) -> Engine:
         path = self.path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             create_private(path)  # its -wal and -shm take the mode from it
         except OSError as error:
-            raise SettingError(f"RUNBOOK_STATE_URL: {path} cannot be written: {error.strerror}; {RIGHT}") from None
+            raise _error(f"{path} cannot be written: {error.strerror}") from None
         url = self._url.set(database=str(path))
         engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_size=4, max_overflow=-1)
 
         @event.listens_for(engine, "connect")
         def _connected(connection: Any, _: Any) -> None:
             connection.isolation_level = None  # transactions begin where `_begun` says, not before some statements
-            connection.execute("PRAGMA journal_mode = WAL").close()
             connection.execute("PRAGMA synchronous = NORMAL").close()
 
         @event.listens_for(engine, "begin")
@@ -117,11 +126,6 @@ class Database:
             ) from None
 
 
-def now() -> str:
-    """The time as the state stores it: ISO, UTC, milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
@@ -129,17 +133,21 @@ def _parsed(url: str) -> URL:
         parsed.get_dialect()
     except (ArgumentError, NoSuchModuleError):
         scheme = url.partition(":")[0]
-        raise SettingError(f"RUNBOOK_STATE_URL begins with {scheme!r:.40}, which is no database; {RIGHT}") from None
+        raise _error(f"it starts with {scheme!r:.40}, which is not a supported database") from None
     if backend not in ("sqlite", "postgresql"):
-        raise SettingError(f"RUNBOOK_STATE_URL names {backend}, which state cannot lie in; {RIGHT}")
+        raise _error(f"it names {backend}, which is not a supported database")
     if backend == "sqlite":
         if parsed.host:
-            raise SettingError(f"RUNBOOK_STATE_URL has two slashes before a path; a file's has three or four; {RIGHT}")
+            raise _error("it has two slashes before the path; a file needs three or four")
         if parsed.database in (None, "", ":memory:"):
-            raise SettingError(f"RUNBOOK_STATE_URL names no file, and state must outlive its process; {RIGHT}")
+            raise _error("it names no file, and the state must outlive its process")
     elif not parsed.database:
-        raise SettingError(f"RUNBOOK_STATE_URL names no database on the server; {RIGHT}")
+        raise _error("it names no database on the server")
     return parsed
+
+
+def _error(problem: str) -> SettingError:
+    return SettingError(f"RUNBOOK_STATE_URL: {problem}; {EXPECTED}")
 
 
 def _first_line(error: DatabaseError) -> str:

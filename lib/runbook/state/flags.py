@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple, TypeAlias, cast, get_args
 from sqlalchemy import func, select
 
 from runbook.errors import SettingError
-from runbook.state.database import Database, now
-from runbook.state.tables import flag, flag_turn
+from runbook.state.database import Database
+from runbook.state.tables import flag, flag_change, now
 
 Side: TypeAlias = Literal["wix", "airtable"]
 
@@ -37,7 +37,7 @@ class Flags:
 
     def __init__(self, database: Database) -> None:
         self._db = database
-        last = select(func.max(flag_turn.c.at)).where(flag_turn.c.flag == flag.c.name).scalar_subquery()
+        last = select(func.max(flag_change.c.at)).where(flag_change.c.flag == flag.c.name).scalar_subquery()
         self._standing = select(flag.c.name, flag.c.value, last)  # made once: every call of a service asks it
 
     def create(self, names: Iterable[str]) -> None:
@@ -81,11 +81,11 @@ class Flags:
             connection.execute(insert.values(name=name, value="wix").on_conflict_do_nothing())
             if connection.execute(turn).rowcount:
                 line = {"at": now(), "flag": name, "value": value, "who": who, "why": why, "run_id": run_id}
-                connection.execute(flag_turn.insert(), line)
+                connection.execute(flag_change.insert(), line)
 
     def history(self, name: str | None = None) -> list[Turn]:
         """Every turn of a flag, or of all, oldest first."""
-        t = flag_turn
+        t = flag_change
         query = select(t.c.at, t.c.flag, t.c.value, t.c.who, t.c.why, t.c.run_id).order_by(t.c.id)
         if name is not None:
             query = query.where(t.c.flag == name)

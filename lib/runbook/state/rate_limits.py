@@ -21,16 +21,18 @@ class RateLimits:
     def __init__(self, database: Database) -> None:
         self._db = database
         now = ":now" if database.is_sqlite else "extract(epoch FROM clock_timestamp())::double precision"
-        self._create = text("INSERT INTO pace (base, next, held_until) VALUES (:base, 0, 0) ON CONFLICT DO NOTHING")
+        self._create = text(
+            "INSERT INTO rate_limit (base, next, held_until) VALUES (:base, 0, 0) ON CONFLICT DO NOTHING"
+        )
         self._reserve = text(
-            f"UPDATE pace SET next = :seconds + CASE WHEN next BETWEEN {now} AND {now} + :horizon THEN next "
+            f"UPDATE rate_limit SET next = :seconds + CASE WHEN next BETWEEN {now} AND {now} + :horizon THEN next "
             f"ELSE {now} END WHERE base = :base RETURNING next - {now}"
         )
         self._hold = text(
-            f"UPDATE pace SET held_until = {now} + :seconds, next = {now} + :seconds"
+            f"UPDATE rate_limit SET held_until = {now} + :seconds, next = {now} + :seconds"
             f" WHERE base = :base AND NOT held_until BETWEEN {now} AND {now} + :horizon"
         )
-        self._held = text(f"SELECT held_until - {now} FROM pace WHERE base = :base")
+        self._held = text(f"SELECT held_until - {now} FROM rate_limit WHERE base = :base")
 
     def create(self, base: str) -> None:
         """Add the row of a base if it is missing."""

@@ -16,8 +16,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias, cast
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select
 
-from runbook.state.database import Database, now
-from runbook.state.tables import change, id_map, journal, link_key
+from runbook.state.database import Database
+from runbook.state.tables import id_map, journal, link_key, now, row_change
 
 Change: TypeAlias = Literal["created", "removed"]
 
@@ -163,7 +163,7 @@ class CollectionRows:
 
     def changes(self) -> dict[str, Change]:
         """What was done, by legacy id; rows of Wix that were only updated are not among them."""
-        query = select(change.c.legacy_id, change.c.what).where(self._in_scope(change))
+        query = select(row_change.c.legacy_id, row_change.c.what).where(self._in_scope(row_change))
         with self._db.reading() as connection:
             return {row[0]: cast("Change", row[1]) for row in connection.execute(query)}
 
@@ -178,16 +178,18 @@ class CollectionRows:
     def forget_changes(self, legacy_ids: Iterable[str]) -> None:
         """Both sides agree again on these rows."""
         with self._db.writing() as connection:
-            for chunk in self._chunks(change, legacy_ids):
-                connection.execute(change.delete().where(chunk))
+            for chunk in self._chunks(row_change, legacy_ids):
+                connection.execute(row_change.delete().where(chunk))
 
     def _note(self, legacy_ids: Iterable[str], what: Change, *, undoes: Change) -> None:
-        of_undone = (self._in_scope(change), change.c.what == undoes)
+        of_undone = (self._in_scope(row_change), row_change.c.what == undoes)
         with self._db.writing() as connection:
             for legacy_id in legacy_ids:
-                if not connection.execute(change.delete().where(*of_undone, change.c.legacy_id == legacy_id)).rowcount:
+                if not connection.execute(
+                    row_change.delete().where(*of_undone, row_change.c.legacy_id == legacy_id)
+                ).rowcount:
                     line = {**self._scope, "legacy_id": legacy_id, "what": what, "at": now()}
-                    connection.execute(self._db.upsert(change), line)
+                    connection.execute(self._db.upsert(row_change), line)
 
     def _put(self, connection: Connection, rows: Iterable[KnownRow]) -> None:
         lines = [{**self._scope, "loaded_at": now(), **row._asdict()} for row in rows]

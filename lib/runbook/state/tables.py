@@ -1,10 +1,27 @@
-"""The tables of state, in SQL that SQLite and PostgreSQL share. Times are ISO text in UTC, or seconds since 1970."""
+"""The tables of the state. Times are ISO text in UTC, or seconds since 1970. A change here needs a migration."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 from sqlalchemy import Boolean, Column, Double, Index, Integer, MetaData, Table, Text
 
 metadata = MetaData()
+
+
+def now() -> str:
+    """The time as the state stores it: ISO, UTC, milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+# Which migrations were applied. A new state lists all that lead to its version.
+state_migration = Table(
+    "state_migration",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("applied_at", Text, nullable=False),
+)
 
 # Which record a row is. `hash`: of the cells last written, NULL where not known. `filled`: which were not empty.
 id_map = Table(
@@ -20,7 +37,7 @@ id_map = Table(
     sqlite_with_rowid=False,
 )
 
-# Which row has a natural key that links elsewhere find it by; several rows may have one.
+# The natural keys by which links find rows; several rows may have the same one.
 link_key = Table(
     "link_key",
     metadata,
@@ -33,7 +50,7 @@ link_key = Table(
     sqlite_with_rowid=False,
 )
 
-# A line a batch that was sent and has not been seen to land. `legacy_ids`: a JSON list.
+# One row per batch that was sent and has no answer yet. `legacy_ids`: a JSON list.
 journal = Table(
     "journal",
     metadata,
@@ -49,8 +66,8 @@ journal = Table(
 flag = Table("flag", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
 
 # Only ever added to.
-flag_turn = Table(
-    "flag_turn",
+flag_change = Table(
+    "flag_change",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("at", Text, nullable=False),
@@ -83,9 +100,9 @@ progress = Table(
 
 fact = Table("fact", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
-# Rows that the data layer made in Airtable ("born") or took out of it ("removed").
-change = Table(
-    "change",
+# Rows that the data layer created in Airtable or removed from it: `what` is "created" or "removed".
+row_change = Table(
+    "row_change",
     metadata,
     Column("base", Text, primary_key=True),
     Column("collection", Text, primary_key=True),
@@ -95,9 +112,9 @@ change = Table(
     sqlite_with_rowid=False,
 )
 
-# When the next request to a base may go out, and until when a 429 holds all back; seconds since 1970.
-pace = Table(
-    "pace",
+# When the next request to a base may go out, and until when none may after a 429; seconds since 1970.
+rate_limit = Table(
+    "rate_limit",
     metadata,
     Column("base", Text, primary_key=True),
     Column("next", Double, nullable=False),

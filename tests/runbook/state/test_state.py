@@ -127,8 +127,8 @@ def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     ("url", "words"),
     [
         ("mysql://h/x", "names mysql"),
-        ("postgres://h/x", "begins with 'postgres'"),
-        ("state.db", "is no database"),
+        ("postgres://h/x", "starts with 'postgres'"),
+        ("state.db", "is not a supported database"),
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
         ("sqlite://state.db", "two slashes"),
