@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from runbook.airtable.client import Airtable
 from runbook.airtable.rate_limiter import RateLimiter
@@ -50,10 +51,7 @@ def connect(platform: Platform, environment: str, env: Mapping[str, str] | None 
         settings = local_servers(settings, platform)
     state = State(settings.state_url)
     log = RequestLog()
-
-    def rate_limiter(base: str) -> RateLimiter:
-        return RateLimiter(state, base, settings.rate, penalty=settings.penalty)
-
+    rate_limiter = partial(RateLimiter, state, rate=settings.rate, penalty=settings.penalty)
     airtable = Airtable(settings.airtable_key, url=settings.airtable_url, rate_limiter=rate_limiter, log=log)
     wix = WixClient(settings.wix_url, settings.wix_key, settings.site_id)
     return Connections(platform, settings, state, airtable, wix, log)

@@ -73,10 +73,7 @@ class Response(NamedTuple):
 
 
 class HttpClient:
-    """The session of one service. `timeout`: seconds, or seconds to connect and to respond.
-
-    `log` notes every request, also those without a response.
-    """
+    """The session of one service. `timeout`: seconds to connect and to respond. `log`: of every request."""
 
     def __init__(
         self,
@@ -84,7 +81,7 @@ class HttpClient:
         url: str,
         key: str,
         *,
-        timeout: float | tuple[float, float],
+        timeout: tuple[float, float],
         log: RequestLog | None = None,
     ) -> None:
         self.url = url.rstrip("/")
@@ -145,13 +142,10 @@ class HttpClient:
         """What happened to a request without a usable response, whether it was done, what to do. Holds no value."""
         if response.status:
             happened = "sent a response that is not JSON"
-        elif response.repeat is Repeat.SAFE:
+        elif response.repeat is not Repeat.IF_IDEMPOTENT:
             happened = "cannot be reached"
         elif isinstance(response.error, requests.Timeout):
-            seconds = self._timeout[1] if isinstance(self._timeout, tuple) else self._timeout
-            happened = f"did not respond within {seconds:g} s"
-        elif response.repeat is Repeat.NEVER:
-            happened = "cannot be connected to"
+            happened = f"did not respond within {self._timeout[1]:g} s"
         else:
             happened = "broke the connection"
         name = "" if response.status else f" ({type(response.error).__name__})"

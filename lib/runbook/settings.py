@@ -121,18 +121,15 @@ def read_settings(environment: str, platform: Platform, env: Mapping[str, str] |
         _raise(problems)
         return Settings(**common, rate=rate, sample_scale=scale)  # type: ignore[arg-type]
     values = {name: (env.get(name) or "").strip() for name in _LIVE}
-    problems += [
-        f"{name} is not set: {expected}" for name, (expected, _) in _LIVE.items() if not values[name] and _needed(name)
-    ]
-    problems += [
-        f"{name} is not valid; expected {expected}"
-        for name, (expected, pattern) in _LIVE.items()
-        if values[name] and not re.fullmatch(pattern, values[name])
-    ]
+    for name, (expected, pattern) in _LIVE.items():
+        if values[name] and not re.fullmatch(pattern, values[name]):
+            problems.append(f"{name} is not valid; expected {expected}")
+        elif not values[name] and name not in _ONE_OF:
+            problems.append(f"{name} is not set: {expected}")
     for name in ("AIRTABLE_ENDPOINT_URL", "WIX_ENDPOINT_URL"):
         if env.get(name) and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", env[name]):
             problems.append(f"{name} is not a URL; expected https://host, or leave it out for the service's own")
-    if not values["AIRTABLE_BASE_ID"] and not values["AIRTABLE_WORKSPACE_ID"]:
+    if not any(values[name] for name in _ONE_OF):
         problems.append(
             "AIRTABLE_BASE_ID is not set: the base to fill (app…), or set AIRTABLE_WORKSPACE_ID (wsp…) to create one"
         )
@@ -149,6 +146,7 @@ def read_settings(environment: str, platform: Platform, env: Mapping[str, str] |
     )
 
 
+_ONE_OF = ("AIRTABLE_BASE_ID", "AIRTABLE_WORKSPACE_ID")
 _LIVE = {
     "AIRTABLE_API_KEY": ("a personal access token, pat…", r"pat\w{14}\.[0-9a-f]{64}|\S{20,}"),
     "AIRTABLE_BASE_ID": ("17 characters that begin with app, from the base's URL", r"app\w{14}"),
@@ -159,10 +157,6 @@ _LIVE = {
         r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
     ),
 }
-
-
-def _needed(name: str) -> bool:
-    return name not in ("AIRTABLE_BASE_ID", "AIRTABLE_WORKSPACE_ID")
 
 
 def _number(env: Mapping[str, str], name: str, default: float, least: float, problems: list[str]) -> float:

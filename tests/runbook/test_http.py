@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -52,7 +53,7 @@ def body(text: bytes) -> bytes:
 def client_of(url: str, *, timeout: float = 5.0, log: RequestLog | None = None) -> HttpClient:
     session = requests.Session()
     session.headers["Authorization"] = "Bearer secret"
-    return HttpClient(session, url, "secret", timeout=timeout, log=log)
+    return HttpClient(session, url, "secret", timeout=(timeout, timeout), log=log)
 
 
 def send(data: bytes) -> Response:
@@ -137,7 +138,7 @@ def test_a_certificate_that_is_not_trusted_is_refused_again() -> None:
     response = Response(0, None, {}, 0.0, error)
     assert response.repeat is Repeat.NEVER
     words = client_of("https://x")._describe("read x", response, idempotent=True, attempts=1)
-    assert words.startswith("read x: https://x cannot be connected to (SSLError); nothing was sent")
+    assert words.startswith("read x: https://x cannot be reached (SSLError); nothing was sent")
 
 
 def test_a_url_that_cannot_be_one_is_refused_again() -> None:
@@ -152,6 +153,27 @@ def test_a_success_that_is_not_json_is_an_error(text: bytes) -> None:
     assert response.error is not None
     words = client_of("http://x")._describe("read x", response, idempotent=True, attempts=1)
     assert words.startswith("read x: http://x sent a response that is not JSON; ")
+
+
+def test_a_body_is_sent_as_compact_json_and_the_time_is_measured() -> None:
+    received: list[bytes] = []
+
+    def serve(connection: socket.socket) -> None:
+        received.append(connection.recv(65536))
+        time.sleep(0.05)
+        connection.sendall(body(b"[1]"))
+
+    with listening(serve) as port:
+        client = client_of(f"http://127.0.0.1:{port}")
+        response = client._send("PATCH", "/x", "write x", json={"n": [1, None]})
+        client._send("GET", "/x", "read x")
+        client.close()
+    assert response.payload == [1]
+    assert 0.05 <= response.seconds < 60
+    head, _, text = received[0].partition(b"\r\n\r\n")
+    assert b"Content-Type: application/json" in head
+    assert text == b'{"n":[1,null]}'
+    assert b"Content-Type" not in received[1]
 
 
 def test_an_error_response_need_not_be_json() -> None:

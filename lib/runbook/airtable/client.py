@@ -1,6 +1,6 @@
 """Airtable's Web API as this project uses it: rate limited, repeated where that is safe, every request logged.
 
-airtable = Airtable(key, rate_limiter=lambda base: RateLimiter(state, base, 5))
+airtable = Airtable(key, url=url, rate_limiter=lambda base: RateLimiter(state, base, 5))
 for record in airtable.records(base, "Carriers", fields=["DOT Number"]):
     ...
 airtable.upsert(base, "Carriers", [{"Legacy Wix ID": "…", "DOT Number": 123}], ["Legacy Wix ID"])
@@ -26,7 +26,6 @@ from runbook.http import HttpClient, Repeat
 from runbook.json_types import Fields, Json
 from runbook.request_log import RequestLog
 
-URL = "https://api.airtable.com"
 PER_WRITE = 10  # records a request takes; the documentation no longer says so, and more has been seen to pass
 URL_LIMIT = 15_000  # characters; a list whose URL would be longer is requested by POST (16,000 are refused)
 TIMEOUT = (10.0, 60.0)  # seconds: to connect, to respond
@@ -51,7 +50,7 @@ class Airtable(HttpClient):
         self,
         key: str,
         *,
-        url: str = URL,
+        url: str,
         rate_limiter: Callable[[str], RateLimiter],
         log: RequestLog | None = None,
         timeout: tuple[float, float] = TIMEOUT,

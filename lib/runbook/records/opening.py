@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping as Env
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from runbook.airtable.client import Airtable
 from runbook.airtable.rate_limiter import RateLimiter
@@ -69,10 +70,7 @@ def connect_records(
     log = RequestLog(most=_MAX_LOGGED)
     airtable, mirror = None, None
     if base is not None:
-
-        def rate_limiter(name: str) -> RateLimiter:
-            return RateLimiter(state, name, settings.rate, penalty=settings.penalty)
-
+        rate_limiter = partial(RateLimiter, state, rate=settings.rate, penalty=settings.penalty)
         api = Airtable(
             settings.airtable_key, url=settings.airtable_url, rate_limiter=rate_limiter, log=log, tries=_TRIES
         )

@@ -53,7 +53,7 @@ class WixTooMuch(WixError):
 
 
 class WixClient(HttpClient):
-    """One site, as one API key sees it. `timeout`: seconds to respond; `sleep` waits between attempts.
+    """One site, as one API key sees it. `timeout`: seconds to connect, and to respond; `sleep` waits between attempts.
 
     `trouble_waits`: seconds between attempts after a failure that may pass, other than of the quota.
     Raises SettingError for credentials that cannot be valid.
@@ -76,7 +76,7 @@ class WixClient(HttpClient):
                 raise SettingError(f"{name} holds a space, a line end or another character that no key has")
         session = requests.Session()
         session.headers.update({"Authorization": key, "wix-site-id": site_id})
-        super().__init__(session, url, key, timeout=timeout)
+        super().__init__(session, url, key, timeout=(timeout, timeout))
         self.site_id = site_id
         self.server_time: datetime | None = None
         self._sleep, self._trouble_waits = sleep, trouble_waits
