@@ -126,9 +126,11 @@ def read_settings(environment: str, platform: Platform, env: Mapping[str, str] |
             problems.append(f"{name} is not valid; expected {expected}")
         elif not values[name] and name not in _ONE_OF:
             problems.append(f"{name} is not set: {expected}")
-    for name in ("AIRTABLE_ENDPOINT_URL", "WIX_ENDPOINT_URL"):
-        if env.get(name) and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", env[name]):
-            problems.append(f"{name} is not a URL; expected https://host, or leave it out for the service's own")
+    problems += [
+        f"{name} is not a URL; expected https://host, or leave it out for the service's own"
+        for name in ("AIRTABLE_ENDPOINT_URL", "WIX_ENDPOINT_URL")
+        if env.get(name) and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", env[name])
+    ]
     if not any(values[name] for name in _ONE_OF):
         problems.append(
             "AIRTABLE_BASE_ID is not set: the base to fill (app…), or set AIRTABLE_WORKSPACE_ID (wsp…) to create one"
