@@ -1,4 +1,4 @@
-"""What transform hands on: the rows of a collection that are ready to be loaded, and the counts of the others."""
+"""The result of transform: the rows of a collection that are ready to be loaded, and counts of the others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class StagedRow(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Transformed(Shown):
-    """What transforming came to: `exported` = `staged` + `quarantined`. No value of a personal field is in it.
+    """Counts of a collection: `exported` = `staged` + `quarantined`. Holds no value of a personal field.
 
     Of field -> {reason: rows}: `reasons` (a row in quarantine may have several), `kept` (the value stands in
     `Wix Original`), `loose` (those of them whose cell is empty), `lost` (lossy fields), `unfilled` (copies left empty).
@@ -54,7 +54,7 @@ class Transformed(Shown):
     sha256: str
 
     def rows(self) -> Iterator[StagedRow]:
-        """The staged rows as the snapshot has them. Raises StepError where the file is not the one that was written."""
+        """The staged rows in the snapshot's order. Raises StepError where the file is not the one that was written."""
         if not is_unchanged(self.path, self.sha256):
             raise StepError(
                 f"{self.collection}: the staged rows are gone or not those that were written ({self.path.name}); "

@@ -47,10 +47,10 @@ def distrust(connections: Connections, base: str, collection: Collection, done: 
 
     Only while services read Wix: once the flag is on, Airtable holds the truth, and nothing there is overwritten.
     """
-    if not done.off or connections.state.flags.get(collection.flag) == "airtable":
+    if not done.to_rewrite or connections.state.flags.get(collection.flag) == "airtable":
         return []
-    connections.state.rows(base, collection.wix).invalidate(done.off)
-    some = f"{len(done.off):,} rows are" if len(done.off) > 1 else "1 row is"
+    connections.state.rows(base, collection.wix).invalidate(done.to_rewrite)
+    some = f"{len(done.to_rewrite):,} rows are" if len(done.to_rewrite) > 1 else "1 row is"
     return [
         f"{collection.wix}: {some} not in Airtable as loaded; phase {collection.phase}, run again, writes what Wix "
         "has. What was changed in Airtable by hand and is to stay must be changed in Wix first"

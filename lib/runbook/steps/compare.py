@@ -1,10 +1,10 @@
-"""Every cell of every record read back, compared with what was staged; where it differs, with what Wix held.
+"""Compares every cell of every record with what was staged and, where it differs, with what Wix held.
 
     comparison = compare(collection, mapping, expected, records, links_of, rules, originals=originals)
     comparison.clean            # nothing unexplained, missing, extra or doubled
 
-A difference is explained by a declared rule or it stands. Records stream; what is expected is held by id until its
-record has come. No value of a personal field is shown.
+Each difference is either explained by a declared rule or unexplained. Records stream; an expected row is kept in memory
+until its record has come. No value of a personal field is shown.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _UPDATED = "_updatedDate"
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell that differs, as a rule sees it. `column` None: a link, with `link` what it should hold.
+    """A cell that differs. `column` is None for a link, and `link` is what it should hold.
 
-    `reads_back`: decoded to Wix it is what the snapshot holds.
+    `reads_back`: decoded, it equals the value in the snapshot.
     """
 
     name: str
@@ -46,16 +46,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Rule:
-    """Why a cell may differ. `applies` says whether it explains one; `says` is for the reader."""
+    """Why a cell may differ. `applies`: whether it explains a cell; `explanation`: for people."""
 
     name: str
-    says: str
+    explanation: str
     applies: Callable[[Cell], bool]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A cell that is not what it should be, by legacy id; `why` shows no personal value."""
+    """An unexplained cell, by legacy id; `why` shows no personal value."""
 
     id: str
     column: str
@@ -64,10 +64,10 @@ class Difference:
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Shown):
-    """What comparing came to. `cells` = `equal` + those explained, by rule + `unexplained_cells`.
+    """The result. `cells` = `equal` + `explained` (by rule) + `unexplained_cells`.
 
-    `rows`: staged rows that a record stands for. `missing`: those that none does; `extra`: legacy ids that were not
-    staged; `without_id`: records without one; `duplicates`: legacy id -> its records. `late`: rows that were made after
+    `rows`: staged rows that have a record; `missing`: those that have none. `extra`: legacy ids that were not staged;
+    `without_id`: records without one; `duplicates`: legacy id -> its records. `late`: rows created after
     the cutover, `removed`: those that services took out since. `off`: all rows that are missing or have a cell that
     nothing explains; what writing them again mends. Other lists are cut at 100; the counts beside them are not.
     """
@@ -88,8 +88,8 @@ class Comparison(Shown):
     duplicates: dict[str, tuple[str, ...]]
     late: int = 0
     removed: int = 0
-    off: frozenset[str] = frozenset()
-    says: dict[str, str] = field(default_factory=dict)
+    to_rewrite: frozenset[str] = frozenset()
+    explanations: dict[str, str] = field(default_factory=dict)
 
     @property
     def clean(self) -> bool:
@@ -97,7 +97,7 @@ class Comparison(Shown):
         return not self.reasons()
 
     def reasons(self) -> list[str]:
-        """Why it is not clean, in words; empty where it is."""
+        """Why it is not clean; empty where it is."""
         found = []
         if self.missing_rows:
             found.append(f"{_rows(self.missing_rows)} staged, but not in Airtable: {_some(self.missing)}")
@@ -119,7 +119,7 @@ class Comparison(Shown):
         """Counts, then the first differences."""
         rows: list[tuple[Any, ...]] = [("rows", self.rows, None), ("cells compared", self.cells, None)]
         rows += [("equal", self.equal, None)]
-        rows += [(f"explained: {rule}", count, self.says.get(rule)) for rule, count in self.explained.items()]
+        rows += [(f"explained: {rule}", count, self.explanations.get(rule)) for rule, count in self.explained.items()]
         rows += [("unexplained", self.unexplained_cells, None), ("missing rows", self.missing_rows, None)]
         rows += [
             ("extra rows", self.extra_rows + self.records_without_id, None),
@@ -134,7 +134,7 @@ class Comparison(Shown):
             "rows": self.rows,
             "cells": self.cells,
             "equal": self.equal,
-            "explained": {name: {"cells": n, "why": self.says.get(name)} for name, n in self.explained.items()},
+            "explained": {name: {"cells": n, "why": self.explanations.get(name)} for name, n in self.explained.items()},
             "unexplained": self.unexplained_cells,
             "differences": [{"id": d.id, "column": d.column, "why": d.why} for d in self.unexplained],
             "missing": {"rows": self.missing_rows, "ids": list(self.missing)},
@@ -146,18 +146,18 @@ class Comparison(Shown):
         }
 
 
-def declared_rules(*, turned: str | None = None) -> tuple[Rule, ...]:
-    """The rules there are, the narrowest first. `turned`: when the flag went to Airtable, ISO time in UTC."""
+def declared_rules(*, turned_at: str | None = None) -> tuple[Rule, ...]:
+    """All rules, the narrowest first. `turned_at`: when the flag was set to 'airtable', ISO time in UTC."""
     rules = [
-        Rule("dangling link", "a key leads to no row; its text stands in its own column", _dangling),
+        Rule("dangling link", "a key leads to no row; its text is kept in a column", _dangling),
         Rule("ambiguous link", "a key leads to several rows, and none is guessed", _ambiguous),
-        Rule("reads back the same", "spelt otherwise, and the same value in Wix", lambda cell: cell.reads_back),
-        Rule("line feed at the end", "Airtable's rich text ends with one", _line_feed),
+        Rule("reads back the same", "written differently, but the same value in Wix", lambda cell: cell.reads_back),
+        Rule("line feed at the end", "Airtable's rich text ends with a line feed", _line_feed),
         Rule("lossy field", "declared in the catalog, with its reason", _lossy),
     ]
-    if turned is not None:
+    if turned_at is not None:
         rules.append(
-            Rule("changed since cutover", f"changed after {turned}, when Airtable became the source", _since(turned))
+            Rule("changed since cutover", f"changed after {turned_at}, the cutover to Airtable", _since(turned_at))
         )
     return tuple(rules)
 
@@ -171,7 +171,7 @@ def compare(
     rules: Sequence[Rule],
     *,
     originals: Callable[[set[str]], Mapping[str, Item]],
-    turned: str | None = None,
+    turned_at: str | None = None,
     removed: Ids[str] = (),
     seen: Callable[[Mapping[str, Any], Mapping[str, LinkCell]], None] | None = None,
     name_of: Callable[[str], str | None] | None = None,
@@ -181,7 +181,7 @@ def compare(
     `expected`: those rows by legacy id; a row is taken out when its record comes, so those that stay are missing.
     `links_of` gives what a row's link cells should hold. `originals` gives the snapshot's items of some ids; it is
     asked once, for the rows that differ. `seen` is called with every record's cells and expected links.
-    `turned`: rows made in Airtable after it are no extras. `removed`: rows that services took out, so they are not
+    `turned_at`: rows created in Airtable after it are not extra. `removed`: rows that services deleted, so they are not
     missing. `name_of`: the legacy id of a record, for messages.
     """
     work = _Work(collection, mapping, rules, name_of)
@@ -201,7 +201,7 @@ def compare(
         if row is not None:
             rows += 1
             work.row(row, fields, links)
-        elif turned is not None and _later(fields.get(work.created), turned):
+        elif turned_at is not None and _later(fields.get(work.created), turned_at):
             late += 1
         elif len(held[id_]) == 1:
             work.extra.append(id_)
@@ -224,13 +224,13 @@ def compare(
         duplicates={id_: tuple(ids) for id_, ids in held.items() if len(ids) > 1},
         late=late,
         removed=len(expected) - len(missing),
-        off=frozenset({*missing, *work.off}),
-        says={rule.name: rule.says for rule in rules},
+        to_rewrite=frozenset({*missing, *work.to_rewrite}),
+        explanations={rule.name: rule.explanation for rule in rules},
     )
 
 
 class _Work:
-    """The counts so far, and the rows that differ until their originals are at hand."""
+    """The counts so far, and the rows that differ, which are judged when their original items are known."""
 
     def __init__(
         self,
@@ -249,7 +249,7 @@ class _Work:
         self.cells = self.equal = self.unexplained_cells = 0
         self.explained: Counter[str] = Counter()
         self.unexplained: list[Difference] = []
-        self.off: set[str] = set()
+        self.to_rewrite: set[str] = set()
         self.extra: list[str] = []
         self.without_id: list[str] = []
 
@@ -262,31 +262,31 @@ class _Work:
             if a is b or (a.__class__ is b.__class__ and a.__class__ in _PLAIN and a == b) or same(a, b):
                 continue
             columns.append(name)
-        off = [
+        wrong_links = [
             n for n in self._links if not _holds(actual.get(n), links[n]) or links[n].state in ("dangling", "ambiguous")
         ]
         self.cells += len(self._columns) + len(self._links)
-        self.equal += len(self._columns) + len(self._links) - len(columns) - len(off)
+        self.equal += len(self._columns) + len(self._links) - len(columns) - len(wrong_links)
         if columns:
-            self._differ.append((row, actual, columns, links, off))
+            self._differ.append((row, actual, columns, links, wrong_links))
         else:
-            self._judge_links(row.id, actual, links, off)
+            self._judge_links(row.id, actual, links, wrong_links)
 
     def settle(self, originals: Callable[[set[str]], Mapping[str, Item]]) -> None:
-        """Judge what was put off, with the items that Wix held."""
+        """Judge the rows that differ, with the items that Wix held."""
         if not self._differ:
             return
         items = originals({row.id for row, *_ in self._differ})
-        for row, actual, columns, links, off in self._differ:
+        for row, actual, columns, links, wrong_links in self._differ:
             wrong = self._wrong_keys(actual, items.get(row.id))
             for name in columns:
                 column = self._columns[name]
                 a, b = row.fields.get(name), actual.get(name)
                 self._judge(row.id, Cell(name, column, a, b, self._reads_back(name, a, b, wrong), actual))
-            self._judge_links(row.id, actual, links, off)
+            self._judge_links(row.id, actual, links, wrong_links)
 
     def _wrong_keys(self, actual: Fields, item: Item | None) -> set[str] | None:
-        """Keys whose value, decoded, is not the snapshot's; None where it cannot be told."""
+        """Keys whose decoded value is not the snapshot's; None where that cannot be determined."""
         if item is None:
             return None
         try:
@@ -300,7 +300,7 @@ class _Work:
         column = self._columns[name]
         if wrong is None:
             return False
-        if column is None:  # Wix Original: what it says, not how it is spelt
+        if column is None:  # Wix Original: by its content, not its spelling
             try:
                 return same(json.loads(expected), json.loads(actual))
             except (TypeError, ValueError):
@@ -312,8 +312,8 @@ class _Work:
                 return False
         return column.wix not in wrong
 
-    def _judge_links(self, id_: str, actual: Fields, links: Mapping[str, LinkCell], off: list[str]) -> None:
-        for name in off:
+    def _judge_links(self, id_: str, actual: Fields, links: Mapping[str, LinkCell], names: list[str]) -> None:
+        for name in names:
             link = links[name]
             held = actual.get(name)
             self._judge(id_, Cell(name, None, list(link.records), held, False, actual, link))
@@ -324,7 +324,7 @@ class _Work:
                 self.explained[rule.name] += 1
                 return
         self.unexplained_cells += 1
-        self.off.add(id_)
+        self.to_rewrite.add(id_)
         if len(self.unexplained) < LISTED:
             why = self._link_why(cell) if cell.link is not None else _why(cell)
             self.unexplained.append(Difference(id_, cell.name, why))
@@ -332,15 +332,15 @@ class _Work:
     def _link_why(self, cell: Cell) -> str:
         assert cell.link is not None
         held = cell.actual if isinstance(cell.actual, list) else []
-        there = ", ".join(self._name_of(r) or "a row that is not known" for r in held) or "nothing"
+        actual = ", ".join(self._name_of(r) or "an unknown row" for r in held) or "nothing"
         match cell.link.state:
             case "resolved":
                 meant = self._name_of(cell.link.records[0]) or "another row"
-                return f"holds {there}; its key means {meant}"
+                return f"holds {actual}; its key means {meant}"
             case "empty":
-                return f"holds {there}, though the row has no key for it"
+                return f"holds {actual}, though the row has no key for it"
             case state:
-                return f"holds {there}, though its key is {state}"
+                return f"holds {actual}, though its key is {state}"
 
 
 _PLAIN = {str, int, float, bool}
@@ -373,15 +373,15 @@ def _lossy(cell: Cell) -> bool:
     return cell.column is not None and cell.column.lossy is not None
 
 
-def _since(turned: str) -> Callable[[Cell], bool]:
-    return lambda cell: _later(cell.record.get("Wix Updated"), turned)
+def _since(turned_at: str) -> Callable[[Cell], bool]:
+    return lambda cell: _later(cell.record.get("Wix Updated"), turned_at)
 
 
-def _later(moment: Json, than: str) -> bool:
+def _later(timestamp: Json, than: str) -> bool:
     from datetime import datetime
 
     try:
-        return datetime.fromisoformat(moment) > datetime.fromisoformat(than)
+        return datetime.fromisoformat(timestamp) > datetime.fromisoformat(than)
     except (TypeError, ValueError):
         return False
 
@@ -394,7 +394,7 @@ def _why(cell: Cell) -> str:
         return f"holds {_shown(b, column)}; it was staged empty"
     if isinstance(a, str) and isinstance(b, str) and _hidden(column):
         at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-        return f"{mask(b)}, {mask(a)} was staged; they part at character {at + 1}"
+        return f"{mask(b)}, {mask(a)} was staged; they differ from character {at + 1}"
     return f"holds {_shown(b, column)}; {_shown(a, column)} was staged"
 
 

@@ -1,4 +1,4 @@
-"""Export: a collection of a source into a snapshot, or the snapshot that is there where the source has not changed."""
+"""Export: a collection of a source into a snapshot; an existing snapshot is kept while the source is unchanged."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from runbook.errors import SourceError
 from runbook.snapshot import Mark, Snapshot, SnapshotWriter
 from runbook.wix.source import Source
 
-_SECONDS = 0.1  # between two words of progress
+_SECONDS = 0.1  # between progress updates
 
 
 def export(
     source: Source, collection: Collection, folder: Path, *, on_progress: Callable[[int, int], None] | None = None
 ) -> Snapshot:
-    """The snapshot of a collection in `folder` (a run's `snapshots`), made anew unless the one there is current.
+    """The snapshot of a collection in `folder` (a run's `snapshots`), written again unless the existing one is current.
 
-    Current: whole, of the same source, and the source's mark is the one it was read at. A collection that the source
-    lacks gives an empty snapshot that says so (`absent`). Reads the source only; raises SourceError, and then leaves
-    the folder as it was.
+    Current: complete, of the same source, and read at the source's present mark. A collection that the source lacks
+    gives an empty snapshot with `absent`. Reads the source only. Raises SourceError; the folder is then unchanged.
     """
     why = source.missing(collection)
     if why is not None:
@@ -33,8 +32,13 @@ def export(
         found = Snapshot.read(folder, collection)
     except SourceError:
         found = None
-        notes.append("the snapshot that was there was not what its metadata said; it was made anew")
-    if found is not None and found.source == source.label and found.mark == mark and _tells_all(mark, collection):
+        notes.append("the existing snapshot did not match its metadata; it was written again")
+    if (
+        found is not None
+        and found.source == source.label
+        and found.mark == mark
+        and _proves_unchanged(mark, collection)
+    ):
         if on_progress is not None:
             on_progress(found.count, found.count)
         return found
@@ -47,7 +51,7 @@ def export(
     return snapshot
 
 
-def _tells_all(mark: Mark, collection: Collection) -> bool:
+def _proves_unchanged(mark: Mark, collection: Collection) -> bool:
     """Whether an equal mark means equal items: linking items through a multi-reference updates neither of them."""
     if mark.sha256 is not None:
         return True

@@ -4,7 +4,7 @@
     for row in transformed.rows():
         row.id, row.fields, row.links
 
-Rows stream; what stays in memory is ids. The staged file takes its name when it is whole, its description comes last.
+Rows stream; only ids stay in memory. The staged file gets its name when it is complete; its metadata is written last.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from runbook.staged import Counts, Transformed, is_unchanged
 
 STEP = "transform"
 FORMAT = 1
-_SECONDS = 0.1  # between two words of progress
+_SECONDS = 0.1  # between progress updates
 _BUFFER = 1 << 17
 _SHOWN_ID = 300  # characters of an id in a reason
 
@@ -48,12 +48,12 @@ def transform(
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Transformed:
-    """Stage a snapshot's rows in `folder` (a run's `staged`); those that cannot be carried over go into quarantine.
+    """Stage a snapshot's rows in `folder` (a run's `staged`); those that cannot be carried over are quarantined.
 
-    What is there already of the same snapshot, catalog and code is taken as it is. Into quarantine go rows without an
-    `_id`, with one that an earlier row has, without a required value, and with a value that its column cannot hold.
-    Raises SourceError where the snapshot cannot be read, StepError where it has not the rows that it was made of; then
-    all stands as it was.
+    A staged file of the same snapshot, catalog and code is kept. Rows are quarantined that have no `_id`, or that of an
+    earlier row, that lack a required value, or that have a value which its column cannot hold.
+    Raises SourceError where the snapshot cannot be read, StepError where its number of rows is not the one recorded;
+    nothing is changed then.
     """
     inputs = {"snapshot": snapshot.sha256, "catalog": _hash(collection.model_dump_json().encode()), "code": _code()}
     path, about = snapshot_paths(folder, collection)
@@ -85,14 +85,14 @@ def transform(
         part.unlink(missing_ok=True)
         raise
     transformed = tally.result(path, file_sha256(part))
-    # In this order: whatever is cut short leaves no description, and is done again.
+    # In this order: if it is killed, there is no metadata, and it is done again.
     about.unlink(missing_ok=True)
     quarantine.replace(collection.wix, STEP, tally.entries)
     part.replace(path)
-    told = {"format": FORMAT, "inputs": inputs, **transformed.facts()}
+    payload = {"format": FORMAT, "inputs": inputs, **transformed.facts()}
     beside = about.with_name(f"{about.name}.part")
     beside.write_bytes(
-        json.dumps(told, ensure_ascii=False, indent=1, sort_keys=False).encode("utf-8", "backslashreplace")
+        json.dumps(payload, ensure_ascii=False, indent=1, sort_keys=False).encode("utf-8", "backslashreplace")
     )
     beside.replace(about)
     return transformed
@@ -105,20 +105,20 @@ def _write(
     tally: _Tally,
     on_progress: Callable[[int, int], None] | None,
 ) -> None:
-    speak_at = time.monotonic()
+    report_at = time.monotonic()
     for item in snapshot.items():
         encoded = mapping.to_airtable(item)
         if tally.accept(item, encoded, mapping):
             write(dump_line({"id": encoded.id, "fields": encoded.fields, "links": encoded.links}))
-        if on_progress is not None and not tally.exported & 0xFF and time.monotonic() >= speak_at:
+        if on_progress is not None and not tally.exported & 0xFF and time.monotonic() >= report_at:
             on_progress(tally.exported, snapshot.count)
-            speak_at = time.monotonic() + _SECONDS
+            report_at = time.monotonic() + _SECONDS
     if on_progress is not None:
         on_progress(tally.exported, tally.exported)
 
 
 class _Tally:
-    """Counts rows, decides on each."""
+    """Decides on each row, and counts."""
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
@@ -131,7 +131,7 @@ class _Tally:
         self._quarantined = 0
 
     def accept(self, item: Item, encoded: Encoded, mapping: Mapping) -> bool:
-        """Whether the row is to be staged; else it is among the entries."""
+        """Whether the row is staged; otherwise it is added to the quarantine entries."""
         self.exported += 1
         refusals = encoded.refusals
         legacy: str | None = encoded.id or None
@@ -143,7 +143,7 @@ class _Tally:
                 legacy = None
             else:
                 self._seen.add(legacy)
-        if not refusals and not self._comes_back(item, encoded, mapping):
+        if not refusals and not self._round_trips(item, encoded, mapping):
             reason = "round trip failed; this is a bug, please report it"
             refusals = (Refusal("", reason, reason),)
         if refusals:
@@ -151,14 +151,14 @@ class _Tally:
             return False
         self.staged += 1
         self._count(encoded)
-        for key, (_, values, doubles) in self._unique.items():
+        for key, (_, values, duplicates) in self._unique.items():
             value = item.get(key)
             if value.__class__ in (str, int, float) and value != "":
-                doubles[0] += value in values
+                duplicates[0] += value in values
                 values.add(value)
         return True
 
-    def _comes_back(self, item: Item, encoded: Encoded, mapping: Mapping) -> bool:
+    def _round_trips(self, item: Item, encoded: Encoded, mapping: Mapping) -> bool:
         try:
             back = mapping.to_wix(encoded.fields)
             if encoded.lost:
@@ -176,7 +176,7 @@ class _Tally:
         if legacy is not None:
             self.entries += [Entry(STEP, legacy, refusal.field or None, refusal.message) for refusal in refusals]
             return
-        # One entry, for a row without an id of its own is counted by entries.
+        # A single entry: rows without an id are counted by entries.
         message = "; ".join([refusals[0].message, *(f"{other.field}: {other.message}" for other in refusals[1:])])
         self.entries.append(Entry(STEP, None, refusals[0].field or None, message))
 
@@ -201,16 +201,16 @@ class _Tally:
             self._rounded.update(encoded.shown_rounded)
 
     def result(self, path: Path, sha256: str) -> Transformed:
-        """The whole."""
+        """The result."""
         names = ("reasons", "kept", "loose", "lost", "unfilled", "new_choices")
         counts: dict[str, Counts] = {
             name: {field: dict(reasons.most_common()) for field, reasons in sorted(self._counts[name].items())}
             for name in names
         }
         warnings = [
-            f"{key} ({name}) should be unique; {doubles[0]:,} rows have a value that an earlier row has"
-            for key, (name, _, doubles) in self._unique.items()
-            if doubles[0]
+            f"{key} ({name}) should be unique; {duplicates[0]:,} rows have a value that an earlier row has"
+            for key, (name, _, duplicates) in self._unique.items()
+            if duplicates[0]
         ]
         return Transformed(
             collection=self._collection.wix,
@@ -226,19 +226,21 @@ class _Tally:
 
 
 def _staged(path: Path, about: Path, inputs: dict[str, str]) -> Transformed | None:
-    """What an earlier run staged from the same inputs; None where it is not there whole."""
+    """What was staged before from the same inputs; None where there is none, or it is not complete."""
     try:
-        told = json.loads(about.read_bytes())
-        if told.pop("format") != FORMAT or told.pop("inputs") != inputs or not is_unchanged(path, told["sha256"]):
+        payload = json.loads(about.read_bytes())
+        if payload.pop("format") != FORMAT or payload.pop("inputs") != inputs:
             return None
-        return Transformed(**{**told, "path": path, "warnings": tuple(told["warnings"])})
+        if not is_unchanged(path, payload["sha256"]):
+            return None
+        return Transformed(**{**payload, "path": path, "warnings": tuple(payload["warnings"])})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
 @cache
 def _code() -> str:
-    """The code that rows go through, by its hash: staged by another, they are staged again."""
+    """The hash of the code that converts rows: rows that were staged by other code are staged again."""
     folder = Path(codecs.__file__).parent
     modules = [column_kinds.__file__, mapping_module.__file__, __file__]
     sources = [*sorted(folder.glob("*.py")), *map(Path, modules)]

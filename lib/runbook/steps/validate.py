@@ -1,4 +1,4 @@
-"""Reads a loaded table back, and proves that it holds what Wix held: suites on both sides, every cell compared.
+"""Validate: suites on both sides, and every cell of the table compared with what was staged.
 
 done = validate(snapshot, transformed, collection, readings=…, state=…, quarantine=…, suites=Path("expectations"))
 done.green          # every critical check passed, nothing unexplained, nothing that could not be run
@@ -33,10 +33,10 @@ from runbook.steps.compare import Comparison, compare, declared_rules
 
 @dataclass(frozen=True, repr=False)
 class Validated(Shown):
-    """What validating a collection came to. `loaded`: rows of the snapshot that are in Airtable, each once.
+    """The result of validating a collection. `loaded`: rows of the snapshot that are in Airtable, each once.
 
-    `state_differs`: how many of those the id map knows under another record, or not at all. `off`: the legacy ids of
-    all rows that writing them again would mend. `links`: what its links came to, where they were checked.
+    `state_differs`: how many of those the id map knows under another record, or not at all. `to_rewrite`: the legacy
+    ids of rows that the next load should write again. `links`: None where they were not checked.
     """
 
     collection: str
@@ -47,7 +47,7 @@ class Validated(Shown):
     target: SuiteReport
     comparison: Comparison
     state_differs: int = 0
-    off: frozenset[str] = frozenset()
+    to_rewrite: frozenset[str] = frozenset()
     links: LinkCheck | None = None
 
     @property
@@ -57,7 +57,7 @@ class Validated(Shown):
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why it is not green, in words; empty where it is."""
+        """Why it is not green; empty where it is."""
         found = []
         if self.exported != self.loaded + self.quarantined + self.comparison.removed:
             found.append(
@@ -65,7 +65,7 @@ class Validated(Shown):
                 f"{self.quarantined:,} in quarantine"
             )
         if self.state_differs:
-            found.append(f"{self.state_differs:,} rows stand under another record than state says; load again")
+            found.append(f"{self.state_differs:,} rows have another record than the id map; load again")
         found += self.comparison.reasons()
         for report in (self.source, self.target):
             if not report.outcomes:
@@ -73,14 +73,14 @@ class Validated(Shown):
             for o in report.outcomes:
                 if o.verdict in ("fail", "error"):
                     what = "could not be run" if o.verdict == "error" else "failed"
-                    found.append(f"suite {report.suite}: {what}: {o.sentence}{_aside(o)}")
+                    found.append(f"suite {report.suite}: {what}: {o.sentence}{_detail(o)}")
         return tuple(found)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reviewer should know though it does not stop the gate."""
         return tuple(
-            f"suite {report.suite}: {o.sentence}{_aside(o)}"
+            f"suite {report.suite}: {o.sentence}{_detail(o)}"
             for report in (self.source, self.target)
             for o in report.outcomes
             if o.verdict == "warn"
@@ -92,25 +92,25 @@ class Validated(Shown):
         return {verdict: source[verdict] + target[verdict] for verdict in ORDER}
 
     def outcomes(self) -> dict[str, Verdict]:
-        """The worst outcome for each kind of check, that of the comparison as `cells`: what a picture is drawn from."""
+        """The worst outcome of each kind of check; that of the comparison is `cells`."""
         source, target = self.source.of_kind(), self.target.of_kind()
         kinds = [*target, *(kind for kind in source if kind not in target)]
         found = {kind: worst(report[kind] for report in (source, target) if kind in report) for kind in kinds}
         return {**found, "cells": "pass" if self.comparison.clean else "fail"}
 
     def table(self) -> Table:
-        """The figures, then what is wrong; warnings counted."""
+        """The counts, then the reasons why it is not green."""
         c, checks = self.comparison, self.counts()
         columns = ("Collection", "Exported", "Loaded", "Quarantined", "Cells", "Explained", "Unexplained")
         row = (self.collection, self.exported, self.loaded, self.quarantined, c.cells, sum(c.explained.values()))
-        said = (
+        verdict = (
             f"{'green' if self.green else 'RED'}: {checks['pass']} checks passed, {checks['warn']} warned, "
             f"{checks['fail']} failed, {checks['error']} could not be run"
         )
-        return Table(f"Validated {self.collection}", columns, [(*row, c.unexplained_cells)], (said, *self.reasons))
+        return Table(f"Validated {self.collection}", columns, [(*row, c.unexplained_cells)], (verdict, *self.reasons))
 
     def facts(self) -> dict[str, Any]:
-        """The figures, for evidence."""
+        """The counts, for the evidence."""
         c, checks = self.comparison, self.counts()
         return {
             "collection": self.collection,
@@ -134,22 +134,22 @@ class Validated(Shown):
         }
 
     def require(self) -> Validated:
-        """Itself. Raises CheckFailed where it is not green."""
+        """Returns itself. Raises CheckFailed where it is not green."""
         if not self.green:
             raise CheckFailed(f"{self.collection} is not validated:\n  " + "\n  ".join(self.reasons))
         return self
 
     def write(self, folder: Path) -> Path:
-        """Leave everything as JSON, no value of a personal field in it: `<Collection>.validation.json`."""
+        """Write everything to `<Collection>.validation.json`, without values of personal fields."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.collection.replace('/', '%2F')}.validation.json"
-        told = {
+        payload = {
             **self.facts(),
             "comparison": self.comparison.facts(),
             "suites": {"wix": self.source.facts(), "airtable": self.target.facts()},
         }
         part = path.with_name(f"{path.name}.part")
-        text = json.dumps(told, ensure_ascii=False, indent=1) + "\n"
+        text = json.dumps(payload, ensure_ascii=False, indent=1) + "\n"
         part.write_bytes(text.encode("utf-8", "backslashreplace"))
         part.replace(path)
         return path
@@ -167,9 +167,9 @@ def validate(
     check_links: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Validated:
-    """Judge a table by its reading; with `check_links`, also its links, by the readings of their targets. Reads only.
+    """Check a table by its reading; with `check_links`, also its links by the readings of their targets. Reads only.
 
-    Where the collection's flag stands at Airtable, rows that changed after its turn are explained by that. Raises
+    While the collection's flag is 'airtable', changes since it was turned are explained by that. Raises
     CheckNotRun where a suite cannot be run as it is written, AirtableError or SchemaDrift where a table cannot be read.
     """
     from runbook.checks.frames import AirtableFrame, WixFrame  # pandas: 0.3 s
@@ -177,7 +177,7 @@ def validate(
     catalog = readings.tables.catalog
     wix_suite = read_suite(suite_path(catalog, collection, "wix", suites))
     airtable_suite = read_suite(suite_path(catalog, collection, "airtable", suites))
-    refused = quarantine.ids(collection.wix)  # what load put into quarantine was staged all the same
+    refused = quarantine.ids(collection.wix)  # rows that load quarantined are in the staged file
     expected: dict[str, StagedRow] = {}
     candidates: dict[str, Links] = {}
     for row in transformed.rows():
@@ -190,7 +190,7 @@ def validate(
     rows = KnownRows(state, readings.base)
     read_back = AirtableFrame(collection, readings.tables.columns(collection))
     known = state.rows(readings.base, collection.wix).all()
-    elsewhere: set[str] = set()
+    other_record: set[str] = set()
 
     def report(done: int) -> None:
         if on_progress is not None:
@@ -200,13 +200,13 @@ def validate(
         for record in readings.records(collection.wix, report):
             id_ = record["fields"].get(LEGACY_ID)
             if id_ in wanted and (id_ not in known or known[id_].record_id != record["id"]):
-                elsewhere.add(id_)
+                other_record.add(id_)
             yield record
 
-    turned = _turned(state, collection)
+    turned_at = _turned_at(state, collection)
     removed = (
         {legacy for legacy, what in state.rows(readings.base, collection.wix).changes().items() if what == "removed"}
-        if turned is not None
+        if turned_at is not None
         else set()
     )
     comparison = compare(
@@ -215,9 +215,9 @@ def validate(
         expected,
         records(),
         lambda row: {link.name: resolve(row.links.get(link.name, ()), rows.find) for link in collection.links},
-        declared_rules(turned=turned),
+        declared_rules(turned_at=turned_at),
         originals=lambda ids: {item["_id"]: item for item in _first_of_each(snapshot.items(), ids)},
-        turned=turned,
+        turned_at=turned_at,
         removed=removed,
         seen=read_back.add,
         name_of=rows.legacy_id,
@@ -242,29 +242,29 @@ def validate(
         source=source,
         target=target,
         comparison=comparison,
-        state_differs=len(elsewhere),
-        off=comparison.off | elsewhere,
+        state_differs=len(other_record),
+        to_rewrite=comparison.to_rewrite | other_record,
         links=links,
     )
 
 
-def _aside(outcome: Outcome) -> str:
+def _detail(outcome: Outcome) -> str:
     if outcome.why:
         return f" ({outcome.why})"
     return f" ({outcome.rows:,} rows)" if outcome.rows is not None else ""
 
 
 def _first_of_each(items: Iterator[Item], ids: set[str]) -> Iterator[Item]:
-    """The items of some ids. Transform puts a second item of one id into quarantine, so the first is the one loaded."""
-    left = set(ids)
+    """The first item of each id: transform quarantines further items with the same id."""
+    remaining = set(ids)
     for item in items:
         id_ = item.get("_id")
-        if isinstance(id_, str) and id_ in left:
-            left.discard(id_)
+        if isinstance(id_, str) and id_ in remaining:
+            remaining.discard(id_)
             yield item
 
 
-def _turned(state: State, collection: Collection) -> str | None:
-    """When the collection's flag went to Airtable; None while it stands at Wix."""
+def _turned_at(state: State, collection: Collection) -> str | None:
+    """When the collection's flag was set to 'airtable'; None while it is 'wix'."""
     turns = state.flags.history(collection.flag)
     return str(turns[-1].at) if turns and turns[-1].value == "airtable" else None

@@ -90,16 +90,16 @@ class World:
         self.asked.append(ids)
         return {id_: self.items[id_] for id_ in ids if id_ in self.items}
 
-    def compare(self, *, turned: str | None = None) -> Comparison:
+    def compare(self, *, turned_at: str | None = None) -> Comparison:
         return compare(
             PEOPLE,
             MAPPING,
             {row.id: row for row in self.staged},
             self.records,
             lambda row: {"Boss": self.link},
-            declared_rules(turned=turned),
+            declared_rules(turned_at=turned_at),
             originals=self.originals,
-            turned=turned,
+            turned_at=turned_at,
             name_of={BOSS: "id-9", OTHER: "id-8"}.get,
         )
 
@@ -114,12 +114,12 @@ def test_what_came_back_as_it_went_is_clean() -> None:
 
 
 WRONG = [
-    ("Name", "Bob", "text of 3 characters, text of 5 characters was staged; they part at character 1"),
-    ("Note", "two\r\nlines", "text of 10 characters, text of 9 characters was staged; they part at character 4"),
-    ("Story", "A *story*", "they part at character 4"),
-    ("Mail", "bob@example.com", "they part at character 1"),
-    ("Site", "https://example.com/A", "they part at character 21"),
-    ("Phone", "555-0101", "they part at character 8"),
+    ("Name", "Bob", "text of 3 characters, text of 5 characters was staged; they differ from character 1"),
+    ("Note", "two\r\nlines", "text of 10 characters, text of 9 characters was staged; they differ from character 4"),
+    ("Story", "A *story*", "they differ from character 4"),
+    ("Mail", "bob@example.com", "they differ from character 1"),
+    ("Site", "https://example.com/A", "they differ from character 21"),
+    ("Phone", "555-0101", "they differ from character 8"),
     ("Age", 31, "holds 31; 30 was staged"),
     ("Age", "30", 'holds "30"; 30 was staged'),
     ("Age", True, "holds true; 30 was staged"),
@@ -131,17 +131,17 @@ WRONG = [
     ("Status", "old", 'holds "old"; "new" was staged'),
     ("Tags", ["b", "a"], 'holds ["b", "a"]; ["a", "b"] was staged'),
     ("Tags", ["a"], 'holds ["a"]; ["a", "b"] was staged'),
-    ("Extra", '{"k":[1]}', "they part at character"),
+    ("Extra", '{"k":[1]}', "they differ from character"),
     ("Extra", None, "is empty; text of 14 characters was staged"),
-    ("Zip", "7001", "they part at character 1"),
+    ("Zip", "7001", "they differ from character 1"),
     ("Zip Number", 7002, "holds 7002; 7001 was staged"),
     ("Zip Number", None, "is empty; 7001 was staged"),
-    ("Boss ID", "id-8", "they part at character 4"),
+    ("Boss ID", "id-8", "they differ from character 4"),
     ("Wix Created", None, "is empty"),
     ("Wix Original", None, "is empty"),
-    ("Wix Original", "{}", "they part at character 2"),
-    ("Wix Original", '{"values":{"unknown":{"deep":2}}}', "they part at character"),
-    ("Wix Original", "scribbled over", "they part at character 1"),
+    ("Wix Original", "{}", "they differ from character 2"),
+    ("Wix Original", '{"values":{"unknown":{"deep":2}}}', "they differ from character"),
+    ("Wix Original", "scribbled over", "they differ from character 1"),
 ]  # fmt: skip
 
 
@@ -240,8 +240,8 @@ def test_what_changed_after_the_cutover_is_explained_by_it() -> None:
         world.records[n]["fields"] |= {"Name": name, "Wix Updated": updated}
     world.records[2]["fields"] |= {"Name": "at no time"}
     del world.records[2]["fields"]["Wix Updated"]
-    turned = "2025-07-01T00:00:00.000Z"
-    found = world.compare(turned=turned)
+    turned_at = "2025-07-01T00:00:00.000Z"
+    found = world.compare(turned_at=turned_at)
     assert found.explained == {"changed since cutover": 2}
     assert {d.id for d in found.unexplained} == {"id-1", "id-2"}
     assert {d.id for d in world.compare().unexplained} == {"id-0", "id-1", "id-2"}
@@ -252,7 +252,7 @@ def test_rows_made_after_the_cutover_are_no_extras() -> None:
     for n, made in enumerate(["2025-07-02T00:00:00.000Z", "2025-06-02T00:00:00.000Z"]):
         cells = {"Legacy Wix ID": f"new-{n}", "Wix Created": made}
         world.records.append({"id": f"recNEW{n:011d}", "fields": cells})
-    found = world.compare(turned="2025-07-01T00:00:00.000Z")
+    found = world.compare(turned_at="2025-07-01T00:00:00.000Z")
     assert (found.late, found.extra) == (1, ("new-1",))
     found = world.compare()
     assert (found.late, found.extra) == (0, ("new-0", "new-1"))
@@ -267,7 +267,7 @@ def test_rows_made_after_the_cutover_are_no_extras() -> None:
         (LinkCell("resolved", (BOSS,)), [OTHER], "holds id-8; its key means id-9"),
         (LinkCell("resolved", (BOSS,)), None, "holds nothing; its key means id-9"),
         (LinkCell("resolved", (BOSS,)), [BOSS, OTHER], "holds id-9, id-8; its key means id-9"),
-        (LinkCell("resolved", (BOSS,)), ["recXXXXXXXXXXXXXX"], "holds a row that is not known; its key means id-9"),
+        (LinkCell("resolved", (BOSS,)), ["recXXXXXXXXXXXXXX"], "holds an unknown row; its key means id-9"),
         (LinkCell("resolved", (BOSS,)), BOSS, "holds nothing; its key means id-9"),
         (LinkCell("dangling"), [BOSS], "holds id-9, though its key is dangling"),
         (LinkCell("ambiguous"), [BOSS], "holds id-9, though its key is ambiguous"),
@@ -390,4 +390,4 @@ def test_without_its_item_of_the_snapshot_nothing_reads_back_the_same() -> None:
     found = world.compare()
     assert found.explained == {"reads back the same": 1}
     assert [(d.id, d.column) for d in found.unexplained] == [("id-1", "Extra")]
-    assert found.off == {"id-1"}
+    assert found.to_rewrite == {"id-1"}

@@ -140,7 +140,7 @@ def test_a_damaged_snapshot_is_made_anew_and_told(folder, tmp_path):
     first.path.write_bytes(first.path.read_bytes()[:-1])
     again = export(source, CARRIERS, tmp_path / "s")
     assert again.sha256 == first.sha256
-    assert again.notes == ("the snapshot that was there was not what its metadata said; it was made anew",)
+    assert again.notes == ("the existing snapshot did not match its metadata; it was written again",)
 
 
 def test_a_bad_line_leaves_the_former_snapshot(folder, tmp_path):
