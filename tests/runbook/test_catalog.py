@@ -110,7 +110,7 @@ def test_the_primary_comes_first_and_system_fields_last(draft: Draft) -> None:
     assert [f.wix for f in catalog.collection("Trucks").fields] == ["plate", "dot", "kind", "sold", "_id", "_owner"]
 
 
-def test_an_own_field_takes_the_place_of_the_system_field(draft: Draft) -> None:
+def test_a_field_of_the_collection_replaces_the_system_field(draft: Draft) -> None:
     draft.trucks["fields"].append({"wix": "_owner", "wix_type": "text", "name": "Driver", "type": "singleLineText"})
     catalog = draft.load()
     assert catalog.collection("Trucks").field("_owner").name == "Driver"
@@ -142,14 +142,14 @@ def test_load_order_survives_a_cycle(draft: Draft) -> None:
     assert sorted(c.wix for c in draft.load().load_order(["Trips", "Trucks"])) == ["Trips", "Trucks"]
 
 
-def test_words_that_yaml_1_1_takes_for_booleans_stay_words(draft: Draft) -> None:
+def test_words_that_are_booleans_in_yaml_1_1_stay_text(draft: Draft) -> None:
     folder = draft.write()
     text = (folder / "2_core.yaml").read_text().replace("- box", "- No").replace("- tank", "- 2024-01-02")
     (folder / "2_core.yaml").write_text(text)
     assert load_catalog(folder).collection("Trucks").field("kind").choices == ("No", "2024-01-02")
 
 
-def test_asking_for_what_is_not_there_names_the_nearest(draft: Draft) -> None:
+def test_a_wrong_name_is_answered_with_the_nearest(draft: Draft) -> None:
     catalog = draft.load()
     with pytest.raises(CatalogError, match="no collection 'Truks' in the catalog; did you mean 'Trucks'"):
         catalog.collection("Truks")
@@ -202,12 +202,12 @@ def test_a_bad_file(draft: Draft, content: bytes, said: str) -> None:
     assert said in str(caught.value)
 
 
-def test_no_file_says_the_base(draft: Draft) -> None:
+def test_no_file_contains_the_base(draft: Draft) -> None:
     del draft.head["base"]
     assert "exactly one file must contain `base`, `tab_groups` and `system_fields`; none does" in draft.fails()
 
 
-def test_two_files_say_the_base(draft: Draft) -> None:
+def test_two_files_contain_the_base(draft: Draft) -> None:
     draft.second["base"] = "Other"
     assert "exactly one file must contain `base`" in (said := draft.fails())
     assert "2 do (1_head.yaml, 2_core.yaml)" in said
@@ -362,12 +362,12 @@ def test_a_link_to_nothing(draft: Draft) -> None:
     assert draft.fails() == f"3_more.yaml: Trips: {said}"
 
 
-def test_a_link_on_a_key_that_is_not_here(draft: Draft) -> None:
+def test_a_link_on_a_key_that_the_collection_lacks(draft: Draft) -> None:
     draft.trips["links"][0]["on"] = {"truck_dots": "dot"}
     assert "Truck: on: there is no field 'truck_dots'; did you mean 'truck_dot'?" in draft.fails()
 
 
-def test_a_link_on_a_key_that_is_not_there(draft: Draft) -> None:
+def test_a_link_on_a_key_that_the_target_lacks(draft: Draft) -> None:
     draft.trips["links"][0]["on"] = {"truck_dot": "dto"}
     assert "Truck: on: Trucks has no field 'dto'; did you mean 'dot'?" in draft.fails()
 
@@ -377,7 +377,7 @@ def test_a_link_on_nothing(draft: Draft) -> None:
     assert draft.fails().startswith("3_more.yaml: Trips.Truck: on: ")
 
 
-def test_an_inverse_named_as_a_column_there(draft: Draft) -> None:
+def test_an_inverse_named_as_a_column_of_the_target(draft: Draft) -> None:
     draft.trips["links"][0]["inverse"] = "Kind"
     said = "Truck: its inverse 'Kind' is already a column of Trucks; choose another `inverse`"
     assert draft.fails() == f"3_more.yaml: Trips: {said}"

@@ -308,7 +308,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("case", WRITTEN, ids=lambda case: f"{case[0]}: {case[1]!r:.40}")
-def test_a_value_becomes_its_cell_and_comes_back(case):
+def test_a_value_becomes_its_cell_and_is_restored(case):
     key, value, cell, *back = case
     kind = codec_of(BY_KEY[key])
 
@@ -331,7 +331,7 @@ def test_a_value_without_an_equivalent_is_refused(case):
 
 
 @pytest.mark.parametrize("f", FIELDS, ids=lambda f: f.wix)
-def test_an_empty_cell_says_the_default_and_it_is_written_as_an_empty_cell(f):
+def test_an_empty_cell_stands_for_the_default_which_is_written_as_an_empty_cell(f):
     kind = codec_of(f)
 
     assert kind.decode(None) is MISSING if kind.default is MISSING else same(kind.decode(None), kind.default)
@@ -396,18 +396,18 @@ def test_a_list_without_elements_is_an_empty_cell_for_all_kinds_of_lists(codec):
     assert (kind.encode([]), kind.decode(None)) == (None, [])
 
 
-def test_there_is_a_codec_for_every_name_that_a_catalog_may_say():
+def test_every_codec_that_a_catalog_may_name_exists_and_is_used():
     assert CODECS.keys() == set(get_args(CodecName))
     assert all(any(kind.accepts(name) for kind in COLUMN_KINDS.values()) for name in CODECS)
     assert {f.codec_name for f in FIELDS} == CODECS.keys()
 
 
 def test_a_refusal_shows_the_value_but_of_a_personal_field_only_its_size():
-    told = field("n", "number", "number", precision=0)
+    public = field("n", "number", "number", precision=0)
     secret = field("n", "number", "number", precision=0, personal=True)
 
     with pytest.raises(Refused, match='not a number: "twelve"'):
-        codec_of(told).encode("twelve")
+        codec_of(public).encode("twelve")
     with pytest.raises(Refused, match="not a number: text of 6 characters"):
         codec_of(secret).encode("twelve")
 
@@ -472,11 +472,11 @@ def test_numbers_are_written_as_javascript_writes_them(number, text):
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_a_numbers_text_says_the_number(number):
-    said = exact_number(number_text(number))
+def test_the_text_of_a_number_gives_the_number(number):
+    parsed = exact_number(number_text(number))
 
-    assert said is not None
-    assert float(said) == number
+    assert parsed is not None
+    assert float(parsed) == number
 
 
 @given(st.text(st.characters(exclude_categories=())))
@@ -496,7 +496,7 @@ def test_characters_are_counted_as_javascript_does(text):
 
 
 @given(st.datetimes())
-def test_a_moment_comes_back_to_the_millisecond(moment):
+def test_a_timestamp_is_kept_to_the_millisecond(moment):
     text = f"{moment.isoformat(timespec='milliseconds')}Z"
     kind = codec_of(BY_KEY["moment"])
 

@@ -35,7 +35,7 @@ def test_cells():
     )
 
 
-def test_an_empty_table_says_so():
+def test_an_empty_table_shows_no_rows():
     assert "(no rows)" in repr(Table("T", ("a", "b")))
     assert "no rows" in Table("T", ("a", "b"))._repr_html_()
 
@@ -63,7 +63,7 @@ def test_html_needs_nothing_from_elsewhere_and_takes_the_page_s_colours():
 
 
 @pytest.mark.parametrize(("rows", "more"), [(FOLD, 0), (FOLD + 1, 1), (FOLD + FOLDED + 5, FOLDED + 5)])
-def test_long_tables_fold_and_say_how_much(rows, more):
+def test_long_tables_fold_and_show_how_much(rows, more):
     table = Table("T", ("n",), [(n,) for n in range(rows)])
     html, text = table._repr_html_(), repr(table)
     assert (f"and {more:,} more" in html) == (f"and {more:,} more" in text) == bool(more)
@@ -133,7 +133,7 @@ def test_progress_as_a_callable(clock, capsys):
     assert capsys.readouterr().err == "✓ Export: 2 in 4.0 s, 0.2/s\n"
 
 
-def test_progress_says_rate_and_time_left(clock):
+def test_progress_shows_rate_and_time_left(clock):
     report = Progress("Load")
     assert repr(report) == "… Load"
     clock.now += 10
@@ -146,7 +146,7 @@ def test_progress_says_rate_and_time_left(clock):
     assert repr(report) == "… Load: 200, 5.0/s"
 
 
-def test_progress_that_is_stopped_says_where(clock, capsys):
+def test_progress_that_is_stopped_shows_where(clock, capsys):
     def stopped() -> None:
         with Progress("Load") as report:
             report(1, 4)
@@ -161,19 +161,19 @@ def test_progress_that_is_stopped_says_where(clock, capsys):
 @pytest.fixture
 def shown(monkeypatch):
     """What a notebook's kernel would show: a list of (is it an update, text, HTML)."""
-    said: list[tuple[bool, str, str]] = []
+    outputs: list[tuple[bool, str, str]] = []
 
     class Handle:
         def update(self, result) -> None:
-            said.append((True, repr(result), result._repr_html_()))
+            outputs.append((True, repr(result), result._repr_html_()))
 
     def show(result, display_id=False):
-        said.append((False, repr(result), result._repr_html_()))
+        outputs.append((False, repr(result), result._repr_html_()))
         return Handle() if display_id else None
 
     monkeypatch.setattr("IPython.display.display", show)
     monkeypatch.setattr(display, "_in_kernel", lambda: True)
-    return said
+    return outputs
 
 
 def test_progress_in_a_notebook_redraws_one_output_at_most_five_times_a_second(clock, shown, capsys):

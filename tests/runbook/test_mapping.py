@@ -66,12 +66,12 @@ def check(item: dict) -> dict | None:
 
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example])
 @given(ITEMS)
-def test_any_item_comes_back_as_it_went_or_is_refused(item):
+def test_any_item_survives_the_round_trip_or_is_refused(item):
     check(item)
 
 
 @pytest.mark.parametrize("key", [f.wix for f in FIELDS if f.wix != "_id"])
-def test_every_specimen_in_every_field_comes_back_as_it_went_or_is_refused(key):
+def test_every_specimen_in_every_field_survives_the_round_trip_or_is_refused(key):
     carried = [check({"_id": "a", key: value}) for value in SPECIMENS]
 
     assert any(carried)
@@ -97,7 +97,7 @@ def table():
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(ITEMS, min_size=5, max_size=5))
-def test_what_is_written_to_a_table_is_read_back_as_it_was_and_says_the_item(table, items):
+def test_cells_written_to_a_table_are_read_back_unchanged_and_give_the_item(table, items):
     carried = [item for item in items if not MAPPING.to_airtable(item).refusals]
     records = table.batch_create([MAPPING.to_airtable(item).fields for item in carried], typecast=True)
 
@@ -144,18 +144,18 @@ def original(item: dict) -> dict:
 LISTS_AND_TICKS = {"tick": False, "several": [], "open_several": [], "csv": [], "list": []}
 
 
-def test_a_row_that_cells_can_tell_in_full_has_no_original():
+def test_a_row_that_its_cells_represent_completely_has_no_original():
     item = {"_id": "a", **LISTS_AND_TICKS, "line": "x", "number": 0, "dot": "5"}
 
     assert MAPPING.to_airtable(item).fields == {"Legacy Wix ID": "a", "The line": "x", "The number": 0, "The dot": 5}
 
 
-def test_what_is_not_there_is_told_only_where_an_empty_cell_says_something():
+def test_a_missing_key_is_listed_only_where_an_empty_cell_stands_for_a_value():
     assert original({}) == {"absent": ["csv", "list", "open_several", "several", "tick"]}
     assert original(LISTS_AND_TICKS) == {}
 
 
-def test_what_cells_cannot_tell_stands_in_sorted_compact_json():
+def test_values_that_cells_cannot_represent_are_kept_as_sorted_compact_json():
     item = {"_id": "a", **LISTS_AND_TICKS, "tick": None, "number": "0.55", "extra": {"b": "ü", "a": [1]}, "line": ""}
 
     cell = MAPPING.to_airtable(item).fields[ORIGINAL]
@@ -163,7 +163,7 @@ def test_what_cells_cannot_tell_stands_in_sorted_compact_json():
     assert cell == '{"values":{"extra":{"b":"ü","a":[1]},"line":"","number":"0.55","tick":null}}'
 
 
-def test_what_is_kept_is_counted_with_a_why_that_names_no_value():
+def test_kept_values_have_a_reason_that_contains_no_value():
     item = {
         **LISTS_AND_TICKS,
         "_id": "a",
@@ -258,7 +258,7 @@ def test_a_valid_original_is_no_problem(cell):
     assert problems == []
 
 
-def test_empty_cells_of_any_form_say_that_the_item_has_no_value():
+def test_empty_cells_of_any_form_give_no_value():
     fields = {"Legacy Wix ID": "a", "The line": "", "The one_or_more": [], "The tick": False, "The several": None}
 
     assert MAPPING.to_wix(fields) == {"_id": "a", **LISTS_AND_TICKS}
@@ -287,7 +287,7 @@ def test_a_value_that_its_cell_does_not_give_back_is_kept_with_the_difference(ke
     assert MAPPING.to_airtable({"_id": "a", key: value}).kept == ((key, reason),)
 
 
-def test_a_record_made_in_airtable_says_what_its_cells_say():
+def test_a_record_made_in_airtable_gives_the_item_of_its_cells():
     fields = {
         "Legacy Wix ID": "a",
         "The tick": True,
@@ -332,7 +332,7 @@ NOT_TEXT = ("not text, which a row's id must be", "not text")
 
 
 @pytest.mark.parametrize(
-    ("item", "said"),
+    ("item", "reasons"),
     [
         ({}, ("required, but missing",) * 2),
         ({"_id": None}, ("required, but null",) * 2),
@@ -342,11 +342,11 @@ NOT_TEXT = ("not text, which a row's id must be", "not text")
         ({"_id": ["a"]}, NOT_TEXT),
     ],
 )
-def test_a_row_without_an_id_is_refused(item, said):
+def test_a_row_without_an_id_is_refused(item, reasons):
     encoded = MAPPING.to_airtable(item)
 
     assert encoded.id == ""
-    assert encoded.refusals == (("_id", *said),)
+    assert encoded.refusals == (("_id", *reasons),)
 
 
 def test_a_row_without_an_id_is_refused_where_the_catalog_does_not_require_one():
@@ -361,7 +361,7 @@ def test_a_row_whose_id_no_cell_can_hold_is_refused():
     assert encoded.refusals == (("_id", "contains U+0000, which a cell cannot hold", "contains U+0000"),)
 
 
-def test_all_reasons_of_a_row_are_told():
+def test_all_reasons_of_a_row_are_reported():
     mapping = small(
         field("n", "text", "singleLineText", required=True),
         field("m", "text", "singleLineText", required=True),
@@ -464,7 +464,7 @@ def test_every_copy_is_filled_by_itself_and_its_new_choices_are_counted():
     assert (encoded.unfilled, encoded.new_choices) == ((("Number", "not an integer"),), {"Choice": ["B"]})
 
 
-def test_new_choices_of_open_selects_are_told_by_column():
+def test_new_choices_of_open_selects_are_listed_by_column():
     encoded = MAPPING.to_airtable({"_id": "a", "open": "X", "open_several": ["A", "Y", "Z"], "open_state": "on_hold"})
 
     assert encoded.new_choices == {"The open": ["X"], "The open_several": ["Y", "Z"], "The open_state": ["On Hold"]}
@@ -480,7 +480,7 @@ def test_new_choices_of_open_selects_are_told_by_column():
         ("share", 0.1234, True),
     ],
 )
-def test_a_cell_that_shows_fewer_decimals_than_it_holds_is_told_and_keeps_them(key, value, rounded):
+def test_a_cell_that_shows_fewer_decimals_than_it_holds_is_reported_and_keeps_them(key, value, rounded):
     encoded = MAPPING.to_airtable({"_id": "a", key: value})
 
     assert encoded.shown_rounded == ((f"The {key}",) if rounded else ())
@@ -498,7 +498,7 @@ def test_a_cell_that_shows_fewer_decimals_than_it_holds_is_told_and_keeps_them(k
         (None, None), ("", None), ("  ", None), (True, None), (1.5, None), ([], None), ({}, None),
     ],
 )  # fmt: skip
-def test_natural_keys_have_one_form(value, key):
+def test_natural_keys_are_normalised(value, key):
     assert link_key(value) == key
 
 
@@ -508,7 +508,7 @@ def test_a_link_is_looked_for_by_its_keys_in_order():
     assert links == {"Carrier": [("Carriers", "dot_number", "123"), ("Carriers", "_id", " raw ")]}
 
 
-def test_of_two_fields_that_lead_to_one_key_of_the_target_the_first_with_a_value_counts():
+def test_of_two_fields_for_the_same_key_of_the_target_the_first_with_a_value_is_used():
     mapping = small(
         field("dot", "text", "singleLineText"),
         field("old_dot", "text", "singleLineText"),
@@ -522,7 +522,7 @@ def test_of_two_fields_that_lead_to_one_key_of_the_target_the_first_with_a_value
 @pytest.mark.parametrize(
     "item", [{}, {"dot": "", "line": ""}, {"dot": None, "line": 5}, {"line": " "}, {"line": "a\0"}]
 )
-def test_a_link_that_points_nowhere_is_left_out(item):
+def test_a_link_without_a_key_is_omitted(item):
     assert MAPPING.to_airtable({"_id": "a", **item}).links == {}
 
 

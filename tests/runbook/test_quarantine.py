@@ -1,4 +1,4 @@
-"""Quarantine: every reason is there once, rows are counted, and a kill loses nothing that was said to be in."""
+"""Quarantine: every reason is kept once, rows are counted, and a kill loses no entry that was written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def quarantine(tmp_path):
     return Quarantine(tmp_path / "quarantine")
 
 
-def test_there_is_nothing_before_something_is_put_in(quarantine, tmp_path):
+def test_a_new_quarantine_is_empty(quarantine, tmp_path):
     assert quarantine.entries("Carriers") == []
     assert quarantine.ids("Carriers") == set()
     assert quarantine.count("Carriers") == 0
@@ -62,7 +62,7 @@ def test_replacing_a_steps_entries_keeps_those_of_others(quarantine):
     assert quarantine.entries("Carriers") == []
 
 
-def test_replacing_that_fails_leaves_what_was_there(quarantine):
+def test_a_failed_replacement_keeps_the_old_entries(quarantine):
     quarantine.replace("Carriers", "transform", [A])
 
     def failing():
@@ -74,7 +74,7 @@ def test_replacing_that_fails_leaves_what_was_there(quarantine):
     assert quarantine.entries("Carriers") == [A]
 
 
-def test_the_same_entry_found_again_is_there_once(quarantine):
+def test_the_same_entry_is_kept_once(quarantine):
     for _ in range(3):
         quarantine.add("Carriers", A)
     quarantine.add("Carriers", Entry("load", "a", "n", "not a number"))
@@ -82,7 +82,7 @@ def test_the_same_entry_found_again_is_there_once(quarantine):
     assert len(quarantine.entries("Carriers")) == 2
 
 
-def test_a_line_that_a_kill_cut_short_is_not_there_and_the_next_one_is_whole(quarantine, tmp_path):
+def test_a_line_truncated_by_a_kill_is_ignored_and_the_next_one_is_complete(quarantine, tmp_path):
     quarantine.add("Carriers", A)
     with (tmp_path / "quarantine" / "Carriers.jsonl").open("ab") as file:
         file.write(b'{"step":"load","id":"x')
@@ -100,7 +100,7 @@ def test_what_another_process_put_in_is_seen(quarantine, tmp_path):
     assert quarantine.entries("Carriers") == [A, B]
 
 
-def test_collections_stand_apart_also_those_of_apps(quarantine, tmp_path):
+def test_collections_are_separate_also_those_of_apps(quarantine, tmp_path):
     quarantine.add("Stores/Products", A)
 
     assert quarantine.count("Stores") == 0

@@ -53,7 +53,7 @@ def test_gives_back_what_was_written(tmp_path):
     assert made.unknown_keys == {"_publishStatus": 1, "_updatedDate": 2, "box": 1, "list": 2}
 
 
-def test_schema_tells_json_types(tmp_path):
+def test_schema_counts_json_types(tmp_path):
     schema = write(tmp_path).schema
     assert schema["name"] == {"null": 1, "string": 3}
     assert schema["n"] == {"boolean": 1, "number": 2}
@@ -84,7 +84,7 @@ def test_no_snapshot_is_none(tmp_path):
     assert Snapshot.read(tmp_path / "nowhere", "Carriers") is None
 
 
-def test_left_without_finish_leaves_what_was_there(tmp_path):
+def test_without_finish_the_old_snapshot_stays(tmp_path):
     made = write(tmp_path)
 
     def export(writer):

@@ -58,9 +58,9 @@ def nested(levels: int) -> Any:
     ],
 )
 def test_a_value_as_json(value: Any, json: Any) -> None:
-    told = to_json(value)
-    assert told == json
-    assert told.__class__ is json.__class__
+    encoded = to_json(value)
+    assert encoded == json
+    assert encoded.__class__ is json.__class__
 
 
 @pytest.mark.parametrize(
@@ -85,33 +85,33 @@ def test_a_value_as_json(value: Any, json: Any) -> None:
         ({1: 2}, "a key that is a int"),
     ],
 )
-def test_what_no_item_can_hold_is_refused_by_its_field_at_any_depth(value: Any, why: str) -> None:
-    for told in (value, [value], {"in": [{"deep": value}]}):
+def test_a_value_that_no_item_can_hold_is_refused_with_its_field_at_any_depth(value: Any, why: str) -> None:
+    for nested_value in (value, [value], {"in": [{"deep": value}]}):
         with pytest.raises(WrongType, match=rf"^Carriers\.notes: .*{why}.*; nothing was written$") as caught:
-            item_json("Carriers", {"_id": "a", "notes": told})
+            item_json("Carriers", {"_id": "a", "notes": nested_value})
         assert (caught.value.collection, caught.value.field) == ("Carriers", "notes")
 
 
-def test_an_item_has_at_most_50_levels_and_is_one_itself() -> None:
+def test_an_item_has_at_most_50_levels_including_itself() -> None:
     assert item_json("Carriers", {"notes": nested(MAX_LEVELS - 1)})
     with pytest.raises(WrongType, match="nested deeper than 50 levels"):
         item_json("Carriers", {"notes": nested(MAX_LEVELS)})
 
 
 @pytest.mark.parametrize("item", [None, [], "a", 5])
-def test_what_is_no_item_at_all_is_refused(item: Any) -> None:
+def test_a_value_that_is_not_an_item_is_refused(item: Any) -> None:
     with pytest.raises(WrongType, match="Carriers: an item is a dict, not"):
         item_json("Carriers", item)
 
 
-def test_json_as_python_has_it() -> None:
+def test_json_to_python() -> None:
     read = to_python({"a": [NOON, {"$date": "+012024-01-01T00:00:00.000Z"}], "b": {"$date": 5, "c": 1}})
     noon = datetime(2026, 1, 21, 12, tzinfo=UTC)
     assert read == {"a": [noon, {"$date": "+012024-01-01T00:00:00.000Z"}], "b": {"$date": 5, "c": 1}}
     assert to_python({"$date": "2026-01-21T12:00:00"}) == noon
 
 
-def test_types_stand_in_one_order_and_values_within_them() -> None:
+def test_values_are_ordered_by_type_then_value() -> None:
     ordered = [
         *(None, -(10.0**300), -1, 0, 0.5, 10**22, "", "10", "9", "A", "a", "é", "\ufffd", "😀"),
         *({"a": 1}, ["a"], False, True, {"$date": "1969-12-31T23:59:59.999Z"}, NOON),
@@ -149,7 +149,7 @@ def test_where_a_dotted_path_leads() -> None:
     assert values_at(item, ("e", "f")) == []
 
 
-def test_a_query_is_a_value_and_every_step_gives_a_new_one() -> None:
+def test_a_query_is_immutable_and_every_step_returns_a_new_one() -> None:
     base = Query().eq("a", 1)
     assert base.eq("b", 2) == Query().eq("a", 1).eq("b", 2)
     assert base == Query().eq("a", 1)
@@ -157,7 +157,7 @@ def test_a_query_is_a_value_and_every_step_gives_a_new_one() -> None:
     assert {*base.or_(Query().gt("b.c", 2).not_()).ascending("d").keys()} == {"a", "b.c", "d"}
 
 
-def test_conditions_over_lists_and_what_is_not_there() -> None:
+def test_conditions_over_lists_and_missing_fields() -> None:
     items = [
         {"_id": f"{n}", **row} for n, row in enumerate([{"a": [1, "x"]}, {"a": []}, {"a": None}, {}, {"a": [None]}])
     ]
@@ -175,7 +175,7 @@ def test_conditions_over_lists_and_what_is_not_there() -> None:
     assert kept(Query().eq("a", 1).or_(Query())) == "01234"
 
 
-def test_items_that_a_sort_does_not_part_stand_by_their_id() -> None:
+def test_ties_are_sorted_by_id() -> None:
     items = [{"_id": name, "a": value} for name, value in (("c", 1), ("a", 2), ("b", 1), ("B", 1))]
     assert [item["_id"] for item in sort_items(items, [("a", True)])] == ["a", "B", "b", "c"]
     assert [item["_id"] for item in sort_items(items, [("a", False), ("_id", True)])] == ["c", "b", "B", "a"]

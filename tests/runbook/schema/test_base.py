@@ -64,7 +64,7 @@ def test_a_new_base_is_made_once(box: Sandbox, airtable: Airtable, state: State,
 
 
 @pytest.mark.parametrize("kind", ["drop_after_commit", "truncate"])
-def test_a_base_whose_answer_was_lost_is_adopted(
+def test_a_base_whose_response_was_lost_is_used(
     box: Sandbox, airtable: Airtable, state: State, catalog: Catalog, kind: str
 ) -> None:
     box.faults({"match": {"method": "POST", "path": "/v0/meta/bases"}, "kind": kind})
@@ -90,7 +90,7 @@ def test_killed_before_it_was_remembered(
     assert named(airtable) == [base]
 
 
-def test_a_stranger_s_base_of_the_same_name_is_refused(
+def test_a_foreign_base_of_the_same_name_is_refused(
     box: Sandbox, airtable: Airtable, state: State, catalog: Catalog
 ) -> None:
     tables = [{"name": "Hubs", "fields": [{"name": "Name", "type": "singleLineText"}]}]
@@ -130,7 +130,7 @@ def test_the_permission_to_create_is_needed(
         find(airtable, state, catalog, None, base_id=BASE)
 
 
-def test_a_base_of_ours_that_is_gone_is_not_made_anew(
+def test_a_base_of_ours_that_is_missing_is_not_made_again(
     box: Sandbox, airtable: Airtable, state: State, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     find(airtable, state, catalog, box.workspace_id)
@@ -139,7 +139,7 @@ def test_a_base_of_ours_that_is_gone_is_not_made_anew(
         find(airtable, state, catalog, box.workspace_id)
 
 
-def test_without_a_workspace_none_can_be_made(airtable: Airtable, state: State, catalog: Catalog) -> None:
+def test_without_a_workspace_no_base_can_be_made(airtable: Airtable, state: State, catalog: Catalog) -> None:
     with pytest.raises(SettingError, match="AIRTABLE_WORKSPACE_ID is not set"):
         find(airtable, state, catalog, None)
 

@@ -153,7 +153,7 @@ def test_a_server_that_fails_for_a_while_is_asked_again(
     assert shape(airtable.tables(BASE)) == wanted
 
 
-def test_a_server_that_fails_for_ever_is_not(catalog: Catalog, box: Sandbox, airtable: Airtable) -> None:
+def test_a_server_that_always_fails_is_an_error(catalog: Catalog, box: Sandbox, airtable: Airtable) -> None:
     plan = plan_schema(catalog, NAMES, airtable.tables(BASE))
     box.faults({"match": {"method": "POST"}, "kind": "status", "status": 500, "times": None})
     with pytest.raises((SchemaDrift, AirtableError), match="run this again"):
@@ -162,7 +162,7 @@ def test_a_server_that_fails_for_ever_is_not(catalog: Catalog, box: Sandbox, air
     apply(catalog, airtable)
 
 
-def test_someone_else_who_makes_the_same_meanwhile_is_met(
+def test_two_processes_that_apply_at_once_make_everything_once(
     catalog: Catalog, wanted: dict[str, Any], tmp_path: Path, box: Sandbox, airtable: Airtable
 ) -> None:
     """Two processes provision at once: the other one makes each thing a moment before."""
@@ -208,7 +208,7 @@ def test_drift_that_came_after_the_plan_stops_it_too(catalog: Catalog, airtable:
     assert airtable.tables(BASE) == before
 
 
-def test_what_was_not_planned_is_not_made(catalog: Catalog, airtable: Airtable) -> None:
+def test_steps_that_were_not_planned_are_not_done(catalog: Catalog, airtable: Airtable) -> None:
     """The table was there when it was planned, complete but for one column; someone has deleted it since."""
     hubs = next(s for s in plan_schema(catalog, ["hubs"], []).steps if isinstance(s, MakeTable))
     airtable.create_table(BASE, {**hubs.spec, "fields": list(hubs.columns[:-1])})
@@ -283,13 +283,13 @@ def test_columns_that_airtable_refuses_become_manual_steps_and_the_rest_goes_on(
     assert apply(catalog, refusing).manual_steps == ()  # type: ignore[arg-type]
 
 
-def test_a_refused_primary_column_is_an_error_that_says_what_stands(catalog: Catalog, airtable: Airtable) -> None:
+def test_a_refused_primary_column_is_an_error_that_counts_the_done_steps(catalog: Catalog, airtable: Airtable) -> None:
     plan = plan_schema(catalog, NAMES, airtable.tables(BASE))
     with pytest.raises(AirtableError, match=r"make table Hubs .*0 of 8 steps are done; run this again"):
         apply_schema(plan, Refusing(airtable, {"Name"}, named=True), BASE)  # type: ignore[arg-type]
 
 
-def test_a_schema_that_is_not_what_was_asked_for_is_said(catalog: Catalog, airtable: Airtable) -> None:
+def test_a_schema_that_differs_from_the_request_is_an_error(catalog: Catalog, airtable: Airtable) -> None:
     """The service takes a column and makes it another type."""
 
     class Lying:

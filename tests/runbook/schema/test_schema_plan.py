@@ -115,19 +115,19 @@ def test_an_empty_base_gets_tables_with_all_columns_then_links(catalog: Catalog)
     assert "3 tables with" in repr(plan)
 
 
-def test_targets_come_along_without_their_own_links(catalog: Catalog) -> None:
+def test_targets_are_made_without_their_links(catalog: Catalog) -> None:
     plan = plan_schema(catalog, ["routes"], [])
     assert [s.table for s in plan.steps if isinstance(s, MakeTable)] == ["Routes", "Drivers"]
     assert [s.name for s in plan.steps if isinstance(s, MakeLink)] == ["Drivers"]
 
 
-def test_a_link_whose_target_is_not_there_waits_and_is_said(catalog: Catalog) -> None:
+def test_a_link_without_a_target_table_waits_and_is_noted(catalog: Catalog) -> None:
     plan = plan_schema(catalog, ["routes"], [], with_targets=False)
     assert [s.table for s in plan.steps] == ["Routes"]
     assert plan.notes == ("Routes.Drivers waits for the table 'Drivers', which does not exist yet.",)
 
 
-def test_a_target_that_was_not_asked_for_but_is_there_is_linked(catalog: Catalog, base: FakeIds) -> None:
+def test_an_existing_target_outside_of_the_scope_is_linked(catalog: Catalog, base: FakeIds) -> None:
     base.tables.remove(base.table("Routes"))
     base.drop("Drivers", "Tours")
     plan = plan_schema(catalog, ["routes"], base.tables, with_targets=False)
@@ -135,14 +135,14 @@ def test_a_target_that_was_not_asked_for_but_is_there_is_linked(catalog: Catalog
     assert [s.key for s in plan.steps] == [("table", "Routes", ""), ("link", "Routes", "Drivers")]
 
 
-def test_what_is_there_needs_nothing(catalog: Catalog, base: FakeIds) -> None:
+def test_a_complete_base_needs_nothing(catalog: Catalog, base: FakeIds) -> None:
     plan = planned(catalog, base)
     assert (plan.steps, plan.drift, plan.manual_steps, plan.notes) == ((), (), (), ())
     assert plan.requests == 1
     assert "Nothing to make." in repr(plan)
 
 
-def test_columns_are_added_to_a_table_that_is_there(catalog: Catalog, base: FakeIds) -> None:
+def test_columns_are_added_to_an_existing_table(catalog: Catalog, base: FakeIds) -> None:
     base.drop("Hubs", "Pay")
     base.drop("Hubs", "Wix Original")
     plan = planned(catalog, base)
@@ -150,7 +150,7 @@ def test_columns_are_added_to_a_table_that_is_there(catalog: Catalog, base: Fake
     assert plan.requests == 4
 
 
-def test_another_type_is_drift_with_words_that_say_where_to_click(catalog: Catalog, base: FakeIds) -> None:
+def test_another_type_is_drift_with_instructions_where_to_click(catalog: Catalog, base: FakeIds) -> None:
     base.field("Hubs", "Pay")["type"] = "singleLineText"
     drift = only_drift(planned(catalog, base))
     assert (drift.table, drift.column) == ("Hubs", "Pay")
@@ -165,7 +165,7 @@ def test_too_little_precision_is_drift_and_more_is_none(catalog: Catalog, base: 
     assert "Precision 1.00 (2)" in only_drift(planned(catalog, base)).fix
 
 
-def test_another_currency_sign_is_said_and_left_alone(catalog: Catalog, base: FakeIds) -> None:
+def test_another_currency_symbol_is_noted_and_left_unchanged(catalog: Catalog, base: FakeIds) -> None:
     base.field("Hubs", "Pay")["options"] = {"precision": 2, "symbol": "€"}
     plan = planned(catalog, base)
     assert not plan.drift
@@ -228,7 +228,7 @@ def test_two_tables_could_be_it(catalog: Catalog, base: FakeIds) -> None:
     assert "2 tables could be it: 'Hubs' (tbl" in drift.message
 
 
-def test_a_copy_of_our_table_is_left_alone_and_said(catalog: Catalog, base: FakeIds) -> None:
+def test_a_copy_of_our_table_is_left_unchanged_and_noted(catalog: Catalog, base: FakeIds) -> None:
     base.tables.append({**copy.deepcopy(base.table("Hubs")), "id": base.id("tbl"), "name": "Hubs copy"})
     plan = planned(catalog, base)
     assert not plan.drift
@@ -240,7 +240,7 @@ def test_a_table_that_holds_another_collection(catalog: Catalog, base: FakeIds) 
     assert "holds the Wix collection garages" in only_drift(planned(catalog, base, "hubs")).message
 
 
-def test_a_table_without_a_description_gets_ours_and_another_keeps_its_own(catalog: Catalog, base: FakeIds) -> None:
+def test_only_a_table_without_a_description_gets_ours(catalog: Catalog, base: FakeIds) -> None:
     del base.table("Hubs")["description"]
     assert [s.key for s in planned(catalog, base).steps] == [("describe", "Hubs", "")]
     base.table("Hubs")["description"] = "Ann's"
@@ -321,7 +321,7 @@ def test_a_foreign_column_with_the_name_of_the_inverse_is_drift(catalog: Catalog
     assert "double-click the header 'Former Drivers' and give it another name" in drift.fix
 
 
-def test_a_half_made_link_is_told_from_the_one_that_has_its_inverse_s_name(catalog: Catalog) -> None:
+def test_a_half_made_link_is_distinguished_from_the_one_with_its_inverse_s_name(catalog: Catalog) -> None:
     """Killed after Drivers.Routes was made: its inverse in Routes is still called Drivers, as another link is."""
     plan = plan_schema(catalog, ["drivers", "routes"], [])
     base = FakeIds(plan, catalog)
@@ -365,7 +365,7 @@ def test_a_description_has_its_limit(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------------------------------------- look-ups
 
 
-def test_tables_tell_ids_and_what_is_missing(catalog: Catalog, base: FakeIds) -> None:
+def test_tables_give_ids_and_missing_columns(catalog: Catalog, base: FakeIds) -> None:
     tables = Tables(base.tables, catalog)
     assert tables.id("hubs") == base.table("Hubs")["id"]
     assert tables.field_id(catalog.collection("hubs"), "Pay") == base.field("Hubs", "Pay")["id"]
@@ -380,7 +380,7 @@ def test_tables_tell_ids_and_what_is_missing(catalog: Catalog, base: FakeIds) ->
     ]
 
 
-def test_tables_tell_links_that_do_not_hold(catalog: Catalog, base: FakeIds) -> None:
+def test_tables_give_links_that_are_wrong(catalog: Catalog, base: FakeIds) -> None:
     base.field("Hubs", "Former Drivers")["name"] = "Drivers 2"
     base.field("Drivers", "Hub")["type"] = "singleLineText"
     base.drop("Drivers", "Boss")
@@ -396,7 +396,7 @@ def test_tables_tell_links_that_do_not_hold(catalog: Catalog, base: FakeIds) -> 
     assert tables.missing("drivers") == ["Boss", "Hub"]
 
 
-def test_tables_say_what_makes_a_missing_table(catalog: Catalog, base: FakeIds) -> None:
+def test_the_error_for_a_missing_table_names_the_remedy(catalog: Catalog, base: FakeIds) -> None:
     base.tables.remove(base.table("Hubs"))
     tables = Tables(base.tables, catalog)
     assert "hubs" not in tables
