@@ -1,1 +1,1 @@
-"""The Airtable side: its client, the schema of a base, formulas, and what is checked there."""
+"""The Airtable client: requests, rate limiter, error responses, webhooks, formulas."""

@@ -206,7 +206,7 @@ class Airtable(HttpClient):
         """Records as `{"id", "createdTime", "fields"}`, each once, read page by page. Empty cells are left out.
 
         `fields`: only these columns (`[]`: all, as Airtable takes it). `sort`: columns, `-Name` for descending. A list
-        whose iterator expires on the way is begun anew. A filter too long for a URL goes by POST.
+        whose iterator expires is started again. A filter too long for a URL goes by POST.
         """
         query = ListQuery(base, table, list(fields or ()), formula, list(sort or ()), page_size)
         seen: set[str] = set()
@@ -255,7 +255,7 @@ class Airtable(HttpClient):
     ) -> list[dict[str, Json]]:
         """Change the records that have the same cells in `merge_on`, create the others; at most ten, all or none.
 
-        `None` empties a cell. The records whole, in the order of the rows. Raises ValueError, before anything is sent,
+        `None` empties a cell. Returns complete records, in the order of the rows. Raises ValueError, before anything is sent,
         for a row without a value to merge on, which Airtable would create at every call.
         """
         _check_size(rows)
@@ -280,7 +280,7 @@ class Airtable(HttpClient):
         )
 
     def delete(self, base: str, table: str, ids: Sequence[str]) -> list[str]:
-        """Delete records by id, at most ten; gives those it deleted. Those that are gone already are ignored."""
+        """Delete records by id, at most ten; returns those it deleted. Those that are gone already are ignored."""
         _check_size(ids)
         left = list(ids)
         while left:

@@ -3,7 +3,7 @@
     limiter = RateLimiter(state, base, 5)
     limiter.wait()           # blocks until the next request may go out
     limiter.observe(0.21)    # how long it took
-    limiter.pause(30)        # it was answered 429
+    limiter.pause(30)        # the response was a 429
 
 Airtable allows 5 requests in any second and locks the base out for 30 seconds after a sixth. Requests do not arrive as
 evenly as they leave. Measured against that rule, with 50 ms of jitter: sending exactly 5 a second trips the lock-out
@@ -23,7 +23,7 @@ JITTER = 0.05  # seconds, before anything is measured
 MIN_JITTER, MAX_JITTER = 0.02, 0.18  # bounds of what is measured: 5/(1+0.18) is still 85 % of the quota
 MAX_LEARNT = 0.5  # bound of what 429s make of it
 _SAMPLES = 100  # latencies that the jitter is taken from
-_MARGIN = 1.5  # of their spread; what lies beyond p95 is rare, and dear: a lock-out costs as much as 150 requests
+_MARGIN = 1.5  # of their spread; what lies beyond p95 is rare, and expensive: a lock-out costs as much as 150 requests
 _BATCH_SECONDS = 0.05  # reserved at once where a base allows many requests
 _BATCH_RATE = 20.0  # requests a second above which it does
 

@@ -63,7 +63,7 @@ def error_of(
     kind, message = read_error(response.payload)
     if kind == BILLING:
         return BudgetSpent(
-            f"{what}: the workspace's API calls of this month are used up ({BILLING}); what was written stands. Go on "
+            f"{what}: the workspace's API calls of this month are used up ({BILLING}); what was written is kept. Go on "
             "after the first of next month, or after a change of plan, with the same command"
         )
     text = f"{what}: Airtable responded {response.status}" + (f" {kind}" if kind else "")

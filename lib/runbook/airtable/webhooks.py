@@ -32,20 +32,20 @@ class Webhook(NamedTuple):
 
 @dataclass
 class Changes:
-    """What happened, by table id: records to read again, records that are gone. `webhook`: where to continue."""
+    """What happened, by table id: records to read again, deleted records. `webhook`: where to continue."""
 
     webhook: Webhook
     changed: dict[str, set[str]] = field(default_factory=dict)
-    gone: dict[str, set[str]] = field(default_factory=dict)
+    deleted: dict[str, set[str]] = field(default_factory=dict)
 
     def add(self, payload: dict[str, Json]) -> None:
         """Add a payload, which is later than all that were added before."""
         for table, parts in (payload.get("changedTablesById") or {}).items():
-            changed, gone = self.changed.setdefault(table, set()), self.gone.setdefault(table, set())
+            changed, deleted = self.changed.setdefault(table, set()), self.deleted.setdefault(table, set())
             existing = {*(parts.get("createdRecordsById") or ()), *(parts.get("changedRecordsById") or ())}
             destroyed = set(parts.get("destroyedRecordIds") or ())
             self.changed[table] = (changed | existing) - destroyed
-            self.gone[table] = (gone - existing) | destroyed
+            self.deleted[table] = (deleted - existing) | destroyed
 
 
 def create_webhook(airtable: Airtable, base: str) -> Webhook | None:

@@ -152,8 +152,8 @@ class Sync:
         return tuple(outdated)
 
     def _ingest(self, changes: Changes, names: Sequence[str]) -> SyncResult:
-        tables = self._tables({*changes.changed, *changes.gone})
-        deleted = self._ingester.delete(set().union(*changes.gone.values()))
+        tables = self._tables({*changes.changed, *changes.deleted})
+        deleted = self._ingester.delete(set().union(*changes.deleted.values()))
         changed = 0
         for table, records in changes.changed.items():
             name = tables.get(table, "")
