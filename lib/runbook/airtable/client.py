@@ -255,8 +255,8 @@ class Airtable(HttpClient):
     ) -> list[dict[str, Json]]:
         """Change the records that have the same cells in `merge_on`, create the others; at most ten, all or none.
 
-        `None` empties a cell. Returns complete records, in the order of the rows. Raises ValueError, before anything is sent,
-        for a row without a value to merge on, which Airtable would create at every call.
+        `None` empties a cell. Returns complete records, in the order of the rows. Raises ValueError, before anything is
+        sent, for a row without a value to merge on, which Airtable would create at every call.
         """
         _check_size(rows)
         for row in rows:
