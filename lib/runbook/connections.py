@@ -35,13 +35,7 @@ class Connections:
 
     def base(self, source_label: str) -> str | None:
         """The base that a source's rows go to: of the settings, else one that an earlier run created."""
-        known = self.state.facts.get(base_key(source_label))
-        return self.settings.base_id or (known["id"] if known else None)
-
-
-def base_key(source_label: str) -> str:
-    """The name of the state's fact that holds the base of a source."""
-    return f"base:{source_label}"
+        return self.settings.base_id or self.state.facts.base_of(source_label)
 
 
 def connect(platform: Platform, environment: str, env: Mapping[str, str] | None = None) -> Connections:

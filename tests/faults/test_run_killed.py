@@ -53,7 +53,7 @@ class Home:
         for c in PLATFORM.catalog.phase(phase).collections:
             records = self.connections.airtable.records(base, c.table, fields=["Legacy Wix ID"])
             there = Counter(record["fields"].get("Legacy Wix ID") for record in records)
-            known = self.connections.state.progress.all(base)[c.wix]
+            known = self.connections.state.facts.progress(base)[c.wix]
             wrong += [f"{c.wix} {row}" for row, times in there.items() if times > 1 or row is None]
             wrong += [f"{c.wix}: {len(there)} of {known.loaded}"] * (len(there) != known.loaded)
         return wrong

@@ -38,7 +38,7 @@ def set_flag(platform: Platform, environment: str, flag: str, value: str, *, who
     with between_calls(state, flag):
         # Once more, now that no call is under way: one of them may have written since.
         require_turn(flag, platform.catalog, state, base, source)
-        run_id = state.progress.all(base)[platform.catalog.of_flag(flag)[0].wix].run_id
+        run_id = state.facts.progress(base)[platform.catalog.of_flag(flag)[0].wix].run_id
         state.flags.set(flag, value, who=who, why=why or "set by hand", run_id=run_id)
     return f"{flag}: {before!r} → {value!r}"
 

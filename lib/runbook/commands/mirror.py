@@ -24,7 +24,7 @@ def show_mirror(platform: Platform, environment: str, *, load: bool = False, dro
             mirror.discard()
             return Table("Mirror", ("verdict",), [("dropped",)], ("The next read of a collection reads it whole.",))
         if load:
-            migrated = opened.state.progress.all(mirror.base)
+            migrated = opened.state.facts.progress(mirror.base)
             _load(mirror, [name for name in platform.catalog.collections if name in migrated])
         return _table(mirror)
 

@@ -8,7 +8,6 @@ from typing import Any
 from runbook import pictures
 from runbook.checks.record_counts import RecordCounts, keep_record_counts
 from runbook.connections import Connections, connect
-from runbook.cutover.stable_days import CHECKS
 from runbook.display import Progress, Table
 from runbook.errors import CheckFailed, RunbookError
 from runbook.evidence.folder import READINGS, RunFolder, check_name, new_run_id
@@ -20,7 +19,7 @@ from runbook.run.phase_checks import ERROR_RATE
 from runbook.run.revalidate import validate_again
 from runbook.schema import Tables
 from runbook.settings import CRITICAL_SHARE
-from runbook.state.progress import Progressed
+from runbook.state import CheckResult, CollectionProgress
 
 SLUG = "integrity_check"
 SOURCE = "wix"  # flags turn only on the site's own data, so only that is watched
@@ -37,8 +36,8 @@ class IntegrityCheck:
         self.alerts: list[str] = []
         self.done: set[str] = set()
 
-    def _known(self) -> dict[str, Progressed]:
-        return self.connections.state.progress.all(self.base) if self.base else {}
+    def _known(self) -> dict[str, CollectionProgress]:
+        return self.connections.state.facts.progress(self.base) if self.base else {}
 
     def table(self) -> Table:
         """What will be looked at."""
@@ -148,7 +147,7 @@ class IntegrityCheck:
         passed = not self.alerts
         at = datetime.now(UTC).isoformat(timespec="seconds")
         if self.collections:  # a check that looked at nothing proves nothing
-            self.connections.state.facts.append(CHECKS, {"at": at, "passed": passed, "run": self.folder.path.name})
+            self.connections.state.facts.add_integrity_check(CheckResult(at, passed, self.folder.path.name))
         self.folder.write_evidence(SLUG, "gate", {"passed": passed, "reasons": self.alerts, "warnings": []})
         self.connections.log.write(self.folder.path / "requests" / f"{SLUG}.jsonl")
         write_manifest(self.folder)

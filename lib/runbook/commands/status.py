@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from runbook.connections import base_key
 from runbook.display import Table
 from runbook.platform import Platform
 from runbook.settings import read_home
@@ -14,9 +13,8 @@ from runbook.state import State
 def status(platform: Platform, environment: str, source: str = "wix") -> Table:
     """A line a collection: phase, flag, rows, verdict, run. Reads the state alone; asks neither side."""
     state = State(read_home(environment, platform)[1])
-    known = state.facts.get(base_key(source))
-    base = known["id"] if known else None
-    done = state.progress.all(base) if base else {}
+    base = state.facts.base_of(source)
+    done = state.facts.progress(base) if base else {}
     flags = state.flags.all()
     rows: list[tuple[Any, ...]] = []
     for phase in platform.catalog.phases:

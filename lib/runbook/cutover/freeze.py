@@ -15,7 +15,6 @@ from runbook.wix.client import DATA, WixClient
 Permissions = dict[str, str]
 """`{"insert": "ANYONE", "update": …, "remove": …, "read": …}`, as Wix has them."""
 
-FROZEN = "frozen collections"  # the state's fact that holds former permissions by collection
 WRITES = ("insert", "update", "remove")
 _TRIES = 3
 _PERMISSION = '"Manage Data Collections"'

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from runbook.state import State
 
 STABLE_DAYS = 30  # the users' plan: Wix stays a fallback for 30 days
-CHECKS = "integrity checks"  # the state's fact that holds [{"at", "passed", "run"}]
 
 
 def stable_days(state: State, now: datetime | None = None) -> tuple[int, str]:
@@ -17,14 +16,13 @@ def stable_days(state: State, now: datetime | None = None) -> tuple[int, str]:
     Days in which no check ran count only while checks are at most 8 days apart: the check is weekly.
     """
     now = now or datetime.now(UTC)
-    checks = state.facts.get(CHECKS) or []
     turns = [turn.at for turn in state.flags.history() if turn.value == "airtable"]
     start: datetime | None = None
     last: datetime | None = None
     since = max(turns, default="")
-    for check in checks:
-        at = datetime.fromisoformat(check["at"])
-        if not check["passed"] or check["at"] < since:
+    for check in state.facts.integrity_checks():
+        at = datetime.fromisoformat(check.at)
+        if not check.passed or check.at < since:
             start = last = None
             continue
         if last is None or (at - last).days > 8:

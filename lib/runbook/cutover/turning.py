@@ -12,11 +12,6 @@ from runbook.state.locks import CALLS
 from runbook.wix.source import Source
 
 
-def gate_key(base: str, phase: int) -> str:
-    """The name of the state's fact that holds a phase's last gate: {"passed", "run_id"}."""
-    return f"gate:{base}:{phase}"
-
-
 def reasons_against(
     flag: str, catalog: Catalog, state: State, base: str, source: Source, *, gates: bool = True
 ) -> list[str]:
@@ -30,12 +25,12 @@ def reasons_against(
         return [
             f"the evidence is of {source.label}, a folder; only the site itself can show that nothing changed since"
         ]
-    known = state.progress.all(base)
+    known = state.facts.progress(base)
     reasons = []
     for phase in dict.fromkeys(c.phase for c in catalog.of_flag(flag)) if gates else ():
-        gate = state.facts.get(gate_key(base, phase))
-        if gate is None or not gate["passed"]:
-            words = f"is red (run {gate['run_id']})" if gate else "has not been passed yet"
+        gate = state.facts.gate(base, phase)
+        if gate is None or not gate.passed:
+            words = f"is red (run {gate.run_id})" if gate else "has not been passed yet"
             reasons.append(f"the gate of phase {phase} {words}")
     for c in catalog.of_flag(flag):
         done = known.get(c.wix)

@@ -51,7 +51,6 @@ class Sync:
         self._ingester, self._interval, self._clock = ingester, interval, clock
         self._base, self._airtable = ingester.base, ingester.airtable
         self._store, self._file = ingester.store, ingester.store.file
-        self._fact = f"webhook {ingester.base}"
 
     @property
     def lag(self) -> float:
@@ -114,20 +113,21 @@ class Sync:
 
     def delete_webhook(self) -> None:
         """Delete the base's webhook, for all mirrors of the base."""
-        known = self._ingester.state.facts.get(self._fact)
+        facts = self._ingester.state.facts
+        known = facts.webhook(self._base)
         if known is not None:
             delete_webhook(self._airtable, self._base, known)
-            self._ingester.state.facts.put(self._fact, None)
+            facts.replace_webhook(self._base, known, None)
         self._file.set_meta(_WEBHOOK, None)
 
     def _find_or_create(self) -> Webhook | None:
         facts = self._ingester.state.facts
-        known = facts.get(self._fact)
+        known = facts.webhook(self._base)
         found = None if known is None else find_webhook(self._airtable, self._base, known)
         if found is not None:
             return found
         created = create_webhook(self._airtable, self._base)
-        if created is None or facts.swap(self._fact, known, created.id):
+        if created is None or facts.replace_webhook(self._base, known, created.id):
             return created
         delete_webhook(self._airtable, self._base, created.id)  # another process was faster
         return self._find_or_create()

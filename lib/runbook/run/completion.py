@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from runbook.cutover import freeze as freezing
-from runbook.cutover.freeze import FROZEN
 from runbook.cutover.stable_days import STABLE_DAYS, stable_days
 from runbook.display import Table, plural
 from runbook.run.context import RunContext
@@ -31,11 +30,7 @@ def freeze_collections(run: RunContext, *, freeze: bool) -> Table:
         run.results.checks[FROZEN_CHECK] = False
         run.results.warnings += [f"not frozen: {reason}" for reason in reasons]
         return _result(run, [], ("Nothing was frozen, because not every gate is green:", *reasons))
-    facts = run.connections.state.facts
-
-    def remember(name: str, permissions: freezing.Permissions) -> None:
-        facts.put(FROZEN, {**(facts.get(FROZEN) or {}), name: permissions})
-
+    remember = run.connections.state.facts.add_frozen
     freezing.freeze(run.connections.wix, [c.wix for c in migrated], remember=remember)
     frozen = freezing.frozen(run.connections.wix, [c.wix for c in migrated])
     run.results.checks[FROZEN_CHECK] = all(frozen.values())
@@ -49,7 +44,7 @@ def freeze_collections(run: RunContext, *, freeze: bool) -> Table:
 
 
 def _unfinished(run: RunContext) -> list[str]:
-    known = run.connections.state.progress.all(run.base())
+    known = run.connections.state.facts.progress(run.base())
     missing = [name for name in run.catalog.collections if name not in known]
     red = [name for name, done in known.items() if not done.green]
     return [f"not migrated yet: {', '.join(missing)}"] * bool(missing) + [f"red: {', '.join(red)}"] * bool(red)
@@ -66,8 +61,8 @@ def checklist(run: RunContext) -> Table:
     flags = state.flags
     on = [flag for flag in run.catalog.flags if flags.get(flag) == "airtable"]
     days, explanation = stable_days(state)
-    frozen = state.facts.get(FROZEN) or {}
-    known = state.progress.all(run.base()) if run.connections.base(run.source.label) else {}
+    frozen = state.facts.frozen()
+    known = state.facts.progress(run.base()) if run.connections.base(run.source.label) else {}
     green = [name for name, done in known.items() if done.green]
     total = len(run.catalog.collections)
     rows = [

@@ -130,7 +130,7 @@ class RunContext:
 
     def _record_absent(self, found: set[str]) -> None:
         base = self.connections.base(self.source.label)
-        known = self.connections.state.progress.all(base) if base else {}
+        known = self.connections.state.facts.progress(base) if base else {}
         for name in [c.wix for c in self.collections if c.wix not in found]:
             reason = "absent at the source"
             if like := similar_name(name, found - set(self.catalog.collections)):

@@ -43,7 +43,7 @@ def latency(run: RunContext) -> Any:
 
 def record_limit(run: RunContext) -> Any:
     """Rows by table against the plan's limit."""
-    known = run.connections.state.progress.all(run.base())
+    known = run.connections.state.facts.progress(run.base())
     rows = {run.catalog.collection(name).table: done.loaded for name, done in known.items()}
     return pictures.record_limit(rows, run.connections.settings.records_limit)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from runbook.cutover.turning import gate_key
 from runbook.display import Shown, Table, display_now, plural
 from runbook.errors import CheckFailed
 from runbook.evidence.manifest import write_manifest
 from runbook.run.context import RunContext
+from runbook.state import GateResult
 
 SCHEMA_CHECK = "the schema is as planned"
 
@@ -108,7 +108,7 @@ def close_gate(run: RunContext) -> Gate:
     run.evidence("gate", gate.facts())
     base = run.connections.base(run.source.label)
     if base is not None and not run.dry_run:
-        run.connections.state.facts.put(gate_key(base, run.phase.number), {"passed": gate.passed, "run_id": run.run_id})
+        run.connections.state.facts.set_gate(base, run.phase.number, GateResult(gate.passed, run.run_id))
     run.save_requests()
     run.discard_readings()
     write_manifest(run.folder)

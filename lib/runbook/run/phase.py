@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from runbook.catalog import Collection
-from runbook.connections import base_key
 from runbook.display import Page, Shown, Table, display_now
 from runbook.errors import AirtableError, RunbookError, StepError, TargetError, WixError
 from runbook.run import completion, figures, flags, infrastructure, phase_checks, services
@@ -21,7 +20,7 @@ from runbook.run.steps import Steps
 from runbook.schema import SchemaPlan, apply_schema, plan_schema
 from runbook.schema.base import find_or_create_base
 from runbook.staged import Transformed
-from runbook.state import Progressed
+from runbook.state import CollectionProgress
 from runbook.steps.export import export
 from runbook.steps.load import load, load_links
 from runbook.steps.transform import transform
@@ -45,7 +44,7 @@ class PhaseRun(RunContext):
         """What is at the source, what will be made and written. Reads only."""
         base = self.connections.base(self.source.label)
         available = self.source_collections()
-        known = self.connections.state.progress.all(base) if base else {}
+        known = self.connections.state.facts.progress(base) if base else {}
         loaded = {name: done.loaded for name, done in known.items()}
         own = {c.wix for c in self.collections}
         plan = Plan(
@@ -70,8 +69,8 @@ class PhaseRun(RunContext):
 
     def _provision(self) -> Shown:
         connections, label = self.connections, self.source.label
-        known, asked = connections.state.facts.get(base_key(label)), connections.settings.base_id
-        if known is None or asked not in (None, known["id"]):
+        known, asked = connections.state.facts.base_of(label), connections.settings.base_id
+        if known is None or asked not in (None, known):
             name = self.catalog.base if label == "wix" else f"{self.catalog.base} ({label})"
             found = find_or_create_base(
                 connections.airtable,
@@ -81,7 +80,7 @@ class PhaseRun(RunContext):
                 name=name,
                 catalog=self.catalog,
             )
-            connections.state.facts.put(base_key(label), {"id": found, "name": name})
+            connections.state.facts.set_base_of(label, found, name)
         applied = apply_schema(self._schema_plan(self.base()), connections.airtable, self.base())
         self._tables = None
         self.results.manual_steps = tuple(applied.manual_steps)
@@ -224,9 +223,9 @@ class PhaseRun(RunContext):
     def _record(self, c: Collection, done: Validated) -> None:
         snapshot = self.results.snapshots[c.wix]
         mark = snapshot.mark
-        self.connections.state.progress.record(
+        self.connections.state.facts.set_progress(
             self.base(),
-            Progressed(
+            CollectionProgress(
                 collection=c.wix,
                 run_id=self.run_id,
                 phase=c.phase,

@@ -14,7 +14,6 @@ from runbook.run.steps import Steps
 from runbook.settings import CRITICAL_SHARE, WARN_SHARE
 
 SAMPLES = 25  # values asked for each look-up
-ALERTS = "alerts"  # the state's fact that holds the thresholds
 ERROR_RATE = 0.001  # of answers; the users' plan: 0.1 %
 
 
@@ -60,7 +59,7 @@ def recheck(run: RunContext) -> Table:
         return run.skip("recheck", "nothing was loaded")
     if run.results.rechecked:
         run.discard_readings()
-    known = run.connections.state.progress.all(run.base())
+    known = run.connections.state.facts.progress(run.base())
     rows: list[tuple[Any, ...]] = []
     whole = True
     with Steps("Compare again", {name: done.loaded for name, done in known.items()}) as progress:
@@ -107,7 +106,7 @@ def benchmark(run: RunContext) -> Benchmark | Table:
     """Time the platform's look-ups on Airtable."""
     if run.dry_run:
         return run.skip("benchmark", "nothing was loaded")
-    known = run.connections.state.progress.all(run.base())
+    known = run.connections.state.facts.progress(run.base())
     asked = [
         (run.catalog.collection(x.collection), x.key) for x in run.connections.platform.lookups if x.collection in known
     ]
@@ -122,7 +121,7 @@ def record_counts(run: RunContext) -> RecordCounts | Table:
     """Write each table's rows and share of the limit into the table Record Counts."""
     if run.dry_run:
         return run.skip("record_counts", "no table was made")
-    known = run.connections.state.progress.all(run.base())
+    known = run.connections.state.facts.progress(run.base())
     rows = {name: done.loaded for name, done in known.items() if name in run.catalog.collections}
     kept = keep_record_counts(
         run.connections.airtable,
@@ -150,7 +149,7 @@ def set_alerts(run: RunContext) -> Table:
         "answers 429, alert": 0,
     }
     if not run.dry_run:
-        run.connections.state.facts.put(ALERTS, levels)
+        run.connections.state.facts.set_alert_levels(levels)
         run.results.checks["alerts are set"] = True
     run.evidence("alerts", {"levels": levels})
     rows = [(what, f"{level:.1%}" if isinstance(level, float) else f"{level}") for what, level in levels.items()]

@@ -15,7 +15,7 @@ from runbook.records.routed import all_turned
 from runbook.records.views import ItemRecords, ReadOnly
 from runbook.run.context import RunContext
 from runbook.snapshot import Snapshot
-from runbook.state import Progressed
+from runbook.state import CollectionProgress
 
 
 def check_services(run: RunContext) -> Parallel | Table:
@@ -58,9 +58,9 @@ def check_services(run: RunContext) -> Parallel | Table:
     return found
 
 
-def _there(run: RunContext) -> Mapping[str, Progressed]:
+def _there(run: RunContext) -> Mapping[str, CollectionProgress]:
     """The collections that are in this run's base and still the source's: where the flag is on, Airtable is ahead."""
-    known = run.connections.state.progress.all(run.base())
+    known = run.connections.state.facts.progress(run.base())
     flags = run.connections.state.flags.all()
     return {
         c.wix: known[c.wix]
@@ -69,11 +69,11 @@ def _there(run: RunContext) -> Mapping[str, Progressed]:
     }
 
 
-def _quarantined(run: RunContext, done: Progressed) -> set[str]:
+def _quarantined(run: RunContext, done: CollectionProgress) -> set[str]:
     return Quarantine(run.connections.settings.runs / done.run_id / "quarantine").ids(done.collection)
 
 
-def _exported(run: RunContext, done: Progressed) -> Iterator[Item]:
+def _exported(run: RunContext, done: CollectionProgress) -> Iterator[Item]:
     """What a run exported of a collection: of several items with one id the first, which is the one that was loaded."""
     folder = run.connections.settings.runs / done.run_id / "snapshots"
     snapshot = Snapshot.read(folder, run.catalog.collection(done.collection))
@@ -85,7 +85,7 @@ def _exported(run: RunContext, done: Progressed) -> Iterator[Item]:
             yield item
 
 
-def _moved(run: RunContext, there: Mapping[str, Progressed], needed: set[str]) -> list[str]:
+def _moved(run: RunContext, there: Mapping[str, CollectionProgress], needed: set[str]) -> list[str]:
     """What may be behind a difference: rows of the source that changed since they were exported."""
     if run.source.label != "wix":
         return []

@@ -39,18 +39,14 @@ def find_or_create_base(
     bases = airtable.bases()
     if base_id is not None:
         return _reachable(bases, base_id, f"AIRTABLE_BASE_ID is {base_id}")
-    known = state.facts.get(_fact(name))
+    known = state.facts.created_base(name)
     if known is not None:
-        return _reachable(bases, known["id"], f"the base {known['id']} was made as {name!r} by an earlier run")
+        return _reachable(bases, known, f"the base {known} was made as {name!r} by an earlier run")
     found = _find_existing(airtable, bases, name, catalog)
     if found is None:
         found = _create(airtable, workspace_id, name, catalog, first_tables)
-    state.facts.put(_fact(name), {"id": found, "name": name})
+    state.facts.set_created_base(name, found)
     return found
-
-
-def _fact(name: str) -> str:
-    return f"base made: {name}"
 
 
 def _reachable(bases: list[dict[str, Json]], base_id: str, why: str) -> str:

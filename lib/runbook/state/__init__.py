@@ -3,13 +3,12 @@
 state = State("sqlite:////srv/runbook/state.db")
 state.rows(base, "Carriers").all()           # {legacy id: KnownRow(legacy_id, record_id, hash, filled)}
 state.flags.get("carriers")                  # "wix" or "airtable"
-state.progress.all(base)                     # {collection: Progressed(…)}
-state.facts.put("base:wix", {"id": "app…"})
+state.facts.progress(base)                   # {collection: CollectionProgress(…)}
+state.facts.base_of("wix")                   # "app…"
 """
 
-from runbook.state.facts import Facts
+from runbook.state.facts import CheckResult, CollectionProgress, Facts, GateResult
 from runbook.state.flags import Flags, Standing, Turn
-from runbook.state.progress import Progressed
 from runbook.state.rate_limits import RateLimits
 from runbook.state.rows import AMBIGUOUS, Ambiguous, CollectionRows, KnownRow
 from runbook.state.store import State
@@ -17,11 +16,13 @@ from runbook.state.store import State
 __all__ = [
     "AMBIGUOUS",
     "Ambiguous",
+    "CheckResult",
+    "CollectionProgress",
     "CollectionRows",
     "Facts",
     "Flags",
+    "GateResult",
     "KnownRow",
-    "Progressed",
     "RateLimits",
     "Standing",
     "State",

@@ -1,41 +1,162 @@
-"""Small facts of an environment: the base of a source, permissions before the freeze, thresholds of alerts."""
+"""What is on record of a migration: its bases, gates and checks, and how far each collection has come.
+
+state.facts.base_of("wix")              # the base that the site's rows go to, None before there is one
+state.facts.gate(base, 3)               # GateResult(passed, run_id)
+state.facts.progress(base)              # {collection: CollectionProgress(…)}
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
 from runbook.json_types import Json
 from runbook.state.database import Database
-from runbook.state.tables import fact
+from runbook.state.tables import fact, progress
+
+
+@dataclass(frozen=True)
+class CollectionProgress:
+    """The result of the last validation of a collection. `verified_at`: ISO time in UTC, None: never.
+
+    `source`: the source's label; `source_count`, `source_newest`: its mark when it was exported.
+    """
+
+    collection: str
+    run_id: str
+    phase: int
+    exported: int
+    loaded: int
+    quarantined: int
+    verified: int
+    unexplained: int
+    source: str
+    source_count: int | None
+    source_newest: str | None
+    verified_at: str | None
+    green: bool
+
+
+class GateResult(NamedTuple):
+    """The last verdict on a phase."""
+
+    passed: bool
+    run_id: str
+
+
+class CheckResult(NamedTuple):
+    """The verdict of one integrity check. `at`: ISO time in UTC."""
+
+    at: str
+    passed: bool
+    run: str
+
+
+_CHECKS, _FROZEN, _ALERTS = "integrity checks", "frozen collections", "alerts"
 
 
 class Facts:
-    """Key -> JSON."""
+    """Typed values by name, and the progress of collections. Every change is committed when the method returns."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def get(self, key: str) -> Json:
-        """What is known under a key; None for nothing."""
+    def base_of(self, source: str) -> str | None:
+        """The base that the rows of a source (its label) go to."""
+        return self._base(f"base:{source}")
+
+    def set_base_of(self, source: str, base: str, name: str) -> None:
+        """`name`: the base's name."""
+        self._put(f"base:{source}", {"id": base, "name": name})
+
+    def created_base(self, name: str) -> str | None:
+        """The base of this name that a run created or adopted."""
+        return self._base(f"base made: {name}")
+
+    def set_created_base(self, name: str, base: str) -> None:
+        """See `created_base`."""
+        self._put(f"base made: {name}", {"id": base, "name": name})
+
+    def gate(self, base: str, phase: int) -> GateResult | None:
+        """The last gate of a phase."""
+        found = self._get(f"gate:{base}:{phase}")
+        return None if found is None else GateResult(**found)
+
+    def set_gate(self, base: str, phase: int, result: GateResult) -> None:
+        """Replace the gate of a phase."""
+        self._put(f"gate:{base}:{phase}", result._asdict())
+
+    def webhook(self, base: str) -> str | None:
+        """The webhook that all mirrors of a base share."""
+        found: str | None = self._get(f"webhook {base}")
+        return found
+
+    def replace_webhook(self, base: str, old: str | None, new: str | None) -> bool:
+        """Set `new` if `old` is still the webhook (None: none), in one step; whether it was set."""
+        return self._replace(f"webhook {base}", old, new)
+
+    def alert_levels(self) -> dict[str, float] | None:
+        """The levels at which the integrity check alerts, by what is measured."""
+        found: dict[str, float] | None = self._get(_ALERTS)
+        return found
+
+    def set_alert_levels(self, levels: Mapping[str, float]) -> None:
+        """See `alert_levels`."""
+        self._put(_ALERTS, dict(levels))
+
+    def integrity_checks(self) -> list[CheckResult]:
+        """Every check, oldest first."""
+        return [CheckResult(**check) for check in self._get(_CHECKS) or ()]
+
+    def add_integrity_check(self, check: CheckResult) -> None:
+        """Add a check; one that another process adds at the same time is kept too."""
+        while True:
+            old = self._get(_CHECKS)
+            if self._replace(_CHECKS, old, [*(old or ()), check._asdict()]):
+                return
+
+    def frozen(self) -> dict[str, dict[str, str]]:
+        """The former permissions of each frozen collection."""
+        return dict(self._get(_FROZEN) or {})
+
+    def add_frozen(self, collection: str, permissions: Mapping[str, str]) -> None:
+        """A collection is about to be frozen: keep the permissions it has."""
+        self._put(_FROZEN, {**self.frozen(), collection: dict(permissions)})
+
+    def clear_frozen(self) -> None:
+        """No collection is frozen."""
+        self._put(_FROZEN, {})
+
+    def progress(self, base: str) -> dict[str, CollectionProgress]:
+        """Every collection of a base that was validated, by name."""
+        columns = [column for column in progress.columns if column.name != "base"]
+        with self._db.reading() as connection:
+            rows = connection.execute(select(*columns).where(progress.c.base == base)).mappings()
+            return {row["collection"]: CollectionProgress(**row) for row in rows}
+
+    def set_progress(self, base: str, result: CollectionProgress) -> None:
+        """Replace the progress of a collection."""
+        with self._db.writing() as connection:
+            connection.execute(self._db.upsert(progress), {"base": base, **asdict(result)})
+
+    def _base(self, key: str) -> str | None:
+        found = self._get(key)
+        return None if found is None else str(found["id"])
+
+    def _get(self, key: str) -> Any:
         with self._db.reading() as connection:
             found = connection.scalar(select(fact.c.value).where(fact.c.key == key))
         return None if found is None else json.loads(found)
 
-    def put(self, key: str, value: Json) -> None:
-        """Know `value` under a key from now on; None forgets it."""
-        if value is None:
-            with self._db.writing() as connection:
-                connection.execute(fact.delete().where(fact.c.key == key))
-            return
-        insert = self._db.insert(fact)
-        query = insert.on_conflict_do_update(index_elements=[fact.c.key], set_={"value": insert.excluded.value})
+    def _put(self, key: str, value: Json) -> None:
         with self._db.writing() as connection:
-            connection.execute(query, {"key": key, "value": _text(value)})
+            connection.execute(self._db.upsert(fact), {"key": key, "value": _text(value)})
 
-    def swap(self, key: str, old: Json, new: Json) -> bool:
-        """Put `new` if `old` is what is known now (None: nothing), as one step; whether it was done."""
+    def _replace(self, key: str, old: Json, new: Json) -> bool:
         with self._db.writing() as connection:
             if old is None:
                 # RETURNING, because not every driver counts the rows of an INSERT.
@@ -43,13 +164,6 @@ class Facts:
                 return connection.execute(query, {"key": key, "value": _text(new)}).first() is not None
             change = fact.delete() if new is None else fact.update().values(value=_text(new))
             return bool(connection.execute(change.where(fact.c.key == key, fact.c.value == _text(old))).rowcount == 1)
-
-    def append(self, key: str, value: Json) -> None:
-        """Add to the list under a key, begun where there is none; whoever does so at the same time adds too."""
-        while True:
-            old = self.get(key)
-            if self.swap(key, old, [*(old or ()), value]):
-                return
 
 
 def _text(value: Json) -> str:

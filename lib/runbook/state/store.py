@@ -9,7 +9,6 @@ from runbook.state.database import Database
 from runbook.state.facts import Facts
 from runbook.state.flags import Flags
 from runbook.state.locks import Locks
-from runbook.state.progress import Progress
 from runbook.state.rate_limits import RateLimits
 from runbook.state.rows import CollectionRows
 
@@ -23,7 +22,6 @@ class State:
     def __init__(self, url: str) -> None:
         self._db = Database(url)
         self.flags = Flags(self._db)
-        self.progress = Progress(self._db)
         self.facts = Facts(self._db)
         self.rate_limits = RateLimits(self._db)
         self.locks = Locks(self._db)

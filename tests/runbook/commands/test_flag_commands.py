@@ -26,7 +26,7 @@ def test_a_flag_turns_on_evidence_and_back_without(migrated: Fleet) -> None:
     assert "'airtable' already" in set_flag(migrated, "trucks", "airtable")
     assert set_flag(migrated, "trucks", "wix", who="bob") == "trucks: 'airtable' → 'wix'"
     turns = migrated.connect().state.flags.history("trucks")
-    run_id = migrated.connect().state.progress.all(migrated.base())["Trucks"].run_id
+    run_id = migrated.connect().state.facts.progress(migrated.base())["Trucks"].run_id
     assert [(t.value, t.who, t.why, t.run_id) for t in turns] == [
         ("airtable", "ann", "looked at it", run_id),
         ("wix", "bob", turns[1].why, None),

@@ -10,7 +10,6 @@ import pytest
 
 from fleet_platform import ROWS, Fleet, fleet_site
 from runbook.commands.monitor import IntegrityCheck, open_check
-from runbook.cutover.stable_days import CHECKS
 from runbook.errors import CheckFailed, RunbookError, SettingError
 
 
@@ -28,7 +27,7 @@ def alerts(check: IntegrityCheck) -> list[str]:
 
 
 def recorded(fleet: Fleet) -> list[bool]:
-    return [entry["passed"] for entry in fleet.connect().state.facts.get(CHECKS) or []]
+    return [check.passed for check in fleet.connect().state.facts.integrity_checks()]
 
 
 def test_it_is_green_and_goes_on_record(turned: Fleet) -> None:

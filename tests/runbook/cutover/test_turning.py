@@ -9,8 +9,9 @@ import pytest
 from fleet_platform import ROWS, Fleet, write_folder
 from runbook.connections import Connections
 from runbook.cutover import turning
-from runbook.cutover.turning import between_calls, gate_key, reasons_against, require_turn, turn_back, turn_on
+from runbook.cutover.turning import between_calls, reasons_against, require_turn, turn_back, turn_on
 from runbook.errors import FlagRefused
+from runbook.state import GateResult
 from runbook.state.locks import CALLS
 from runbook.wix.source import WixSource
 
@@ -27,14 +28,14 @@ def test_evidence_must_be_complete_green_and_current(fleet: Fleet) -> None:
     assert "Owners has not been migrated and validated yet" in reasons(fleet, c, "owners")
     assert any("the gate of phase 3" in reason for reason in reasons(fleet, c, "owners"))
 
-    c.state.facts.put(gate_key(fleet.base(), 2), {"passed": False, "run_id": "r7"})
+    c.state.facts.set_gate(fleet.base(), 2, GateResult(passed=False, run_id="r7"))
     assert reasons(fleet, c) == ["the gate of phase 2 is red (run r7)"]
     assert reasons(fleet, c, gates=False) == []
 
-    done = c.state.progress.all(fleet.base())["Trucks"]
-    c.state.progress.record(fleet.base(), replace(done, green=False))
+    done = c.state.facts.progress(fleet.base())["Trucks"]
+    c.state.facts.set_progress(fleet.base(), replace(done, green=False))
     assert reasons(fleet, c, gates=False) == [f"Trucks: its last validation was red (run {done.run_id})"]
-    c.state.progress.record(fleet.base(), replace(done, verified_at=None))
+    c.state.facts.set_progress(fleet.base(), replace(done, verified_at=None))
     assert reasons(fleet, c, gates=False) == ["Trucks has not been migrated and validated yet"]
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from fleet_platform import Fleet
 from runbook.commands.unfreeze import unfreeze
-from runbook.cutover.freeze import FROZEN, frozen
-from runbook.cutover.stable_days import CHECKS
+from runbook.cutover.freeze import frozen
 from runbook.errors import CheckFailed
 from runbook.run.completion import FROZEN_CHECK
+from runbook.state import CheckResult
 
 NAMES = ("Trucks", "Trips", "Owners")
 
@@ -39,8 +39,8 @@ def test_a_freeze_is_refused_with_every_reason(fleet: Fleet) -> None:
 
 def test_a_red_collection_refuses_the_freeze(fleet: Fleet) -> None:
     run = fleet.migrate(2, 3, turn_flags=True)
-    progress = run.connections.state.progress
-    progress.record(fleet.base(), replace(progress.all(fleet.base())["Trucks"], green=False))
+    facts = run.connections.state.facts
+    facts.set_progress(fleet.base(), replace(facts.progress(fleet.base())["Trucks"], green=False))
     assert any("red: Trucks" in note for note in run.freeze_collections(freeze=True).notes)
     assert not any(frozen(run.connections.wix, NAMES).values())
 
@@ -53,7 +53,7 @@ def test_what_is_frozen_can_be_opened_as_it_was(fleet: Fleet) -> None:
         assert [row[2] for row in run.freeze_collections(freeze=True).rows] == ["passed"] * 3
     assert all(frozen(wix, NAMES).values())
     assert run.gate().passed
-    assert run.connections.state.facts.get(FROZEN) == before
+    assert run.connections.state.facts.frozen() == before
     assert {row[0] for row in unfreeze(fleet.platform, "sandbox", who="ann").rows} == set(NAMES)
     assert {name: wix.collection(name)["permissions"] for name in NAMES} == before
     assert "No collection is frozen" in repr(unfreeze(fleet.platform, "sandbox", who="ann"))
@@ -77,7 +77,7 @@ def test_thirty_green_days_count_from_the_last_turn(fleet: Fleet) -> None:
     now = datetime.now(UTC)
     for days in (35, 28, 21, 14, 7, 0):
         at = (now - timedelta(days=days)).isoformat(timespec="seconds")
-        state.facts.append(CHECKS, {"at": at, "passed": True, "run": "r"})
+        state.facts.add_integrity_check(CheckResult(at, passed=True, run="r"))
     assert verdicts(fleet) == ["passed", "waiting", "waiting", "passed"]
     state.flags.set("trucks", "airtable", who="a test", why="")
     assert verdicts(fleet) == ["passed", "waiting", "waiting", "waiting"]

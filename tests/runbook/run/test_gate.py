@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from fleet_platform import Fleet
-from runbook.cutover.turning import gate_key
 from runbook.errors import CheckFailed
 from runbook.run.gate import SCHEMA_CHECK, evaluate_gate
 
@@ -41,17 +40,16 @@ def test_an_unchecked_schema_and_a_failed_check_are_reasons(fleet: Fleet) -> Non
 def test_it_is_noted_in_state_and_displayed_before_it_raises(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
     run = fleet.open(1)
     run.provision()
-    key = gate_key(fleet.base(), 1)
     run.gate()
     facts = run.connections.state.facts
-    assert facts.get(key) == {"passed": True, "run_id": run.run_id}
+    assert facts.gate(fleet.base(), 1) == (True, run.run_id)
     assert capsys.readouterr().out == ""
     run.results.checks["the moon is full"] = False
     with pytest.raises(
         CheckFailed, match="the gate of phase 1, Infrastructure is red:\n  check failed: the moon is full"
     ):
         run.gate()
-    assert facts.get(key) == {"passed": False, "run_id": run.run_id}
+    assert facts.gate(fleet.base(), 1) == (False, run.run_id)
     assert "the moon is full" in capsys.readouterr().out
     evidence = run.folder.read_evidence("01_infrastructure", "gate")
     assert evidence is not None

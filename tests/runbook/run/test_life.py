@@ -33,7 +33,7 @@ def test_01_all_phases_pass_and_nothing_is_lost(site: Site) -> None:
         run = run_phase(number)
         assert run.gate().passed
     base = site.base()
-    done = run.connections.state.progress.all(base)
+    done = run.connections.state.facts.progress(base)
     assert len(done) == 40
     assert all(d.green and d.exported == d.loaded + d.quarantined and d.unexplained == 0 for d in done.values())
     assert run.connections.state.flags.all() == dict.fromkeys(PLATFORM.catalog.flags, "wix")

@@ -10,7 +10,6 @@ import pytest
 
 from fleet_platform import ROWS, Fleet, fleet_site
 from runbook.airtable.client import Airtable
-from runbook.connections import base_key
 from runbook.errors import AirtableError, CheckFailed, StepError, TargetError
 from runbook.evidence.manifest import verify
 from runbook.state import State
@@ -21,7 +20,7 @@ STEPS = ("plan", "provision", "export", "transform", "load", "validate")
 def test_a_phase_moves_its_rows_and_leaves_evidence(fleet: Fleet) -> None:
     run = fleet.migrate(2)
     assert set(fleet.records("Trucks")) == {"t0", "t1"}
-    progress = run.connections.state.progress.all(fleet.base())
+    progress = run.connections.state.facts.progress(fleet.base())
     assert {(p.collection, p.exported, p.loaded, p.quarantined, p.green) for p in progress.values()} == {
         ("Trucks", 3, 2, 1, True),
         ("Trips", 2, 2, 0, True),
@@ -174,7 +173,7 @@ def test_more_rows_than_the_plan_holds_are_not_loaded(tmp_path: Path, monkeypatc
 
 def test_a_base_that_cannot_be_read_is_named(fleet: Fleet) -> None:
     run = fleet.open(2)
-    run.connections.state.facts.put(base_key("wix"), {"id": "appGone0000000001", "name": "Fleet"})
+    run.connections.state.facts.set_base_of("wix", "appGone0000000001", "Fleet")
     with pytest.raises(TargetError, match="a former run filled appGone0000000001, and it cannot be read"):
         run.plan()
 

@@ -9,7 +9,6 @@ import pytest
 from fleet_platform import Fleet
 from runbook.errors import CheckFailed
 from runbook.run import PhaseRun
-from runbook.run.phase_checks import ALERTS
 
 
 @pytest.fixture
@@ -87,9 +86,9 @@ def test_record_counts_are_kept_in_the_base(run: PhaseRun, fleet: Fleet) -> None
 def test_alerts_are_set_once_and_not_in_a_dry_run(run: PhaseRun, fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     facts = run.connections.state.facts
     fleet.open(2, dry_run=True).set_alerts()
-    assert facts.get(ALERTS) is None
+    assert facts.alert_levels() is None
     assert "RUNBOOK_ALERT_URL is not set" in repr(run.set_alerts())
-    assert len(facts.get(ALERTS)) == 6
+    assert len(facts.alert_levels() or ()) == 6
     monkeypatch.setenv("RUNBOOK_ALERT_URL", "https://hooks.example/secret")
     shown = repr(fleet.open(2).set_alerts())
     assert "posted to RUNBOOK_ALERT_URL" in shown

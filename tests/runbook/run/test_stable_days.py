@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from runbook.state import State
+from runbook.state import CheckResult, State
 
 pytest.importorskip("runbook.steps.load")
-from runbook.cutover.stable_days import CHECKS, stable_days
+from runbook.cutover.stable_days import stable_days
 
 DAY = timedelta(days=1)
 
@@ -23,7 +23,7 @@ def state(tmp_path: Path) -> Iterator[State]:
 
 
 def check(state: State, at: datetime, *, passed: bool = True) -> None:
-    state.facts.append(CHECKS, {"at": at.isoformat(timespec="seconds"), "passed": passed, "run": "r"})
+    state.facts.add_integrity_check(CheckResult(at.isoformat(timespec="seconds"), passed, "r"))
 
 
 NOW = datetime(2027, 3, 1, tzinfo=UTC)

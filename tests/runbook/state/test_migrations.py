@@ -91,7 +91,7 @@ def test_the_recorded_state_opens_with_everything_in_it(old_url: str) -> None:
 
 def test_the_recorded_state_is_used_as_one_made_today(old_url: str) -> None:
     with State(old_url) as state:
-        base = state.facts.get("base:wix")["id"]
+        base = state.facts.base_of("wix")
         members = state.rows(base, "TeamMembers")
         assert len(members.all()) == 3
         assert members.unfinished() == list(members.all())
@@ -100,7 +100,7 @@ def test_the_recorded_state_is_used_as_one_made_today(old_url: str) -> None:
         carriers = list(state.rows(base, "Carriers").resolve_all("dot_number").values())
         assert (len(carriers), carriers.count(AMBIGUOUS)) == (31, 1)
         assert [change.value for change in state.flags.history("content")] == ["airtable", "wix"]
-        assert len(state.progress.all(base)) == 40
+        assert len(state.facts.progress(base)) == 40
         # Numbers go on where they were.
         members.settle([])
         (number,) = members.start_batches([["a"]])

@@ -37,14 +37,14 @@ def test_a_file_is_made_for_its_owner_alone_and_left_as_it_is(tmp_path: Path) ->
 def test_a_second_state_in_a_process_does_not_give_away_the_first_ones_locks(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'state.db'}"
     with State(url) as first:
-        first.facts.put("one", 1)
+        first.facts.set_base_of("one", "app1", "")
         with State(url) as second:
-            second.facts.put("two", 2)
+            second.facts.set_base_of("two", "app2", "")
             # While both are open, another process comes and goes; it must not take itself for the last.
             subprocess.run([sys.executable, "-c", CLOSE_AS_LAST, str(tmp_path / "state.db")], check=True)
             assert (tmp_path / "state.db-wal").exists()
-            first.facts.put("three", 3)
-        assert [first.facts.get(name) for name in ("one", "two", "three")] == [1, 2, 3]
+            first.facts.set_base_of("three", "app3", "")
+        assert [first.facts.base_of(name) for name in ("one", "two", "three")] == ["app1", "app2", "app3"]
     check = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('PRAGMA integrity_check').fetchone()[0])"
     command = [sys.executable, "-c", check, str(tmp_path / "state.db")]
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() == "ok"

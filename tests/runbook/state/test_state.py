@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runbook.errors import SettingError
-from runbook.state import KnownRow, Progressed, State
+from runbook.state import CheckResult, CollectionProgress, GateResult, KnownRow, State
 
 BASE = "appFleet000000001"
 
@@ -47,42 +47,74 @@ def test_a_turn_by_another_process_is_seen_at_once(state: State, url: str) -> No
     assert state.flags.all() == {"core": "airtable"}
 
 
-def test_the_last_word_on_a_collection_is_kept(state: State) -> None:
-    done = Progressed(
+def test_the_last_progress_of_a_collection_is_kept(state: State) -> None:
+    done = CollectionProgress(
         "Trucks", "r1", 3, 10, 9, 1, 9, 0, "wix", 10, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", True
     )
-    state.progress.record(BASE, done)
-    state.progress.record(BASE, Progressed("Trips", "r1", 4, 0, 0, 0, 0, 0, "dir", None, None, None, False))
-    newer = Progressed("Trucks", "r2", 3, 11, 9, 1, 9, 1, "wix", 11, None, "2026-01-03T00:00:00Z", False)
-    state.progress.record(BASE, newer)
-    assert state.progress.all(BASE)["Trucks"] == newer
-    assert state.progress.all(BASE).keys() == {"Trucks", "Trips"}
-    assert state.progress.all("appOther000000001") == {}
+    state.facts.set_progress(BASE, done)
+    state.facts.set_progress(BASE, CollectionProgress("Trips", "r1", 4, 0, 0, 0, 0, 0, "dir", None, None, None, False))
+    newer = CollectionProgress("Trucks", "r2", 3, 11, 9, 1, 9, 1, "wix", 11, None, "2026-01-03T00:00:00Z", False)
+    state.facts.set_progress(BASE, newer)
+    assert state.facts.progress(BASE)["Trucks"] == newer
+    assert state.facts.progress(BASE).keys() == {"Trucks", "Trips"}
+    assert state.facts.progress("appOther000000001") == {}
 
 
-def test_facts_are_put_swapped_appended_and_forgotten(state: State) -> None:
-    assert state.facts.get("base") is None
-    assert state.facts.swap("base", None, {"id": "app1", "ü": [1, None, 2.5]})
-    assert not state.facts.swap("base", None, {"id": "app2"})
-    assert not state.facts.swap("base", {"id": "app2"}, {"id": "app3"})
-    assert state.facts.get("base") == {"ü": [1, None, 2.5], "id": "app1"}
-    assert state.facts.swap("base", {"ü": [1, None, 2.5], "id": "app1"}, {"id": "app3"})
-    state.facts.append("log", 1)
-    state.facts.append("log", {"a": 2})
-    assert state.facts.get("log") == [1, {"a": 2}]
-    state.facts.put("base", None)
-    assert state.facts.get("base") is None
+def test_bases_are_kept_by_source_and_by_name(state: State) -> None:
+    facts = state.facts
+    assert facts.base_of("wix") is facts.created_base("Fleet ü") is None
+    facts.set_base_of("wix", "app1", "Fleet ü")
+    facts.set_base_of("folder", "app2", "Fleet ü (folder)")
+    facts.set_created_base("Fleet ü", "app3")
+    facts.set_base_of("wix", "app4", "Fleet ü")
+    assert (facts.base_of("wix"), facts.base_of("folder"), facts.created_base("Fleet ü")) == ("app4", "app2", "app3")
+    assert facts.created_base("wix") is None
 
 
-def test_of_many_who_want_to_be_first_one_is(state: State) -> None:
+def test_the_last_gate_of_a_phase_is_kept(state: State) -> None:
+    assert state.facts.gate(BASE, 2) is None
+    state.facts.set_gate(BASE, 2, GateResult(passed=True, run_id="r1"))
+    state.facts.set_gate(BASE, 3, GateResult(passed=True, run_id="r1"))
+    state.facts.set_gate(BASE, 2, GateResult(passed=False, run_id="r2"))
+    assert state.facts.gate(BASE, 2) == GateResult(passed=False, run_id="r2")
+    assert state.facts.gate(BASE, 3) == GateResult(passed=True, run_id="r1")
+    assert state.facts.gate("appOther000000001", 2) is None
+
+
+def test_former_permissions_and_alert_levels_are_kept(state: State) -> None:
+    assert state.facts.frozen() == {}
+    state.facts.add_frozen("Trucks", {"insert": "ANYONE"})
+    state.facts.add_frozen("Trips", {"insert": "ADMIN"})
+    assert state.facts.frozen() == {"Trucks": {"insert": "ANYONE"}, "Trips": {"insert": "ADMIN"}}
+    state.facts.clear_frozen()
+    assert state.facts.frozen() == {}
+    assert state.facts.alert_levels() is None
+    state.facts.set_alert_levels({"share of failed answers": 0.001})
+    assert state.facts.alert_levels() == {"share of failed answers": 0.001}
+
+
+def test_a_webhook_is_replaced_only_where_it_is_still_the_old_one(state: State) -> None:
+    facts = state.facts
+    assert facts.webhook(BASE) is None
+    assert facts.replace_webhook(BASE, None, "ach1")
+    assert not facts.replace_webhook(BASE, None, "ach2")
+    assert not facts.replace_webhook(BASE, "ach2", "ach3")
+    assert facts.webhook(BASE) == "ach1"
+    assert facts.replace_webhook(BASE, "ach1", "ach3")
+    assert not facts.replace_webhook(BASE, "ach1", None)
+    assert facts.replace_webhook(BASE, "ach3", None)
+    assert facts.webhook(BASE) is None
+
+
+def test_of_many_threads_one_is_first_and_every_check_is_kept(state: State) -> None:
     won: list[int] = []
     start = threading.Barrier(8)
 
     def run(n: int) -> None:
         start.wait()
-        if state.facts.swap("base", None, {"by": n}):
+        if state.facts.replace_webhook(BASE, None, f"ach{n}"):
             won.append(n)
-        state.facts.append("all", n)
+        state.facts.add_integrity_check(CheckResult("2026-01-01T00:00:00+00:00", passed=True, run=str(n)))
 
     threads = [threading.Thread(target=run, args=(n,)) for n in range(8)]
     for thread in threads:
@@ -90,8 +122,8 @@ def test_of_many_who_want_to_be_first_one_is(state: State) -> None:
     for thread in threads:
         thread.join()
     assert len(won) == 1
-    assert state.facts.get("base") == {"by": won[0]}
-    assert sorted(state.facts.get("all")) == list(range(8))
+    assert state.facts.webhook(BASE) == f"ach{won[0]}"
+    assert sorted(check.run for check in state.facts.integrity_checks()) == [str(n) for n in range(8)]
 
 
 def test_a_second_opening_finds_everything(url: str) -> None:
@@ -118,7 +150,7 @@ def test_processes_that_open_it_at_once_all_can(url: str) -> None:
 def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "er" / "state.db"
     with State(f"sqlite:///{path}") as state:
-        state.facts.put("a", 1)
+        state.flags.create(["a"])
         made = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
     assert made == {"state.db": 0o600, "state.db-wal": 0o600, "state.db-shm": 0o600}
 
