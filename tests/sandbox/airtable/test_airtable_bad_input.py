@@ -10,6 +10,7 @@ import pytest
 BAD_BODY = (400, "INVALID_REQUEST_BODY", "Could not parse request body")
 INVALID = (422, "INVALID_REQUEST_UNKNOWN", "Invalid request: parameter validation failed. Check your request data.")
 HUGE = b"[" * 100_000
+BATCHES = ("PATCH", "PUT")
 
 UNREADABLE = {
     "no JSON": b"fields=1",
@@ -73,13 +74,27 @@ def test_every_write_endpoint_refuses_json_that_is_no_object(base, method, path,
     assert base.refused(method, filled(base, path), data=body)[:2] == INVALID[:2]
 
 
-@pytest.mark.parametrize(("method", "path"), [one for one in WRITES if not one[1].endswith("listRecords")])
+EMPTY_BODY = {
+    ("POST", "Every"): (422, "INVALID_REQUEST_MISSING_FIELDS"),
+    ("PATCH", "Every"): (422, "INVALID_RECORDS"),
+    ("PUT", "Every"): (422, "INVALID_RECORDS"),
+    ("PATCH", "Every/{record}"): (422, "INVALID_REQUEST_MISSING_FIELDS"),
+    ("PUT", "Every/{record}"): (422, "INVALID_REQUEST_MISSING_FIELDS"),
+    ("PATCH", "Every/{record}/comments/com00000000000000"): (404, "MODEL_ID_NOT_FOUND"),
+    ("POST", "/v0/meta/bases"): (422, "INVALID_REQUEST"),
+    ("POST", "/v0/bases/{base}/webhooks/ach00000000000000/enableNotifications"): (
+        403,
+        "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND",
+    ),
+}
+
+
+@pytest.mark.parametrize(("method", "path"), [write for write in WRITES if not write[1].endswith("listRecords")])
 def test_every_write_endpoint_refuses_an_empty_body(base, method, path):
-    path = filled(base, path)
     if path.endswith("tables/Every"):
-        assert base.ok(method, path, data=b"")["name"] == "Every"
+        assert base.ok(method, filled(base, path), data=b"")["name"] == "Every"
     else:
-        assert base.refused(method, path, data=b"")[0] in (403, 404, 422)
+        assert base.refused(method, filled(base, path), data=b"")[:2] == EMPTY_BODY.get((method, path), INVALID[:2])
 
 
 WRONG = [
@@ -213,11 +228,18 @@ def test_numbers_at_the_edge_of_a_double_are_kept_as_doubles(base, value):
     assert base.write("Price", value) == float(value)
 
 
-@pytest.mark.parametrize("size", [1e308, 10**20, -(10**20), 2**63, "9" * 400, "1e5", "-1"])
-def test_huge_page_sizes_are_out_of_bounds_or_no_numbers(base, size):
-    answer = base.call("POST", "Every/listRecords", {"pageSize": size, "maxRecords": 3})
-    assert answer.status_code in (200, 422)
-    assert base.call("GET", "Every", params={"pageSize": size, "maxRecords": size}).status_code in (200, 422)
+@pytest.mark.parametrize("size", [1e308, 10**20, -(10**20), 2**63, "-1"])
+def test_a_page_size_out_of_bounds_is_refused(base, size):
+    bounds = (422, "INVALID_PAGE_SIZE_ARGUMENT", "Page size argument should be between 0 and 100")
+    assert base.refused("POST", "Every/listRecords", {"pageSize": size, "maxRecords": 3}) == bounds
+
+
+@pytest.mark.parametrize("size", ["9" * 400, "1e5"])
+def test_a_page_size_that_is_no_number_is_ignored(base, size):
+    made = base.make("Every", Name="x")["id"]
+    found = base.ok("POST", "Every/listRecords", {"pageSize": size, "maxRecords": 3})["records"]
+    again = base.ok("GET", "Every", params={"pageSize": size, "maxRecords": size})["records"]
+    assert [record["id"] for record in found] == [record["id"] for record in again] == [made]
 
 
 SURROGATE = b'{"fields":{"Name":"a\\ud800b"}}'
@@ -265,72 +287,102 @@ def test_text_that_differs_only_after_a_nul_is_two_keys(base):
 
 def surrogates():
     lone = "\ud800"
-    yield "POST", "Every", {"fields": {lone: 1}}
-    yield "POST", "Every", {"fields": {"Name": lone, "Number": "no"}}
-    yield "POST", "Every", {"fields": {"Status": lone}}
-    yield "POST", "Every", {"fields": {"Others": [lone]}}
-    yield "POST", "Every", {"fields": {"Others": ["rec" + lone * 14]}}
-    yield "POST", "Every", {"fields": {"Owner": {"id": lone}}}
-    yield "POST", "Every", {"fields": {"Owner": {"email": lone}}}
-    yield "POST", "Every", {"fields": {"Files": [{"id": lone}]}}
-    yield "POST", "Every", {"fields": {"Files": [{"url": "http://["}]}}
-    yield "POST", "Every", {"fields": {"Files": [{"url": lone}]}}
-    yield "PATCH", "Every", {"records": [{"fields": {}}], "performUpsert": {"fieldsToMergeOn": [lone]}}
-    yield "POST", "Every/listRecords", {"fields": [lone]}
-    yield "POST", "Every/listRecords", {"view": lone}
-    yield "POST", "Every/listRecords", {"offset": lone}
-    yield "POST", "Every/listRecords", {"sort": [{"field": lone}]}
-    yield "POST", "Every/listRecords", {"filterByFormula": "{" + lone + "}"}
-    yield "POST", "Every/listRecords", {"filterByFormula": lone + "("}
-    yield "POST", "Every/{record}/comments", {"text": "x", "parentCommentId": lone}
-    yield "POST", "/v0/meta/bases", {"name": "x", "workspaceId": lone, "tables": [{}]}
-    yield "POST", "/v0/meta/bases/{base}/tables", {"name": "x", "fields": [{"name": lone, "type": lone}]}
-    yield "POST", "/v0/meta/bases/{base}/tables/Every/fields", {"name": "x", "type": lone}
-    yield "POST", "/v0/bases/{base}/webhooks", {"notificationUrl": lone, "specification": {}}
+    yield "UNKNOWN_FIELD_NAME", "POST", "Every", {"fields": {lone: 1}}
+    yield "INVALID_VALUE_FOR_COLUMN", "POST", "Every", {"fields": {"Name": lone, "Number": "no"}}
+    yield "INVALID_MULTIPLE_CHOICE_OPTIONS", "POST", "Every", {"fields": {"Status": lone}}
+    yield "INVALID_RECORD_ID", "POST", "Every", {"fields": {"Others": [lone]}}
+    yield "INVALID_RECORD_ID", "POST", "Every", {"fields": {"Others": ["rec" + lone * 14]}}
+    yield "INVALID_VALUE_FOR_COLUMN", "POST", "Every", {"fields": {"Owner": {"id": lone}}}
+    yield "INVALID_VALUE_FOR_COLUMN", "POST", "Every", {"fields": {"Owner": {"email": lone}}}
+    yield "INVALID_ATTACHMENT_OBJECT", "POST", "Every", {"fields": {"Files": [{"id": lone}]}}
+    yield "INVALID_ATTACHMENT_OBJECT", "POST", "Every", {"fields": {"Files": [{"url": "http://["}]}}
+    yield "INVALID_ATTACHMENT_OBJECT", "POST", "Every", {"fields": {"Files": [{"url": lone}]}}
+    yield (
+        "UNKNOWN_FIELD_NAME",
+        "PATCH",
+        "Every",
+        {"records": [{"fields": {}}], "performUpsert": {"fieldsToMergeOn": [lone]}},
+    )
+    yield "UNKNOWN_FIELD_NAME", "POST", "Every/listRecords", {"fields": [lone]}
+    yield "VIEW_NAME_NOT_FOUND", "POST", "Every/listRecords", {"view": lone}
+    yield "INVALID_OFFSET_VALUE", "POST", "Every/listRecords", {"offset": lone}
+    yield "UNKNOWN_FIELD_NAME", "POST", "Every/listRecords", {"sort": [{"field": lone}]}
+    yield "INVALID_FILTER_BY_FORMULA", "POST", "Every/listRecords", {"filterByFormula": "{" + lone + "}"}
+    yield "INVALID_FILTER_BY_FORMULA", "POST", "Every/listRecords", {"filterByFormula": lone + "("}
+    yield "MODEL_ID_NOT_FOUND", "POST", "Every/{record}/comments", {"text": "x", "parentCommentId": lone}
+    yield "MODEL_ID_NOT_FOUND", "POST", "/v0/meta/bases", {"name": "x", "workspaceId": lone, "tables": [{}]}
+    yield (
+        "UNSUPPORTED_FIELD_TYPE_FOR_CREATE",
+        "POST",
+        "/v0/meta/bases/{base}/tables",
+        {"name": "x", "fields": [{"name": lone, "type": lone}]},
+    )
+    yield (
+        "UNSUPPORTED_FIELD_TYPE_FOR_CREATE",
+        "POST",
+        "/v0/meta/bases/{base}/tables/Every/fields",
+        {"name": "x", "type": lone},
+    )
+    yield "INVALID_REQUEST_UNKNOWN", "POST", "/v0/bases/{base}/webhooks", {"notificationUrl": lone, "specification": {}}
 
 
-@pytest.mark.parametrize(("method", "path", "body"), list(surrogates()), ids=str)
-def test_a_lone_surrogate_is_refused_where_nothing_is_named_so(base, method, path, body):
-    base.refused(method, filled(base, path), data=json.dumps(body).encode())
+@pytest.mark.parametrize(("kind", "method", "path", "body"), list(surrogates()), ids=str)
+def test_a_lone_surrogate_is_refused_where_nothing_is_named_so(base, kind, method, path, body):
+    refusal = base.refused(method, filled(base, path), data=json.dumps(body).encode())
+    assert refusal[:2] == (404 if kind == "MODEL_ID_NOT_FOUND" else 422, kind)
 
 
 @pytest.mark.parametrize(
-    "params", ["filterByFormula=%ff", "view=%00", "sort[0][field]=%ff", "fields[]=%c3", "offset=%00"]
+    ("params", "kind"),
+    [
+        ("filterByFormula=%ff", "INVALID_FILTER_BY_FORMULA"),
+        ("view=%00", "VIEW_NAME_NOT_FOUND"),
+        ("sort[0][field]=%ff", "UNKNOWN_FIELD_NAME"),
+        ("fields[]=%c3", "UNKNOWN_FIELD_NAME"),
+        ("offset=%00", "INVALID_OFFSET_VALUE"),
+    ],
 )
-def test_bad_utf8_in_a_query_is_refused_like_any_unknown_name(base, params):
-    assert base.refused("GET", f"Every?{params}")[0] == 422
+def test_bad_utf8_in_a_query_is_refused_like_any_unknown_name(base, params, kind):
+    assert base.refused("GET", f"Every?{params}")[:2] == (422, kind)
 
 
 @pytest.mark.parametrize("path", ["%ff", "%00", "a%2Fb", "%E2%82", "..%2f..%2fetc", "tbl%00", "%25"])
 def test_bad_utf8_in_a_path_is_a_table_that_does_not_exist(base, path):
-    assert base.refused("GET", path)[0] == 403
-    assert base.refused("POST", path, {"fields": {}})[0] == 403
+    not_found = (403, "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND")
+    assert base.refused("GET", path)[:2] == not_found
+    assert base.refused("POST", path, {"fields": {}})[:2] == not_found
 
 
 def timed(call, seconds=5.0):
-    began = time.monotonic()
+    """In seconds of this process's CPU, the server's thread included: other processes do not count."""
+    started = time.process_time()
     answer = call()
-    assert time.monotonic() - began < seconds
+    assert time.process_time() - started < seconds
     return answer
 
 
 @pytest.mark.parametrize(
-    "formula",
+    ("formula", "kept"),
     [
-        "OR(" + ",".join(f"RECORD_ID()='rec{number:014}'" for number in range(10_000)) + ")",
-        "OR(" + ",".join(f"{{Name}}='{number}'" for number in range(10_000)) + ")",
-        "AND(" + ",".join(["{Number}>-1"] * 10_000) + ")",
-        "&".join(["{Name}"] * 10_000),
-        "+".join(["1"] * 10_000),
-        "{Name}='" + "x" * 17_000 + "'",
+        ("OR(" + ",".join(f"RECORD_ID()='rec{number:014}'" for number in range(10_000)) + ")", None),
+        ("OR(" + ",".join(f"{{Name}}='{number}'" for number in range(10_000)) + ")", 20),
+        ("AND(" + ",".join(["{Number}>-1"] * 10_000) + ")", 20),
+        ("&".join(["{Name}"] * 10_000), 20),
+        ("+".join(["1"] * 10_000), 20),
+        ("{Name}='" + "x" * 17_000 + "'", 0),
     ],
-    ids=lambda formula: formula[:24],
+    ids=lambda value: str(value)[:24],
 )
-def test_a_formula_of_ten_thousand_terms_is_answered_or_refused_quickly(base, formula):
-    for number in range(20):
-        base.make("Every", Name=str(number), Number=number)
-    answer = timed(lambda: base.call("POST", "Every/listRecords", {"filterByFormula": formula}))
-    assert answer.status_code in (200, 422), answer.text[:300]
+def test_a_formula_of_ten_thousand_terms_is_computed_or_refused_quickly(base, formula, kept):
+    for start in (0, 10):
+        rows = [{"fields": {"Name": str(number), "Number": number}} for number in range(start, start + 10)]
+        base.ok("POST", "Every", {"records": rows})
+    body = {"filterByFormula": formula}
+    if kept is None:
+        refusal = timed(lambda: base.refused("POST", "Every/listRecords", body))
+        assert refusal[:2] == (422, "INVALID_FILTER_BY_FORMULA")
+    else:
+        assert len(timed(lambda: base.ok("POST", "Every/listRecords", body))["records"]) == kept
 
 
 @pytest.mark.parametrize("term", ["RECORD_ID()='rec{:014}'", "{{Name}}='{}'"])
@@ -341,9 +393,10 @@ def test_a_formula_of_two_thousand_terms_is_answered(base, term):
 
 
 @pytest.mark.parametrize("formula", ["(" * 50_000 + "1" + ")" * 50_000, "-" * 100_000 + "1"], ids=["(((1)))", "---1"])
-def test_a_formula_nested_in_what_means_nothing_is_answered_or_refused_quickly(base, formula):
-    answer = timed(lambda: base.call("POST", "Every/listRecords", {"filterByFormula": formula}))
-    assert answer.status_code in (200, 422), answer.text[:300]
+def test_a_formula_nested_in_what_means_nothing_is_computed_quickly(base, formula):
+    made = base.make("Every", Name="x")["id"]
+    found = timed(lambda: base.ok("POST", "Every/listRecords", {"filterByFormula": formula}))["records"]
+    assert [record["id"] for record in found] == [made]
 
 
 @pytest.mark.parametrize(
@@ -364,40 +417,59 @@ def test_a_formula_nested_past_all_reason_is_refused_quickly(base, formula):
     assert told[2].startswith("The formula for filtering records is invalid: ")
 
 
-@pytest.mark.parametrize("pattern", ["(a+)+$", "(a|aa)+$", "(.*)*x", "(a?){50}a{50}", "([a-z]+)*[0-9]"])
-def test_no_regular_expression_hangs_the_server(base, pattern):
+@pytest.mark.parametrize(
+    ("pattern", "matches"),
+    [("(a+)+$", 0), ("(a|aa)+$", 0), ("(.*)*x", 0), ("(a?){50}a{50}", 1), ("([a-z]+)*[0-9]", 0)],
+)
+def test_no_regular_expression_hangs_the_server(base, pattern, matches):
     base.make("Every", Name="a" * 5000 + "!")
     formula = f"REGEX_MATCH({{Name}}, '{pattern}')"
-    answer = timed(lambda: base.call("POST", "Every/listRecords", {"filterByFormula": formula}))
-    assert answer.status_code in (200, 422)
+    found = timed(lambda: base.ok("POST", "Every/listRecords", {"filterByFormula": formula}))["records"]
+    assert len(found) == matches
 
 
 def test_values_that_nest_deeply_but_legally_are_refused_as_values(base):
     nested = json.loads("[" * 400 + "]" * 400)
+    kinds = {"Others": "INVALID_RECORD_ID", "Files": "INVALID_ATTACHMENT_OBJECT"}
     for field in ("Name", "Number", "Tags", "Others", "Files", "Owner", "Team", "Code"):
-        assert base.refused("POST", "Every", {"fields": {field: nested}})[0] == 422
+        expected = (422, kinds.get(field, "INVALID_VALUE_FOR_COLUMN"))
+        assert base.refused("POST", "Every", {"fields": {field: nested}})[:2] == expected
 
 
 @pytest.mark.parametrize(
-    "bad", [{"Number": "x"}, {"Nope": 1}, {"Others": ["rec00000000000000"]}, {"Twice": 1}, {"Status": "New"}]
+    ("bad", "kind"),
+    [
+        ({"Number": "x"}, "INVALID_VALUE_FOR_COLUMN"),
+        ({"Nope": 1}, "UNKNOWN_FIELD_NAME"),
+        ({"Others": ["rec00000000000000"]}, "ROW_DOES_NOT_EXIST"),
+        ({"Twice": 1}, "INVALID_VALUE_FOR_COLUMN"),
+        ({"Status": "New"}, "INVALID_MULTIPLE_CHOICE_OPTIONS"),
+    ],
 )
-def test_one_bad_record_in_a_batch_and_nothing_of_it_is_written(base, bad):
+def test_one_bad_record_in_a_batch_and_nothing_of_it_is_written(base, bad, kind):
     other = base.make("Other", Title="t")["id"]
     kept = [base.make("Every", Name=f"kept {number}")["id"] for number in range(3)]
-    good = {"Name": "new", "Others": [other], "Tags": ["fresh"]}
-    creates = [{"fields": good}, {"fields": good}, {"fields": bad}]
-    base.refused(
-        "POST",
-        "Every",
-        {"records": creates, "typecast": "Status" not in bad} if "Status" not in bad else {"records": creates},
-    )
-    rows = [{"id": kept[0], "fields": good}, {"id": kept[1], "fields": bad}]
-    for method in ("PATCH", "PUT"):
-        cast = "Status" not in bad
-        base.refused(method, "Every", {"records": rows, "typecast": cast})
-        upsert = {"performUpsert": {"fieldsToMergeOn": ["Name"]}, "typecast": cast}
-        mixed = [{"fields": good}, {"fields": bad | {"Name": "b"}}]
-        base.refused(method, "Every", {"records": mixed, **upsert})
+    good = {"Name": "new", "Others": [other], "Tags": ["fresh"] if "Status" not in bad else ["red"]}
+    cast = "Status" not in bad  # which would make the new choice
+    bodies = [
+        ("POST", {"records": [{"fields": good}, {"fields": good}, {"fields": bad}]}),
+        *(
+            (method, {"records": [{"id": kept[0], "fields": good}, {"id": kept[1], "fields": bad}]})
+            for method in BATCHES
+        ),
+        *(
+            (
+                method,
+                {
+                    "records": [{"fields": good}, {"fields": bad | {"Name": "b"}}],
+                    "performUpsert": {"fieldsToMergeOn": ["Name"]},
+                },
+            )
+            for method in BATCHES
+        ),
+    ]
+    for method, body in bodies:
+        assert base.refused(method, "Every", {**body, "typecast": cast})[:2] == (422, kind)
     assert base.choices("Tags") == ["red", "green", "bl\u00fc"]
     assert base.ok("GET", f"Other/{other}")["fields"].get("Back") is None
 

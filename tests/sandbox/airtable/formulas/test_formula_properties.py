@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 
 from hypothesis import HealthCheck, given, settings
@@ -75,7 +76,7 @@ def test_parse_raises_nothing_but_formula_errors(text):
 
 @given(st.recursive(OPERAND, calls, max_leaves=8), CELLS, CELLS, CELLS)
 @settings(max_examples=800, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_evaluation_never_raises(row, text, a, b, c):
+def test_whatever_the_cells_hold_the_result_is_a_text_a_cell_and_a_type(row, text, a, b, c):
     try:
         program = parse(text).bind(str)
     except FormulaError:
@@ -83,7 +84,8 @@ def test_evaluation_never_raises(row, text, a, b, c):
         return
     cells = row({"a": a, "b": b, "c": c}, {"a": datetime(2026, 1, 1, tzinfo=UTC)})
     value = program.evaluate(cells)
-    to_text(value)
-    to_cell(value)
+    assert isinstance(to_text(value), str)
+    cell = to_cell(value)
+    assert json.loads(json.dumps(cell, allow_nan=False)) == cell
     assert isinstance(program.keeps(cells), bool)
-    assert program.result(lambda field: "number")
+    assert program.result(lambda field: "number") in ("number", "singleLineText", "dateTime", "date", "checkbox")
