@@ -77,7 +77,7 @@ def test_a_new_airtable_field_type_is_one_entry(monkeypatch: pytest.MonkeyPatch,
     comparison = compare(
         reviews,
         mapping,
-        rows.rows(),
+        {row.id: row for row in rows.rows()},
         [{"id": "rec", "fields": cells} for cells in found.values()],
         lambda row: {},
         declared_rules(),

@@ -1,12 +1,12 @@
-"""What both accounts allow, asked before anything is written, and the whole site against the limits of the plan.
+"""Checks what both accounts allow, before anything is written, and the site's size against the limits of the plan.
 
-No API tells the plan of a workspace: it is a parameter. Nothing here writes a record; nothing shows a secret.
+No API returns the plan of a workspace: it is a parameter. No record is written and no secret shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
 from runbook.airtable.client import Airtable
@@ -17,14 +17,14 @@ from runbook.settings import PLANS, WARN_SHARE
 from runbook.wix.secrets import secret_names
 
 Verdict = Literal["ok", "failed", "not known"]
-_NO_COLUMN = "no column has this name"  # so that Airtable refuses the record, after it has looked at the rights
-_SCHEMA_REQUESTS = 3  # a table
+_NO_COLUMN = "no column has this name"  # Airtable refuses such a record, after it has checked the permissions
+_SCHEMA_REQUESTS = 3  # per table
 _TOKENS = "airtable.com/create/tokens"
 _SCOPES = "data.records:read, data.records:write, schema.bases:read, schema.bases:write"
 
 
 class WixAccount(Protocol):
-    """What is asked of the Wix side."""
+    """The part of the Wix client that is needed."""
 
     def collections(self) -> list[dict[str, Any]]:
         """Every collection of the site."""
@@ -35,17 +35,17 @@ class WixAccount(Protocol):
 
 @dataclass(frozen=True)
 class Check:
-    """One question: what, how it was answered, what to do where it failed."""
+    """One check; `todo`: what to do where it failed."""
 
     what: str
     verdict: Verdict
-    words: str
+    found: str
     todo: str = ""
 
 
 @dataclass(frozen=True, repr=False)
 class Access(Shown):
-    """Every check. `rows`, `calls`: what the migration needs; `plan`: the plan it was held against."""
+    """Every check. `rows`, `calls`: what the migration needs; `plan`: the plan they were compared with."""
 
     checks: tuple[Check, ...]
     plan: str
@@ -54,23 +54,17 @@ class Access(Shown):
 
     @property
     def passed(self) -> bool:
-        """Whether nothing failed; what cannot be known does not fail."""
+        """Whether no check failed; what cannot be known does not count as failed."""
         return not any(check.verdict == "failed" for check in self.checks)
 
     def table(self) -> Table:
-        """A line a check."""
-        rows = [(c.what, c.verdict, c.words, c.todo) for c in self.checks]
+        """One row per check."""
+        rows = [(c.what, c.verdict, c.found, c.todo) for c in self.checks]
         return Table("Access and limits", ("what", "verdict", "found", "what to do"), rows)
 
     def facts(self) -> dict[str, Any]:
         """For the evidence."""
-        return {
-            "passed": self.passed,
-            "plan": self.plan,
-            "rows": self.rows,
-            "calls": self.calls,
-            "checks": [{"what": c.what, "verdict": c.verdict, "words": c.words, "todo": c.todo} for c in self.checks],
-        }
+        return {**asdict(self), "passed": self.passed, "checks": [asdict(check) for check in self.checks]}
 
 
 def check_access(
@@ -83,9 +77,9 @@ def check_access(
     rows: Mapping[str, int],
     secrets: Callable[[Any], tuple[str, ...]] = secret_names,
 ) -> Access:
-    """Ask both accounts. `rows`: rows at the source by Wix name; `plan`: free, team, business or enterprise.
+    """Check both accounts. `rows`: rows at the source by Wix name; `plan`: free, team, business or enterprise.
 
-    A refusal is a failed check, never raised. Raises SettingError for a plan that does not exist.
+    An error response is a failed check, never raised. Raises SettingError for a plan that does not exist.
     """
     if plan not in PLANS:
         raise SettingError(f"RUNBOOK_PLAN is {plan!r}; valid are {', '.join(PLANS)}")
@@ -101,15 +95,13 @@ def check_access(
 
 def _airtable(airtable: Airtable, base_id: str | None, workspace_id: str | None) -> list[Check]:
     try:
-        told = airtable.whoami()
+        user = airtable.whoami()
     except RunbookError as error:
         todo = f"Make a token with the scopes {_SCOPES} at {_TOKENS}, and set AIRTABLE_API_KEY to it"
         return [Check("Airtable: who the token is", "failed", str(error), todo)]
-    scopes = told.get("scopes")
-    words = (
-        ", ".join(scopes) if scopes else "Airtable tells the scopes of OAuth tokens only; the checks below show them"
-    )
-    checks = [Check("Airtable: who the token is", "ok", f"user {told.get('id')}; {words}")]
+    scopes = user.get("scopes")
+    found = ", ".join(scopes) if scopes else "Airtable returns scopes only for OAuth tokens; the checks below test them"
+    checks = [Check("Airtable: who the token is", "ok", f"user {user.get('id')}; {found}")]
     try:
         bases = airtable.bases()
     except RunbookError as error:
@@ -141,18 +133,18 @@ def _airtable(airtable: Airtable, base_id: str | None, workspace_id: str | None)
 def _workspace(workspace_id: str | None) -> Check:
     what = "Airtable: the base"
     if workspace_id is None:
-        todo = "Set AIRTABLE_BASE_ID (app…), or AIRTABLE_WORKSPACE_ID (wsp…) to make one"
-        return Check(what, "failed", "neither a base nor a workspace to make one in is set", todo)
+        todo = "Set AIRTABLE_BASE_ID (app…), or AIRTABLE_WORKSPACE_ID (wsp…) to create one"
+        return Check(what, "failed", "neither a base nor a workspace for a new one is set", todo)
     return Check(
         what,
         "not known",
-        f"there is none yet; it will be made in {workspace_id}, of which Airtable tells nothing before",
+        f"there is none yet; it will be created in {workspace_id}, which Airtable does not describe",
         "`run.provision()` shows it",
     )
 
 
 def _creates(airtable: Airtable, base: str, tables: list[dict[str, Any]]) -> Check:
-    """A record with a column that is not there: refused for its rights, or, where those suffice, for the column."""
+    """Send a record with an unknown column: refused for lack of permission or, where that suffices, for the column."""
     what = "Airtable: create records"
     if not tables:
         return Check(what, "not known", "the base has no table to ask it of")
@@ -160,13 +152,13 @@ def _creates(airtable: Airtable, base: str, tables: list[dict[str, Any]]) -> Che
         made = airtable.create(base, tables[0]["id"], [{_NO_COLUMN: "x"}])
     except AirtableError as error:
         if error.kind == "UNKNOWN_FIELD_NAME":
-            return Check(what, "ok", "Airtable would take one; none was made")
+            return Check(what, "ok", "Airtable would accept one; none was created")
         todo = f"Give the token the scope data.records:write at {_TOKENS}, and its owner at least Editor in the base"
         return Check(what, "failed", str(error), todo)
     except RunbookError as error:
         return Check(what, "failed", str(error), "")
     ids = ", ".join(record["id"] for record in made)
-    return Check(what, "failed", f"Airtable made a record with a column that is not there: {ids}", "Delete it by hand")
+    return Check(what, "failed", f"Airtable created a record with an unknown column: {ids}", "Delete it manually")
 
 
 def _records(plan: str, total: int) -> Check:
@@ -175,34 +167,34 @@ def _records(plan: str, total: int) -> Check:
     share = f"{total / limit:.0%} used"
     if total <= limit:
         alert = " – close to it" if total > WARN_SHARE * limit else ""
-        words = f"{total:,} rows on {plan.title()} ({limit:,}): {share}{alert}"
+        found = f"{total:,} rows on {plan.title()} ({limit:,}): {share}{alert}"
         todo = "Leave logs out, or take a larger plan before it fills" if alert else ""
-        return Check(what, "ok", words, todo)
+        return Check(what, "ok", found, todo)
     enough = next((name for name, (records, _) in PLANS.items() if total <= records), None)
     if enough is None:
-        words = f"{total:,} rows are more than any plan holds in a base ({max(n for n, _ in PLANS.values()):,})"
-        return Check(what, "failed", words, "Leave collections out, or split them over bases")
+        found = f"{total:,} rows are more than any plan holds in a base ({max(n for n, _ in PLANS.values()):,})"
+        return Check(what, "failed", found, "Leave collections out, or split them over bases")
     held = PLANS[enough][0]
-    words = (
+    found = (
         f"{total:,} rows need {enough.title()} ({held:,}): {total / held:.0%} used; "
         f"the plan is {plan.title()} ({limit:,}), {total - limit:,} too few"
     )
     todo = f"Change the workspace to {enough.title()} and set RUNBOOK_PLAN={enough}, or leave collections out"
-    return Check(what, "failed", words, todo)
+    return Check(what, "failed", found, todo)
 
 
 def _calls(plan: str, calls: int) -> Check:
     limit = PLANS[plan][1]
     what = "Airtable: API calls a month"
     if limit is None:
-        return Check(what, "ok", f"{calls:,} at the most for one run; {plan.title()} has no bound")
-    words = f"{calls:,} at the most for one run, {plan.title()} has {limit:,}: {calls / limit:.0%}"
+        return Check(what, "ok", f"{calls:,} at most for one run; {plan.title()} has no limit")
+    found = f"{calls:,} at most for one run, {plan.title()} has {limit:,}: {calls / limit:.0%}"
     if calls > limit:
         enough = next((name for name, (_, most) in PLANS.items() if most is None or calls <= most), plan)
-        return Check(what, "failed", words, f"Change the workspace to {enough.title()}, and set RUNBOOK_PLAN={enough}")
+        return Check(what, "failed", found, f"Change the workspace to {enough.title()}, and set RUNBOOK_PLAN={enough}")
     close = calls > WARN_SHARE * limit
     todo = "What is left of the month may not be enough: see 'Usage' of the workspace" if close else ""
-    return Check(what, "ok", words + (" – close to it" if close else ""), todo)
+    return Check(what, "ok", found + (" – close to it" if close else ""), todo)
 
 
 def _wix(wix: WixAccount, rows: Mapping[str, int], secrets: Callable[[Any], tuple[str, ...]]) -> list[Check]:
@@ -214,8 +206,8 @@ def _wix(wix: WixAccount, rows: Mapping[str, int], secrets: Callable[[Any], tupl
         checks.append(Check("Wix: list collections", "failed", str(error), f"Give the key 'Wix Data' rights: {keys}"))
     else:
         checks.append(Check("Wix: list collections", "ok", f"{len(collections)} collections"))
-        there = {str(one["id"]) for one in collections}
-        name = next((name for name in rows if name in there), None)
+        existing = {str(collection["id"]) for collection in collections}
+        name = next((name for name in rows if name in existing), None)
         if name is None:
             checks.append(Check("Wix: count rows", "not known", "none of the catalog's collections is on the site"))
         else:

@@ -1,7 +1,7 @@
-"""The look-ups that services live on: do they find on Airtable exactly what the source has, and how fast.
+"""The look-ups that services use: do they find in Airtable exactly what the source has, and how fast?
 
-Values are sampled by their hash, so the same rows give the same sample; the texts with the most characters that a
-formula must escape are always among it, and so is a value that no row has.
+Values are sampled by their hash, so the same rows give the same sample. It always includes the texts with the most
+characters that a formula must escape, and a value that no row has.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from runbook.airtable.client import Airtable
@@ -25,14 +25,14 @@ from runbook.json_types import Json
 from runbook.schema import Tables
 from runbook.staged import StagedRow, Transformed
 
-NASTIEST = 5  # of the sample
+HARDEST = 5  # texts of the sample with the most special characters
 LISTED = 10
-_UGLY = set("\\'\"{}()[],&=<>\n\r\t")
+_SPECIAL = set("\\'\"{}()[],&=<>\n\r\t")
 
 
 @dataclass(frozen=True, repr=False)
 class LookupCheck(Shown):
-    """One look-up, asked for some values. `rows`: rows found over all of them; `wrong`: what differs, in words."""
+    """One look-up. `values`: how many were looked up; `rows`: rows found in all; `wrong`: the differences."""
 
     collection: str
     key: str
@@ -43,11 +43,11 @@ class LookupCheck(Shown):
 
     @property
     def passed(self) -> bool:
-        """Whether every value found exactly its rows, and at least one was asked for."""
+        """Whether every value found exactly its rows, and at least one was looked up."""
         return self.values > 0 and not self.wrong
 
     def table(self) -> Table:
-        """One line, and what differs."""
+        """One row, and the differences."""
         verdict = "passed" if self.passed else "failed" if self.wrong else "no values"
         return Table(
             f"Look-up of {self.collection} by {self.key}",
@@ -58,14 +58,7 @@ class LookupCheck(Shown):
 
     def facts(self) -> dict[str, Any]:
         """For the evidence."""
-        return {
-            "collection": self.collection,
-            "key": self.key,
-            "values": self.values,
-            "rows": self.rows,
-            "wrong": list(self.wrong[:LISTED]),
-            "passed": self.passed,
-        }
+        return {**asdict(self), "wrong": list(self.wrong[:LISTED]), "passed": self.passed}
 
 
 @dataclass(frozen=True)
@@ -77,11 +70,11 @@ class Sample:
 
 
 def sample_rows(rows: Iterable[StagedRow], field: Field, count: int) -> list[Sample]:
-    """`count` of the values that a column has, each with all of its rows; the nastiest texts are among them.
+    """`count` of the values that a column has, each with all of its rows; the hardest texts are among them.
 
-    One pass in constant memory: what leaves a list of the smallest hashes never comes back into it.
+    One pass in constant memory: a value that leaves the list of the smallest hashes cannot enter it again.
     """
-    nasty, plain = _Smallest(min(NASTIEST, count)), _Smallest(count)
+    hardest, others = _Smallest(min(HARDEST, count)), _Smallest(count)
     for row in rows:
         value = row.fields.get(field.name)
         if value is None:
@@ -89,15 +82,15 @@ def sample_rows(rows: Iterable[StagedRow], field: Field, count: int) -> list[Sam
         if isinstance(value, list | dict):
             raise SettingError(f"{field.wix} ({field.name}) is a {field.type}; only single values can be looked up")
         digest = hashlib.sha256(json.dumps(value).encode()).digest()
-        plain.add((0, digest), value, row.id)
-        ugly = (
-            sum(character in _UGLY or not character.isprintable() for character in value)
+        others.add((0, digest), value, row.id)
+        special = (
+            sum(character in _SPECIAL or not character.isprintable() for character in value)
             if isinstance(value, str)
             else 0
         )
-        nasty.add((-ugly, digest), value, row.id)
-    chosen = {_same(value): (value, ids) for value, ids in nasty.all()}
-    for value, ids in plain.all():
+        hardest.add((-special, digest), value, row.id)
+    chosen = {_same(value): (value, ids) for value, ids in hardest.all()}
+    for value, ids in others.all():
         if len(chosen) >= count:
             break
         chosen.setdefault(_same(value), (value, ids))
@@ -114,19 +107,19 @@ def check_lookup(
     *,
     samples: int = 25,
 ) -> LookupCheck:
-    """Ask Airtable for the rows with each of some values of a key, and compare with the staged rows. Reads only.
+    """Look up a sample of a key's values in Airtable, and compare with the staged rows. Reads only.
 
     Raises CatalogError for a key that is not in the catalog, SettingError for one that holds lists, SchemaDrift,
-    AirtableError. What differs is said without values of personal fields.
+    AirtableError. Differences show no value of a personal field.
     """
     field = collection.field(key)
     table = tables.id(collection)
     tables.field_id(collection, field.name)
-    wrong, found_rows, asked = [], 0, 0
+    wrong, found_rows, values = [], 0, 0
     for sample in [*sample_rows(transformed.rows(), field, samples), *_absent(field)]:
         found = _find(airtable, base, table, field.name, sample.value)
         found_rows += len(found)
-        asked += bool(sample.ids)
+        values += bool(sample.ids)
         missing, others = sample.ids - set(found), set(found) - sample.ids
         doubled = len(found) - len(set(found))
         if missing or others or doubled:
@@ -135,7 +128,7 @@ def check_lookup(
                 f"{field.name} = {shown}: {len(sample.ids)} rows have it, {len(missing)} of them were not found"
                 f" ({', '.join(sorted(missing)[:3]) or 'none'}), {len(others)} others were, {doubled} twice"
             )
-    return LookupCheck(collection.wix, key, field.name, asked, found_rows, tuple(wrong))
+    return LookupCheck(collection.wix, key, field.name, values, found_rows, tuple(wrong))
 
 
 def _find(airtable: Airtable, base: str, table: str, column: str, value: Json) -> list[str]:
@@ -191,9 +184,9 @@ class _Smallest:
 
 @dataclass(frozen=True, repr=False)
 class Benchmark(Shown):
-    """Times of a mix of look-ups. `times`: milliseconds by look-up, as answered, without waiting for the rate limiter.
+    """Times of a mix of look-ups. `times`: milliseconds by look-up, without waiting for the rate limiter.
 
-    `limited`: answers 429.
+    `limited`: responses with status 429.
     """
 
     times: dict[str, tuple[float, ...]]
@@ -201,14 +194,14 @@ class Benchmark(Shown):
     seconds: float
 
     def table(self) -> Table:
-        """A line a look-up, and one for all."""
+        """One row per look-up, and one for all."""
         every = tuple(itertools.chain.from_iterable(self.times.values()))
         rows = [_line(name, times) for name, times in self.times.items()]
-        words = (
+        summary = (
             f"{len(every)} requests in {self.seconds:.1f} s, {self.limited} answered 429. Milliseconds, as answered."
         )
         columns = ("look-up", "requests", "P50", "P95", "P99", "slowest")
-        return Table("Look-ups on Airtable", columns, [*rows, _line("all", every)], (words,))
+        return Table("Look-ups on Airtable", columns, [*rows, _line("all", every)], (summary,))
 
     def facts(self) -> dict[str, Any]:
         """For the evidence."""
@@ -225,28 +218,30 @@ class Benchmark(Shown):
 
 
 def benchmark_lookups(
-    airtable: Airtable, base: str, tables: Tables, asked: Sequence[tuple[Collection, str]], *, requests: int = 100
+    airtable: Airtable, base: str, tables: Tables, lookups: Sequence[tuple[Collection, str]], *, requests: int = 100
 ) -> Benchmark:
-    """Time look-ups one after another, mixed, by values that the tables themselves hold. Reads only.
+    """Time look-ups one after another, in turn, by values that the tables hold. Reads only.
 
-    `asked`: (collection, key). `requests` over all of them, after one page read of each for its values.
-    Raises TargetError where none of the tables has a value to ask for.
+    `lookups`: (collection, key). `requests`: in all, after one page of each table was read for its values.
+    Raises TargetError where no table has a value to look up.
     """
-    values = {f"{c.wix} by {key}": _values(airtable, base, tables, c, key) for c, key in asked}
-    plans = {f"{c.wix} by {key}": (tables.id(c), c.field(key).name) for c, key in asked if values[f"{c.wix} by {key}"]}
+    values = {f"{c.wix} by {key}": _values(airtable, base, tables, c, key) for c, key in lookups}
+    plans = {
+        f"{c.wix} by {key}": (tables.id(c), c.field(key).name) for c, key in lookups if values[f"{c.wix} by {key}"]
+    }
     if not plans:
         raise TargetError("none of the tables has a value that could be looked up: load them first")
     times: dict[str, list[float]] = defaultdict(list)
     before = len(airtable.log.rows())
     began = time.monotonic()
-    for turn, name in zip(range(requests), itertools.cycle(plans), strict=False):
+    for n, name in zip(range(requests), itertools.cycle(plans), strict=False):
         table, column = plans[name]
-        own = values[name]
+        of_key = values[name]
         seen = len(airtable.log.rows())
-        _find(airtable, base, table, column, own[turn // len(plans) % len(own)])
+        _find(airtable, base, table, column, of_key[n // len(plans) % len(of_key)])
         times[name] += [row.ms for row in airtable.log.rows()[seen:] if row.status == 200]
     limited = sum(1 for row in airtable.log.rows()[before:] if row.status == 429)
-    return Benchmark({name: tuple(own) for name, own in times.items()}, limited, time.monotonic() - began)
+    return Benchmark({name: tuple(of_name) for name, of_name in times.items()}, limited, time.monotonic() - began)
 
 
 def _values(airtable: Airtable, base: str, tables: Tables, collection: Collection, key: str) -> list[Json]:

@@ -1,11 +1,11 @@
-"""The request limit under load: some seconds of reads from several threads, and what the service saw of them."""
+"""Checks the rate limit under load: reads from several threads for some seconds."""
 
 from __future__ import annotations
 
 import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from runbook.airtable.client import Airtable
@@ -15,9 +15,9 @@ from runbook.errors import AirtableError
 
 @dataclass(frozen=True, repr=False)
 class RateLimitCheck(Shown):
-    """What was sent. `busiest`: most answers in any one second; `limit`: requests a second; `limited`: answers 429.
+    """Counts of responses. `busiest`: most in any one second; `limit`: allowed per second; `limited`: status 429.
 
-    `per_second`: answers in each second since the first request. `seconds`: wall clock.
+    `per_second`: in each second since the first request. `seconds`: wall clock.
     """
 
     requests: int
@@ -31,30 +31,25 @@ class RateLimitCheck(Shown):
 
     @property
     def passed(self) -> bool:
-        """Whether all was answered, and nothing 429."""
+        """Whether every request succeeded, without a 429."""
         return self.limited == 0 and self.failed == 0
 
     def table(self) -> Table:
-        """A line a second."""
+        """One row per second."""
         rate = self.requests / self.seconds if self.seconds else 0.0
-        words = (
+        summary = (
             f"{self.requests} requests from {self.workers} threads in {self.seconds:.1f} s: {rate:.1f} a second, "
             f"{self.limit:g} are allowed; {self.limited} were answered 429, {self.failed} failed."
         )
         rows = [(second + 1, count, self.limit) for second, count in enumerate(self.per_second)]
-        return Table("The request limit under load", ("second", "answers", "allowed"), rows, (words,))
+        return Table("The request limit under load", ("second", "answers", "allowed"), rows, (summary,))
 
     def facts(self) -> dict[str, Any]:
         """For the evidence."""
         return {
-            "requests": self.requests,
-            "workers": self.workers,
+            **asdict(self),
             "seconds": round(self.seconds, 2),
             "per_second": list(self.per_second),
-            "busiest": self.busiest,
-            "limit": self.limit,
-            "limited": self.limited,
-            "failed": self.failed,
             "passed": self.passed,
         }
 
@@ -64,8 +59,8 @@ def check_rate_limit(
 ) -> RateLimitCheck:
     """Read one record of a table again and again, as fast as the rate limiter lets several threads. Reads only.
 
-    A 429 is counted from the client's own log: the client itself waits and goes on. Raises nothing for a failed read;
-    it is counted.
+    A 429 is counted from the client's log, because the client waits and repeats the request. A failed read is counted,
+    not raised.
     """
     began = time.monotonic()
     before = len(airtable.log.rows())

@@ -1,6 +1,6 @@
-"""The table Record Counts in the base: rows of each table and their share of the plan's record limit.
+"""Keeps the table Record Counts in the base: rows of each table and their share of the plan's record limit.
 
-A base holds so many records over all of its tables; this table's own rows count as well.
+The limit is for all tables of a base together; the rows of this table count as well.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from runbook.airtable.client import Airtable
+from runbook.airtable.client import PER_WRITE, Airtable
 from runbook.catalog import Catalog
 from runbook.display import Shown, Table
 from runbook.json_types import Fields, Json
@@ -21,7 +21,6 @@ from runbook.schema.tables import COUNTS_TABLE
 from runbook.settings import CRITICAL_SHARE, WARN_SHARE
 
 EVERY = "(all tables)"
-_PER_WRITE = 10
 
 _WANTED = Wanted(
     "",
@@ -45,9 +44,9 @@ _WANTED = Wanted(
 
 @dataclass(frozen=True, repr=False)
 class RecordCounts(Shown):
-    """What was written. `rows`: (table, collection, rows, share of the limit), the fullest first; `total` is over all.
+    """`rows`: (table, collection, rows, share of the limit), the fullest first; `total`: records in the base.
 
-    `alerts`: words where the total is above 80 % (a warning) or 95 % (critical) of `limit`.
+    `alerts`: a message where the total is above 80 % (a warning) or 95 % (critical) of `limit`.
     """
 
     rows: tuple[tuple[str, str, int, float], ...]
@@ -62,7 +61,7 @@ class RecordCounts(Shown):
         return {table: share for table, _, _, share in self.rows}
 
     def table(self) -> Table:
-        """A line a table."""
+        """One row per table."""
         return Table(
             f"Record Counts: {self.total:,} of {self.limit:,} records, {self.total / self.limit:.1%}",
             ("table", "collection", "rows", "share of the limit"),
@@ -92,11 +91,10 @@ def keep_record_counts(
     run_id: str,
     now: datetime | None = None,
 ) -> RecordCounts:
-    """Bring the table up to date, making it where it is not there. `rows`: by Wix name; `limit`: what the plan holds.
+    """Update the table, creating it where it does not exist. `rows`: by Wix name; `limit`: records in the plan.
 
-    Rows are matched by table name, so writing them again changes them and adds none. A row that says the same and was
-    checked within a day is left alone, so that a second run writes nothing. Raises SchemaDrift where a person has made
-    a table of this name with other columns, AirtableError.
+    Rows are upserted by table name. A row that has not changed and was checked within a day is not written again, so
+    that a second run writes nothing. Raises SchemaDrift where the table has other columns, AirtableError.
     """
     apply_schema(plan_tables(catalog, (_WANTED,), airtable.tables(base)), airtable, base)
     now = (now or datetime.now(UTC)).astimezone(UTC)
@@ -115,11 +113,11 @@ def keep_record_counts(
         }
         for table, name, count in [*counted, (EVERY, "", total)]
     ]
-    there = {record["fields"].get("Table"): record["fields"] for record in airtable.records(base, COUNTS_TABLE)}
+    existing = {record["fields"].get("Table"): record["fields"] for record in airtable.records(base, COUNTS_TABLE)}
     since = _iso(now - timedelta(days=1))
-    entries = [entry for entry in entries if not _says(there.get(entry["Table"], {}), entry, since)]
-    for start in range(0, len(entries), _PER_WRITE):
-        airtable.upsert(base, COUNTS_TABLE, entries[start : start + _PER_WRITE], merge_on=("Table",))
+    entries = [entry for entry in entries if not _is_current(existing.get(entry["Table"], {}), entry, since)]
+    for start in range(0, len(entries), PER_WRITE):
+        airtable.upsert(base, COUNTS_TABLE, entries[start : start + PER_WRITE], merge_on=("Table",))
     shown = tuple((table, name, count, count / limit) for table, name, count in counted)
     return RecordCounts(shown, total, limit, at, _alerts(total, limit))
 
@@ -128,8 +126,8 @@ def _iso(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _says(fields: Fields, entry: dict[str, Json], since: str) -> bool:
-    """Whether a record says what an entry would, and was checked since then."""
+def _is_current(fields: Fields, entry: dict[str, Json], since: str) -> bool:
+    """Whether a record holds the entry's values, and was checked since then."""
     same = all(fields.get(name) == entry[name] for name in ("Rows", "Share of limit"))
     return same and (fields.get("Collection") or "") == entry["Collection"] and fields.get("Checked at", "") > since
 
@@ -141,6 +139,5 @@ def _alerts(total: int, limit: int) -> tuple[str, ...]:
     kind, above = ("critical", CRITICAL_SHARE) if share > CRITICAL_SHARE else ("warning", WARN_SHARE)
     return (
         f"{kind}: {total:,} of {limit:,} records, {share:.0%} of what the plan holds (above {above:.0%}); once it "
-        "is full, "
-        "Airtable refuses new records. A larger plan, or fewer rows (logs first)",
+        "is full, Airtable refuses new records. Change to a larger plan, or delete rows (logs first)",
     )

@@ -1,4 +1,4 @@
-"""What a suite came to: an outcome for each check, counts, and what a picture of a whole run is drawn from."""
+"""The results of a suite: an outcome for each check, and counts."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ KINDS = (*_KINDS, "links", "other")
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """The worst of some verdicts; none at all is an error, for nothing was checked."""
+    """The worst of some verdicts; "error" where there is none, because nothing was checked."""
     return max(verdicts, key=ORDER.index, default="error")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one check came to. `rows`: how many are not as expected; `ids`: the first of them, by legacy id.
+    """The result of one check. `rows`: how many are not as expected; `ids`: legacy ids of the first of them.
 
-    `empty`: the column holds no value at all, so the check passed on nothing. `why`: what kept it from running.
+    `empty`: the column holds no value, so the check had nothing to look at. `why`: why it could not be run.
     """
 
     index: int
@@ -76,22 +76,22 @@ class Outcome:
 
     def facts(self) -> dict[str, Any]:
         """For evidence: no value of a cell."""
-        told: dict[str, Any] = {
+        facts: dict[str, Any] = {
             "type": self.type, "kind": self.kind, "severity": self.severity, "outcome": self.verdict,
             "sentence": self.sentence,
         }  # fmt: skip
         optional = {"column": self.column, "rows": self.rows, "observed": self.observed, "why": self.why}
-        told |= {name: value for name, value in optional.items() if value is not None}
+        facts |= {name: value for name, value in optional.items() if value is not None}
         if self.ids:
-            told["ids"] = list(self.ids)
+            facts["ids"] = list(self.ids)
         if self.empty:
-            told["empty"] = True
-        return told
+            facts["empty"] = True
+        return facts
 
 
 @dataclass(frozen=True, repr=False)
 class SuiteReport(Shown):
-    """What a suite came to on one frame. `seconds`: wall clock. `notes`: what was left out, and why.
+    """The result of a suite on one frame. `seconds`: wall clock. `notes`: what was left out, and why.
 
     `fingerprint`: Great Expectations' hash of the frame's content.
     """
@@ -105,16 +105,16 @@ class SuiteReport(Shown):
 
     @property
     def passed(self) -> bool:
-        """No critical check failed, and none could not be run."""
+        """No critical check failed, and every check could be run."""
         return bool(self.outcomes) and all(o.verdict in ("pass", "warn") for o in self.outcomes)
 
     def counts(self) -> dict[str, int]:
-        """How many checks came to each verdict."""
+        """Number of checks by verdict."""
         found = Counter(o.verdict for o in self.outcomes)
         return {verdict: found[verdict] for verdict in ORDER}
 
     def of_kind(self) -> dict[str, Verdict]:
-        """The worst verdict for each kind of check there was."""
+        """The worst verdict of each kind of check."""
         worst: dict[str, Verdict] = {}
         for o in self.outcomes:
             worst[o.kind] = max(worst.get(o.kind, "pass"), o.verdict, key=ORDER.index)
@@ -125,11 +125,11 @@ class SuiteReport(Shown):
         shown = sorted((o for o in self.outcomes if o.verdict != "pass"), key=lambda o: -ORDER.index(o.verdict))
         rows = [(o.verdict, o.sentence, o.rows, ", ".join(o.ids[:3]) or o.why) for o in shown]
         counts = self.counts()
-        said = f"{counts['pass']} of {len(self.outcomes)} checks passed on {self.rows:,} rows"
+        summary = f"{counts['pass']} of {len(self.outcomes)} checks passed on {self.rows:,} rows"
         empty = sum(o.empty and o.verdict == "pass" for o in self.outcomes)
         if empty:
-            said += f"; {empty} of them on columns without any value"
-        return Table(f"Suite {self.suite}", ("Outcome", "Check", "Rows", "For example"), rows, (said, *self.notes))
+            summary += f"; {empty} of them on columns without any value"
+        return Table(f"Suite {self.suite}", ("Outcome", "Check", "Rows", "For example"), rows, (summary, *self.notes))
 
     def facts(self) -> dict[str, Any]:
         """For evidence: counts and legacy ids, no value of a cell."""

@@ -63,7 +63,7 @@ def test_all_is_well_and_nothing_is_written(box: Sandbox, airtable: Airtable, wi
     ]
     assert list(airtable.records(BASE, "Notes")) == []
     words = repr(access)
-    assert "scopes of OAuth tokens only" in words
+    assert "scopes only for OAuth tokens" in words
     assert "hubs: 2" in words
     assert box.token not in words
     assert box.wix_key not in words
@@ -92,7 +92,7 @@ def test_rows_against_the_plan(
     access = check(airtable, wix, plan=plan, rows={"hubs": count})
     found = next(c for c in access.checks if c.what == "Airtable: records in the base")
     assert found.verdict == verdict
-    assert words in found.words
+    assert words in found.found
     assert bool(found.todo) == ("close" in words or verdict == "failed")
     assert access.facts()["passed"] is (verdict == "ok" and access.passed)
 

@@ -80,7 +80,7 @@ def test_links_that_hold(loaded: Loaded) -> None:
     }
     assert {k.link: k.inverse_rows for k in check.links} == {"Boss": 0, "Hub": 2, "Old Hub": 1, "Routes": 0}
     assert check.facts()["passed"] is True
-    assert (check.rows, check.not_there, check.unknown) == (5, 0, 0)
+    assert (check.rows, check.missing, check.extra) == (5, 0, 0)
     assert "passed" in repr(check)
 
 
@@ -115,7 +115,7 @@ def test_rows_on_one_side_only_are_counted(loaded: Loaded) -> None:
     loaded.airtable.delete(BASE, "Drivers", [loaded.ids["d0"]])
     loaded.airtable.create(BASE, "Drivers", [{"Legacy Wix ID": "new", "Hub": [loaded.ids["h2"]]}])
     check = loaded.check()
-    assert (check.rows, check.not_there, check.unknown) == (4, 1, 1)
+    assert (check.rows, check.missing, check.extra) == (4, 1, 1)
     assert next(k for k in check.links if k.link == "Hub").inverse_rows == 2
     boss = next(k for k in check.links if k.link == "Boss")
     assert (boss.dangling, boss.passed) == (1, True)
@@ -188,7 +188,7 @@ def test_rows_under_another_record_than_state_knows_are_counted(fleet: World) ->
     fleet.state.rows(BASE, "Owners").put([KnownRow("o1", "recSOMEWHEREELSE0")])
     check = check_fleet(fleet)
     assert check.state_differs == 1
-    assert "1 rows have another record id" in repr(check)
+    assert "1 rows have another record than" in repr(check)
 
 
 def test_a_link_that_is_not_there_fails(loaded: Loaded) -> None:
@@ -198,7 +198,7 @@ def test_a_link_that_is_not_there_fails(loaded: Loaded) -> None:
     loaded.airtable.update_field(BASE, drivers["id"], hub["id"], {"name": "Depot"})
     found = loaded.of("Hub")
     assert not found.passed
-    assert "provision" in found.missing
+    assert "provision" in found.problem
 
 
 def test_a_key_that_only_the_original_has_is_known(tmp_path: Path) -> None:
