@@ -29,8 +29,7 @@ from runbook.records.formula import narrow
 from runbook.records.outage import reading
 from runbook.records.rows import Rows
 from runbook.records.single_flight import SingleFlight
-from runbook.state import State
-from runbook.state.flags import Side
+from runbook.state import Side, State
 
 _KEPT = ("_owner", "_createdDate", "_publishStatus")
 """Keys that an update leaves unchanged where it does not give them, as on Wix."""

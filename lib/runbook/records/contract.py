@@ -46,7 +46,7 @@ from runbook.json_types import MISSING, Item
 from runbook.mapping import Mapping
 from runbook.query.query import ALL_ITEMS, MAX_LIMIT, Query
 from runbook.query.values import item_json, to_python
-from runbook.state.flags import Side
+from runbook.state import Side
 
 DATES = ("_createdDate", "_updatedDate")
 """Keys that the side which writes sets."""

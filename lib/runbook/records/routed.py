@@ -20,11 +20,10 @@ from runbook.json_types import Item
 from runbook.query.query import ALL_ITEMS, Query
 from runbook.records.airtable import AirtableRecords
 from runbook.records.contract import Page, QueryResult, Records
-from runbook.state import Standing, State
-from runbook.state.flags import Side
+from runbook.state import FlagState, Side, State
 from runbook.state.locks import CALLS
 
-_WIX = Standing("wix", None)
+_WIX = FlagState("wix", None)
 
 
 class _Router(Records):
@@ -36,30 +35,30 @@ class _Router(Records):
 
     def source(self, collection: str) -> Side:
         """The side that a collection is read from and written to now; Wix where the catalog does not move it."""
-        return self._standing(collection).side
+        return self._state_of(collection).side
 
-    def _flags(self) -> Mapping[str, Standing]:
+    def _flags(self) -> Mapping[str, FlagState]:
         raise NotImplementedError
 
     def _write_lock(self) -> AbstractContextManager[None]:
         """Held from reading the flag until a write is done."""
         raise NotImplementedError
 
-    def _standing(self, collection: str) -> Standing:
+    def _state_of(self, collection: str) -> FlagState:
         known = self._of(collection)
         return _WIX if known is None else self._flags().get(known.flag, _WIX)
 
     def _side_of(self, collection: str) -> Records:
-        standing = self._standing(collection)
-        if standing.side == "wix":
+        state = self._state_of(collection)
+        if state.side == "wix":
             return self._wix
         if self._airtable is None:
             raise SettingError(
                 f"the flag of {collection} is 'airtable', but no base is known: run the migration with this "
                 "state, or set AIRTABLE_BASE_ID"
             )
-        if standing.since is not None:
-            self._airtable.catch_up(collection, standing.since)
+        if state.since is not None:
+            self._airtable.catch_up(collection, state.since)
         return self._airtable
 
     def query(self, collection: str, query: Query = ALL_ITEMS, *, consistent: bool = False) -> Page:
@@ -99,12 +98,12 @@ class _PinnedRecords(_Router):
     """With given flags; writes need no lock, whoever pinned the flags holds it."""
 
     def __init__(
-        self, catalog: Catalog, wix: Records, airtable: AirtableRecords | None, flags: Mapping[str, Standing]
+        self, catalog: Catalog, wix: Records, airtable: AirtableRecords | None, flags: Mapping[str, FlagState]
     ) -> None:
         super().__init__(catalog, wix, airtable)
         self._pinned = flags
 
-    def _flags(self) -> Mapping[str, Standing]:
+    def _flags(self) -> Mapping[str, FlagState]:
         return self._pinned
 
     def _write_lock(self) -> AbstractContextManager[None]:
@@ -126,10 +125,10 @@ class RoutedRecords(_Router):
     def pinned(self) -> Iterator[Records]:
         """Every flag as it is now; none turns before the block ends."""
         with self._write_lock():
-            yield _PinnedRecords(self.catalog, self._wix, self._airtable, self._state.flags.standing())
+            yield _PinnedRecords(self.catalog, self._wix, self._airtable, self._state.flags.states())
 
-    def _flags(self) -> Mapping[str, Standing]:
-        return self._state.flags.standing()
+    def _flags(self) -> Mapping[str, FlagState]:
+        return self._state.flags.states()
 
     def _write_lock(self) -> AbstractContextManager[None]:
         return self._state.locks.shared(CALLS)
@@ -137,4 +136,4 @@ class RoutedRecords(_Router):
 
 def all_turned(catalog: Catalog, wix: Records, airtable: AirtableRecords) -> Records:
     """The records of services once every flag is 'airtable'; what stays in Wix is still read there."""
-    return _PinnedRecords(catalog, wix, airtable, {flag: Standing("airtable", None) for flag in catalog.flags})
+    return _PinnedRecords(catalog, wix, airtable, {flag: FlagState("airtable", None) for flag in catalog.flags})

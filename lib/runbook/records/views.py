@@ -12,7 +12,7 @@ from runbook.json_types import Item
 from runbook.query.evaluate import predicate, sort_items
 from runbook.query.query import ALL_ITEMS, Query
 from runbook.records.contract import Page, QueryResult, Records
-from runbook.state.flags import Side
+from runbook.state import Side
 
 
 class ReadOnlyError(RecordsError):

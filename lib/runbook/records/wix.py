@@ -13,7 +13,7 @@ from runbook.query.evaluate import sort_by_lists_error
 from runbook.query.query import NEWEST_FIRST, And, Condition, Not, Or, Query, Test
 from runbook.records.contract import QueryResult, Records, item_exists, no_such_item
 from runbook.records.outage import reading, retry_while_down
-from runbook.state.flags import Side
+from runbook.state import Side
 from runbook.wix.client import DATA, WixClient, WixTooMuch
 
 _BULK = 1000  # items per request

@@ -8,7 +8,7 @@ state.facts.base_of("wix")                   # "app…"
 """
 
 from runbook.state.facts import CheckResult, CollectionProgress, Facts, GateResult
-from runbook.state.flags import Flags, Standing, Turn
+from runbook.state.flags import FlagChange, Flags, FlagState, Side
 from runbook.state.rate_limits import RateLimits
 from runbook.state.rows import AMBIGUOUS, Ambiguous, CollectionRows, KnownRow
 from runbook.state.store import State
@@ -20,11 +20,12 @@ __all__ = [
     "CollectionProgress",
     "CollectionRows",
     "Facts",
+    "FlagChange",
+    "FlagState",
     "Flags",
     "GateResult",
     "KnownRow",
     "RateLimits",
-    "Standing",
+    "Side",
     "State",
-    "Turn",
 ]

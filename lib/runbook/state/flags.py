@@ -1,4 +1,4 @@
-"""DATA_SOURCE: which side services read, flag by flag, and every turn that was ever made."""
+"""DATA_SOURCE: which side services read, flag by flag, and the history of every flag."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from runbook.state.tables import flag, flag_change, now
 Side: TypeAlias = Literal["wix", "airtable"]
 
 
-class Turn(NamedTuple):
-    """One turn of a flag. `at`: ISO time in UTC; `run_id`: the run whose evidence it stands on, None for none."""
+class FlagChange(NamedTuple):
+    """One change of a flag. `at`: ISO time in UTC; `run_id`: the run whose evidence allowed it, None for none."""
 
     at: str
     flag: str
@@ -25,69 +25,69 @@ class Turn(NamedTuple):
     run_id: str | None
 
 
-class Standing(NamedTuple):
-    """Where a flag stands, and since when (ISO time in UTC; None: it was never turned)."""
+class FlagState(NamedTuple):
+    """The value of a flag, and since when (ISO time in UTC; None: it was never changed)."""
 
     side: Side
     since: str | None
 
 
 class Flags:
-    """The flags. One that was never created reads as 'wix'. Every read asks the database: no turn is missed."""
+    """The flags. One that was never created is 'wix'. Nothing is cached: every read sees the last change."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
         last = select(func.max(flag_change.c.at)).where(flag_change.c.flag == flag.c.name).scalar_subquery()
-        self._standing = select(flag.c.name, flag.c.value, last)  # made once: every call of a service asks it
+        self._states = select(flag.c.name, flag.c.value, last)  # built once: every call of a service runs it
 
     def create(self, names: Iterable[str]) -> None:
-        """Create flags that are not there yet, at 'wix'; the others stay as they are."""
+        """Create the flags that do not exist, at 'wix'; existing ones are left unchanged."""
         with self._db.reading() as connection:
-            there = set(connection.scalars(select(flag.c.name)))
-        lines = [{"name": name, "value": "wix"} for name in names if name not in there]
+            existing = set(connection.scalars(select(flag.c.name)))
+        lines = [{"name": name, "value": "wix"} for name in names if name not in existing]
         if lines:
             with self._db.writing() as connection:
                 connection.execute(self._db.insert(flag).on_conflict_do_nothing(), lines)
 
     def get(self, name: str) -> Side:
-        """Which side a flag stands at now."""
+        """The current value of a flag."""
         with self._db.reading() as connection:
             value = connection.scalar(select(flag.c.value).where(flag.c.name == name))
         return cast("Side", value or "wix")
 
     def all(self) -> dict[str, Side]:
-        """Every flag that was created, by name."""
+        """The current value of every flag that was created, by name."""
         with self._db.reading() as connection:
             rows = connection.execute(select(flag.c.name, flag.c.value).order_by(flag.c.name))
             return {row[0]: cast("Side", row[1]) for row in rows}
 
-    def standing(self) -> dict[str, Standing]:
-        """Every flag that was created, by name, with the moment of its last turn."""
+    def states(self) -> dict[str, FlagState]:
+        """`all`, with the time of the last change."""
         with self._db.reading() as connection:
-            rows = connection.execute(self._standing)
-            return {row[0]: Standing(cast("Side", row[1]), row[2]) for row in rows}
+            rows = connection.execute(self._states)
+            return {row[0]: FlagState(cast("Side", row[1]), row[2]) for row in rows}
 
     def set(self, name: str, value: str, who: str, why: str, run_id: str | None = None) -> None:
-        """Turn a flag and write it down, in one commit; one that stands there already is not turned.
+        """Set a flag and add to its history, in one commit; nothing is done where it has this value already.
 
-        Whether it may turn is asked before (`runbook.cutover.turning`). Raises SettingError for a value other than
-        'wix' and 'airtable'.
+        Whether it may change is checked before, in `runbook.cutover.turning`. Raises SettingError for a value other
+        than 'wix' and 'airtable'.
         """
         if value not in get_args(Side):
             raise SettingError(f"flag {name!r} cannot be {value!r}; valid are 'wix' and 'airtable'")
         insert = self._db.insert(flag)
-        turn = flag.update().where(flag.c.name == name, flag.c.value != value).values(value=value)
+        change = flag.update().where(flag.c.name == name, flag.c.value != value).values(value=value)
         with self._db.writing() as connection:
             connection.execute(insert.values(name=name, value="wix").on_conflict_do_nothing())
-            if connection.execute(turn).rowcount:
+            if connection.execute(change).rowcount:
                 line = {"at": now(), "flag": name, "value": value, "who": who, "why": why, "run_id": run_id}
                 connection.execute(flag_change.insert(), line)
 
-    def history(self, name: str | None = None) -> list[Turn]:
-        """Every turn of a flag, or of all, oldest first."""
+    def history(self, name: str | None = None) -> list[FlagChange]:
+        """Every change of a flag, or of all, oldest first."""
         t = flag_change
         query = select(t.c.at, t.c.flag, t.c.value, t.c.who, t.c.why, t.c.run_id).order_by(t.c.id)
         if name is not None:
             query = query.where(t.c.flag == name)
         with self._db.reading() as connection:
-            return [Turn(*row) for row in connection.execute(query)]
+            return [FlagChange(*row) for row in connection.execute(query)]

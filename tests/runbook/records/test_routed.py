@@ -14,8 +14,7 @@ from runbook.errors import SettingError
 from runbook.query import Query
 from runbook.records import Records, RoutedRecords
 from runbook.records.routed import all_turned
-from runbook.state import State
-from runbook.state.flags import Side
+from runbook.state import Side, State
 from runbook.state.locks import CALLS
 
 IDS = [f"{n}" for n in range(8)]
