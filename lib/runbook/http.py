@@ -130,13 +130,13 @@ class HttpClient:
         finally:
             if self._log is not None:
                 self._log.add(began, status, method, what)
-        payload, error = None, None
+        seconds, payload, error = time.monotonic() - clock, None, None
         if status != 204:
             try:
                 payload = json_module.loads(response.content, parse_constant=reject_constant)
             except (ValueError, RecursionError) as failed:
                 error = failed if status < 300 else None
-        return Response(status, payload, response.headers, time.monotonic() - clock, error)
+        return Response(status, payload, response.headers, seconds, error)
 
     def _describe(self, what: str, response: Response, *, idempotent: bool, attempts: int) -> str:
         """What happened to a request without a usable response, whether it was done, what to do. Holds no value."""

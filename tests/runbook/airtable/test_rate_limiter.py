@@ -169,6 +169,12 @@ def test_a_429_drops_the_times_that_were_reserved_before(state: State, clock: Cl
     assert times(clock, limiter, limiter) == pytest.approx([0.03, 0.03 + limiter.interval])
 
 
+def test_the_pause_is_airtables_lockout_by_default(state: State, clock: Clock) -> None:
+    limiter = RateLimiter(state, BASE, 5)
+    limiter.pause()
+    assert times(clock, limiter) == pytest.approx([30])
+
+
 def test_a_429_without_a_limit_is_slept_out(state: State, clock: Clock) -> None:
     limiter, began = RateLimiter(state, BASE, None, penalty=7), clock.now
     limiter.pause()
