@@ -31,7 +31,7 @@ class Moved:
             [test],
             ReadOnly(self.sides.wix, without=self.quarantined() if hidden is None else hidden),
             ReadOnly(airtable, without=gone),
-            there={*CATALOG.collections, *(kept.wix for kept in CATALOG.kept)},
+            available={*CATALOG.collections, *(kept.wix for kept in CATALOG.kept)},
         )
         return found.tallies[test.name]
 

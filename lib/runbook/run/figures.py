@@ -1,4 +1,4 @@
-"""The pictures of a run, from what its steps came to."""
+"""The pictures of a run, from the results of its steps."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ def counts(run: RunContext) -> Any:
 
 
 def requests_over_time(run: RunContext) -> Any:
-    """Requests a second against the limit; 429s marked."""
+    """Requests per second and the rate limit; 429s are marked."""
     return pictures.requests_over_time(_requests(run), run.connections.settings.rate)
 
 
 def outcomes(run: RunContext) -> Any:
-    """The checks by collection and kind."""
+    """The results of the checks, by collection and kind."""
     return pictures.outcomes({name: v.outcomes() for name, v in run.results.validated.items()})
 
 
 def quarantine(run: RunContext) -> Any:
-    """Rows in quarantine by reason, the collection before it."""
+    """Rows in quarantine, by collection, field and reason."""
     reasons: Counter[str] = Counter()
     for name, done in run.results.transformed.items():
-        for field, whys in done.reasons.items():
-            reasons.update({f"{name}.{field}: {why}": rows for why, rows in whys.items()})
+        for field, counts_by_reason in done.reasons.items():
+            reasons.update({f"{name}.{field}: {reason}": rows for reason, rows in counts_by_reason.items()})
         reasons[f"{name}: refused by Airtable"] += run.quarantine.count(name, "load")
     reasons = +reasons
     return pictures.quarantine(dict(reasons))
 
 
 def latency(run: RunContext) -> Any:
-    """Answer times of Airtable."""
+    """Response times of Airtable."""
     return pictures.latency(_requests(run))
 
 
 def record_limit(run: RunContext) -> Any:
-    """Rows by table against the plan's limit."""
+    """Rows by table, and the record limit of the plan."""
     known = run.connections.state.facts.progress(run.base())
     rows = {run.catalog.collection(name).table: done.loaded for name, done in known.items()}
     return pictures.record_limit(rows, run.connections.settings.records_limit)

@@ -1,4 +1,4 @@
-"""Opening a run: its parameters are checked, its folder found or made, both sides connected. Neither is written to."""
+"""Open a run: check the parameters, find or create the run folder, connect to both sides. Writes to neither."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def open_run(
     turn_flags: bool = False,
     env: Mapping[str, str] | None = None,
 ) -> PhaseRun:
-    """Open a phase. `collections` None: all of the phase. `source`: "wix" or a folder, relative to the project's.
+    """Open a phase. `collections` None: all of the phase. `source`: "wix", or a folder relative to the project.
 
-    `run_id` None goes on with the newest run of this environment and source in which the phase has not passed yet, else
-    begins a new one. Raises SettingError, naming the parameter and what would be right, before anything is written.
+    `run_id` None continues the newest run of this environment and source if the phase has not passed in it yet, else
+    starts a new run. Raises SettingError, with the parameter and its valid values, before anything is written.
     """
     check_types(
         {"environment": (environment, str), "source": (source, str), "dry_run": (dry_run, bool)},
@@ -78,26 +78,26 @@ def check_before(
     dry_run: bool = False,
     turn_flags: bool = False,
 ) -> None:
-    """What `open_run` would refuse in any of several phases, and what none of them holds. Writes and asks nothing.
+    """Check the parameters of several phases at once. Writes nothing and sends no request.
 
     Raises SettingError, or SourceError for a folder that cannot be read.
     """
     catalog = platform.catalog
-    own = [c.wix for number in phases for c in catalog.phase(number).collections]
+    known = [c.wix for number in phases for c in catalog.phase(number).collections]
     if collections is not None and not collections:
-        raise SettingError(f"collections is empty; leave it out for all, or name some of {', '.join(own)}")
+        raise SettingError(f"collections is empty; omit it for all, or name some of {', '.join(known)}")
     for name in collections or ():
-        if name not in own:
-            raise SettingError(f"collections: {name!r} is none of {_of(phases)}{_hint(platform, name, own)}")
+        if name not in known:
+            raise SettingError(f"collections: {name!r} is not in {_of(phases)}{_hint(platform, name, known)}")
     if dry_run and turn_flags:
         raise SettingError(_DRY_TURN)
     if source != "wix":
         folder = FolderSource(source_folder(platform, source), catalog)
-        label, wanted = folder.label, collections or own
+        label, wanted = folder.label, collections or known
         if wanted and all(folder.missing(catalog.collection(name)) for name in wanted):
             raise SettingError(
-                f"source {source}: holds none of the {len(wanted)} collections that were asked for; "
-                f"a file {wanted[0]}.jsonl or {wanted[0]}.csv would be one"
+                f"source {source}: contains none of the {len(wanted)} requested collections; expected files such as "
+                f"{wanted[0]}.jsonl or {wanted[0]}.csv"
             )
     else:
         label = source
@@ -107,7 +107,7 @@ def check_before(
         _check_stamp(run_id, runs / check_name(run_id) / "evidence/run/run.json", stamp)
 
 
-_DRY_TURN = "dry_run and turn_flags are both set: a dry run proves nothing that a flag could turn on"
+_DRY_TURN = "dry_run and turn_flags are both set: a dry run gives no evidence to turn a flag on"
 
 
 def _of(phases: Sequence[int]) -> str:
@@ -117,19 +117,19 @@ def _of(phases: Sequence[int]) -> str:
 def _hint(platform: Platform, name: str, own: Sequence[str]) -> str:
     known = platform.catalog.collections.get(name)
     near = difflib.get_close_matches(name, own, n=1)
-    words = f"it is of phase {known.phase}" if known else f"did you mean {near[0]!r}?" if near else ""
+    hint = f"it belongs to phase {known.phase}" if known else f"did you mean {near[0]!r}?" if near else ""
     has = f"{_of(sorted({platform.catalog.collection(n).phase for n in own}))} has {', '.join(own)}" if own else ""
-    return "".join(f"; {part}" for part in (words, has or "there are no collections there") if part)
+    return "".join(f"; {part}" for part in (hint, has or "it has no collections") if part)
 
 
 def _check_stamp(run_id: str, path: Path, stamp: Mapping[str, Any]) -> None:
-    """A run goes on as what it was opened. Raises SettingError."""
+    """A run continues with the parameters it was opened with. Raises SettingError."""
     if not path.exists():
         return
     known = read_json(path)
     if {key: known.get(key) for key in stamp} != stamp:
         raise SettingError(
-            f"run {run_id} was opened with {_words(known)}; this asks for {_words(stamp)}. Give another run_id, or none"
+            f"run {run_id} was opened with {_as_text(known)}; now given: {_as_text(stamp)}. Use another run_id, or none"
         )
 
 
@@ -141,16 +141,16 @@ def _chosen(platform: Platform, phase: Phase, names: list[str] | None) -> list[C
         raise SettingError("collections is an empty list; None means all of the phase")
     for name in names:
         if not isinstance(name, str):
-            raise SettingError(f"collections holds {name!r}; it must hold Wix names such as {own[0] if own else '…'!r}")
+            raise SettingError(f"collections contains {name!r}; expected Wix names such as {own[0] if own else '…'!r}")
         if name not in own:
-            raise SettingError(f"collections: {name!r} is none of {_of([phase.number])}{_hint(platform, name, own)}")
+            raise SettingError(f"collections: {name!r} is not in {_of([phase.number])}{_hint(platform, name, own)}")
     return platform.catalog.load_order(dict.fromkeys(names))
 
 
 def find_folder(
     connections: Connections, slug: str, run_id: str | None, source: str, *, dry_run: bool = False
 ) -> RunFolder:
-    """The folder of a run: the named one, or the newest open one of this environment and source, or a new one."""
+    """The folder of a run: the named one, else the newest open one of this environment and source, else a new one."""
     runs = connections.settings.runs
     stamp = {"environment": connections.settings.environment, "source": source, "dry_run": dry_run}
     if run_id is not None:
@@ -173,6 +173,6 @@ def _open_run(runs: Path, slug: str, stamp: dict[str, Any]) -> RunFolder | None:
     return None
 
 
-def _words(stamp: Mapping[str, Any]) -> str:
+def _as_text(stamp: Mapping[str, Any]) -> str:
     dry = ", dry_run" if stamp.get("dry_run") else ""
     return f"environment={stamp.get('environment')!r}, source={stamp.get('source')!r}{dry}"

@@ -1,4 +1,4 @@
-"""One phase of a run, as its notebook drives it: each method is a step, returns what shows itself, leaves evidence."""
+"""One phase of a run, as its notebook drives it: each method is a step, returns its result and writes evidence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runbook.run import tables as shown
 from runbook.run.context import RunContext
 from runbook.run.gate import SCHEMA_CHECK, close_gate
 from runbook.run.planning import Plan, plan_lines
-from runbook.run.revalidate import distrust
+from runbook.run.revalidate import invalidate
 from runbook.run.steps import Steps
 from runbook.schema import SchemaPlan, apply_schema, plan_schema
 from runbook.schema.base import find_or_create_base
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class PhaseRun(RunContext):
-    """A phase, opened. Every step can be run again: what stands is not made twice."""
+    """An opened phase. Every step can be run again: what is already done is not repeated."""
 
     def __repr__(self) -> str:
         return repr(shown.header(self))
@@ -41,7 +41,7 @@ class PhaseRun(RunContext):
     # The steps, in their order
 
     def plan(self) -> Plan:
-        """What is at the source, what will be made and written. Reads only."""
+        """What is at the source, what will be created and written. Reads only."""
         base = self.connections.base(self.source.label)
         available = self.source_collections()
         known = self.connections.state.facts.progress(base) if base else {}
@@ -61,10 +61,10 @@ class PhaseRun(RunContext):
         return plan
 
     def provision(self) -> Shown | Table:
-        """Make or adopt the base, then make what the plan lists; read it back and compare."""
+        """Create or find the base, then create what the plan lists; read it back and compare."""
         if self.dry_run:
-            return self.skip("provision", "no base, table, column or link was made")
-        with self._turn():
+            return self.skip("provision", "no base, table, column or link was created")
+        with self._write_lock():
             return self._provision()
 
     def _provision(self) -> Shown:
@@ -90,12 +90,12 @@ class PhaseRun(RunContext):
         return applied
 
     def export(self) -> Table:
-        """Every row of the source into a snapshot a collection."""
+        """Write every row of the source to a snapshot, one per collection."""
         available = self.source_collections()
         there = [c for c in self.collections if c.wix in available]
         with Steps("Export", {c.wix: available[c.wix].count or 0 for c in there}) as step:
             for c in there:
-                with self._alone(c.wix, self.results.snapshots):
+                with self._isolated(c.wix, self.results.snapshots):
                     self.results.snapshots[c.wix] = export(
                         self.source, c, self.folder.path / "snapshots", on_progress=step.of(c.wix)
                     )
@@ -103,11 +103,11 @@ class PhaseRun(RunContext):
         return shown.exported(self)
 
     def transform(self) -> Page | Table:
-        """Every row into Airtable cells and back; what cannot be held goes into quarantine."""
+        """Convert every row to Airtable cells and back; rows that cannot be stored exactly are quarantined."""
         snapshots = self._need(self.results.snapshots, "export", but=self.results.stopped)
         with Steps("Transform", {name: snapshot.count for name, snapshot in snapshots.items()}) as step:
             for name, snapshot in snapshots.items():
-                with self._alone(name, self.results.transformed):
+                with self._isolated(name, self.results.transformed):
                     self.results.transformed[name] = transform(
                         snapshot,
                         self.catalog.collection(name),
@@ -119,37 +119,38 @@ class PhaseRun(RunContext):
         return shown.transformed(self)
 
     def load(self) -> Table:
-        """Upsert what is new or changed; then the links that had to wait for their targets."""
+        """Upsert new and changed rows; then the links whose targets did not exist yet."""
         staged = self._need(self.results.transformed, "transform", but=self.results.stopped)
         if self.dry_run:
             return self.skip("load", f"{sum(t.staged for t in staged.values()):,} rows could be loaded")
         if "the base" in self.results.stopped:
             return self.skip("load", self.results.stopped["the base"])
         self.discard_readings()
-        with self._turn():
+        with self._write_lock():
             self._load(staged)
         self.save_requests()
         self.evidence("load", {name: done.facts() for name, done in self.results.loaded.items()})
         return shown.loaded(self)
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Two processes never write to one base at once: Airtable itself keeps no two rows of one id apart."""
+    def _write_lock(self) -> Iterator[None]:
+        """Only one process writes to a base at a time: Airtable has no unique constraint on the legacy id."""
         name = self.connections.settings.base_id or self.source.label
-        words = "another process is writing to this base; this one goes on when it is done"
+        message = "another process is writing to this base; this one continues when it has finished"
         with self.connections.state.locks.exclusive(
-            f"write:{name}", on_wait=lambda: display_now(Table("Waiting", ("verdict", "what"), [("waiting", words)]))
+            f"write:{name}",
+            on_wait=lambda: display_now(Table("Waiting", ("verdict", "reason"), [("waiting", message)])),
         ):
             yield
 
     def _load(self, staged: dict[str, Transformed]) -> None:
         with Steps("Load", {name: done.staged for name, done in staged.items()}) as step:
             for name in staged:
-                with self._alone(name, self.results.loaded):
+                with self._isolated(name, self.results.loaded):
                     self._load_one(self.catalog.collection(name), step.of(name))
         for name, done in list(self.results.loaded.items()):
             if done.deferred:
-                with self._alone(name, self.results.loaded):
+                with self._isolated(name, self.results.loaded):
                     self.results.loaded[name] = load_links(done, **self._into(self.catalog.collection(name)))
 
     def _load_one(self, c: Collection, report: Callable[[int, int], None]) -> None:
@@ -164,10 +165,10 @@ class PhaseRun(RunContext):
         )
 
     @contextmanager
-    def _alone(self, name: str, results: dict[str, Any]) -> Iterator[None]:
-        """What stops one collection stops no other: the gate is red, and says why.
+    def _isolated(self, name: str, results: dict[str, Any]) -> Iterator[None]:
+        """An error stops only its collection: the gate is red, with the reason.
 
-        A service that no longer answers stops them all: asking it anew for each would take half a minute a time.
+        A service that no longer responds stops the step: retrying for each collection would take half a minute each.
         """
         self.results.stopped.pop(name, None)
         try:
@@ -189,14 +190,14 @@ class PhaseRun(RunContext):
         }
 
     def validate(self) -> Page | Table:
-        """The suites on both sides, and every cell of every row compared with what was read back."""
+        """Run the suites on both sides, and compare every cell of every row with what is read back."""
         if self.dry_run or "the base" in self.results.stopped:
             return self.skip("validate", "nothing was loaded, so nothing can be read back")
         loaded = self._need(self.results.loaded, "load", but=self.results.stopped)
         self.discard_readings()
         with Steps("Validate", {name: self.results.transformed[name].staged for name in loaded}) as step:
             for name in loaded:
-                with self._alone(name, self.results.validated):
+                with self._isolated(name, self.results.validated):
                     self._validate_one(self.catalog.collection(name), step.of(name))
         self.save_requests()
         self.evidence("validate", {name: done.facts() for name, done in self.results.validated.items()})
@@ -218,7 +219,7 @@ class PhaseRun(RunContext):
         done.write(self.folder.path / "evidence" / self.phase.slug)
         self.results.validated[c.wix] = done
         self._record(c, done)
-        self.results.warnings += distrust(self.connections, self.base(), c, done)
+        self.results.warnings += invalidate(self.connections, self.base(), c, done)
 
     def _record(self, c: Collection, done: Validated) -> None:
         snapshot = self.results.snapshots[c.wix]
@@ -244,16 +245,16 @@ class PhaseRun(RunContext):
 
     def _schema_plan(self, base: str | None) -> SchemaPlan:
         try:
-            there = self.connections.airtable.tables(base) if base else []
+            existing = self.connections.airtable.tables(base) if base else []
         except AirtableError as error:
             if error.status not in (403, 404):
                 raise
-            whose = "AIRTABLE_BASE_ID is" if self.connections.settings.base_id else "a former run filled"
-            raise TargetError(f"{whose} {base}, and it cannot be read; nothing was written. {error}") from None
-        return plan_schema(self.catalog, self.provisioned, there)
+            origin = "AIRTABLE_BASE_ID" if self.connections.settings.base_id else "the base of an earlier run"
+            raise TargetError(f"{origin}, {base}, cannot be read; nothing was written. {error}") from None
+        return plan_schema(self.catalog, self.provisioned, existing)
 
     def _need(self, results: Mapping[str, T], step: str, but: Mapping[str, str] | None = None) -> dict[str, T]:
-        """What an earlier step came to. Raises StepError where it was not run."""
+        """The results of an earlier step. Raises StepError if it was not run."""
         missing = [
             c.wix
             for c in self.collections
@@ -262,7 +263,7 @@ class PhaseRun(RunContext):
         if missing:
             raise StepError(
                 f"{', '.join(missing)}: `run.{step}()` has not been run in this kernel; run the cells above, in order. "
-                "What stands from before is found again, not made anew"
+                "What was already done is not repeated"
             )
         return dict(results)
 

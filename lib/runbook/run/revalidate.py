@@ -1,4 +1,4 @@
-"""A collection that was loaded: compared once more with its run's snapshot, and what is off in it written again."""
+"""Compare a loaded collection again with the snapshot of its run, and mark wrong rows to be written again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from runbook.catalog import Collection
 from runbook.connections import Connections
+from runbook.display import plural
 from runbook.errors import CheckNotRun
 from runbook.quarantine import Quarantine
 from runbook.readings import Readings
@@ -14,20 +15,20 @@ from runbook.steps.transform import transform
 from runbook.steps.validate import Validated, validate
 
 
-def validate_again(
+def revalidate(
     connections: Connections,
     readings: Readings,
     collection: Collection,
     run_id: str,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Validated:
-    """Validate a collection against the snapshot of run `run_id`. Raises CheckNotRun where that is gone."""
+    """Validate a collection against the snapshot of run `run_id`. Raises CheckNotRun if there is no such snapshot."""
     folder = connections.settings.runs / run_id
     snapshot = Snapshot.read(folder / "snapshots", collection)
     if snapshot is None:
         raise CheckNotRun(
             f"{collection.wix} cannot be compared: the snapshot of run {run_id} is not in {folder / 'snapshots'}. "
-            f"Bring it back, or run phase {collection.phase} again"
+            f"Restore it, or run phase {collection.phase} again"
         )
     quarantine = Quarantine(folder / "quarantine")
     return validate(
@@ -42,16 +43,15 @@ def validate_again(
     )
 
 
-def distrust(connections: Connections, base: str, collection: Collection, done: Validated) -> list[str]:
-    """Let the next load write again what is not in Airtable as it was loaded; returns what a reader should know of it.
+def invalidate(connections: Connections, base: str, collection: Collection, done: Validated) -> list[str]:
+    """Make the next load write again the rows that differ in Airtable; returns a warning about them.
 
-    Only while services read Wix: once the flag is on, Airtable holds the truth, and nothing there is overwritten.
+    Only while services read Wix: once the flag is on, Airtable is the source of truth and is not overwritten.
     """
     if not done.to_rewrite or connections.state.flags.get(collection.flag) == "airtable":
         return []
     connections.state.rows(base, collection.wix).invalidate(done.to_rewrite)
-    some = f"{len(done.to_rewrite):,} rows are" if len(done.to_rewrite) > 1 else "1 row is"
     return [
-        f"{collection.wix}: {some} not in Airtable as loaded; phase {collection.phase}, run again, writes what Wix "
-        "has. What was changed in Airtable by hand and is to stay must be changed in Wix first"
+        f"{collection.wix}: {plural(len(done.to_rewrite), 'row')} in Airtable not as loaded; the next run of phase "
+        f"{collection.phase} overwrites them with what Wix has. To keep a manual change, make it in Wix too"
     ]

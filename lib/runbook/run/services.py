@@ -1,4 +1,4 @@
-"""The platform's services over both sides, as a phase has left them: the source as it is, and Airtable."""
+"""The platform's services called on both sides after a phase: on the source and on Airtable."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from runbook.state import CollectionProgress
 
 
 def check_services(run: RunContext) -> Parallel | Table:
-    """Make the phase's parallel tests. Reads only; of Airtable, through a mirror, what the phase has not read yet."""
+    """Run the phase's parallel tests. Reads only; of Airtable, through a mirror, what the phase has not read yet."""
     if run.dry_run:
         return run.skip("services", "nothing was loaded")
     tests = [test for test in run.connections.platform.parallel_tests() if test.phase == run.phase.number]
-    there = _there(run)
+    comparable = _comparable(run)
     stay = {kept.wix for kept in run.catalog.kept} if run.source.label == "wix" else set()
-    readable = there.keys() | stay
+    readable = comparable.keys() | stay
     needed = {name for test in tests if readable >= set(test.needs) for name in test.needs} - stay
-    hidden = {name: _quarantined(run, there[name]) for name in needed}
+    hidden = {name: _quarantined(run, comparable[name]) for name in needed}
     with ExitStack() as stack:
         opened = connect_records(run.connections, stack, base=run.base(), update_mirror=False)
         assert opened.airtable is not None
@@ -35,7 +35,7 @@ def check_services(run: RunContext) -> Parallel | Table:
         source = (
             opened.wix
             if run.source.label == "wix"
-            else ItemRecords(run.catalog, lambda name: _exported(run, there[name]) if name in there else ())
+            else ItemRecords(run.catalog, lambda name: _exported(run, comparable[name]) if name in comparable else ())
         )
         opened.mirror.load([name for name in run.catalog.collections if name in needed], readings=run.readings)
         with Progress("Services on both sides") as report:
@@ -43,23 +43,23 @@ def check_services(run: RunContext) -> Parallel | Table:
                 tests,
                 ReadOnly(source, without=hidden),
                 ReadOnly(all_turned(run.catalog, source, opened.airtable)),
-                there=readable,
+                available=readable,
                 left_out=sum(map(len, hidden.values())),
                 on_test=lambda done: report(done, len(tests)),
             )
         run.connections.log.extend(opened.log)
     for name, tally in found.tallies.items():
-        run.results.checks[f"services answer alike on both sides: {name}"] = tally.clean
-    run.results.warnings += [f"services not compared: {name}: {why}" for name, why in found.skipped.items()]
+        run.results.checks[f"services return the same on both sides: {name}"] = tally.clean
+    run.results.warnings += [f"services not compared: {name}: {reason}" for name, reason in found.skipped.items()]
     if not found.passed:
-        run.results.warnings += _moved(run, there, needed)
+        run.results.warnings += _changed_since_export(run, comparable, needed)
     run.save_requests()
     run.evidence("services", found.facts())
     return found
 
 
-def _there(run: RunContext) -> Mapping[str, CollectionProgress]:
-    """The collections that are in this run's base and still the source's: where the flag is on, Airtable is ahead."""
+def _comparable(run: RunContext) -> Mapping[str, CollectionProgress]:
+    """The migrated collections whose flag is off: with the flag on, Airtable may have newer rows than the source."""
     known = run.connections.state.facts.progress(run.base())
     flags = run.connections.state.flags.all()
     return {
@@ -74,7 +74,7 @@ def _quarantined(run: RunContext, done: CollectionProgress) -> set[str]:
 
 
 def _exported(run: RunContext, done: CollectionProgress) -> Iterator[Item]:
-    """What a run exported of a collection: of several items with one id the first, which is the one that was loaded."""
+    """The items that a run exported; of several with one id the first, which is the one that was loaded."""
     folder = run.connections.settings.runs / done.run_id / "snapshots"
     snapshot = Snapshot.read(folder, run.catalog.collection(done.collection))
     seen: set[str] = set()
@@ -85,15 +85,15 @@ def _exported(run: RunContext, done: CollectionProgress) -> Iterator[Item]:
             yield item
 
 
-def _moved(run: RunContext, there: Mapping[str, CollectionProgress], needed: set[str]) -> list[str]:
-    """What may be behind a difference: rows of the source that changed since they were exported."""
+def _changed_since_export(run: RunContext, migrated: Mapping[str, CollectionProgress], needed: set[str]) -> list[str]:
+    """A possible cause of differences: collections whose rows changed in Wix since the export."""
     if run.source.label != "wix":
         return []
     marks = {name: run.source.mark(name) for name in sorted(needed)}
-    moved = [
+    changed = [
         name
         for name, mark in marks.items()
-        if (mark.count, mark.newest_update) != (there[name].source_count, there[name].source_newest)
+        if (mark.count, mark.newest_update) != (migrated[name].source_count, migrated[name].source_newest)
     ]
-    words = f"{', '.join(moved)} changed in Wix since the export, which may be why services answer differently"
-    return [f"{words}: run the phase again"] if moved else []
+    cause = f"{', '.join(changed)} changed in Wix since the export, which may be why services differ"
+    return [f"{cause}: run the phase again"] if changed else []

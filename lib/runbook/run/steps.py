@@ -1,4 +1,4 @@
-"""How far a step over several collections is."""
+"""The progress of a step over several collections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from runbook.display import Progress
 
 
 class Steps:
-    """One progress for all collections of a step: one line in the saved notebook."""
+    """One progress for all collections of a step: it takes one line in the saved notebook."""
 
     def __init__(self, label: str, rows: Mapping[str, int]) -> None:
         self._progress = Progress(label)
@@ -24,7 +24,7 @@ class Steps:
         self._progress.__exit__(*error)
 
     def of(self, name: str) -> Callable[[int, int], None]:
-        """The progress of one collection."""
+        """Returns the callback that reports the progress of one collection: (rows done, rows in total)."""
 
         def report(done: int, total: int) -> None:
             self._done[name], self._rows[name] = done, total

@@ -1,48 +1,48 @@
-"""What the steps of a phase show, over all of its collections."""
+"""The tables that the steps of a phase show, over all its collections."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from runbook.display import Page, Table
+from runbook.display import Page, Table, plural
 from runbook.run.context import RunContext
 from runbook.settings import AIRTABLE_RATE
 
 
 def header(run: RunContext) -> Table:
-    """What was opened: environment, addresses, base, source, run folder."""
+    """What was opened: environment, URLs, base, source, run id."""
     settings = run.connections.settings
     base = run.connections.base(run.source.label)
     limit = f"{settings.rate:g} requests a second"
     if settings.rate > AIRTABLE_RATE:
-        limit += f", raised for the rehearsal: Airtable's own limit is {AIRTABLE_RATE:g}"
+        limit += f", raised for the sandbox: Airtable's own limit is {AIRTABLE_RATE:g}"
     rows = [
         ("run", run.run_id),
         ("environment", settings.environment + (", dry run: nothing is written to Airtable" if run.dry_run else "")),
         ("source", run.source.label),
         ("Wix", settings.wix_url),
         ("Airtable", settings.airtable_url),
-        ("base", base or "to be made"),
-        ("plan", f"{settings.plan}: {settings.records_limit:,} records a base"),
+        ("base", base or "to be created"),
+        ("plan", f"{settings.plan}: {settings.records_limit:,} records per base"),
         ("limit", limit),
-        ("collections", ", ".join(c.wix for c in run.collections) or "none: this phase moves no rows"),
+        ("collections", ", ".join(c.wix for c in run.collections) or "none: this phase migrates no rows"),
     ]
-    return Table(f"Phase {run.phase.number}: {run.phase.title}", ("what", "is"), rows)
+    return Table(f"Phase {run.phase.number}: {run.phase.title}", ("setting", "value"), rows)
 
 
 def exported(run: RunContext) -> Table:
-    """A line a snapshot."""
+    """One row per snapshot."""
     rows = [
         (s.collection, s.count, s.drafts, _counted(s.unknown_keys), s.newest_update, s.sha256[:12], "; ".join(s.notes))
         for s in run.results.snapshots.values()
     ]
-    columns = ("collection", "rows", "drafts", "keys that the catalog does not know", "newest", "sha256", "notes")
+    columns = ("collection", "rows", "drafts", "keys not in the catalog", "newest", "sha256", "notes")
     absent = tuple(f"{name}: {why}." for name, why in run.results.absent.items())
     return Table(f"Exported from {run.source.label}", columns, rows, absent)
 
 
 def transformed(run: RunContext) -> Page | Table:
-    """A line a collection; under it, those with something to look at."""
+    """One row per collection; below, the collections with something to review."""
     done = run.results.transformed
     rows = [(t.collection, t.exported, t.staged, t.quarantined) for t in done.values()]
     total = ("all", *(sum(getattr(t, part) for t in done.values()) for part in ("exported", "staged", "quarantined")))
@@ -51,7 +51,7 @@ def transformed(run: RunContext) -> Page | Table:
 
 
 def loaded(run: RunContext) -> Table:
-    """A line a collection: what was written, what stood already."""
+    """One row per collection: rows created, updated, left unchanged, removed."""
     rows: list[tuple[Any, ...]] = []
     for name in run.results.transformed:
         done = run.results.loaded.get(name)
@@ -77,12 +77,12 @@ def loaded(run: RunContext) -> Table:
         *("verdict", "notes"),
     )
     summary = run.connections.log.summary()
-    words = f"{summary.count:,} requests so far, {summary.too_many} answered 429."
-    return Table("Loaded", columns, rows, (words,))
+    note = f"{plural(summary.count, 'request')} so far, {summary.too_many:,} answered 429."
+    return Table("Loaded", columns, rows, (note,))
 
 
 def validated(run: RunContext) -> Page | Table:
-    """A line a collection; under it, each reason why one is red, and what warned."""
+    """One row per collection; below, each reason why one is red, and each warning."""
     rows = []
     for name, done in run.results.validated.items():
         checks = done.counts()
@@ -105,16 +105,16 @@ def validated(run: RunContext) -> Page | Table:
         *("collection", "exported", "loaded", "quarantined", "cells compared", "explained", "unexplained"),
         *("checks passed", "warned", "failed", "verdict"),
     )
-    words = ("exported = loaded + quarantined, and every cell that differs is explained by a declared rule.",)
+    notes = ("exported = loaded + quarantined, and every cell that differs is explained by a declared rule.",)
     reasons = [(name, "failed", why) for name, done in run.results.validated.items() for why in done.reasons]
     reasons += [(name, "failed", why) for name, why in run.results.stopped.items()]
     reasons += [(name, "warning", why) for name, done in run.results.validated.items() for why in done.warnings]
-    table = Table("Validated", columns, rows, words)
-    return Page(table, Table("To look at", ("collection", "verdict", "why"), reasons)) if reasons else table
+    table = Table("Validated", columns, rows, notes)
+    return Page(table, Table("To review", ("collection", "verdict", "reason"), reasons)) if reasons else table
 
 
 def collections_facts(run: RunContext) -> dict[str, Any]:
-    """The figures that the manifest and the report stand on, by collection."""
+    """The counts that the manifest and the report are built from, by collection."""
     return {
         name: {
             "exported": done.exported,

@@ -35,7 +35,7 @@ ORDERS = ParallelTest(2, "orders", ("FAQs",), orders)
 
 def test_alike() -> None:
     rows = [faq(1), faq(2)]
-    found = run_parallel([QUESTIONS, ORDERS], side(FAQs=rows), side(FAQs=rows), there=EVERYWHERE)
+    found = run_parallel([QUESTIONS, ORDERS], side(FAQs=rows), side(FAQs=rows), available=EVERYWHERE)
     assert found.passed
     assert {name: (tally.calls, tally.identical) for name, tally in found.tallies.items()} == {
         "questions": (3, 3),
@@ -48,7 +48,7 @@ def test_a_difference_makes_its_own_test_red_and_no_other() -> None:
         [QUESTIONS, ORDERS],
         side(FAQs=[faq(1)]),
         side(FAQs=[faq(1, question="Another")]),
-        there=EVERYWHERE,
+        available=EVERYWHERE,
     )
     assert not found.passed
     assert {name: tally.clean for name, tally in found.tallies.items()} == {"questions": False, "orders": True}
@@ -57,7 +57,7 @@ def test_a_difference_makes_its_own_test_red_and_no_other() -> None:
 
 def test_a_test_waits_for_the_collections_it_needs() -> None:
     other = ParallelTest(3, "carriers", ("FAQs", "Carriers", "DriverJobs"), questions)
-    found = run_parallel([other, QUESTIONS], side(FAQs=[faq(1)]), side(FAQs=[faq(1)]), there={"FAQs"})
+    found = run_parallel([other, QUESTIONS], side(FAQs=[faq(1)]), side(FAQs=[faq(1)]), available={"FAQs"})
     assert found.skipped == {"carriers": "Carriers, DriverJobs not migrated"}
     assert list(found.tallies) == ["questions"]
     assert found.passed
@@ -67,27 +67,27 @@ def test_a_test_waits_for_the_collections_it_needs() -> None:
 def test_a_test_that_reads_more_than_it_says_is_a_mistake() -> None:
     greedy = ParallelTest(2, "greedy", ("BlogPosts",), questions)
     with pytest.raises(RuntimeError, match="FAQs may not be read here, only BlogPosts"):
-        run_parallel([greedy], side(FAQs=[faq(1)]), side(FAQs=[faq(1)]), there=EVERYWHERE)
+        run_parallel([greedy], side(FAQs=[faq(1)]), side(FAQs=[faq(1)]), available=EVERYWHERE)
 
 
 def test_a_call_that_writes_is_no_test() -> None:
     def writes(records: Records) -> Answers:
         yield "a write", records.insert("FAQs", faq(3))
 
-    found = run_parallel([ParallelTest(2, "writes", ("FAQs",), writes)], side(), side(), there=EVERYWHERE)
+    found = run_parallel([ParallelTest(2, "writes", ("FAQs",), writes)], side(), side(), available=EVERYWHERE)
     assert (found.tallies["writes"].failed, found.passed) == (1, False)
 
 
 def test_calls_that_one_side_alone_makes_are_differences() -> None:
-    more = run_parallel([ORDERS], side(FAQs=[faq(1), faq(2)]), side(FAQs=[faq(1)]), there=EVERYWHERE)
+    more = run_parallel([ORDERS], side(FAQs=[faq(1), faq(2)]), side(FAQs=[faq(1)]), available=EVERYWHERE)
     assert (more.tallies["orders"].calls, more.tallies["orders"].different) == (2, 1)
     assert more.tallies["orders"].examples[0].startswith("order of faq-2: ")
-    other = run_parallel([ORDERS], side(FAQs=[faq(1)]), side(FAQs=[faq(2)]), there=EVERYWHERE)
+    other = run_parallel([ORDERS], side(FAQs=[faq(1)]), side(FAQs=[faq(2)]), available=EVERYWHERE)
     assert (other.tallies["orders"].calls, other.tallies["orders"].different) == (1, 1)
 
 
 def test_a_test_without_any_call_has_shown_nothing() -> None:
-    found = run_parallel([ORDERS], side(), side(), there=EVERYWHERE)
+    found = run_parallel([ORDERS], side(), side(), available=EVERYWHERE)
     assert not found.passed
 
 
@@ -100,7 +100,7 @@ def test_a_test_that_breaks_does_not_stop_the_others() -> None:
         raise KeyError("Ann Smith")
 
     tests = [ParallelTest(2, "breaks", (), breaks), QUESTIONS]
-    found = run_parallel(tests, side(FAQs=[faq(1)]), side_that(down), there=EVERYWHERE)
+    found = run_parallel(tests, side(FAQs=[faq(1)]), side_that(down), available=EVERYWHERE)
     assert found.tallies["breaks"].examples == ["breaks: KeyError"]
     assert found.tallies["questions"].examples == ["questions: SourceDown: Airtable cannot be reached"]
     assert not found.passed
@@ -113,7 +113,7 @@ def test_an_explanation_has_both_sides_at_hand() -> None:
 
     test = ParallelTest(2, "orders", ("FAQs",), orders, explain)
     other = faq(1, display_order=9, question="Another")
-    found = run_parallel([test], side(FAQs=[faq(1)]), side(FAQs=[other]), there=EVERYWHERE)
+    found = run_parallel([test], side(FAQs=[faq(1)]), side(FAQs=[other]), available=EVERYWHERE)
     assert found.tallies["orders"].examples == ["order of faq-1: Question 1 → Another"]
 
 
@@ -121,7 +121,7 @@ def test_a_rule_names_what_may_differ_and_is_told_with_its_count() -> None:
     rule = Rule("order", "the order is not carried over", lambda difference: isinstance(difference.wix, int))
     test = ParallelTest(2, "orders", ("FAQs",), orders, rules=(rule,))
     there = [faq(n, display_order=0) for n in (1, 2)]
-    found = run_parallel([test], side(FAQs=[faq(1), faq(2)]), side(FAQs=there), there=EVERYWHERE)
+    found = run_parallel([test], side(FAQs=[faq(1), faq(2)]), side(FAQs=there), available=EVERYWHERE)
     assert found.passed
     assert "known: order (2): the order is not carried over" in repr(found)
 
@@ -130,7 +130,7 @@ def test_it_says_how_far_it_is_and_what_was_left_out() -> None:
     done: list[int] = []
     rows = [faq(1)]
     found = run_parallel(
-        [QUESTIONS, ORDERS], side(FAQs=rows), side(FAQs=rows), there=EVERYWHERE, left_out=1200, on_test=done.append
+        [QUESTIONS, ORDERS], side(FAQs=rows), side(FAQs=rows), available=EVERYWHERE, left_out=1200, on_test=done.append
     )
     assert done == [1, 2]
     assert "1,200 rows in quarantine" in repr(found)

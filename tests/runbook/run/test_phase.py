@@ -174,7 +174,7 @@ def test_more_rows_than_the_plan_holds_are_not_loaded(tmp_path: Path, monkeypatc
 def test_a_base_that_cannot_be_read_is_named(fleet: Fleet) -> None:
     run = fleet.open(2)
     run.connections.state.facts.set_base_of("wix", "appGone0000000001", "Fleet")
-    with pytest.raises(TargetError, match="a former run filled appGone0000000001, and it cannot be read"):
+    with pytest.raises(TargetError, match="the base of an earlier run, appGone0000000001, cannot be read"):
         run.plan()
 
 
