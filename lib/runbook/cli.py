@@ -1,4 +1,4 @@
-"""`runbook ...`: what a person in a terminal and a scheduler call. Words go to stderr, data to stdout."""
+"""The `runbook` command, for terminals and schedulers. Messages go to stderr, data to stdout."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runbook.display import plural
 from runbook.errors import CatalogError, CheckFailed, RunbookError, SettingError
 from runbook.platform import find_platform
 from runbook.settings import ENVIRONMENTS, read_settings
@@ -22,33 +23,33 @@ if TYPE_CHECKING:
 
     from runbook.platform import Platform
 
-# Exit codes, for schedulers: 0 all green; 1 a gate or check is red; 2 something is wrong with how it was called;
-# 128 and a signal's number: stopped by it.
-RED, WRONG = 1, 2
+# Exit codes, for schedulers: 0 all green; 1 a gate or check is red; 2 the call is wrong;
+# 128 plus the signal number: stopped by a signal.
+RED, USAGE = 1, 2
 
 
-def _told(command: Callable[..., None]) -> Callable[..., None]:
-    """Errors of this package as one message, without a traceback."""
+def _report_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """Show errors of this package as one message, without a traceback."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
         except RunbookError as error:
-            _say(str(error))
-            sys.exit(WRONG if isinstance(error, SettingError | CatalogError) else RED)
-        except OSError as error:  # no room left, no permission: of this machine, not of the program
-            _say(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
-            sys.exit(WRONG)
+            _error(str(error))
+            sys.exit(USAGE if isinstance(error, SettingError | CatalogError) else RED)
+        except OSError as error:  # disk full, no permission: not an error of the program
+            _error(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+            sys.exit(USAGE)
         except KeyboardInterrupt:
-            _say("stopped; what was written stands, and the same command goes on from there")
+            _error("stopped; what was written is kept; run the same command again to continue")
             sys.exit(128 + signal.SIGINT)
 
     return wrapped
 
 
-def _say(words: str) -> None:
-    click.echo(f"{click.style('✗', fg='red')} {words}", err=True)
+def _error(message: str) -> None:
+    click.echo(f"{click.style('✗', fg='red')} {message}", err=True)
 
 
 environment_option = click.option(
@@ -57,17 +58,19 @@ environment_option = click.option(
     type=click.Choice(ENVIRONMENTS),
     default="sandbox",
     show_default=True,
-    help="Local servers with the sample site, or the real accounts.",
+    help="sandbox: local servers with the sample site; live: the real accounts.",
 )
 source_option = click.option(
-    "--source", default="wix", show_default=True, metavar="wix|DIR", help="The site, or a folder of export files."
+    "--source", default="wix", show_default=True, metavar="wix|DIR", help="The Wix site, or a folder of export files."
 )
-who_option = click.option("--who", default=getpass.getuser, help="In whose name.  [default: the user's]")
+who_option = click.option(
+    "--who", default=getpass.getuser, help="Name recorded for this action.  [default: the current user]"
+)
 
 
 @click.group()
 def main() -> None:
-    """Move a site's collections from Wix Data to Airtable, prove it, and go back."""
+    """Migrate a site's collections from Wix Data to Airtable, verify the result, and roll back."""
 
 
 class _Phases(click.ParamType):  # type: ignore[type-arg]
@@ -79,7 +82,7 @@ class _Phases(click.ParamType):  # type: ignore[type-arg]
         try:
             return int(value)
         except ValueError:
-            self.fail(f"{value!r} is neither a phase's number nor 'all'", param, ctx)
+            self.fail(f"{value!r} is neither a phase number nor 'all'", param, ctx)
 
 
 def _numbers(platform: Platform, phases: tuple[Any, ...]) -> list[int]:
@@ -98,9 +101,9 @@ def _names(text: str | None) -> list[str] | None:
 @click.argument("phases", nargs=-1, type=_Phases())
 @environment_option
 @source_option
-@_told
+@_report_errors
 def plan(phases: tuple[Any, ...], environment: str, source: str) -> None:
-    """Show what phases would make and write; nothing is written."""
+    """Show what phases would create and write, without writing anything."""
     from runbook.run import open_run
     from runbook.run.opening import check_before
 
@@ -108,7 +111,7 @@ def plan(phases: tuple[Any, ...], environment: str, source: str) -> None:
     numbers = _numbers(platform, phases)
     source = source_parameter(platform, source)
     check_before(platform, numbers, environment=environment, source=source)
-    with tempfile.TemporaryDirectory() as runs:  # a plan is no run
+    with tempfile.TemporaryDirectory() as runs:  # a plan leaves no run folder
         for number in numbers:
             env = {**os.environ, "RUNBOOK_RUNS": runs}
             opened = open_run(platform, number, environment=environment, source=source, dry_run=True, env=env)
@@ -118,14 +121,14 @@ def plan(phases: tuple[Any, ...], environment: str, source: str) -> None:
 @main.command()
 @click.argument("phases", nargs=-1, required=True, type=_Phases())
 @environment_option
-@click.option("--run-id", help="Go on with this run.  [default: a new one]")
-@click.option("--collections", metavar="A,B", help="Only these, by Wix name.")
+@click.option("--run-id", help="Continue this run.  [default: a new run]")
+@click.option("--collections", metavar="A,B", help="Only these collections, by Wix name.")
 @source_option
-@click.option("--dry-run", is_flag=True, help="Read and plan, write nothing to Airtable.")
-@click.option("--turn-flags", is_flag=True, help="Turn each flag whose evidence is green.")
-@click.option("--freeze", is_flag=True, help="Phase 6: close the moved Wix collections to writes, if all is green.")
-@click.option("--timeout", type=click.FloatRange(min=1), help="Seconds a cell may take.")
-@_told
+@click.option("--dry-run", is_flag=True, help="Read and plan; write nothing to Airtable.")
+@click.option("--turn-flags", is_flag=True, help="Turn each flag whose evidence is complete, green and current.")
+@click.option("--freeze", is_flag=True, help="Phase 6: freeze the migrated Wix collections if every gate is green.")
+@click.option("--timeout", type=click.FloatRange(min=1), help="Time limit per notebook cell, in seconds.")
+@_report_errors
 def run(
     phases: tuple[Any, ...],
     environment: str,
@@ -145,7 +148,7 @@ def run(
     numbers = _numbers(platform, phases)
     chosen = _names(collections)
     if freeze and 6 not in numbers:
-        raise SettingError("--freeze belongs to phase 6, which is not among the phases to run")
+        raise SettingError("--freeze belongs to phase 6, which is not one of the phases to run")
     source = source_parameter(platform, source)
     check_before(
         platform,
@@ -180,22 +183,22 @@ def run(
 
 
 def source_parameter(platform: Platform, source: str) -> str:
-    """`source` as a notebook takes it: relative to the project where it lies in or beside it."""
+    """`source` as a notebook parameter: relative to the project if the folder is inside it."""
     if source == "wix":
         return source
     folder = Path(source).expanduser().resolve()
     if not folder.is_dir():
         raise SettingError(
-            f'--source {source}: there is no folder {folder}; "wix" or a folder of export files is right'
+            f'--source {source}: there is no folder {folder}; expected "wix" or a folder of export files'
         )
     return folder.relative_to(platform.root).as_posix() if folder.is_relative_to(platform.root) else str(folder)
 
 
 @main.command()
 @environment_option
-@_told
+@_report_errors
 def status(environment: str) -> None:
-    """Where the migration stands, collection by collection."""
+    """Show the status of the migration, one row per collection."""
     from runbook.commands.status import status as migration_status
 
     click.echo(repr(migration_status(find_platform(), environment)))
@@ -206,11 +209,11 @@ def status(environment: str) -> None:
 @click.argument("value", required=False, type=click.Choice(["wix", "airtable"]))
 @environment_option
 @who_option
-@click.option("--why", default="", help="Kept in the flag's history.")
+@click.option("--why", default="", help="Reason, kept in the flag's history.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "jsw"]), default="table", show_default=True)
-@click.option("--history", is_flag=True, help="Every turn of the flag, or of all.")
-@click.option("--publish", is_flag=True, help="Put all flags into the site's Secrets Manager, as one secret.")
-@_told
+@click.option("--history", is_flag=True, help="Show every turn of the flag, or of all flags.")
+@click.option("--publish", is_flag=True, help="Write all flags to the site's Secrets Manager, as one secret.")
+@_report_errors
 def flags(
     flag: str | None,
     value: str | None,
@@ -223,7 +226,7 @@ def flags(
 ) -> None:
     """Show the DATA_SOURCE flags, or set one: `runbook flags carriers wix --why "..."`.
 
-    'wix' is always allowed, at once; 'airtable' only on evidence that is complete, green and current.
+    'wix' is always allowed; 'airtable' only on evidence that is complete, green and current.
     """
     from runbook.commands import flags as flag_commands
 
@@ -236,14 +239,14 @@ def flags(
     if history:
         click.echo(repr(flag_commands.history(platform, environment, flag)))
     elif value is None and not publish:
-        click.echo(flag_commands.shown(platform, environment, flag, form))
+        click.echo(flag_commands.show(platform, environment, flag, form))
 
 
 @main.command()
 @click.argument("folder", metavar="RUN")
-@_told
+@_report_errors
 def verify(folder: str) -> None:
-    """Check a run folder against its manifest, offline: RUN is its id or its path."""
+    """Verify a run folder against its manifest, offline. RUN is a run id or a path."""
     from runbook.evidence.manifest import verify as check
 
     found = check(_run_folder(folder))
@@ -254,10 +257,10 @@ def verify(folder: str) -> None:
 @main.command("sign-off")
 @click.argument("folder", metavar="RUN")
 @who_option
-@click.option("--note", default="", help="What the reviewer wants to say.")
-@_told
+@click.option("--note", default="", help="A note of the reviewer.")
+@_report_errors
 def sign_off(folder: str, who: str, note: str) -> None:
-    """Sign a run that verifies and whose phases all passed."""
+    """Sign a verified run whose phases have all passed. RUN is a run id or a path."""
     from runbook.evidence.signing import sign_off as sign
 
     click.echo(repr(sign(_run_folder(folder), who, note)))
@@ -270,18 +273,18 @@ def _run_folder(name: str) -> Path:
         if (path / "manifest.json").is_file():
             return path
     known = sorted((p.parent.name for p in runs.glob("*/manifest.json")), reverse=True)[:5]
-    raise SettingError(f"{name}: no run with a manifest; the newest in {runs} are {', '.join(known) or 'none yet'}")
+    raise SettingError(f"{name}: no run with a manifest; the newest in {runs}: {', '.join(known) or 'none yet'}")
 
 
 @main.command()
 @click.option("--phase", type=int, help="Only the flags of this phase.")
 @click.option("--flag", help="Only this flag.")
 @environment_option
-@click.option("--reverse-sync", is_flag=True, help="First carry what was written in Airtable since back to Wix.")
-@click.option("--dry-run", is_flag=True, help="Say what would be lost; turn nothing.")
-@_told
+@click.option("--reverse-sync", is_flag=True, help="First carry rows written in Airtable back to Wix.")
+@click.option("--dry-run", is_flag=True, help="Show what would be lost; turn no flag.")
+@_report_errors
 def rollback(phase: int | None, flag: str | None, environment: str, reverse_sync: bool, dry_run: bool) -> None:
-    """Turn services back to Wix: all flags, one phase's or one; says first what would be lost."""
+    """Set all flags, those of a phase, or one back to Wix; shows first what would be lost."""
     from runbook.commands.rollback import flags_of
     from runbook.commands.run import Headless
 
@@ -294,7 +297,7 @@ def rollback(phase: int | None, flag: str | None, environment: str, reverse_sync
         "reverse_sync": reverse_sync,
         "dry_run": dry_run,
     }
-    with Headless(platform, environment, None, suffix="-rollback", goes_on=False) as headless:
+    with Headless(platform, environment, None, suffix="-rollback", continues=False) as headless:
         headless.run(platform.notebooks / "rollback.ipynb", parameters)
         headless.close()
     sys.exit(0 if headless.passed else RED)
@@ -302,81 +305,89 @@ def rollback(phase: int | None, flag: str | None, environment: str, reverse_sync
 
 @main.command()
 @environment_option
-@click.option("--alert-url", help="POST the alert there as JSON.  [default: RUNBOOK_ALERT_URL]")
-@_told
+@click.option("--alert-url", help="POST alerts to this URL as JSON.  [default: RUNBOOK_ALERT_URL]")
+@_report_errors
 def monitor(environment: str, alert_url: str | None) -> None:
-    """The weekly integrity check, headless; exit code 1 says alert."""
+    """Run the weekly integrity check, headless. Exit code 1 means alert."""
     from runbook.commands.run import Headless, check_alert_url, post_alert
 
     platform = find_platform()
     url = alert_url or read_settings(environment, platform).alert_url
     if url:
         check_alert_url(url)
-    with Headless(platform, environment, None, suffix="-check", goes_on=False) as headless:
+    with Headless(platform, environment, None, suffix="-check", continues=False) as headless:
         headless.run(platform.notebooks / "integrity_check.ipynb", {"environment": environment})
         headless.close()
-    if not headless.passed and url and (why := post_alert(url, headless.folder)):
-        _say(why)  # and the exit code says alert all the same
+    if not headless.passed and url and (problem := post_alert(url, headless.folder)):
+        _error(problem)  # the exit code is 1 in any case
     sys.exit(0 if headless.passed else RED)
 
 
 @main.command()
-@click.option("--check", is_flag=True, help="Write nothing; exit code 1 where a suite has drifted from the catalog.")
-@_told
+@click.option("--check", is_flag=True, help="Write nothing; exit code 1 if a suite differs from the catalog.")
+@_report_errors
 def suites(check: bool) -> None:
-    """Write the suites in expectations/ from the catalog; what was added by hand stays."""
+    """Write the suites in expectations/ from the catalog. Manually added expectations are kept."""
     from runbook.checks.suites import drifted, write_suites
 
     platform = find_platform()
     if check:
         found = drifted(platform.catalog, platform.expectations)
-        for words in found:
-            click.echo(words)
+        for difference in found:
+            click.echo(difference)
         if found:
-            raise CheckFailed(f"{len(found)} suites are not as the catalog says; `runbook suites` writes them")
+            raise CheckFailed(
+                f"{plural(len(found), 'difference')} between suites and catalog; `runbook suites` writes the suites"
+            )
         return
     click.echo(repr(write_suites(platform.catalog, platform.expectations)))
 
 
 @main.command()
 @environment_option
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen; 0.0.0.0 behind a proxy.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8788, show_default=True, help="0 takes any free one.")
-@_told
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 behind a proxy.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8788,
+    show_default=True,
+    help="Port to listen on; 0: any free port.",
+)
+@_report_errors
 def serve(environment: str, host: str, port: int) -> None:
-    """Serve the platform's HTTP endpoints over the routed data layer, and keep the mirror up to date."""
+    """Serve the platform's HTTP endpoints, and keep the mirror up to date."""
     from runbook.commands.serve import serve as serve_on
 
-    serve_on(find_platform(), environment, host, port, say=lambda words: click.echo(words, err=True))
+    serve_on(find_platform(), environment, host, port, report=lambda message: click.echo(message, err=True))
 
 
 @main.command()
 @environment_option
-@click.option("--load", is_flag=True, help="Read every collection whole now, at the base's pace.")
-@click.option("--drop", is_flag=True, help="Delete it, and its webhook in Airtable.")
-@_told
+@click.option("--load", is_flag=True, help="Read every migrated collection in full now.")
+@click.option("--drop", is_flag=True, help="Delete the mirror, and its webhook in Airtable.")
+@_report_errors
 def mirror(environment: str, load: bool, drop: bool) -> None:
-    """Show the mirror that reads of Airtable are answered from: rows, and how old they may be."""
-    from runbook.commands.mirror import show_mirror
+    """Show the mirror, from which reads of Airtable are served: rows, and their maximum age."""
+    from runbook.commands.mirror import mirror_status
 
-    click.echo(repr(show_mirror(find_platform(), environment, load=load, drop=drop)))
+    click.echo(repr(mirror_status(find_platform(), environment, load=load, drop=drop)))
 
 
 @main.command()
 @environment_option
 @who_option
-@_told
+@_report_errors
 def unfreeze(environment: str, who: str) -> None:
-    """Open the Wix collections again that phase 6 closed to writes."""
-    from runbook.commands.unfreeze import unfreeze as open_again
+    """Give the Wix collections that phase 6 froze their former permissions back."""
+    from runbook.commands.unfreeze import unfreeze as restore
 
-    click.echo(repr(open_again(find_platform(), environment, who=who)))
+    click.echo(repr(restore(find_platform(), environment, who=who)))
 
 
 @main.command()
-@_told
+@_report_errors
 def stop() -> None:
-    """Stop the sandbox's servers; their state stays."""
+    """Stop the sandbox servers; their data is kept."""
     from runbook.local import stop_local_servers
 
     stopped = stop_local_servers(read_settings("sandbox", find_platform()))

@@ -1,48 +1,48 @@
-"""Everything that can go wrong, as one tree.
+"""All errors that this package raises, as one tree.
 
     RunbookError
-    ├── SettingError         a parameter, an environment variable or a path is wrong; nothing was done    (ValueError)
-    ├── CatalogError         a catalog file is wrong: file, collection, field, what would be right        (ValueError)
-    ├── SourceError          the Wix side, or a folder of export files, cannot be read
-    │   └── WixError         Wix Data refused: HTTP status and WDE code
-    ├── TargetError          the Airtable side cannot be used as asked
-    │   ├── AirtableError    Airtable refused: HTTP status, type, message
-    │   ├── BudgetSpent      the month's API calls are used up; trying again does not help
-    │   ├── SchemaDrift      a table or field is not what the catalog says, and the API cannot mend it
-    │   └── AmbiguousKey     several records carry one legacy id
-    ├── StepError            a step of a run cannot go on; says what stands and what goes on from there
+    ├── SettingError         a parameter, an environment variable or a path is invalid; nothing was done  (ValueError)
+    ├── CatalogError         a catalog file is invalid: file, collection, field, expected value           (ValueError)
+    ├── SourceError          Wix, or a folder of export files, cannot be read
+    │   └── WixError         Wix Data refused a request: HTTP status and WDE code
+    ├── TargetError          Airtable cannot be used as requested
+    │   ├── AirtableError    Airtable refused a request: HTTP status, type, message
+    │   ├── BudgetSpent      the month's API calls are used up; retrying does not help
+    │   ├── SchemaDrift      a table or field differs from the catalog, and the API cannot change it
+    │   └── AmbiguousKey     several records have the same legacy id
+    ├── StepError            a step of a run cannot continue; says what is done and how to continue
     ├── CheckFailed          a gate is red                                                              (AssertionError)
-    │   └── CheckNotRun      a check could not be run, which is never a pass
+    │   └── CheckNotRun      a check could not run; that is never a pass
     ├── FlagRefused          a flag may not turn: the evidence is not complete, green and current
-    ├── RecordsError         a read or write of the data layer cannot be done; `collection`, `field`, `id` say where
-    │   ├── WrongType        a value is not of the kind that a field, an operator or JSON takes        (TypeError)
+    ├── RecordsError         a read or write of the data layer failed; has `collection`, `field`, `id`
+    │   ├── WrongType        a value has the wrong type for a field, an operator or JSON                (TypeError)
     │   ├── UnknownField     the collection has no such field                                          (LookupError)
-    │   ├── NoSuchItem       there is no item of that `_id`, or none was given                         (LookupError)
-    │   ├── ItemExists       there is an item of that `_id` already
-    │   └── SourceDown       the side that the data lies on cannot be reached; says whether a write was done
-    └── TamperedRun          a run folder is not what its manifest says
+    │   ├── NoSuchItem       there is no item with this `_id`, or no `_id` was given                    (LookupError)
+    │   ├── ItemExists       an item with this `_id` exists already
+    │   └── SourceDown       the side that has the data cannot be reached; says whether a write was done
+    └── TamperedRun          a run folder differs from its manifest
 
-A message names what was being done, the collection, the legacy id and the field, the state things are left in and
-the command that goes on from there. It never holds a secret or the value of a personal field.
+A message names the operation, the collection, the legacy id, the field, the resulting state, and the command that
+continues from there. It never contains a secret or the value of a personal field.
 """
 
 from __future__ import annotations
 
 
 class RunbookError(Exception):
-    """Anything this package raises on purpose."""
+    """Base of all errors that this package raises."""
 
 
 class SettingError(RunbookError, ValueError):
-    """A parameter, an environment variable or a path is wrong; nothing was done."""
+    """A parameter, an environment variable or a path is invalid; nothing was done."""
 
 
 class CatalogError(RunbookError, ValueError):
-    """A catalog file is wrong."""
+    """A catalog file is invalid."""
 
 
 class SourceError(RunbookError):
-    """The Wix side, or a folder of export files, cannot be read."""
+    """Wix, or a folder of export files, cannot be read."""
 
 
 class WixError(SourceError):
@@ -55,11 +55,11 @@ class WixError(SourceError):
 
 
 class TargetError(RunbookError):
-    """The Airtable side cannot be used as asked."""
+    """Airtable cannot be used as requested."""
 
 
 class AirtableError(TargetError):
-    """Airtable refused a request. `status` None: no answer came."""
+    """Airtable refused a request. `status` None: there was no response."""
 
     def __init__(self, message: str, *, status: int | None = None, kind: str | None = None) -> None:
         super().__init__(message)
@@ -72,15 +72,15 @@ class BudgetSpent(TargetError):
 
 
 class SchemaDrift(TargetError):
-    """A table or field is not what the catalog says, and the API cannot mend it."""
+    """A table or field differs from the catalog, and the API cannot change it."""
 
 
 class AmbiguousKey(TargetError):
-    """Several records carry one legacy id."""
+    """Several records have the same legacy id."""
 
 
 class StepError(RunbookError):
-    """A step of a run cannot go on."""
+    """A step of a run cannot continue."""
 
 
 class CheckFailed(RunbookError, AssertionError):
@@ -88,7 +88,7 @@ class CheckFailed(RunbookError, AssertionError):
 
 
 class CheckNotRun(CheckFailed):
-    """A check could not be run, which is never a pass."""
+    """A check could not run; that is never a pass."""
 
 
 class FlagRefused(RunbookError):
@@ -96,11 +96,11 @@ class FlagRefused(RunbookError):
 
 
 class TamperedRun(RunbookError):
-    """A run folder is not what its manifest says."""
+    """A run folder differs from its manifest."""
 
 
 class RecordsError(RunbookError):
-    """A read or write of the data layer cannot be done."""
+    """A read or write of the data layer failed."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class RecordsError(RunbookError):
 
 
 class WrongType(RecordsError, TypeError):
-    """A value is not of the kind that a field, an operator or JSON takes."""
+    """A value has the wrong type for a field, an operator or JSON."""
 
 
 class UnknownField(RecordsError, LookupError):
@@ -125,17 +125,17 @@ class UnknownField(RecordsError, LookupError):
 
 
 class NoSuchItem(RecordsError, LookupError):
-    """There is no item of that `_id`, or none was given."""
+    """There is no item with this `_id`, or no `_id` was given."""
 
 
 class ItemExists(RecordsError):
-    """There is an item of that `_id` already."""
+    """An item with this `_id` exists already."""
 
 
 class SourceDown(RecordsError):
-    """The side that the data lies on cannot be reached.
+    """The side that has the data cannot be reached.
 
-    `done`: of a write, False where it was surely not done, None where that is not known.
+    `done`: for a write, False if it was certainly not done, None if that is unknown.
     """
 
     def __init__(self, message: str, *, collection: str | None = None, done: bool | None = False) -> None:

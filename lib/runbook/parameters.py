@@ -1,4 +1,4 @@
-"""What parameters must be, whoever gives them: a notebook, papermill, or a command."""
+"""Check parameters, whether they come from a notebook, papermill or a command."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runbook.platform import Platform
 
 
 def check_types(needed: Mapping[str, tuple[Any, type]], optional: Mapping[str, tuple[Any, type]]) -> None:
-    """Parameters are what they should be: papermill's -p passes `false` as text, which is true. Raises SettingError."""
+    """Check the types of parameters: papermill's -p passes `false` as text, which is truthy. Raises SettingError."""
     for name, (value, wanted) in {**needed, **optional}.items():
         if value is None and name in optional:
             continue
@@ -30,12 +30,12 @@ def known_phase(platform: Platform, number: int) -> Phase:
     for phase in platform.catalog.phases:
         if phase.number == number:
             return phase
-    there = ", ".join(str(phase.number) for phase in platform.catalog.phases)
-    raise SettingError(f"there is no phase {number}; there are {there}")
+    known = ", ".join(str(phase.number) for phase in platform.catalog.phases)
+    raise SettingError(f"there is no phase {number}; the phases are {known}")
 
 
 def known_flag(platform: Platform, flag: str) -> str:
-    """The flag itself. Raises SettingError, with the nearest, where there is none of this name."""
+    """The flag itself. Raises SettingError, with the nearest name, if there is no such flag."""
     if flag not in platform.catalog.flags:
         near = difflib.get_close_matches(flag, platform.catalog.flags, n=1)
         raise SettingError(
@@ -46,10 +46,10 @@ def known_flag(platform: Platform, flag: str) -> str:
 
 
 def source_folder(platform: Platform, source: str) -> Path:
-    """The folder that `source` names. Raises SettingError."""
+    """The folder that `source` names. Raises SettingError if there is none."""
     folder = (platform.root / Path(source).expanduser()).resolve()
     if not folder.is_dir():
         raise SettingError(
-            f'source is {source!r}: there is no folder {folder}; "wix" or a folder of export files is right'
+            f'source is {source!r}: there is no folder {folder}; expected "wix" or a folder of export files'
         )
     return folder

@@ -1,4 +1,4 @@
-"""A platform that the engine serves: its catalog, its notebooks and suites, its sample site. LMDR is the first."""
+"""A platform that is migrated: its catalog, notebooks, suites and sample site. LMDR is the first."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class WriteSample(Protocol):
 
 @dataclass(frozen=True)
 class Lookup:
-    """A look-up that services live on: a phase verifies that it finds on Airtable what Wix holds."""
+    """A look-up that services depend on: a phase verifies that Airtable returns the same rows as Wix."""
 
     phase: int
     collection: str
@@ -34,7 +34,7 @@ class Lookup:
 
 
 class MakeApp(Protocol):
-    """Makes the platform's HTTP endpoints; `env`: where it finds its own secrets."""
+    """Makes the platform's HTTP endpoints; `env`: the environment variables with its secrets."""
 
     def __call__(self, records: Any, env: Mapping[str, str]) -> Any:
         """An ASGI application over the routed data layer, a `runbook.records.Records`."""
@@ -42,10 +42,10 @@ class MakeApp(Protocol):
 
 @dataclass(frozen=True)
 class Platform:
-    """What the engine must know of a platform.
+    """What the engine needs to know about a platform.
 
-    `root` is the project's folder: notebooks/, expectations/ and runs/ lie in it; a relative `source` begins there.
-    `app`: its HTTP endpoints, which `runbook serve` starts; None where it has none. `parallel_tests`: the
+    `root`: the project folder, with notebooks/, expectations/ and runs/; a relative `source` is relative to it.
+    `app`: its HTTP endpoints for `runbook serve`; None if it has none. `parallel_tests`: the
     `runbook.cutover.ParallelTest`s that a phase makes of its services on both sides.
     """
 
@@ -68,15 +68,15 @@ class Platform:
         return self.root / "expectations"
 
     def notebook(self, phase: int) -> Path:
-        """The notebook of a phase. Raises CatalogError where there is no such phase."""
+        """The notebook of a phase. Raises CatalogError if there is no such phase."""
         return self.notebooks / f"{self.catalog.phase(phase).slug}.ipynb"
 
 
 def find_platform(name: str | None = None) -> Platform:
-    """The installed platform, or the named one where there are several. Raises SettingError."""
+    """The installed platform, or the named one if there are several. Raises SettingError."""
     found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     if not found:
-        raise SettingError(f"no platform is installed: none is announced under the entry points {ENTRY_POINTS!r}")
+        raise SettingError(f"no platform is installed: there is no entry point in the group {ENTRY_POINTS!r}")
     if name is None and len(found) == 1:
         (name,) = found
     if name not in found:

@@ -18,7 +18,7 @@ from runbook.checks.suites import write_suites
 from runbook.connections import Connections, connect
 from runbook.cutover import ParallelTest
 from runbook.cutover.freeze import unfreeze
-from runbook.cutover.parallel import Answers
+from runbook.cutover.parallel import Responses
 from runbook.json_types import Item
 from runbook.platform import Lookup, Platform
 from runbook.records import Records
@@ -95,11 +95,11 @@ ROWS: dict[str, list[Item]] = {
 }
 
 
-def _plates(records: Records) -> Answers:
+def _plates(records: Records) -> Responses:
     yield "plates", sorted(row["plate"] for row in records.get_all("Trucks"))
 
 
-def _owners(records: Records) -> Answers:
+def _owners(records: Records) -> Responses:
     yield "owners", sorted(row["name"] for row in records.get_all("Owners"))
 
 

@@ -177,7 +177,7 @@ def test_no_call_of_the_tests_is_refused(moved: Moved) -> None:
     """A call that writes, or that a service cannot answer, is no test: it would look alike on both sides."""
     for test in TESTS:
         records = ReadOnly(moved.sides.wix, without=moved.quarantined(), only=test.needs)
-        assert [call for call, answer in test.answers(records) if '"refused"' in told(answer)] == []
+        assert [call for call, answer in test.responses(records) if '"refused"' in told(answer)] == []
 
 
 def told(answer: Any) -> str:

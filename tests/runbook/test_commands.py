@@ -55,7 +55,7 @@ def test_status_names_what_is_migrated_and_what_is_not(home: Home) -> None:
     said = call("status").out
     assert "9 of 40 collections" in said
     assert "not migrated" in said
-    assert "Flags on airtable: content." in said
+    assert "Flags at airtable: content." in said
 
 
 def test_flags_as_a_table_as_json_as_a_module(home: Home) -> None:
@@ -69,7 +69,7 @@ def test_flags_as_a_table_as_json_as_a_module(home: Home) -> None:
 
 def test_a_flag_turns_back_at_once_and_forth_on_evidence_and_the_history_says_so(home: Home) -> None:
     assert "'airtable' → 'wix'" in call("flags", "content", "wix", "--who", "ann", "--why", "a try").err
-    assert "stands at 'wix' already" in call("flags", "content", "wix").err
+    assert "is already at 'wix'" in call("flags", "content", "wix").err
     assert "'wix' → 'airtable'" in call("flags", "content", "airtable", "--who", "bob").err
     told = call("flags", "content", "--history").out
     assert "ann" in told
@@ -114,7 +114,7 @@ def test_a_dry_run_writes_nothing_and_cannot_be_signed(home: Home) -> None:
 def test_a_red_run_ends_with_1_says_how_to_go_on_and_cannot_be_signed(home: Home) -> None:
     # Phase 6 has nothing to look at: phases 3 to 5 have not been run.
     said = call("run", "6", "--run-id", "red", "--freeze", code=1).err
-    assert "with --run-id red goes on" in said
+    assert "with --run-id red to continue" in said
     assert "failed" in call("sign-off", "red", "--who", "Ann", code=1).err
     assert not (home.runs / "red/sign-off.json").exists()
     call("verify", "red")
@@ -230,7 +230,7 @@ def test_the_mirror_is_shown_loaded_and_dropped(home: Home) -> None:
     assert "(no rows)" in call("mirror").out
     said = call("mirror", "--load").out
     assert "BlogPosts" in said
-    assert " s while a service runs" in said
+    assert "changes made in Airtable arrive within" in said
     file = home.path / f"home/sandbox/mirror-{connect(PLATFORM, 'sandbox').base('wix')}.db"
     assert file.stat().st_mode & 0o777 == 0o600
     assert "dropped" in call("mirror", "--drop").out

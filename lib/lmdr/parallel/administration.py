@@ -9,7 +9,7 @@ from typing import Any
 
 from lmdr.parallel.calls import (
     ADMIN,
-    Answers,
+    Responses,
     answer_of,
     context_of,
     newest,
@@ -73,7 +73,7 @@ _LOG_LISTS: tuple[dict[str, Any], ...] = (
 )
 
 
-def dashboard(records: Records) -> Answers:
+def dashboard(records: Records) -> Responses:
     """The dashboard at the time of the last match, its four counts and its charts."""
     context = context_of(records, newest(records, "MatchEvents", "timestamp"))
     yield "dashboard", answer_of(admin_dashboard.get_dashboard_overview, context, ADMIN)
@@ -82,7 +82,7 @@ def dashboard(records: Records) -> Answers:
         yield f"chart of a {period}", answer_of(admin_dashboard.get_activity_chart_data, context, ADMIN, period)
 
 
-def ai_usage(records: Records) -> Answers:
+def ai_usage(records: Records) -> Responses:
     """Cost of the language models, and their health in the hour of the last call."""
     context = context_of(records, newest(records, "AIUsageLog", "timestamp"))
     for period in ("day", "week", "month"):
@@ -90,7 +90,7 @@ def ai_usage(records: Records) -> Answers:
     yield "health of providers", answer_of(get_ai_health_check, context, ADMIN)
 
 
-def audit_log(records: Records) -> Answers:
+def audit_log(records: Records) -> Responses:
     """The audit log: lists, some entries, statistics, admins and actions, as CSV."""
     context = context_of(records, newest(records, admin_audit.LOG, "timestamp"))
     for n, filters in enumerate(_AUDIT_FILTERS):
@@ -107,7 +107,7 @@ def audit_log(records: Records) -> Answers:
     yield "audit log as CSV", answer_of(_rows, admin_audit.audit_log_as_csv, context, {})
 
 
-def moderation(records: Records) -> Answers:
+def moderation(records: Records) -> Responses:
     """The moderation queue, as the first of AdminUsers sees it."""
     context = context_of(records)
     admin = records.first("AdminUsers", Query().eq("status", "active").ascending("email")) or {}
@@ -117,7 +117,7 @@ def moderation(records: Records) -> Answers:
     yield "moderation statistics", answer_of(get_moderation_stats, context, caller)
 
 
-def logs(records: Records) -> Answers:
+def logs(records: Records) -> Responses:
     """Logs: lists, errors, metrics, metadata, some traces."""
     context = context_of(records, newest(records, "SystemLogs", "timestamp"))
     reports = observability_reports
@@ -132,7 +132,7 @@ def logs(records: Records) -> Answers:
         yield f"trace {trace}", answer_of(reports.get_trace, context, ADMIN, trace)
 
 
-def carriers(records: Records) -> Answers:
+def carriers(records: Records) -> Responses:
     """Carriers for admins: lists, some details, as CSV."""
     context = context_of(records, newest(records, "CarrierEnrichments", "enriched_date"))
     for n, filters in enumerate(_CARRIER_FILTERS):
@@ -145,14 +145,14 @@ def carriers(records: Records) -> Answers:
         yield f"carrier {carrier['_id']}", answer_of(carrier_admin.get_carrier_detail, context, ADMIN, carrier["_id"])
 
 
-def matches(records: Records) -> Answers:
+def matches(records: Records) -> Responses:
     """Matches as CSV."""
     context = context_of(records)
     for n, filters in enumerate(_MATCH_FILTERS):
         yield f"matches as CSV {n}", answer_of(_rows, matches_as_csv, context, filters)
 
 
-def pages(records: Records) -> Answers:
+def pages(records: Records) -> Responses:
     """Every page of content, and pages that do not exist."""
     context = context_of(records)
     posts = records.get_all("BlogPosts")

@@ -10,13 +10,13 @@ from weakref import WeakKeyDictionary
 
 from lmdr.services.context import Caller, Context
 from runbook.cutover import Difference, ParallelTest
-from runbook.cutover.answers import told
+from runbook.cutover.comparison import describe
 from runbook.cutover.tracing import changes
 from runbook.json_types import Item
 from runbook.query import Query
 from runbook.records import Records
 
-Answers = Iterator[tuple[str, Any]]
+Responses = Iterator[tuple[str, Any]]
 Explain = Callable[[str, Difference, Records, Records], str | None]
 
 P = ParamSpec("P")
@@ -72,7 +72,7 @@ def parallel_test(
     phase: int,
     name: str,
     needs: tuple[str, ...],
-    answers: Callable[[Records], Answers],
+    responses: Callable[[Records], Responses],
     explain: Explain = lambda call, difference, wix, airtable: None,
 ) -> ParallelTest:
     """A test; `explain` fails over to the first row of `needs` that differs, and the number of such rows."""
@@ -85,9 +85,9 @@ def parallel_test(
             moving = [collection for collection in needs if collection in wix.catalog.collections]
             differing[wix] = [text for collection in moving for text in _differing(wix, airtable, collection)]
         rows = differing[wix]
-        return f"{told(difference)}; rows that differ: {len(rows):,}, the first is {rows[0]}" if rows else None
+        return f"{describe(difference)}; rows that differ: {len(rows):,}, the first is {rows[0]}" if rows else None
 
-    return ParallelTest(phase, name, needs, answers, explain_or_name_row)
+    return ParallelTest(phase, name, needs, responses, explain_or_name_row)
 
 
 def _differing(wix: Records, airtable: Records, collection: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from lmdr import freshness
 from lmdr.parallel.calls import (
     NOW,
     SMALL_SAMPLE,
-    Answers,
+    Responses,
     answer_of,
     context_of,
     newest,
@@ -62,7 +62,7 @@ _LEAD_LISTS: tuple[dict[str, Any], ...] = (
 )
 
 
-def conversations(records: Records) -> Answers:
+def conversations(records: Records) -> Responses:
     """Conversations, and their new messages since the second."""
     context = context_of(records)
     for application in sample_keys(values(records.get_all("Messages"), "application_id"), SMALL_SAMPLE):
@@ -73,7 +73,7 @@ def conversations(records: Records) -> Answers:
             yield f"{call.__name__} of application {application}", answer_of(call, context, application, since)
 
 
-def unread_messages(records: Records) -> Answers:
+def unread_messages(records: Records) -> Responses:
     """Members' numbers of unread messages."""
     context = context_of(records)
     for member in sample_keys(values(records.get_all("Messages"), "receiver_id"), SMALL_SAMPLE):
@@ -81,7 +81,7 @@ def unread_messages(records: Records) -> Answers:
             yield f"{call.__name__} of {member}", answer_of(call, context, Caller(member))
 
 
-def subscriptions(records: Records) -> Answers:
+def subscriptions(records: Records) -> Responses:
     """Carriers' plan, usage and billing history, some billing pages; and those of an unknown carrier."""
     context = context_of(records, newest(records, "CarrierSubscriptions", "_createdDate"))
     dots = values((*records.get_all("CarrierSubscriptions"), *records.get_all("BillingHistory")), "carrier_dot")
@@ -95,7 +95,7 @@ def subscriptions(records: Records) -> Answers:
             yield f"{page.__name__} of carrier {dot}", answer_of(page, context, dot)
 
 
-def own_subscriptions(records: Records) -> Answers:
+def own_subscriptions(records: Records) -> Responses:
     """The plan of a member's own carrier."""
     context = context_of(records)
     for carrier in sample_items(records.get_all("Carriers")):
@@ -103,7 +103,7 @@ def own_subscriptions(records: Records) -> Answers:
         yield f"own plan of carrier {carrier['_id']}", status
 
 
-def enrichments(records: Records) -> Answers:
+def enrichments(records: Records) -> Responses:
     """Cached enrichments and safety data: their freshness, and the answers while they are just fresh."""
     carriers = {str(carrier["dot_number"]): carrier for carrier in records.get_all("Carriers")}
     now = newest(records, "CarrierEnrichments", "enriched_date")
@@ -121,7 +121,7 @@ def enrichments(records: Records) -> Answers:
         yield f"summary of safety data {row['_id']}", answer_of(build_safety_summary, row)
 
 
-def searches_of_recruiters(records: Records) -> Answers:
+def searches_of_recruiters(records: Records) -> Responses:
     """Recruiters' searches for drivers, each for its own carrier."""
     context = context_of(records, newest(records, "DriverProfiles", "_updatedDate"))
     for link in sample_items(records.get_all("recruiterCarriers", Query().eq("is_active", True)), RECRUITER_SEARCHES):
@@ -130,7 +130,7 @@ def searches_of_recruiters(records: Records) -> Answers:
             yield f"search {n} of carrier {dot}", answer_of(find_matching_drivers, context, caller, dot, *search)
 
 
-def recruiters(records: Records) -> Answers:
+def recruiters(records: Records) -> Responses:
     """Recruiters' carriers, and the validation of DOT numbers."""
     context = context_of(records)
     links = records.get_all("recruiterCarriers")
@@ -140,7 +140,7 @@ def recruiters(records: Records) -> Answers:
         yield f"whether carrier {dot} is there", answer_of(recruiter.validate_carrier_dot, context, dot)
 
 
-def leads(records: Records) -> Answers:
+def leads(records: Records) -> Responses:
     """Staffing requests: lists, by status, a sample."""
     context = context_of(records)
     for n, options in enumerate(_LEAD_LISTS):
@@ -149,7 +149,7 @@ def leads(records: Records) -> Answers:
         yield f"lead {row['_id']}", answer_of(carrier_leads.get_lead_status, context, row["_id"])
 
 
-def onboarding(records: Records) -> Answers:
+def onboarding(records: Records) -> Responses:
     """Welcome pages of partners and carriers, and of unknown ones."""
     context = context_of(records)
     for code in ("nobody", *sample_keys(values(records.get_all("PartnerOnboarding"), "partner_code"), SMALL_SAMPLE)):

@@ -7,7 +7,7 @@ import itertools
 from lmdr.matching.carriers import calculate_match_score, normalize_carrier, score_carriers
 from lmdr.matching.completeness import enrich_profile
 from lmdr.matching.drivers import calculate_driver_match_score, score_drivers
-from lmdr.parallel.calls import ADMIN, NOW, SMALL_SAMPLE, Answers, answer_of, context_of, parallel_test, sample_items
+from lmdr.parallel.calls import ADMIN, NOW, SMALL_SAMPLE, Responses, answer_of, context_of, parallel_test, sample_items
 from lmdr.services.admin.carriers import get_carrier_stats, get_state_distribution
 from lmdr.services.airtable_client import get_carrier_by_dot, get_driver_by_id, get_driver_by_wix_member_id
 from lmdr.services.context import ANYONE
@@ -37,7 +37,7 @@ def preferences_of(driver: Item) -> Item:
     return {name: driver[key] for name, key in keys.items() if key in driver}
 
 
-def _carriers_for(records: Records, searches: list[tuple[str, Item]]) -> Answers:
+def _carriers_for(records: Records, searches: list[tuple[str, Item]]) -> Responses:
     carriers = records.get_all("Carriers")
     normalized = [normalize_carrier(carrier) for carrier in carriers]
     for who, preferences in searches:
@@ -46,18 +46,18 @@ def _carriers_for(records: Records, searches: list[tuple[str, Item]]) -> Answers
         yield who, [[c["_id"], s["overallScore"], s["scores"], s["inferredOpType"]] for c, s in ranked]
 
 
-def carriers_for_every_driver(records: Records) -> Answers:
+def carriers_for_every_driver(records: Records) -> Responses:
     """All carriers ranked for each driver by the profile's preferences."""
     drivers = records.get_all("DriverProfiles")
     return _carriers_for(records, [(f"carriers for driver {d['_id']}", preferences_of(d)) for d in drivers])
 
 
-def carriers_for_every_search(records: Records) -> Answers:
+def carriers_for_every_search(records: Records) -> Responses:
     """All carriers ranked for searches without a profile."""
     return _carriers_for(records, [(f"carriers for search {n}", search) for n, search in enumerate(SEARCHES)])
 
 
-def drivers_for_every_carrier(records: Records) -> Answers:
+def drivers_for_every_carrier(records: Records) -> Responses:
     """All drivers ranked for each carrier by its hiring preferences; one ranking for all without any."""
     drivers = records.get_all("DriverProfiles")
     newest: dict[str, Item] = {}
@@ -71,7 +71,7 @@ def drivers_for_every_carrier(records: Records) -> Answers:
         yield f"drivers for {who}", [[d["_id"], s["overallScore"], s.get("scores"), s.get("error")] for d, s in ranked]
 
 
-def profiles_looked_up(records: Records) -> Answers:
+def profiles_looked_up(records: Records) -> Responses:
     """Every driver by member, with its completeness; a sample by id too."""
     context = context_of(records)
     drivers = records.get_all("DriverProfiles")
@@ -82,14 +82,14 @@ def profiles_looked_up(records: Records) -> Answers:
         yield f"driver {driver['_id']}", get_driver_by_id(context, driver["_id"])
 
 
-def carriers_looked_up(records: Records) -> Answers:
+def carriers_looked_up(records: Records) -> Responses:
     """A sample of carriers by DOT number."""
     context = context_of(records)
     for carrier in sample_items(records.get_all("Carriers"), 4 * SMALL_SAMPLE):
         yield f"carrier {carrier['_id']}", get_carrier_by_dot(context, carrier["dot_number"])
 
 
-def searches_of_drivers(records: Records) -> Answers:
+def searches_of_drivers(records: Records) -> Responses:
     """Complete searches, as the page sends them, for a sample of the drivers and for `SEARCHES`."""
     context, drivers = context_of(records), sample_items(records.get_all("DriverProfiles"))
     searches = itertools.chain(
@@ -100,14 +100,14 @@ def searches_of_drivers(records: Records) -> Answers:
         yield name, answer_of(find_matching_carriers, context, ANYONE, preferences, True)
 
 
-def statistics(records: Records) -> Answers:
+def statistics(records: Records) -> Responses:
     """Statistics of drivers and carriers on the admins' pages."""
     context = context_of(records)
     yield "carriers by state", answer_of(get_state_distribution, context, ADMIN)
     yield "drivers' activity", answer_of(get_driver_activity_stats, context)
 
 
-def carrier_statistics(records: Records) -> Answers:
+def carrier_statistics(records: Records) -> Responses:
     """Statistics of carriers and their enrichments on the admins' pages."""
     yield "carrier statistics", answer_of(get_carrier_stats, context_of(records), ADMIN)
 

@@ -10,7 +10,7 @@ from typing import Any
 from lmdr.parallel.calls import (
     ADMIN,
     SMALL_SAMPLE,
-    Answers,
+    Responses,
     answer_of,
     context_of,
     newest,
@@ -56,7 +56,7 @@ _INTEREST_LISTS: tuple[dict[str, Any], ...] = (
 )
 
 
-def interests_of_drivers(records: Records) -> Answers:
+def interests_of_drivers(records: Records) -> Responses:
     """Interests of drivers, and their own interests, applications and saved carriers."""
     context = context_of(records)
     drivers = sample_items(records.get_all("DriverProfiles"), SMALL_SAMPLE)
@@ -71,7 +71,7 @@ def interests_of_drivers(records: Records) -> Answers:
             yield f"driver {driver['_id']} at carrier {dot}", answer_of(get_application_status, context, caller, dot)
 
 
-def interests_in_carriers(records: Records) -> Answers:
+def interests_in_carriers(records: Records) -> Responses:
     """Interests in carriers, their statistics, and the response times of all carriers."""
     context = context_of(records, newest(records, INTERESTS, "action_timestamp"))
     rows = records.get_all(INTERESTS)
@@ -86,7 +86,7 @@ def interests_in_carriers(records: Records) -> Answers:
         yield f"how fast carriers {batch[0]} to {batch[-1]} answer", answer_of(get_all_recruiter_stats, context, batch)
 
 
-def hiring_preferences(records: Records) -> Answers:
+def hiring_preferences(records: Records) -> Responses:
     """Carriers' hiring preferences and weights."""
     context = context_of(records)
     for dot in sample_keys(values(records.get_all("CarrierHiringPreferences"), "carrier_dot"), SMALL_SAMPLE):
@@ -94,7 +94,7 @@ def hiring_preferences(records: Records) -> Answers:
             yield f"{call.__name__} of carrier {dot}", answer_of(call, context, dot)
 
 
-def mutual_matches(records: Records) -> Answers:
+def mutual_matches(records: Records) -> Responses:
     """Drivers' interests, each with its own carrier and with that of another interest."""
     context = context_of(records)
     interests = sample_items(records.get_all("DriverInterests"), SMALL_SAMPLE)
@@ -104,7 +104,7 @@ def mutual_matches(records: Records) -> Answers:
             yield f"driver {driver} and carrier {dot}", answer_of(detect_mutual_match, context, dot, driver)
 
 
-def matches(records: Records) -> Answers:
+def matches(records: Records) -> Responses:
     """Matches and interests for admins: lists, statistics, trends, samples of matches and carriers."""
     context = context_of(records, newest(records, admin_match.MATCHES, "timestamp"))
     for n, options in enumerate(_MATCH_LISTS):
@@ -123,7 +123,7 @@ def matches(records: Records) -> Answers:
         yield f"matches of carrier {dot}", answer_of(admin_match.get_carrier_match_summary, context, ADMIN, dot)
 
 
-def views(records: Records) -> Answers:
+def views(records: Records) -> Responses:
     """Carriers' views of profiles, as the quota and the outreach query them."""
     for collection in VIEWS:
         rows = records.get_all(collection)
@@ -135,7 +135,7 @@ def views(records: Records) -> Answers:
             yield f"{collection} of {month}", records.count(collection, Query().eq("billing_period", month))
 
 
-def pipelines(records: Records) -> Answers:
+def pipelines(records: Records) -> Responses:
     """Pipelines of recruiters' carriers, their statistics, and some candidates."""
     context = context_of(records, newest(records, INTERESTS, "action_timestamp"))
     for link in sample_items(records.get_all("recruiterCarriers", Query().eq("is_active", True)), SMALL_SAMPLE):

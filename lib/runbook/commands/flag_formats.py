@@ -1,6 +1,6 @@
-"""The `DATA_SOURCE` flags as the site's own Velo code reads them.
+"""The `DATA_SOURCE` flags in the formats that the site's Velo code reads.
 
-The platform's code asks per collection; an unknown name is 'wix', so that a forgotten collection stays where it is.
+The platform's code asks per collection; for an unknown name the answer is 'wix', so a forgotten collection stays there.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Mapping
 
 from runbook.catalog import Catalog
 
-SECRET_NAME = "DATA_SOURCE"  # noqa: S105  (a name, no secret)
+SECRET_NAME = "DATA_SOURCE"  # noqa: S105 - the name of a secret, not its value
 
 
 def as_json(flags: Mapping[str, str]) -> str:
-    """One JSON object, flag to source, in the catalog's order: what the published secret holds."""
+    """One JSON object, flag to source, in the catalog's order: the content of the published secret."""
     return json.dumps(dict(flags), indent=2)
 
 

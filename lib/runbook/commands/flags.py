@@ -1,11 +1,11 @@
-"""What `runbook flags` does: show, set, publish. Setting back to 'wix' asks nothing and no one."""
+"""`runbook flags`: show, set, publish. Setting a flag back to 'wix' has no conditions and needs no connection."""
 
 from __future__ import annotations
 
-from runbook.commands import flag_formats as flag_code
+from runbook.commands import flag_formats
 from runbook.connections import connect
 from runbook.cutover.turning import between_calls, require_turn, turn_back
-from runbook.display import Table
+from runbook.display import Table, plural
 from runbook.parameters import known_flag
 from runbook.platform import Platform
 from runbook.settings import read_home
@@ -15,44 +15,44 @@ from runbook.wix.source import WixSource
 
 
 def _state(platform: Platform, environment: str) -> State:
-    # Neither side is needed to read a flag or to set one back.
+    # No connection to either side is needed to read a flag or to set it back.
     state = State(read_home(environment, platform)[1])
     state.flags.create(platform.catalog.flags)
     return state
 
 
 def set_flag(platform: Platform, environment: str, flag: str, value: str, *, who: str, why: str) -> str:
-    """Set one flag; returns what was done in words. Raises FlagRefused where 'airtable' is not allowed."""
+    """Set one flag; returns a message. Raises FlagRefused if 'airtable' is not allowed."""
     known_flag(platform, flag)
     state = _state(platform, environment)
     before = state.flags.get(flag)
     if before == value:
-        return f"{flag} stands at {value!r} already"
+        return f"{flag} is already at {value!r}"
     if value == "wix":
-        turn_back(state, flag, who=who, why=why or "set by hand")
+        turn_back(state, flag, who=who, why=why or "set manually")
         return f"{flag}: {before!r} → {value!r}"
     connections = connect(platform, environment)
     base, source = connections.base("wix"), WixSource(connections.wix, platform.catalog)
     require_turn(flag, platform.catalog, state, base, source)
     assert base is not None
     with between_calls(state, flag):
-        # Once more, now that no call is under way: one of them may have written since.
+        # Again while calls are blocked: one of them may have written since.
         require_turn(flag, platform.catalog, state, base, source)
         run_id = state.facts.progress(base)[platform.catalog.of_flag(flag)[0].wix].run_id
-        state.flags.set(flag, value, who=who, why=why or "set by hand", run_id=run_id)
+        state.flags.set(flag, value, who=who, why=why or "set manually", run_id=run_id)
     return f"{flag}: {before!r} → {value!r}"
 
 
-def shown(platform: Platform, environment: str, flag: str | None, form: str) -> str:
+def show(platform: Platform, environment: str, flag: str | None, form: str) -> str:
     """The flags as a table, JSON or a Velo module."""
     if flag is not None:
         known_flag(platform, flag)
     state = _state(platform, environment)
     values = {name: state.flags.get(name) for name in platform.catalog.flags if flag in (None, name)}
     if form == "json":
-        return flag_code.as_json(values)
+        return flag_formats.as_json(values)
     if form == "jsw":
-        return flag_code.as_jsw(values, platform.catalog)
+        return flag_formats.as_jsw(values, platform.catalog)
     rows = []
     for name, value in values.items():
         turns = state.flags.history(name)
@@ -63,12 +63,12 @@ def shown(platform: Platform, environment: str, flag: str | None, form: str) -> 
 
 
 def history(platform: Platform, environment: str, flag: str | None) -> Table:
-    """Every turn, oldest first."""
+    """Every turn of a flag, or of all flags, oldest first."""
     if flag is not None:
         known_flag(platform, flag)
     turns = _state(platform, environment).flags.history(flag)
     rows = [(t.at, t.flag, t.value, t.who, t.why, t.run_id) for t in turns]
-    return Table("Turns of the flags", ("at", "flag", "to", "who", "why", "on the evidence of run"), rows)
+    return Table("Flag history", ("at", "flag", "to", "by", "reason", "evidence of run"), rows)
 
 
 def publish(platform: Platform, environment: str) -> str:
@@ -76,5 +76,5 @@ def publish(platform: Platform, environment: str) -> str:
     connections = connect(platform, environment)
     connections.state.flags.create(platform.catalog.flags)
     values = {name: connections.state.flags.get(name) for name in platform.catalog.flags}
-    put_secret(connections.wix, flag_code.SECRET_NAME, flag_code.as_json(values))
-    return f"published {len(values)} flags as the secret {flag_code.SECRET_NAME}"
+    put_secret(connections.wix, flag_formats.SECRET_NAME, flag_formats.as_json(values))
+    return f"published {plural(len(values), 'flag')} as the secret {flag_formats.SECRET_NAME}"

@@ -1,4 +1,4 @@
-"""What `runbook mirror` shows and does."""
+"""`runbook mirror`: the status of the mirror."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from runbook.query.query import NO_CONDITION
 from runbook.records.opening import open_records
 
 
-def show_mirror(platform: Platform, environment: str, *, load: bool = False, drop: bool = False) -> Table:
-    """A line a collection that is in the mirror; `load` reads all that was migrated first, `drop` deletes the mirror.
+def mirror_status(platform: Platform, environment: str, *, load: bool = False, drop: bool = False) -> Table:
+    """One row per collection in the mirror. `load`: read every migrated collection first; `drop`: delete the mirror.
 
-    Raises SettingError where nothing has been migrated, TargetError where Airtable cannot be read.
+    Raises SettingError if nothing has been migrated, TargetError if Airtable cannot be read.
     """
     with open_records(platform, environment, update_mirror=False) as opened:
         mirror = opened.mirror
@@ -22,22 +22,19 @@ def show_mirror(platform: Platform, environment: str, *, load: bool = False, dro
         if drop:
             mirror.delete_webhook()
             mirror.discard()
-            return Table("Mirror", ("verdict",), [("dropped",)], ("The next read of a collection reads it whole.",))
+            return Table("Mirror", ("verdict",), [("dropped",)], ("The next query of a collection reads it in full.",))
         if load:
             migrated = opened.state.facts.progress(mirror.base)
-            _load(mirror, [name for name in platform.catalog.collections if name in migrated])
+            names = [name for name in platform.catalog.collections if name in migrated]
+            with Progress("Mirror") as report:
+                for done, name in enumerate(names, 1):
+                    mirror.load([name])
+                    report(done, len(names))
         return _table(mirror)
-
-
-def _load(mirror: Mirror, names: list[str]) -> None:
-    with Progress("Mirror") as report:
-        for n, name in enumerate(names, 1):
-            mirror.load([name])
-            report(n, len(names))
 
 
 def _table(mirror: Mirror) -> Table:
     rows = [(name, mirror.count(name, NO_CONDITION), round(mirror.age(name), 1)) for name in mirror.store.synced()]
-    lag = f"A change that others make in Airtable is here within {mirror.lag:,.0f} s while a service runs."
+    lag = f"While a service runs, changes made in Airtable arrive within {mirror.lag:,.0f} s."
     notes = (lag, *mirror.problems())
     return Table(f"Mirror of {mirror.base}", ("collection", "rows", "seconds old"), rows, notes)

@@ -1,4 +1,4 @@
-"""The weekly integrity check: counts and cells of what has its flag on, the record limit, the error rate."""
+"""The weekly integrity check: counts and cells of collections whose flag is on, the record limit, the error rate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from runbook import pictures
 from runbook.checks.record_counts import RecordCounts, keep_record_counts
 from runbook.connections import Connections, connect
-from runbook.display import Progress, Table
+from runbook.display import Progress, Table, plural
 from runbook.errors import CheckFailed, RunbookError
 from runbook.evidence.folder import READINGS, RunFolder, check_name, new_run_id
 from runbook.evidence.manifest import write_manifest
@@ -16,17 +16,17 @@ from runbook.parameters import check_types
 from runbook.platform import Platform
 from runbook.readings import Readings
 from runbook.run.phase_checks import ERROR_RATE
-from runbook.run.revalidate import validate_again
+from runbook.run.revalidate import revalidate
 from runbook.schema import Tables
 from runbook.settings import CRITICAL_SHARE
 from runbook.state import CheckResult, CollectionProgress
 
 SLUG = "integrity_check"
-SOURCE = "wix"  # flags turn only on the site's own data, so only that is watched
+SOURCE = "wix"  # flags turn only on the site's own data, so only that is checked
 
 
 class IntegrityCheck:
-    """A check, opened. Every step adds to what the verdict stands on."""
+    """An opened check. Every step adds to the verdict."""
 
     def __init__(self, connections: Connections, folder: RunFolder, collections: list[str]) -> None:
         self.connections = connections
@@ -34,13 +34,13 @@ class IntegrityCheck:
         self.base = connections.base(SOURCE)
         self.collections = collections
         self.alerts: list[str] = []
-        self.done: set[str] = set()
+        self.steps_run: set[str] = set()
 
     def _known(self) -> dict[str, CollectionProgress]:
         return self.connections.state.facts.progress(self.base) if self.base else {}
 
     def table(self) -> Table:
-        """What will be looked at."""
+        """The collections to check."""
         flags = self.connections.state.flags
         catalog = self.connections.catalog
         known = self._known()
@@ -48,9 +48,12 @@ class IntegrityCheck:
             (name, flags.get(catalog.collection(name).flag), known[name].loaded if name in known else None)
             for name in self.collections
         ]
-        notes = () if rows else ("No flag is on, so there is nothing that services read from Airtable.",)
+        notes = () if rows else ("No flag is on: services read nothing from Airtable.",)
         return Table(
-            f"Integrity check {self.folder.path.name}", ("collection", "source", "rows when verified"), rows, notes
+            f"Integrity check {self.folder.path.name}",
+            ("collection", "source", "rows at the last validation"),
+            rows,
+            notes,
         )
 
     def __repr__(self) -> str:
@@ -60,7 +63,7 @@ class IntegrityCheck:
         return self.table()._repr_html_()
 
     def compare(self) -> Table:
-        """Read back and compare each collection with its snapshot; what came after the turn is explained by that."""
+        """Compare each collection with its snapshot; changes since the flag turned are explained by their date."""
         rows: list[tuple[Any, ...]] = []
         facts, known = {}, self._known()
         base, catalog = self.base, self.connections.catalog
@@ -68,13 +71,13 @@ class IntegrityCheck:
         for name in self.collections:
             done = known.get(name)
             if done is None or readings is None:
-                self.alerts.append(f"{name}: its flag is on, but it has never been migrated into this base")
-                rows.append((name, None, None, None, "failed", "never migrated"))
+                self.alerts.append(f"{name}: its flag is on, but it was never migrated into this base")
+                rows.append((name, None, None, None, "failed", "not migrated"))
                 continue
             try:
                 with Progress(f"Compare {name}") as report:
                     c = catalog.collection(name)
-                    found = validate_again(self.connections, readings, c, done.run_id, report)
+                    found = revalidate(self.connections, readings, c, done.run_id, report)
             except RunbookError as error:
                 self.alerts.append(f"{name}: {error}")
                 rows.append((name, None, None, None, "error", str(error)))
@@ -86,9 +89,9 @@ class IntegrityCheck:
             rows.append((name, found.loaded, found.comparison.cells, since, verdict, "; ".join(found.reasons)))
         if readings is not None:
             readings.discard()
-        self.done.add("compare")
+        self.steps_run.add("compare")
         self.folder.write_evidence(SLUG, "compare", {"collections": facts})
-        return Table("Counts and cells", ("collection", "rows", "cells", "cells explained", "verdict", "why"), rows)
+        return Table("Counts and cells", ("collection", "rows", "cells", "cells explained", "verdict", "reason"), rows)
 
     def _readings(self, base: str) -> Readings:
         airtable = self.connections.airtable
@@ -96,8 +99,8 @@ class IntegrityCheck:
         return Readings(airtable, base, tables, self.folder.path / READINGS)
 
     def record_counts(self) -> RecordCounts | Table:
-        """The share of the plan's record limit, written into the base."""
-        self.done.add("record_counts")
+        """Write the record counts, and their share of the plan's limit, into the base."""
+        self.steps_run.add("record_counts")
         known = self._known()
         if not known or self.base is None:
             return Table("Record counts", ("table", "rows"), [], ("Nothing has been migrated yet.",))
@@ -111,54 +114,56 @@ class IntegrityCheck:
             run_id=self.folder.path.name,
         )
         if kept.total > CRITICAL_SHARE * limit:
-            self.alerts.append(f"{kept.total:,} records: {kept.total / limit:.0%} of the plan's {limit:,}")
+            self.alerts.append(f"{plural(kept.total, 'record')}: {kept.total / limit:.0%} of the plan's {limit:,}")
         self.folder.write_evidence(SLUG, "record_counts", kept.facts())
         return kept
 
     def show_record_limit(self) -> Any:
-        """The picture of it."""
+        """Records by table, and the limit of the plan."""
         catalog = self.connections.catalog
         rows = {catalog.collection(name).table: done.loaded for name, done in self._known().items()}
         return pictures.record_limit(rows, self.connections.settings.records_limit)
 
     def error_rate(self) -> Table:
-        """Airtable's answers during this check: all, 429s, failures."""
-        answers = self.connections.log.rows()
-        limited = sum(1 for answer in answers if answer.status == 429)
-        failed = sum(1 for answer in answers if answer.status == 0 or answer.status >= 500)
-        rate = failed / len(answers) if answers else 0.0
+        """Airtable's responses during this check: all, 429s, failures."""
+        responses = self.connections.log.rows()
+        limited = sum(1 for response in responses if response.status == 429)
+        failed = sum(1 for response in responses if response.status == 0 or response.status >= 500)
+        rate = failed / len(responses) if responses else 0.0
         if limited:
-            self.alerts.append(f"{limited} answers were 429: something else uses the base's quota")
+            self.alerts.append(f"{plural(limited, 'response')} 429: another client uses the rate limit of the base")
         if rate > ERROR_RATE:
-            self.alerts.append(f"{rate:.2%} of {len(answers):,} answers failed; {ERROR_RATE:.1%} is the limit")
-        self.done.add("error_rate")
-        facts = {"answers": len(answers), "limited": limited, "failed": failed}
+            self.alerts.append(
+                f"{rate:.2%} of {plural(len(responses), 'response')} failed; the limit is {ERROR_RATE:.1%}"
+            )
+        self.steps_run.add("error_rate")
+        facts = {"responses": len(responses), "limited": limited, "failed": failed}
         self.folder.write_evidence(SLUG, "error_rate", facts)
-        return Table("Answers of Airtable", ("answers", "429", "failed", "rate"), [(*facts.values(), f"{rate:.3%}")])
+        return Table(
+            "Responses of Airtable", ("responses", "429", "failed", "rate"), [(*facts.values(), f"{rate:.3%}")]
+        )
 
     def show_latency(self) -> Any:
-        """How long Airtable took to answer."""
+        """Response times of Airtable."""
         return pictures.latency(row._asdict() for row in self.connections.log.rows())
 
     def verdict(self) -> Table:
-        """Green or the alerts. Goes on record either way: the 30 days are counted from it. Raises CheckFailed."""
-        missing = {"compare", "record_counts", "error_rate"} - self.done
+        """The verdict; recorded in state, where the 30 stable days are counted. Raises CheckFailed with the alerts."""
+        missing = {"compare", "record_counts", "error_rate"} - self.steps_run
         self.alerts += [f"{name} was not run: run the cells above" for name in sorted(missing)]
         passed = not self.alerts
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        if self.collections:  # a check that looked at nothing proves nothing
+        if self.collections:  # a check of no collections proves nothing
             self.connections.state.facts.add_integrity_check(CheckResult(at, passed, self.folder.path.name))
         self.folder.write_evidence(SLUG, "gate", {"passed": passed, "reasons": self.alerts, "warnings": []})
         self.connections.log.write(self.folder.path / "requests" / f"{SLUG}.jsonl")
         write_manifest(self.folder)
         if not passed:
-            raise CheckFailed(f"{len(self.alerts)} alerts:\n  " + "\n  ".join(self.alerts))
-        words = (
-            f"{len(self.collections)} collections: nothing to call for"
-            if self.collections
-            else "nothing is watched yet"
+            raise CheckFailed(f"{plural(len(self.alerts), 'alert')}:\n  " + "\n  ".join(self.alerts))
+        summary = (
+            f"{plural(len(self.collections), 'collection')}: no alerts" if self.collections else "nothing to check yet"
         )
-        return Table("Verdict", ("verdict", "what"), [("passed", words)])
+        return Table("Verdict", ("verdict", "details"), [("passed", summary)])
 
 
 def open_check(
@@ -168,7 +173,7 @@ def open_check(
     run_id: str | None = None,
     collections: list[str] | None = None,
 ) -> IntegrityCheck:
-    """Open a check of the named collections, or of every one whose flag is on. Raises SettingError."""
+    """Open a check of the named collections, or of all whose flag is on. Raises SettingError."""
     check_types({"environment": (environment, str)}, {"run_id": (run_id, str), "collections": (collections, list)})
     if run_id is not None:
         check_name(run_id)

@@ -1,4 +1,4 @@
-"""Back to Wix: what would be lost, carrying it over where asked for, and the flags. Setting back is always allowed."""
+"""Roll back to Wix: find what would be lost, carry it back on request, turn the flags. Always allowed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from runbook.catalog import Collection
 from runbook.connections import Connections, connect
 from runbook.cutover.going_back import Losses, find_losses
 from runbook.cutover.turning import turn_back
-from runbook.display import Progress, Table
+from runbook.display import Progress, Table, plural
 from runbook.errors import CheckFailed, RunbookError, SettingError
 from runbook.evidence.folder import RunFolder, check_name, new_run_id
 from runbook.evidence.manifest import write_manifest
@@ -20,7 +20,7 @@ SOURCE = "wix"
 
 
 class Rollback:
-    """A rollback, opened: nothing has turned yet."""
+    """An opened rollback: no flag has turned yet."""
 
     def __init__(
         self, connections: Connections, folder: RunFolder, flags: list[str], *, reverse_sync: bool, dry_run: bool
@@ -28,20 +28,20 @@ class Rollback:
         self.connections = connections
         self.folder = folder
         self.flags = flags
-        self.asked_reverse_sync = reverse_sync
+        self.with_reverse_sync = reverse_sync
         self.dry_run = dry_run
         self.found: dict[str, Losses] = {}
-        self._carried = False
+        self._synced = False
 
     def table(self) -> Table:
-        """The flags it is about."""
+        """The flags to turn back."""
         state = self.connections.state.flags
         rows = []
         for flag in self.flags:
             names = ", ".join(c.wix for c in self.connections.catalog.of_flag(flag))
             turns = state.history(flag)
             rows.append((flag, state.get(flag), str(turns[-1].at) if turns else None, names))
-        return Table("Rollback to Wix", ("flag", "stands at", "since", "collections"), rows)
+        return Table("Rollback to Wix", ("flag", "source", "since", "collections"), rows)
 
     def __repr__(self) -> str:
         return repr(self.table())
@@ -50,7 +50,7 @@ class Rollback:
         return self.table()._repr_html_()
 
     def losses(self) -> Table:
-        """Compare both sides as they are now, for every collection of a flag that is on."""
+        """Compare both sides as they are now, for every collection whose flag is on."""
         base = self.connections.base(SOURCE)
         collections = self._collections()
         tables = (
@@ -62,32 +62,40 @@ class Rollback:
                     self.found[c.wix] = (
                         find_losses(self.connections, c, base, tables)
                         if base and tables
-                        else Losses(why="there is no base")
+                        else Losses(error="there is no base")
                     )
             except RunbookError as error:
-                self.found[c.wix] = Losses(why=str(error))
+                self.found[c.wix] = Losses(error=str(error))
         rows = [
-            (name, len(x.added), len(x.changed), len(x.removed), x.why or ("passed" if not x.rows else "would be lost"))
+            (
+                name,
+                len(x.added),
+                len(x.changed),
+                len(x.removed),
+                x.error or ("passed" if not x.rows else "would be lost"),
+            )
             for name, x in self.found.items()
         ]
         facts = {
-            name: {"added": len(x.added), "changed": len(x.changed), "removed": len(x.removed), "why": x.why}
+            name: {"added": len(x.added), "changed": len(x.changed), "removed": len(x.removed), "error": x.error}
             for name, x in self.found.items()
         }
         self.folder.write_evidence(SLUG, "losses", facts)
         total = sum(x.rows for x in self.found.values())
-        words = (
-            f"{total:,} rows are in Airtable as Wix does not have them; `reverse_sync` carries them over first."
+        note = (
+            f"{plural(total, 'row')} differ in Airtable; set `reverse_sync` to carry them back to Wix first."
             if total
             else "Nothing would be lost."
         )
-        columns = ("collection", "added in Airtable", "changed there", "removed there", "verdict")
-        return Table("What would be lost", columns, rows, (words,))
+        columns = ("collection", "added in Airtable", "changed in Airtable", "removed in Airtable", "verdict")
+        return Table("What would be lost", columns, rows, (note,))
 
     def reverse_sync(self) -> Table:
-        """Write those rows to Wix, where asked for; then compare again."""
-        if not self.asked_reverse_sync or self.dry_run:
-            return Table("Reverse sync", ("verdict",), [], ("Not asked for: nothing was written to Wix.",))
+        """Write those rows to Wix, if `reverse_sync` is set; then compare again."""
+        if not self.with_reverse_sync or self.dry_run:
+            return Table(
+                "Reverse sync", ("verdict",), [], ("Not requested, or a dry run: nothing was written to Wix.",)
+            )
         if set(self.found) != {c.wix for c in self._collections()}:
             self.losses()
         rows, facts = [], {}
@@ -104,7 +112,7 @@ class Rollback:
                 "refused": {**saved.refused, **removed.refused},
             }
         self.folder.write_evidence(SLUG, "reverse_sync", facts)
-        self._carried = True
+        self._synced = True
         self.losses()
         return Table(
             "Reverse sync",
@@ -122,24 +130,22 @@ class Rollback:
                 turn_back(self.connections.state, flag, who="rollback", why="rolled back", run_id=self.folder.path.name)
             rows.append((flag, before, state.get(flag), "dry run" if self.dry_run else "passed"))
         self.folder.write_evidence(SLUG, "turned", {"flags": {row[0]: row[2] for row in rows}})
-        return Table("Turned back", ("flag", "stood at", "stands at", "verdict"), rows)
+        return Table("Turned back", ("flag", "before", "now", "verdict"), rows)
 
     def verdict(self) -> Table:
-        """Raises CheckFailed where a flag still stands at 'airtable', or reverse sync left something behind."""
+        """Raises CheckFailed if a flag is at 'airtable', a comparison failed, or reverse sync left rows behind."""
         state = self.connections.state.flags
-        reasons = (
-            [] if self.dry_run else [f"{f} still stands at 'airtable'" for f in self.flags if state.get(f) != "wix"]
-        )
-        if self._carried:
-            reasons += [f"{name}: {x.rows} rows are still not in Wix" for name, x in self.found.items() if x.rows]
-        reasons += [f"{name}: what would be lost is not known: {x.why}" for name, x in self.found.items() if x.why]
+        reasons = [] if self.dry_run else [f"{f} is still at 'airtable'" for f in self.flags if state.get(f) != "wix"]
+        if self._synced:
+            reasons += [f"{name}: {plural(x.rows, 'row')} still not in Wix" for name, x in self.found.items() if x.rows]
+        reasons += [f"{name}: the losses are unknown: {x.error}" for name, x in self.found.items() if x.error]
         self.folder.write_evidence(SLUG, "gate", {"passed": not reasons, "reasons": reasons, "warnings": []})
         self.connections.log.write(self.folder.path / "requests" / f"{SLUG}.jsonl")
         write_manifest(self.folder)
         if reasons:
             raise CheckFailed("the rollback is not complete:\n  " + "\n  ".join(reasons))
-        words = "nothing was turned: dry run" if self.dry_run else f"{len(self.flags)} flags stand at 'wix'"
-        return Table("Verdict", ("verdict", "what"), [("passed", words)])
+        summary = "dry run: no flag was turned" if self.dry_run else f"{plural(len(self.flags), 'flag')} at 'wix'"
+        return Table("Verdict", ("verdict", "details"), [("passed", summary)])
 
     def _collections(self) -> list[Collection]:
         on = [flag for flag in self.flags if self.connections.state.flags.get(flag) == "airtable"]
@@ -147,16 +153,16 @@ class Rollback:
 
 
 def flags_of(platform: Platform, phase: int | None, flag: str | None) -> list[str]:
-    """The flags that a rollback is about: one, one phase's, or all. Raises SettingError."""
+    """The flags to roll back: one, those of a phase, or all. Raises SettingError."""
     if phase is not None and flag is not None:
-        raise SettingError("phase and flag are both set; give one of them, or neither for all flags")
+        raise SettingError("phase and flag are both set; set one of them, or neither for all flags")
     if flag is not None:
         return [known_flag(platform, flag)]
     if phase is None:
         return list(platform.catalog.flags)
     found = list(known_phase(platform, phase).flags)
     if not found:
-        raise SettingError(f"phase {phase} has no flag, so there is nothing to roll back in it")
+        raise SettingError(f"phase {phase} has no flags, so there is nothing to roll back")
     return found
 
 
@@ -170,7 +176,7 @@ def open_rollback(
     reverse_sync: bool = False,
     dry_run: bool = False,
 ) -> Rollback:
-    """Open a rollback of one flag, of one phase's flags, or of all. Raises SettingError."""
+    """Open a rollback of one flag, of the flags of a phase, or of all. Raises SettingError."""
     check_types(
         {"environment": (environment, str), "reverse_sync": (reverse_sync, bool), "dry_run": (dry_run, bool)},
         {"run_id": (run_id, str), "phase": (phase, int), "flag": (flag, str)},

@@ -1,4 +1,4 @@
-"""Notebooks run without a reader: one after the other into one run folder, with manifest and report after each."""
+"""Run notebooks headless, one after the other, into one run folder; write manifest and report after each."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import click
 import requests
 
 from runbook.connections import connect
+from runbook.display import plural
 from runbook.errors import SettingError
 from runbook.evidence.folder import RunFolder, check_name, new_run_id
 from runbook.evidence.manifest import write_manifest
@@ -24,9 +25,9 @@ from runbook.settings import AIRTABLE_RATE, read_settings
 
 
 class Headless:
-    """A run without a reader. The sandbox's servers serve all its notebooks, and end with it if it started them.
+    """A headless run. All its notebooks use the same sandbox servers, which stop with it if it started them.
 
-    `goes_on`: the command that opened it takes `--run-id`. Nothing is written before the `with` block is entered.
+    `continues`: whether the command takes `--run-id`. Nothing is written before the `with` block is entered.
     """
 
     folder: RunFolder
@@ -39,20 +40,20 @@ class Headless:
         *,
         suffix: str = "",
         timeout: float | None = None,
-        goes_on: bool = True,
+        continues: bool = True,
     ) -> None:
         self.platform = platform
         self.settings = read_settings(environment, platform)
         self.run_id = check_name(run_id) if run_id is not None else new_run_id() + suffix
         self.timeout = timeout
-        self.goes_on = goes_on
+        self.continues = continues
         self._dry = suffix == "-dry"
         self._outcomes: list[bool] = []
         self._stack = ExitStack()
 
     @property
     def passed(self) -> bool:
-        """Whether something was run, and all of it is green."""
+        """Whether at least one notebook was run and all are green."""
         return bool(self._outcomes) and all(self._outcomes)
 
     def __enter__(self) -> Self:
@@ -65,8 +66,8 @@ class Headless:
             click.echo(f"run {self.run_id}, environment {settings.environment}", err=True)
             if settings.rate > AIRTABLE_RATE:
                 click.echo(
-                    f"sandbox: its limit is raised to {settings.rate:g} requests a second and base; Airtable's own is "
-                    f"{AIRTABLE_RATE:g} (RUNBOOK_SANDBOX_RATE sets it)",
+                    f"sandbox: the rate limit is raised to {settings.rate:g} requests per second and base (set "
+                    f"RUNBOOK_SANDBOX_RATE to change it); Airtable's own limit is {AIRTABLE_RATE:g}",
                     err=True,
                 )
             self._stack = stack.pop_all()
@@ -76,9 +77,9 @@ class Headless:
         self._stack.close()
 
     def run(self, notebook: Path, parameters: dict[str, Any]) -> bool:
-        """Run one notebook; True if its gate is green. Its outcome is in the run folder, manifest and report.
+        """Run one notebook; True if its gate is green. The result is in the run folder, the manifest and the report.
 
-        Raises SystemExit with 128 + the signal's number where Ctrl-C or SIGTERM stops it.
+        Raises SystemExit with 128 + the signal number if Ctrl-C or SIGTERM stops it.
         """
         click.echo(f"{notebook.stem} … ", err=True, nl=False)
         try:
@@ -87,11 +88,11 @@ class Headless:
             click.echo(click.style("stopped", fg="red"), err=True)
             self._outcomes.append(False)
             self._write()
-            self._say_where("stopped from outside; what was written stands")
+            self._report("interrupted; what was written is kept")
             code = stop.code if isinstance(stop, SystemExit) else 128 + signal.SIGINT
             raise SystemExit(code) from None
         except BaseException:
-            click.echo("not run", err=True)  # the message that follows says why, on a line of its own
+            click.echo("not run", err=True)  # the reason follows on the next line
             raise
         passed = done.status == "passed"
         self._outcomes.append(passed)
@@ -107,44 +108,44 @@ class Headless:
         write_report(self.folder)
 
     def close(self) -> None:
-        """Say where the run is and what to do with it."""
+        """Report where the run is and what to do next."""
         if not self.passed:
-            self._say_where("a gate is red; what stands is kept")
+            self._report("a gate is red; what was written is kept")
             return
-        self._say_where(None)
+        self._report(None)
         click.echo(f"verify  runbook verify {self.run_id}", err=True)
-        if not self._dry:  # a dry run proves nothing that could be signed
+        if not self._dry:  # a dry run has nothing to sign
             click.echo(f"sign    runbook sign-off {self.run_id} --who NAME", err=True)
 
-    def _say_where(self, why: str | None) -> None:
+    def _report(self, problem: str | None) -> None:
         click.echo(f"report  {self.folder.path / 'index.html'}", err=True)
-        if why is not None:
-            how = f"the same command with --run-id {self.run_id}" if self.goes_on else "the same command, run again,"
-            click.echo(f"{why}, and {how} goes on from there", err=True)
+        if problem is not None:
+            how = f"the same command with --run-id {self.run_id}" if self.continues else "the same command again"
+            click.echo(f"{problem}; run {how} to continue", err=True)
 
 
 def check_alert_url(url: str) -> None:
-    """Raises SettingError where no alert could be posted to it; does not show it, since it may hold a token."""
+    """Raises SettingError if alerts cannot be posted to the URL; does not show it, because it may contain a token."""
     try:
         parts = urlsplit(url)
-        right = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        right = False
-    if not right:
-        raise SettingError("--alert-url or RUNBOOK_ALERT_URL is no address to post to; https://host/path is right")
+        valid = False
+    if not valid:
+        raise SettingError("--alert-url or RUNBOOK_ALERT_URL is not a URL to post to; expected https://host/path")
 
 
 def post_alert(url: str, folder: RunFolder) -> str | None:
-    """POST what is red to a webhook, as JSON with `text` (what chat services show). Returns why it did not arrive."""
-    verdict = folder.read_evidence("integrity_check", "gate") or {"reasons": ["the check itself could not run"]}
-    reasons = verdict["reasons"] or ["the check itself did not come to its end"]
-    text = f"Integrity check {folder.run_id}: {len(reasons)} alerts\n" + "\n".join(f"• {r}" for r in reasons)
+    """POST the alerts to a webhook, as JSON with a `text` for chat services. Returns an error message, or None."""
+    gate = folder.read_evidence("integrity_check", "gate") or {"reasons": ["the check could not run"]}
+    reasons = gate["reasons"] or ["the check did not finish"]
+    text = f"Integrity check {folder.run_id}: {plural(len(reasons), 'alert')}\n" + "\n".join(f"• {r}" for r in reasons)
     try:
-        answer = requests.post(url, data=json.dumps({"text": text, "run": folder.run_id, "alerts": reasons}),
+        response = requests.post(url, data=json.dumps({"text": text, "run": folder.run_id, "alerts": reasons}),
                                headers={"Content-Type": "application/json"}, timeout=30)  # fmt: skip
     except requests.RequestException as error:
-        # The address may hold a token: it is not shown.
+        # The URL may contain a token: it is not shown.
         return f"the alert could not be posted ({type(error).__name__}); check RUNBOOK_ALERT_URL or --alert-url"
-    if not answer.ok:
-        return f"the alert was not taken: {answer.status_code} was answered; check RUNBOOK_ALERT_URL or --alert-url"
+    if not response.ok:
+        return f"the alert was refused with status {response.status_code}; check RUNBOOK_ALERT_URL or --alert-url"
     return None

@@ -1,4 +1,4 @@
-"""`runbook serve`: the platform's HTTP endpoints, over the data as the flags route it."""
+"""`runbook serve`: the platform's HTTP endpoints, on the side that each flag selects."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from runbook.platform import Platform
 from runbook.records.opening import open_records
 
 
-def serve(platform: Platform, environment: str, host: str, port: int, *, say: Callable[[str], None]) -> None:
-    """Serve until Ctrl-C or SIGTERM; what is under way is answered first. Raises SettingError."""
+def serve(platform: Platform, environment: str, host: str, port: int, *, report: Callable[[str], None]) -> None:
+    """Serve until Ctrl-C or SIGTERM; requests in flight are finished first. Raises SettingError."""
     import socket
 
     import uvicorn  # 0.1 s
@@ -22,13 +22,13 @@ def serve(platform: Platform, environment: str, host: str, port: int, *, say: Ca
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
-            listener.listen(128)  # who is told of it below may connect at once
+            listener.listen(128)  # clients may connect as soon as the URL is reported
         except OSError as error:
-            words = f"--host {host} --port {port}: {error.strerror}; another port or address is right"
-            raise SettingError(words) from None
+            message = f"--host {host} --port {port}: {error.strerror}; use another port or address"
+            raise SettingError(message) from None
         with open_records(platform, environment) as opened:
             app = platform.app(opened.records, os.environ)
             server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
-            where = f"http://{host}:{listener.getsockname()[1]}"
-            say(f"serving {platform.name} on {where} ({environment}); Ctrl-C stops it")
+            url = f"http://{host}:{listener.getsockname()[1]}"
+            report(f"serving {platform.name} on {url} ({environment}); Ctrl-C stops it")
             server.run(sockets=[listener])

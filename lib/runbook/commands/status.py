@@ -1,4 +1,4 @@
-"""Where a migration stands: what `runbook status` shows."""
+"""`runbook status`: the status of a migration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runbook.state import State
 
 
 def status(platform: Platform, environment: str, source: str = "wix") -> Table:
-    """A line a collection: phase, flag, rows, verdict, run. Reads the state alone; asks neither side."""
+    """One row per collection: phase, flag, rows, verdict, run. Reads only the state."""
     state = State(read_home(environment, platform)[1])
     base = state.facts.base_of(source)
     done = state.facts.progress(base) if base else {}
@@ -32,8 +32,8 @@ def status(platform: Platform, environment: str, source: str = "wix") -> Table:
     total = len(platform.catalog.collections)
     on = sorted(flag for flag, value in flags.items() if value == "airtable")
     return Table(
-        f"{environment}: {green} of {total} collections migrated and verified into {base or 'no base yet'}",
+        f"{environment}: {green} of {total} collections migrated and verified in {base or 'no base yet'}",
         ("phase", "collection", "flag", "exported", "loaded", "quarantined", "verdict", "run"),
         rows,
-        (f"Flags on airtable: {', '.join(on) or 'none'}.",),
+        (f"Flags at airtable: {', '.join(on) or 'none'}.",),
     )

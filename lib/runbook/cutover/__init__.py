@@ -1,8 +1,8 @@
-"""Before and after a flag turns: do both sides answer alike? `parallel` asks both, in a phase's notebook."""
+"""Cut-over and the way back: compare both sides, turn flags, freeze collections, find what going back would lose."""
 
 from __future__ import annotations
 
-from runbook.cutover.answers import Difference, Rule, Tally, differences
+from runbook.cutover.comparison import Difference, Rule, Tally, differences
 from runbook.cutover.parallel import ParallelTest, run_parallel
 from runbook.cutover.tracing import trace
 

@@ -1,7 +1,7 @@
-"""Freeze and unfreeze: close collections to all but admins while they move, and open them again as they were.
+"""Freeze and unfreeze: let only admins write to collections, and give them their former permissions back.
 
-Wix has no read-only switch. ADMIN for insert, update and remove stops visitors and members; it does not stop the
-dashboard, other API keys, nor backend code that suppresses permissions. Both calls write to Wix, as their names say.
+Wix has no read-only switch. ADMIN for insert, update and remove stops visitors and members, but not the dashboard,
+other API keys, or backend code that suppresses permissions. Both functions write to Wix.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from runbook.errors import WixError
 from runbook.wix.client import DATA, WixClient
 
 Permissions = dict[str, str]
-"""`{"insert": "ANYONE", "update": …, "remove": …, "read": …}`, as Wix has them."""
+"""`{"insert": "ANYONE", "update": …, "remove": …, "read": …}`, as in Wix."""
 
 WRITES = ("insert", "update", "remove")
 _TRIES = 3
@@ -23,16 +23,16 @@ _PERMISSION = '"Manage Data Collections"'
 def freeze(
     client: WixClient, collections: Iterable[str], *, remember: Callable[[str, Permissions], None] | None = None
 ) -> dict[str, Permissions]:
-    """Close collections (by Wix name) to writes; returns the former permissions of those that were open.
+    """Close collections (by Wix name) to writes; returns the former permissions of those that changed.
 
-    What is frozen already is left alone and not returned, so a second call takes nothing from what the first one
-    returned. `remember` is given each collection's permissions before they change, so that a caller who stores them
-    can unfreeze after a crash. Verified by reading back. Raises WixError that says which ones are frozen.
+    Collections that are already frozen are left unchanged and not returned. `remember` gets the permissions of each
+    collection before they change, so that a caller who stores them can unfreeze after a crash. Verified by reading
+    back. Raises WixError, which lists the collections that are frozen.
     """
     former: dict[str, Permissions] = {}
     names = list(collections)
     for done, name in enumerate(names):
-        with _state("freeze", names, done):
+        with _Progress("freeze", names, done):
             before = permissions(client, name)
             closed = {**before, **dict.fromkeys(WRITES, "ADMIN")}
             if closed == before:
@@ -45,14 +45,14 @@ def freeze(
 
 
 def unfreeze(client: WixClient, former: Mapping[str, Permissions]) -> tuple[str, ...]:
-    """Give collections the permissions they had; returns those that were changed. Verified by reading back.
+    """Restore permissions; returns the collections that changed. Verified by reading back.
 
-    Raises WixError that says which ones are open again.
+    Raises WixError, which lists the collections that are restored.
     """
     changed = []
     names = list(former)
     for done, name in enumerate(names):
-        with _state("unfreeze", names, done):
+        with _Progress("unfreeze", names, done):
             before = permissions(client, name)
             wanted = {**before, **former[name]}
             if wanted != before:
@@ -67,13 +67,13 @@ def permissions(client: WixClient, collection: str) -> Permissions:
 
 
 def frozen(client: WixClient, collections: Iterable[str]) -> dict[str, bool]:
-    """By name, whether only admins may write. Raises WixError."""
+    """Whether only admins may write, by collection. Raises WixError."""
     found = {name: permissions(client, name) for name in collections}
-    return {name: all(told.get(action) == "ADMIN" for action in WRITES) for name, told in found.items()}
+    return {name: all(roles.get(action) == "ADMIN" for action in WRITES) for name, roles in found.items()}
 
 
 def _set(client: WixClient, name: str, wanted: Permissions) -> None:
-    """Replace a collection by itself with other permissions, and see that nothing else of it changed."""
+    """Update the permissions of a collection, and check that its fields did not change."""
     refused: WixError | None = None
     for _ in range(_TRIES):
         before = client.collection(name)
@@ -83,24 +83,24 @@ def _set(client: WixClient, name: str, wanted: Permissions) -> None:
         what = f"change the permissions of {name}"
         try:
             client.request("PUT", f"{DATA}/collections", body, what=what, permission=_PERMISSION)
-        except WixError as error:  # it may have been done without an answer, or another hand was faster: look
+        except WixError as error:  # it may have succeeded without a response, or another client was faster: read it
             if error.status is not None and error.status < 500 and error.code != "WDE0178":
                 raise
             refused = error
         after = client.collection(name)
         if _fields(after) != _fields(before):
             raise WixError(
-                f"{name}: its fields changed while its permissions were; see the collection in the CMS before going on"
+                f"{name}: its fields changed together with its permissions; check the collection in the CMS first"
             )
         if _permissions(after) == wanted:
             return
-    raise refused or WixError(f"{name}: Wix took its new permissions {_TRIES} times and still has others")
+    raise refused or WixError(f"{name}: Wix accepted the new permissions {_TRIES} times but did not apply them")
 
 
 def _permissions(schema: Mapping[str, Any]) -> Permissions:
     found = schema.get("permissions")
     if not isinstance(found, dict):
-        raise WixError(f"{schema.get('id')}: Wix does not tell its permissions; freeze it in the CMS by hand")
+        raise WixError(f"{schema.get('id')}: Wix returns no permissions; freeze it manually in the CMS")
     return {str(action): str(role) for action, role in found.items()}
 
 
@@ -108,8 +108,8 @@ def _fields(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {field["key"]: field.get("type") for field in schema.get("fields") or []}
 
 
-class _state:  # noqa: N801 - reads as a word of a `with`
-    """Adds to a WixError what is done and what is not."""
+class _Progress:
+    """Adds to a WixError which collections are done and which are not."""
 
     def __init__(self, verb: str, names: list[str], done: int) -> None:
         self._verb, self._done, self._open = verb, names[:done], names[done:]
@@ -120,7 +120,7 @@ class _state:  # noqa: N801 - reads as a word of a `with`
         if isinstance(error, WixError):
             done = ", ".join(self._done) or "none"
             raise WixError(
-                f"{error}. To {self._verb}: done {done}; not done {', '.join(self._open)}; the same call goes on",
+                f"{error}. {self._verb}: done {done}; not done {', '.join(self._open)}; the same command continues",
                 status=error.status,
                 code=error.code,
             ) from None

@@ -1,4 +1,4 @@
-"""What Airtable holds that Wix does not: what going back would lose."""
+"""What Airtable has that Wix does not: what going back to Wix would lose."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ _STAMPS = ("_createdDate", "_updatedDate", "_owner")
 
 @dataclass
 class Losses:
-    """What Airtable holds of a collection that Wix does not: rows by `_id`. `why`: it could not be found out."""
+    """Rows of a collection that differ in Airtable, by `_id`. `error`: why they could not be found."""
 
     added: list[Item] = field(default_factory=list)
     changed: list[Item] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
-    why: str = ""
+    error: str = ""
 
     @property
     def rows(self) -> int:
-        """How many rows would be lost."""
+        """The number of rows that would be lost."""
         return len(self.added) + len(self.changed) + len(self.removed)
 
 
 def find_losses(connections: Connections, c: Collection, base: str, tables: Tables) -> Losses:
-    """Both sides as they are, by `_id`. An item is compared in Airtable's terms: what it would be written as."""
+    """Compare both sides as they are now, by `_id`. An item is compared as the cells it would be written as."""
     mapping, lost = Mapping(c), Losses()
-    names = {column.name for column in c.columns} | {ORIGINAL}  # links are made from keys, and say no more
-    # Wix stamps what is written to it: a row that differs in nothing else has lost nothing.
+    names = {column.name for column in c.columns} | {ORIGINAL}  # links are derived from keys
+    # Wix sets these on every write: a row that differs in nothing else has lost nothing.
     stamps = {c.field(key).name for key in _STAMPS}
     source = WixSource(connections.wix, connections.catalog)
     in_wix: dict[str, Item] = {}
     source.export(c, lambda item: in_wix.__setitem__(item["_id"], item))
     seen = set()
     for record in connections.airtable.records(base, tables.id(c)):
-        own = {name: cell for name, cell in record["fields"].items() if name in names}
-        legacy = own.get(LEGACY_ID)
+        cells = {name: cell for name, cell in record["fields"].items() if name in names}
+        legacy = cells.get(LEGACY_ID)
         if legacy is None:
-            lost.why = f"record {record['id']} has no {LEGACY_ID}: it cannot be told apart"
+            lost.error = f"record {record['id']} has no {LEGACY_ID}: it cannot be matched to an item"
             continue
         seen.add(legacy)
         item = in_wix.get(legacy)
         if item is None:
-            lost.added.append(mapping.to_wix(own))
-        elif _but(stamps, mapping.to_airtable(item).fields) != _but(stamps, own):
-            lost.changed.append(mapping.to_wix(own))
+            lost.added.append(mapping.to_wix(cells))
+        elif _without(stamps, mapping.to_airtable(item).fields) != _without(stamps, cells):
+            lost.changed.append(mapping.to_wix(cells))
     rows = connections.state.rows(base, c.wix)
     known, changes = rows.all(), rows.changes()
     lost.removed = [id_ for id_ in in_wix if id_ not in seen and (id_ in known or changes.get(id_) == "removed")]
     return lost
 
 
-def _but(names: set[str], fields: Fields) -> Fields:
+def _without(names: set[str], fields: Fields) -> Fields:
     return {name: cell for name, cell in fields.items() if name not in names}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from runbook.cutover.answers import Difference, Rule, Tally
+from runbook.cutover.comparison import Difference, Rule, Tally
 from runbook.display import Shown, Table, plural
 from runbook.json_types import MISSING
 from runbook.records import Records
@@ -67,7 +67,7 @@ class Parallel(Shown):
         rows += [(name, None, None, None, None, f"not run: {reason}") for name, reason in self.skipped.items()]
         notes = [example for tally in self.tallies.values() for example in tally.examples[:LISTED]]
         notes += [
-            f"known: {rule.name} ({tally.explained[rule.name]:,}): {rule.says}"
+            f"known: {rule.name} ({tally.explained[rule.name]:,}): {rule.explanation}"
             for tally in self.tallies.values()
             for rule in tally.rules
             if tally.explained[rule.name]
@@ -132,4 +132,4 @@ def _compare(test: ParallelTest, wix: Records, airtable: Records, tally: Tally) 
     for left, right in itertools.zip_longest(test.responses(wix), test.responses(airtable), fillvalue=_END):
         call = left[0] or right[0]
         pair: Sequence[Any] = (left[1], right[1]) if left[0] == right[0] else (left, right)
-        tally.compare(call, *pair, lambda d, call=call: test.explain(call, d, wix, airtable))  # type: ignore[misc]
+        tally.compare(call, pair[0], pair[1], lambda d, call=call: test.explain(call, d, wix, airtable))  # type: ignore[misc]

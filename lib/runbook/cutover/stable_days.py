@@ -1,4 +1,4 @@
-"""How long all has been green since the cut-over: what the Wix fallback may go by."""
+"""For how many days all checks have been green since the cut-over: what decides when Wix may be given up."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 
 from runbook.state import State
 
-STABLE_DAYS = 30  # the users' plan: Wix stays a fallback for 30 days
+STABLE_DAYS = 30  # the users' plan: Wix stays as a fallback for 30 days
 
 
 def stable_days(state: State, now: datetime | None = None) -> tuple[int, str]:
-    """Whole days without a red check, counted from evidence: (days, words).
+    """Full days without a red check, from the checks on record: (days, explanation).
 
-    The count begins at the first green check after the last red one and after the last turn of a flag to 'airtable'.
-    Days in which no check ran count only while checks are at most 8 days apart: the check is weekly.
+    Counting starts at the first green check after the last red one and after the last turn of a flag to 'airtable'. It
+    starts again after a gap of more than 8 days between checks: the check is weekly.
     """
     now = now or datetime.now(UTC)
     turns = [turn.at for turn in state.flags.history() if turn.value == "airtable"]
@@ -29,7 +29,7 @@ def stable_days(state: State, now: datetime | None = None) -> tuple[int, str]:
             start = at
         last = at
     if start is None or last is None:
-        return 0, "no green integrity check is on record since the last red one or the last turn of a flag"
+        return 0, "no green integrity check since the last red one or the last turn of a flag"
     if (now - last).days > 8:
-        return 0, f"the last integrity check was on {last:%Y-%m-%d}; it must run weekly to count"
+        return 0, f"the last integrity check was on {last:%Y-%m-%d}; it must run weekly"
     return (now - start).days, f"green since {start:%Y-%m-%d}, last checked on {last:%Y-%m-%d}"

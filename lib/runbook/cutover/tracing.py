@@ -1,6 +1,6 @@
-"""Why a figure differs: the fields of its inputs that make the difference.
+"""Why a computed value differs: the input fields that cause it.
 
-trace(lambda carrier: match(prefs, carrier), wix_carrier, airtable_carrier, shown=…)
+trace(lambda carrier: match(prefs, carrier), wix_carrier, airtable_carrier)
 # "81 → 74 because phy_zip '02121' became 2121"
 """
 
@@ -10,32 +10,32 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from runbook.cutover.answers import differences
+from runbook.cutover.comparison import differences
 from runbook.display import mask
 from runbook.json_types import MISSING
 
-_LONGEST = 40
+_MAX_LENGTH = 40
 
 
 def trace(
-    figure: Callable[[dict[str, Any]], Any],
+    compute: Callable[[dict[str, Any]], Any],
     wix: Mapping[str, Any],
     airtable: Mapping[str, Any],
     *,
     personal: Callable[[str], bool] = lambda key: False,
 ) -> str | None:
-    """What turned `figure(wix)` into `figure(airtable)`, in words; None where they are equal.
+    """Why `compute(wix)` and `compute(airtable)` differ; None if they are equal.
 
-    Of the fields that differ, one is exchanged at a time: those that leave the figure as it was are not named.
-    `personal` says of which keys no value may be shown.
+    The differing fields are exchanged one at a time; fields that do not change the result are not named. `personal`:
+    whether the values of a key may not be shown.
     """
-    before, after = figure(dict(wix)), figure(dict(airtable))
+    before, after = compute(dict(wix)), compute(dict(airtable))
     if not list(differences(before, after)):
         return None
     reasons = changes(wix, airtable, personal=personal)
-    causes = [key for key in reasons if list(differences(figure(_exchanged(airtable, wix, key)), after))]
+    causes = [key for key in reasons if list(differences(compute(_exchanged(airtable, wix, key)), after))]
     if not reasons:
-        return f"{before} → {after}, though the inputs are the same"
+        return f"{before} → {after}, although the inputs are equal"
     together = "" if causes else " (only together)"
     return f"{before} → {after} because {' and '.join(reasons[key] for key in causes or reasons)}{together}"
 
@@ -43,7 +43,7 @@ def trace(
 def changes(
     wix: Mapping[str, Any], airtable: Mapping[str, Any], *, personal: Callable[[str], bool] = lambda key: False
 ) -> dict[str, str]:
-    """Which keys differ, each in words: phy_zip '02121' became '2121'. `personal` as in `trace`."""
+    """The keys that differ, each described: phy_zip '02121' became '2121'. `personal` as in `trace`."""
     return {
         key: f"{key} {_shown(wix, key, personal)} became {_shown(airtable, key, personal)}"
         for key in {**wix, **airtable}
@@ -52,7 +52,7 @@ def changes(
 
 
 def _exchanged(base: Mapping[str, Any], other: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """`base` with one key as `other` has it."""
+    """`base` with the value that `other` has for one key."""
     changed = dict(base)
     if key in other:
         changed[key] = other[key]
@@ -68,4 +68,4 @@ def _shown(item: Mapping[str, Any], key: str, personal: Callable[[str], bool]) -
     if personal(key):
         return mask(value)
     text = value.isoformat() if isinstance(value, datetime) else repr(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…"

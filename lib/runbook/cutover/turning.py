@@ -1,4 +1,4 @@
-"""Turning flags on evidence: a flag goes to 'airtable' only if what it stands for is complete, green and current."""
+"""Turn flags on evidence: a flag goes to 'airtable' only if its collections are complete, green and current."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from runbook.catalog import Catalog
+from runbook.display import plural
 from runbook.errors import FlagRefused
 from runbook.state import State
 from runbook.state.locks import CALLS
@@ -15,23 +16,23 @@ from runbook.wix.source import Source
 def reasons_against(
     flag: str, catalog: Catalog, state: State, base: str, source: Source, *, gates: bool = True
 ) -> list[str]:
-    """Why a flag may not turn to 'airtable' now; empty: it may.
+    """Why a flag may not turn to 'airtable' now; empty if it may.
 
     Complete: every collection of the flag has evidence. Green: it was verified with nothing unexplained, and the last
-    gate of its phase passed (`gates` False: the caller is that phase, and has judged). Current: the source has neither
-    more or fewer rows nor a later change than when it was exported.
+    gate of its phase passed (`gates` False: the caller is that phase and has checked it). Current: the source has the
+    same number of rows and no later change than when it was exported.
     """
     if source.label != "wix":
         return [
-            f"the evidence is of {source.label}, a folder; only the site itself can show that nothing changed since"
+            f"the evidence is from the folder {source.label}; only the site itself can show that nothing changed since"
         ]
     known = state.facts.progress(base)
     reasons = []
     for phase in dict.fromkeys(c.phase for c in catalog.of_flag(flag)) if gates else ():
         gate = state.facts.gate(base, phase)
         if gate is None or not gate.passed:
-            words = f"is red (run {gate.run_id})" if gate else "has not been passed yet"
-            reasons.append(f"the gate of phase {phase} {words}")
+            status = f"is red (run {gate.run_id})" if gate else "has not passed yet"
+            reasons.append(f"the gate of phase {phase} {status}")
     for c in catalog.of_flag(flag):
         done = known.get(c.wix)
         if done is None or done.verified_at is None:
@@ -42,32 +43,32 @@ def reasons_against(
             mark = source.mark(c.wix)
             if (mark.count, mark.newest_update) != (done.source_count, done.source_newest):
                 reasons.append(
-                    f"{c.wix} has changed in Wix since run {done.run_id}: it has {mark.count:,} rows, the newest of "
-                    f"{mark.newest_update}; the evidence is of {done.source_count:,} and {done.source_newest}. "
+                    f"{c.wix} has changed in Wix since run {done.run_id}: {plural(mark.count, 'row')}, last changed "
+                    f"{mark.newest_update}; the evidence has {done.source_count:,} and {done.source_newest}. "
                     f"Run phase {c.phase} again"
                 )
     return reasons
 
 
 CALLS_SECONDS = 30.0
-"""How long a turn waits for the calls of services that are under way."""
+"""How long a turn waits until no service call is in flight."""
 _BACK_SECONDS = 5.0
 
 
 @contextmanager
 def between_calls(state: State, flag: str) -> Iterator[None]:
-    """No call of a service is under way, and none begins, while the block lasts. Raises FlagRefused."""
-    with state.locks.exclusive(CALLS, timeout=CALLS_SECONDS) as alone:
-        if not alone:
+    """Block service calls, after those in flight have finished. Raises FlagRefused if they do not finish in time."""
+    with state.locks.exclusive(CALLS, timeout=CALLS_SECONDS) as acquired:
+        if not acquired:
             raise FlagRefused(
-                f"flag {flag!r} was not turned: calls of services were under way for {CALLS_SECONDS:g} s on end. Turn "
-                "it again when they are done"
+                f"flag {flag!r} was not turned: service calls were still in flight after {CALLS_SECONDS:g} s. "
+                "Try again when they have finished"
             )
         yield
 
 
 def turn_back(state: State, flag: str, *, who: str, why: str, run_id: str | None = None) -> None:
-    """Set a flag to 'wix': between two calls if there is a moment within a few seconds, else at once."""
+    """Set a flag to 'wix': when no call is in flight, but after a few seconds in any case."""
     with state.locks.exclusive(CALLS, timeout=_BACK_SECONDS):
         state.flags.set(flag, "wix", who=who, why=why, run_id=run_id)
 
@@ -75,13 +76,13 @@ def turn_back(state: State, flag: str, *, who: str, why: str, run_id: str | None
 def turn_on(
     flags: Iterable[str], catalog: Catalog, state: State, base: str, source: Source, *, who: str, run_id: str
 ) -> dict[str, list[str]]:
-    """Turn each flag that may turn; returns by flag why it did not (empty: it stands at 'airtable')."""
+    """Turn each flag that may turn; returns the reasons against each flag (empty: it is at 'airtable' now)."""
     refused: dict[str, list[str]] = {}
     for flag in flags:
         if state.flags.get(flag) == "airtable":
             refused[flag] = []
             continue
-        # Asked first while calls go on, for Wix may be slow to answer; once more when none is under way.
+        # Checked first while calls continue, because Wix may respond slowly; then again while calls are blocked.
         refused[flag] = reasons_against(flag, catalog, state, base, source, gates=False)
         if refused[flag]:
             continue
@@ -97,7 +98,7 @@ def turn_on(
 
 
 def require_turn(flag: str, catalog: Catalog, state: State, base: str | None, source: Source) -> None:
-    """Raises FlagRefused, with every reason, where a flag may not turn to 'airtable'."""
+    """Raises FlagRefused, with every reason, if a flag may not turn to 'airtable'."""
     reasons = ["nothing has been migrated yet"] if base is None else reasons_against(flag, catalog, state, base, source)
     if reasons:
         raise FlagRefused(

@@ -10,7 +10,7 @@ import requests
 from fleet_platform import Fleet
 from runbook.commands import flags as flag_commands
 from runbook.commands.flag_formats import SECRET_NAME
-from runbook.commands.mirror import show_mirror
+from runbook.commands.mirror import mirror_status
 from runbook.commands.status import status
 from runbook.errors import FlagRefused, SettingError
 
@@ -23,7 +23,7 @@ def set_flag(fleet: Fleet, flag: str, value: str, who: str = "ann", why: str = "
 
 def test_a_flag_turns_on_evidence_and_back_without(migrated: Fleet) -> None:
     assert set_flag(migrated, "trucks", "airtable", why="looked at it") == "trucks: 'wix' → 'airtable'"
-    assert "'airtable' already" in set_flag(migrated, "trucks", "airtable")
+    assert "already at 'airtable'" in set_flag(migrated, "trucks", "airtable")
     assert set_flag(migrated, "trucks", "wix", who="bob") == "trucks: 'airtable' → 'wix'"
     turns = migrated.connect().state.flags.history("trucks")
     run_id = migrated.connect().state.facts.progress(migrated.base())["Trucks"].run_id
@@ -52,14 +52,14 @@ def test_setting_back_and_showing_need_neither_side(fleet: Fleet) -> None:
     fleet.connect().state.flags.set("trips", "airtable", who="a test", why="")
     fleet.box.stop()
     assert "→ 'wix'" in set_flag(fleet, "trips", "wix")
-    assert "trips" in flag_commands.shown(fleet.platform, SANDBOX, None, "table")
+    assert "trips" in flag_commands.show(fleet.platform, SANDBOX, None, "table")
     assert "0 of 3" in status(fleet.platform, SANDBOX).title
 
 
 def test_unknown_flags_are_named_with_the_nearest(fleet: Fleet) -> None:
     for call in (
         lambda: set_flag(fleet, "truck", "wix"),
-        lambda: flag_commands.shown(fleet.platform, SANDBOX, "truck", "table"),
+        lambda: flag_commands.show(fleet.platform, SANDBOX, "truck", "table"),
         lambda: flag_commands.history(fleet.platform, SANDBOX, "truck"),
     ):
         with pytest.raises(SettingError, match="did you mean 'trucks'"):
@@ -69,12 +69,12 @@ def test_unknown_flags_are_named_with_the_nearest(fleet: Fleet) -> None:
 def test_flags_as_a_table_as_json_and_as_a_module(fleet: Fleet) -> None:
     fleet.connect().state.flags.set("trips", "airtable", who="ann", why="")
     values = {"trucks": "wix", "trips": "airtable", "owners": "wix"}
-    assert json.loads(flag_commands.shown(fleet.platform, SANDBOX, None, "json")) == values
-    assert json.loads(flag_commands.shown(fleet.platform, SANDBOX, "trips", "json")) == {"trips": "airtable"}
-    module = flag_commands.shown(fleet.platform, SANDBOX, None, "jsw")
+    assert json.loads(flag_commands.show(fleet.platform, SANDBOX, None, "json")) == values
+    assert json.loads(flag_commands.show(fleet.platform, SANDBOX, "trips", "json")) == {"trips": "airtable"}
+    module = flag_commands.show(fleet.platform, SANDBOX, None, "jsw")
     assert '"trips": "airtable"' in module
     assert '"Trips": "trips"' in module
-    table = flag_commands.shown(fleet.platform, SANDBOX, None, "table")
+    table = flag_commands.show(fleet.platform, SANDBOX, None, "table")
     assert "ann" in table
 
 
@@ -98,17 +98,17 @@ def test_status_is_a_line_a_collection(fleet: Fleet) -> None:
         (2, "Trips", "trips: airtable", 2, 2, 0, "passed", run.run_id),
         (3, "Owners", "owners: wix", None, None, None, "not migrated", None),
     ]
-    assert table.notes == ("Flags on airtable: trips, trucks.",)
+    assert table.notes == ("Flags at airtable: trips, trucks.",)
 
 
 def test_the_mirror_is_shown_loaded_and_dropped(migrated: Fleet) -> None:
-    assert show_mirror(migrated.platform, SANDBOX).rows == []
-    loaded = show_mirror(migrated.platform, SANDBOX, load=True)
+    assert mirror_status(migrated.platform, SANDBOX).rows == []
+    loaded = mirror_status(migrated.platform, SANDBOX, load=True)
     assert {row[:2] for row in loaded.rows} == {("Trucks", 2), ("Trips", 2), ("Owners", 2)}
-    assert show_mirror(migrated.platform, SANDBOX, drop=True).rows == [("dropped",)]
-    assert show_mirror(migrated.platform, SANDBOX).rows == []
+    assert mirror_status(migrated.platform, SANDBOX, drop=True).rows == [("dropped",)]
+    assert mirror_status(migrated.platform, SANDBOX).rows == []
 
 
 def test_without_a_base_there_is_nothing_to_mirror(fleet: Fleet) -> None:
     with pytest.raises(SettingError, match="run the migration first"):
-        show_mirror(fleet.platform, SANDBOX)
+        mirror_status(fleet.platform, SANDBOX)

@@ -56,8 +56,8 @@ def test_nothing_written_is_nothing_lost(turned: Fleet) -> None:
 def test_losses_are_found_by_collection(written: Fleet) -> None:
     rollback = open_rollback(written.platform)
     assert losses(rollback) == {"Trucks": (1, 1, 0), "Owners": (0, 0, 1)}
-    assert evidence(rollback, "losses")["Trucks"] == {"added": 1, "changed": 1, "removed": 0, "why": ""}
-    assert "3 rows are in Airtable" in repr(rollback.losses())
+    assert evidence(rollback, "losses")["Trucks"] == {"added": 1, "changed": 1, "removed": 0, "error": ""}
+    assert "3 rows differ in Airtable" in repr(rollback.losses())
 
 
 def test_what_services_only_read_from_wix_is_not_compared(written: Fleet) -> None:

@@ -13,18 +13,18 @@ from runbook.errors import SourceDown
 from runbook.records import Records
 from two_sides import CATALOG, faq, side, side_that
 
-Answers = Iterator[tuple[str, Any]]
+Responses = Iterator[tuple[str, Any]]
 
 EVERYWHERE = frozenset(CATALOG.collections)
 
 
-def questions(records: Records) -> Answers:
+def questions(records: Records) -> Responses:
     for item in records.get_all("FAQs"):
         yield f"question {item['_id']}", item["question"]
     yield "how many", records.count("FAQs")
 
 
-def orders(records: Records) -> Answers:
+def orders(records: Records) -> Responses:
     for item in records.get_all("FAQs"):
         yield f"order of {item['_id']}", item["display_order"]
 
@@ -52,7 +52,7 @@ def test_a_difference_makes_its_own_test_red_and_no_other() -> None:
     )
     assert not found.passed
     assert {name: tally.clean for name, tally in found.tallies.items()} == {"questions": False, "orders": True}
-    assert "question faq-1: the answer: text of 10 characters → text of 7 characters" in repr(found)
+    assert "question faq-1: the response: text of 10 characters → text of 7 characters" in repr(found)
 
 
 def test_a_test_waits_for_the_collections_it_needs() -> None:
@@ -61,7 +61,7 @@ def test_a_test_waits_for_the_collections_it_needs() -> None:
     assert found.skipped == {"carriers": "Carriers, DriverJobs not migrated"}
     assert list(found.tallies) == ["questions"]
     assert found.passed
-    assert "not made: Carriers, DriverJobs not migrated" in repr(found)
+    assert "not run: Carriers, DriverJobs not migrated" in repr(found)
 
 
 def test_a_test_that_reads_more_than_it_says_is_a_mistake() -> None:
@@ -71,7 +71,7 @@ def test_a_test_that_reads_more_than_it_says_is_a_mistake() -> None:
 
 
 def test_a_call_that_writes_is_no_test() -> None:
-    def writes(records: Records) -> Answers:
+    def writes(records: Records) -> Responses:
         yield "a write", records.insert("FAQs", faq(3))
 
     found = run_parallel([ParallelTest(2, "writes", ("FAQs",), writes)], side(), side(), available=EVERYWHERE)
@@ -95,7 +95,7 @@ def test_a_test_that_breaks_does_not_stop_the_others() -> None:
     def down() -> list[dict[str, Any]]:
         raise SourceDown("Airtable cannot be reached")
 
-    def breaks(records: Records) -> Answers:
+    def breaks(records: Records) -> Responses:
         yield "first", 1
         raise KeyError("Ann Smith")
 

@@ -45,7 +45,7 @@ def test_a_number_that_became_a_boolean_is_a_change() -> None:
 
 def test_inputs_that_are_the_same() -> None:
     figures = iter([1, 2, 2])
-    assert trace(lambda item: next(figures), {"a": 1}, {"a": 1}) == "1 → 2, though the inputs are the same"
+    assert trace(lambda item: next(figures), {"a": 1}, {"a": 1}) == "1 → 2, although the inputs are equal"
 
 
 def test_a_figure_of_several_parts() -> None:

@@ -56,7 +56,7 @@ def test_a_source_that_changed_since_is_named(migrated: Fleet, change: str) -> N
 def test_a_folder_is_no_evidence_of_the_site(fleet: Fleet) -> None:
     run = fleet.migrate(2, source=str(write_folder(fleet.path / "files", ROWS)))
     (reason,) = reasons_against("trucks", run.catalog, run.connections.state, run.base(), run.source)
-    assert "a folder" in reason
+    assert "from the folder files" in reason
 
 
 def test_a_flag_that_may_not_turn_stays_with_every_reason(fleet: Fleet) -> None:

@@ -93,7 +93,7 @@ def test_05_a_flag_by_hand_and_back_at_once_and_published(site: Site) -> None:
     headers = {"Authorization": connections.settings.wix_key, "wix-site-id": connections.settings.site_id}
     secret = requests.get(connections.settings.wix_url + path, headers=headers, timeout=10).json()
     assert json.loads(secret["value"])["content"] == "airtable"
-    module = flag_commands.shown(PLATFORM, "sandbox", None, "jsw")
+    module = flag_commands.show(PLATFORM, "sandbox", None, "jsw")
     assert '"content": "airtable"' in module
     assert '"BlogPosts": "content"' in module
 

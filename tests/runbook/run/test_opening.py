@@ -23,9 +23,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"collections": "Trucks"}, "collections is 'Trucks'"),
     ({"dry_run": True, "turn_flags": True}, "dry_run and turn_flags are both set"),
     ({"collections": []}, "collections is an empty list"),
-    ({"collections": [7]}, "collections holds 7"),
+    ({"collections": [7]}, "collections contains 7"),
     ({"collections": ["Truck"]}, "did you mean 'Trucks'"),
-    ({"collections": ["Owners"]}, "it is of phase 3"),
+    ({"collections": ["Owners"]}, "it belongs to phase 3"),
     ({"run_id": "../away"}, "run_id is '../away'"),
     ({"source": "nowhere"}, "there is no folder"),
 ]
@@ -60,7 +60,7 @@ def test_an_open_run_goes_on_and_a_passed_one_does_not(fleet: Fleet) -> None:
 def test_a_run_goes_on_as_what_it_was_opened(fleet: Fleet) -> None:
     fleet.open(2, run_id="mine")
     with pytest.raises(
-        SettingError, match="run mine was opened with environment='sandbox', source='wix'; this asks"
+        SettingError, match="run mine was opened with environment='sandbox', source='wix'; now given"
     ) as error:
         fleet.open(2, run_id="mine", dry_run=True)
     assert "dry_run" in str(error.value)
@@ -73,9 +73,9 @@ def test_collections_are_loaded_with_targets_first(fleet: Fleet) -> None:
 
 BEFORE: list[tuple[dict[str, Any], str]] = [
     ({"collections": []}, "name some of Trucks, Trips, Owners"),
-    ({"collections": ["Truck"]}, "'Truck' is none of phases 2, 3; did you mean 'Trucks'?; phases 2, 3 has"),
+    ({"collections": ["Truck"]}, "'Truck' is not in phases 2, 3; did you mean 'Trucks'?; phases 2, 3 has"),
     ({"dry_run": True, "turn_flags": True}, "dry_run and turn_flags are both set"),
-    ({"source": "songs"}, "holds none of the 3 collections"),
+    ({"source": "songs"}, "contains none of the 3 requested collections"),
     ({"run_id": "mine", "dry_run": True}, "run mine was opened with"),
 ]
 

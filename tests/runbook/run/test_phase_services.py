@@ -30,7 +30,7 @@ def test_a_difference_makes_the_gate_red(fleet: Fleet) -> None:
     run = fleet.migrate(2)
     fleet.edit("Trucks", "t0", Plate="P-9")
     assert not check(run).passed
-    with pytest.raises(CheckFailed, match="services answer alike on both sides: plates"):
+    with pytest.raises(CheckFailed, match="services return the same on both sides: plates"):
         run.gate()
 
 

@@ -1,8 +1,8 @@
-"""Two answers to one call, compared field by field; and what many comparisons come to.
+"""Compare two responses to the same call field by field, and count the results of many comparisons.
 
 tally = Tally(rules)
-tally.note("carriers for driver 1f…", wix_answer, airtable_answer)
-tally.clean             # nothing differs that no rule names
+tally.compare("carriers for driver 1f…", wix_response, airtable_response)
+tally.clean             # every difference is explained by a rule
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from runbook.errors import RunbookError
 from runbook.json_types import MISSING
 
 LISTED = 20
-"""Differences that are told in words; all are counted."""
-_SHOWN = 60
+"""Differences that are described; all are counted."""
+_MAX_LENGTH = 60
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A place where two answers differ: `matches[3].overallScore`. `MISSING`: one of them has nothing there."""
+    """A path at which two responses differ: `matches[3].overallScore`. `MISSING`: one of them has no value there."""
 
     path: str
     wix: Any
@@ -33,15 +33,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class Rule:
-    """A difference that is known and right. `says` is for the reader."""
+    """A known and accepted kind of difference. `explanation` is for the reader."""
 
     name: str
-    says: str
+    explanation: str
     applies: Callable[[Difference], bool]
 
 
 def differences(wix: Any, airtable: Any, path: str = "") -> Iterator[Difference]:
-    """Where two answers differ. Order counts in lists; numbers must be equal, not close."""
+    """The differences of two responses. Order matters in lists; numbers must be equal, not close."""
     if isinstance(wix, dict) and isinstance(airtable, dict):
         for key in [*wix, *(key for key in airtable if key not in wix)]:
             inner = f"{path}.{key}" if path else str(key)
@@ -59,16 +59,16 @@ def _same(a: Any, b: Any) -> bool:
     if isinstance(a, bool) or isinstance(b, bool):
         return a is b
     if isinstance(a, int | float) and isinstance(b, int | float):
-        return a == b or (a != a and b != b)  # NaN is what both may say
+        return a == b or (a != a and b != b)  # NaN equals NaN here
     return type(a) is type(b) and bool(a == b)
 
 
 @dataclass(repr=False)
 class Tally(Shown):
-    """Comparisons so far.
+    """Counts of the comparisons so far.
 
-    `explained`: differences by rule. `different`: calls with a difference that no rule names, `examples` in words.
-    `failed`: calls that did not answer on a side.
+    `explained`: differences by rule. `different`: calls with an unexplained difference, described in `examples`.
+    `failed`: calls that raised on one side.
     """
 
     rules: Sequence[Rule] = ()
@@ -81,43 +81,43 @@ class Tally(Shown):
 
     @property
     def clean(self) -> bool:
-        """Whether at least one call was compared, all answered, and nothing differs that no rule names."""
+        """Whether at least one call was compared, none failed, and every difference is explained by a rule."""
         return self.calls > 0 and not self.different and not self.failed
 
-    def note(
+    def compare(
         self, call: str, wix: Any, airtable: Any, explain: Callable[[Difference], str | None] = lambda difference: None
     ) -> bool:
-        """Compare two answers; whether they agree. `explain`: why a place differs, without personal values."""
-        # What reads alike is alike; most answers are, and to write them out is much quicker than to walk through them.
+        """Compare two responses; whether they agree. `explain`: the cause of a difference, without personal values."""
+        # Most responses are equal, and comparing their repr is much faster than walking through them.
         found = [] if repr(wix) == repr(airtable) else list(differences(wix, airtable))
-        named = [(d, next((rule for rule in self.rules if rule.applies(d)), None)) for d in found]
-        open_ones = [d for d, rule in named if rule is None]
-        words = [f"{call}: {_in_words(explain, d)}" for d in open_ones[:3]] if len(self.examples) < LISTED else []
+        matched = [(d, next((rule for rule in self.rules if rule.applies(d)), None)) for d in found]
+        unexplained = [d for d, rule in matched if rule is None]
+        examples = [f"{call}: {_describe(explain, d)}" for d in unexplained[:3]] if len(self.examples) < LISTED else []
         self.calls += 1
         self.identical += not found
-        self.different += bool(open_ones)
-        self.explained.update(rule.name for _, rule in named if rule is not None)
-        self.examples += words[: LISTED - len(self.examples)]
-        return not open_ones
+        self.different += bool(unexplained)
+        self.explained.update(rule.name for _, rule in matched if rule is not None)
+        self.examples += examples[: LISTED - len(self.examples)]
+        return not unexplained
 
     def fail(self, call: str, error: Exception) -> None:
-        """A call that did not answer. Of errors that are not our own only the kind is said: they may hold anything."""
-        said = f": {error}" if isinstance(error, RunbookError) else ""
+        """Count a call that raised. Only our own errors are shown in full: others may contain personal values."""
+        message = f": {error}" if isinstance(error, RunbookError) else ""
         self.calls += 1
         self.failed += 1
         if len(self.examples) < LISTED:
-            self.examples.append(f"{call}: {type(error).__name__}{said}"[:300])
+            self.examples.append(f"{call}: {type(error).__name__}{message}"[:300])
 
     def table(self) -> Table:
-        """The counts, known differences by name, then the open ones."""
+        """The counts, known differences by rule, then the unexplained ones."""
         rows: list[tuple[Any, ...]] = [
             ("calls compared", self.calls, None),
             ("identical", self.identical, None),
-            *((f"known: {rule.name}", self.explained[rule.name], rule.says) for rule in self.rules),
-            ("not answered", self.failed, None),
+            *((f"known: {rule.name}", self.explained[rule.name], rule.explanation) for rule in self.rules),
+            ("failed", self.failed, None),
             ("different", self.different, "passed" if self.clean else "failed"),
         ]
-        return Table("Both sides compared", ("what", "calls", "note"), rows, tuple(self.examples))
+        return Table("Both sides compared", ("result", "calls", "note"), rows, tuple(self.examples))
 
     def facts(self) -> dict[str, Any]:
         """For the evidence."""
@@ -132,21 +132,21 @@ class Tally(Shown):
         }
 
 
-def _in_words(explain: Callable[[Difference], str | None], difference: Difference) -> str:
+def _describe(explain: Callable[[Difference], str | None], difference: Difference) -> str:
     try:
-        return explain(difference) or told(difference)
-    except Exception:  # noqa: BLE001 - an explanation that fails hides no difference
-        return told(difference)
+        return explain(difference) or describe(difference)
+    except Exception:  # noqa: BLE001 - a failing explanation must not hide the difference
+        return describe(difference)
 
 
-def told(difference: Difference) -> str:
-    """A difference in words. Texts may be anyone's, so of them only their kind and length is said."""
-    return f"{difference.path or 'the answer'}: {_value(difference.wix)} → {_value(difference.airtable)}"
+def describe(difference: Difference) -> str:
+    """A difference as text. A string may be personal, so only its kind and length are shown."""
+    return f"{difference.path or 'the response'}: {_value(difference.wix)} → {_value(difference.airtable)}"
 
 
 def _value(value: Any) -> str:
     if value is MISSING:
         return "nothing"
     if value is None or isinstance(value, bool | int | float | datetime):
-        return str(value)[:_SHOWN]
+        return str(value)[:_MAX_LENGTH]
     return mask(value)

@@ -37,7 +37,7 @@ def found(wix: Any, airtable: Any) -> list[tuple[str, Any, Any]]:
 def test_alike(wix: Any, airtable: Any) -> None:
     assert found(wix, airtable) == []
     tally = Tally()
-    assert tally.note("a call", wix, airtable)
+    assert tally.compare("a call", wix, airtable)
     assert (tally.clean, tally.identical) == (True, 1)
 
 
@@ -64,7 +64,7 @@ def test_alike(wix: Any, airtable: Any) -> None:
 def test_not_alike(wix: Any, airtable: Any) -> None:
     assert len(found(wix, airtable)) == len(found(airtable, wix)) == 1
     tally = Tally()
-    assert not tally.note("a call", wix, airtable)
+    assert not tally.compare("a call", wix, airtable)
     assert (tally.clean, tally.different) == (False, 1)
 
 
@@ -94,13 +94,13 @@ ROUNDED = Rule("rounded", "the column has two decimals", lambda d: d.path.endswi
 
 def test_a_known_difference_is_counted_by_its_rule_and_leaves_the_tally_clean() -> None:
     tally = Tally([ROUNDED])
-    assert tally.note("first", {"rate": 0.123, "n": 1}, {"rate": 0.12, "n": 1})
-    assert tally.note("second", [{"rate": 1}, {"rate": 2}], [{"rate": 3}, {"rate": 4}])
+    assert tally.compare("first", {"rate": 0.123, "n": 1}, {"rate": 0.12, "n": 1})
+    assert tally.compare("second", [{"rate": 1}, {"rate": 2}], [{"rate": 3}, {"rate": 4}])
     assert tally.clean
     assert (tally.calls, tally.identical, tally.different, tally.explained["rounded"]) == (2, 0, 0, 3)
     assert "the column has two decimals" in repr(tally)
 
-    assert not tally.note("third", {"rate": 1, "n": 1}, {"rate": 2, "n": 2})
+    assert not tally.compare("third", {"rate": 1, "n": 1}, {"rate": 2, "n": 2})
     assert not tally.clean
     assert tally.explained["rounded"] == 4
     assert tally.examples == ["third: n: 1 → 2"]
@@ -113,7 +113,7 @@ def test_nothing_compared_is_not_clean() -> None:
 def test_texts_are_masked_and_figures_shown() -> None:
     tally = Tally()
     wix = {"name": "Ann Smith", "score": 81, "at": NOON, "tags": ["Ann"], "who": {"name": "Ann"}, "gone": "Ann"}
-    tally.note("call", wix, {"name": "Ann Jones", "score": 74, "at": None, "tags": "Ann", "who": "Ann"})
+    tally.compare("call", wix, {"name": "Ann Jones", "score": 74, "at": None, "tags": "Ann", "who": "Ann"})
     assert tally.examples == [
         "call: name: text of 9 characters → text of 9 characters",
         "call: score: 81 → 74",
@@ -124,7 +124,7 @@ def test_texts_are_masked_and_figures_shown() -> None:
 
 def test_an_explanation_is_told_in_place_of_the_values() -> None:
     tally = Tally()
-    tally.note("call", {"a": 1, "b": 2}, {"a": 2, "b": 3}, lambda d: "for a reason" if d.path == "a" else None)
+    tally.compare("call", {"a": 1, "b": 2}, {"a": 2, "b": 3}, lambda d: "for a reason" if d.path == "a" else None)
     assert tally.examples == ["call: for a reason", "call: b: 2 → 3"]
 
 
@@ -133,14 +133,14 @@ def test_an_explanation_that_fails_hides_no_difference() -> None:
         raise SourceDown("Airtable cannot be reached")
 
     tally = Tally()
-    assert not tally.note("call", 1, 2, explain)
-    assert (tally.different, tally.examples) == (1, ["call: the answer: 1 → 2"])
+    assert not tally.compare("call", 1, 2, explain)
+    assert (tally.different, tally.examples) == (1, ["call: the response: 1 → 2"])
 
 
 def test_only_so_many_are_told_and_all_are_counted() -> None:
     tally = Tally()
     for number in range(50):
-        tally.note(f"call {number}", [1] * 9, [2] * 9)
+        tally.compare(f"call {number}", [1] * 9, [2] * 9)
     assert (tally.different, len(tally.examples)) == (50, 20)
 
 
@@ -154,7 +154,7 @@ def test_what_does_not_answer_is_counted_and_says_no_more_than_its_kind() -> Non
 
 def test_the_facts_are_json_and_say_the_verdict() -> None:
     tally = Tally([ROUNDED])
-    tally.note("call", {"rate": NOON}, {"rate": math.nan})
+    tally.compare("call", {"rate": NOON}, {"rate": math.nan})
     facts = json.loads(json.dumps(tally.facts()))
     assert facts == {
         "calls": 1,
