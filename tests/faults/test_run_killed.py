@@ -121,7 +121,7 @@ def test_stopped_from_outside_it_leaves_a_whole_manifest_and_says_how_to_go_on(
     process.send_signal(sent)
     said = process.communicate(timeout=SECONDS)[1]
     assert process.returncode == code
-    assert f"with --run-id {run_id} goes on" in said
+    assert f"with --run-id {run_id} to continue" in said
     assert "Traceback" not in said
     assert "Task" not in said
     assert "IPKernelApp" not in said
@@ -145,7 +145,7 @@ def test_servers_killed_in_the_middle_of_a_step_are_named_and_the_same_command_g
     said = process.communicate(timeout=SECONDS)[1]
     assert process.returncode == 1, said
     assert "Traceback" not in said
-    assert "with --run-id no-servers goes on" in said
+    assert "with --run-id no-servers to continue" in said
     home.whole("2", "--run-id", "no-servers")
     assert verify(folder).ok
 

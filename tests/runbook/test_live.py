@@ -222,7 +222,7 @@ def test_a_plan_that_is_too_small_is_refused_before_a_row_is_loaded(
         monkeypatch.setenv("WIX_ENDPOINT_URL", large.wix_url)
         monkeypatch.setenv("RUNBOOK_PLAN", "free")
         run = run_phase(2, collections=["FAQs"])
-        with pytest.raises(CheckFailed, match="1,001 records would be in the base, but plan 'free' holds 1,000"):
+        with pytest.raises(CheckFailed, match="the base would hold 1,001 records, but plan 'free' allows 1,000"):
             run.gate()
         assert written(large) == 0
         monkeypatch.setenv("RUNBOOK_PLAN", "team")

@@ -245,7 +245,7 @@ def test_a_csv_that_excel_saved_is_typed_or_put_aside_never_guessed(folder: Fold
     assert done.counts("FAQs") == (3, 1, 2)
     reasons = {entry.id: entry.reason for entry in done.run.quarantine.entries("FAQs")}
     assert reasons == {"f1": 'not a number: "1,200"', "f3": 'not an ISO date: "3/1/2024 10:11"'}
-    assert "FAQs: 2 of 3 rows are in quarantine, not in Airtable" in done.warnings
+    assert "FAQs: 2 of 3 rows in quarantine, not in Airtable" in done.warnings
     cells, order = done.records("FAQs")["f2"], PLATFORM.catalog.collection("FAQs").field("display_order").name
     assert (cells["Question"], cells[order]) == ("a, b", 7)
 

@@ -81,7 +81,7 @@ def phase_2(**parameters: Any) -> Done:
 def test_01_a_site_unlike_the_catalog() -> None:
     done = phase_2()
     assert len(done.reasons) == 1
-    assert done.reasons[0].startswith("CaseStudies stopped: absent at the source; 'Case_Studies' may be it")
+    assert done.reasons[0].startswith("CaseStudies stopped: absent at the source; 'Case_Studies' may be the same")
     assert done.counts("FAQs") == (31, 31, 0)
     assert done.counts("ServiceFeatures") == (0, 0, 0)
     assert done.counts("PricingTiers") == (2, 2, 0)

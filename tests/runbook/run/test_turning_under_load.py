@@ -117,7 +117,7 @@ def test_a_turn_gives_up_on_calls_that_do_not_end_but_one_back_does_not(
         turn("wix")
         assert state.flags.get("content") == "wix"
         with (
-            pytest.raises(FlagRefused, match="calls of services were under way"),
+            pytest.raises(FlagRefused, match="service calls were still in flight"),
             turning.between_calls(state, "content"),
         ):
             raise AssertionError("not reached")
