@@ -1,4 +1,4 @@
-"""The README is true: every flag, setting, door and fault kind is in it, and its examples run."""
+"""The README is true: every flag, setting, admin endpoint and fault kind is in it, and its examples run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import Sandbox, cli
-from sandbox.admin_api import __doc__ as doors
+from sandbox.admin_api import __doc__ as admin_api
 from sandbox.faults import KINDS
 from sandbox.settings import Settings
 
@@ -45,11 +45,11 @@ def test_every_setting_is_a_flag_or_in_the_readme() -> None:
 _RENAMED = {"requests_per_second": "--requests-per-second", "wix_data_rights": "--no-wix-data-rights"}
 
 
-def test_every_door_and_every_fault_kind_is_in_the_readme() -> None:
-    assert doors is not None
-    named = set(re.findall(r"/_sandbox(?:/\w+)?", doors))
+def test_every_admin_endpoint_and_every_fault_kind_is_in_the_readme() -> None:
+    assert admin_api is not None
+    named = set(re.findall(r"/_sandbox(?:/\w+)?", admin_api))
     assert len(named) == 7
-    assert [door for door in named if door not in README] == []
+    assert [path for path in named if path not in README] == []
     assert [kind for kind in KINDS if f"`{kind}`" not in README] == []
 
 

@@ -1,9 +1,9 @@
-"""`/_sandbox/*`: what only a sandbox has. Never a path of the real services.
+"""`/_sandbox/*`: the admin API, which the real services do not have.
 
-| door                              | what it does                                                             |
+| path                              | what it does                                                             |
 |-----------------------------------|--------------------------------------------------------------------------|
 | GET /_sandbox                     | the addresses and credentials                                            |
-| POST /_sandbox/seed               | plant a base (see `airtable.seed`)                                       |
+| POST /_sandbox/seed               | create a base from a seed (see `airtable.seed`)                          |
 | GET, POST, DELETE /_sandbox/faults| list, add, clear fault rules (see `faults`)                              |
 | GET /_sandbox/stats               | counts per base or site and endpoint                                     |
 | GET, POST /_sandbox/clock         | `{"advance": seconds}` or `{"now": ISO time}` moves the server's clock   |
@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox.airtable.engine import Engine
-from sandbox.airtable.seed import SeedError, plant
+from sandbox.airtable.seed import SeedError, load_seed
 from sandbox.app_state import WORKSPACE, AppState
 from sandbox.clock import Clock, iso
 from sandbox.faults import BadFault
@@ -31,7 +31,7 @@ _BODY_LIMIT = 200_000_000  # bytes: a seed may hold a whole base
 
 
 class _Unreadable(ValueError):
-    """A request to a door that makes no sense; the message says what does."""
+    """A malformed request; the message says what is expected."""
 
 
 class AdminApi:
@@ -58,7 +58,7 @@ class AdminApi:
         )
 
     async def respond(self, request: Request) -> Response:
-        """The answer; 404 where there is no such door."""
+        """The answer; 404 where there is no such endpoint."""
         found = self._routes.find(request)
         if found is None:
             return json_response({"error": "there is no such door; the README lists them"}, 404)
@@ -83,7 +83,7 @@ class AdminApi:
         )
 
     async def _seed(self, request: Request) -> Response:
-        return json_response(plant(self._engine, await _json(request)))
+        return json_response(load_seed(self._engine, await _json(request)))
 
     async def _list_faults(self, request: Request) -> Response:
         return json_response({"rules": [fault.show() for fault in self._state.faults.rules]})

@@ -1,4 +1,4 @@
-"""The one door: every request passes faults, latency and counting, then goes to the service its path names."""
+"""The entry point: every request passes faults, latency and counting, then goes to the service its path names."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Service(Protocol):
 
 
 class App:
-    """The ASGI application. `services` are asked in order; `doors` answers what is under `/_sandbox`."""
+    """The ASGI application. `services` are asked in order; `admin_api` answers what is under `/_sandbox`."""
 
     def __init__(self, state: AppState, services: list[Service], admin_api: AdminApi) -> None:
         self.state = state

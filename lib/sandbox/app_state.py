@@ -43,7 +43,7 @@ class AppState:
         return str(known)
 
     def accepts(self, credential: str) -> bool:
-        """Whether a credential opens the doors: any non-empty one, or with `--token` only those that are named."""
+        """Whether a credential is accepted: any non-empty one, or with `--token` only those that are named."""
         if not credential:
             return False
         return not self.settings.tokens or credential in self.settings.tokens or credential == self.wix_key

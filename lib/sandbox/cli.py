@@ -44,7 +44,7 @@ class _Latency(click.ParamType):  # type: ignore[type-arg]
 
 @click.group()
 def main() -> None:
-    """A Wix Data and an Airtable to rehearse on."""
+    """A local Wix Data and Airtable for rehearsals."""
 
 
 @main.command()
@@ -74,11 +74,11 @@ def main() -> None:
 @click.option("--latency", type=_Latency(), default="0,0", show_default=True, help="Milliseconds added to each answer.")
 @click.option("--stale-reads", default=0.0, show_default=True, help="Milliseconds of Wix writes a read may miss.")
 @click.option("--fetch-loopback", is_flag=True, help="Let attachments and webhook pings reach this machine.")
-@click.option("--token", "tokens", multiple=True, help="A credential that is let in; without it any is.")
+@click.option("--token", "tokens", multiple=True, help="A credential that is accepted; without this option any is.")
 @click.option("--single-429-body", is_flag=True, help="Answer 429 in the documented form, not the one on the wire.")
 @click.option("--no-wix-data-rights", is_flag=True, help="The Wix key has only what ANYONE has.")
 @click.option(
-    "--idle-exit", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Stop after so long without a request."
+    "--idle-exit", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Stop after this time without a request."
 )
 @click.argument("more_seeds", nargs=-1, metavar="", type=click.Path(dir_okay=False, path_type=Path))
 def serve(

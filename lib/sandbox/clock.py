@@ -20,7 +20,7 @@ class Clock:
         return time.time() + self.offset
 
     def now(self) -> datetime:
-        """The moment as an aware UTC datetime, in whole milliseconds as both services keep it."""
+        """The time as an aware UTC datetime, in whole milliseconds as both services keep it."""
         return datetime.fromtimestamp(int(self.time() * 1000) / 1000, UTC)
 
     def advance(self, seconds: float) -> None:

@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 
 class SeedFileError(ValueError):
-    """A seed that cannot be read or planted; the message names the file."""
+    """A seed that cannot be read or loaded; the message names the file."""
 
 
 def assemble(state: AppState, seeds: Iterable[Path | str | dict[str, Any]] = (), site: Path | None = None) -> App:
-    """The whole application on a world, with its seeds planted and its site loaded.
+    """The whole application on a state, with its seeds and its site loaded.
 
-    What this data folder has planted or loaded before is left as it is now: a restart with the same flags changes
+    What this data folder has loaded before is left as it is now: a restart with the same flags changes
     nothing. Raises SeedFileError, SeedError or SiteError.
     """
     from sandbox.airtable import AirtableService
-    from sandbox.airtable.seed import SeedError, plant
+    from sandbox.airtable.seed import SeedError, load_seed
     from sandbox.wix import WixService
 
     airtable, wix = AirtableService(state), WixService(state)
@@ -43,7 +43,7 @@ def assemble(state: AppState, seeds: Iterable[Path | str | dict[str, Any]] = (),
         if not state.store.setting(mark):
             try:
                 with state.store.transaction():
-                    plant(airtable.engine, payload)
+                    load_seed(airtable.engine, payload)
                     state.store.set_setting(mark, 1)
             except SeedError as problem:
                 raise SeedFileError(f"seed {seed}: {problem}" if not isinstance(seed, dict) else str(problem)) from None
@@ -82,9 +82,9 @@ class Sandbox:
     | latency             | 0       | milliseconds added to each answer: mean, or (mean, jitter)          |
     | stale_reads         | 0       | milliseconds of Wix writes that a read may miss                     |
     | fetch_loopback      | False   | attachments and pings may reach this machine                        |
-    | token, tokens       | none    | the credentials that are let in; none lets in any                   |
+    | token, tokens       | none    | the credentials that are accepted; none accepts any                 |
 
-    Further keywords are those of `Settings`. Raises ValueError for a setting that cannot be.
+    Further keywords are those of `Settings`. Raises ValueError for an invalid setting.
     """
 
     def __init__(
@@ -180,12 +180,12 @@ class Sandbox:
 
     @property
     def token(self) -> str:
-        """A personal access token that is let in."""
+        """A personal access token that is accepted."""
         return self._running.token
 
     @property
     def wix_key(self) -> str:
-        """A Wix API key that is let in."""
+        """A Wix API key that is accepted."""
         return self._running.wix_key
 
     @property
@@ -193,7 +193,7 @@ class Sandbox:
         """The Wix site's id, for the `wix-site-id` header."""
         return self._running.site_id
 
-    # ------------------------------------------------------------------ the doors
+    # ------------------------------------------------------------------ the admin API
 
     def stats(self) -> dict[str, Any]:
         """Counts per base or site and endpoint, as `GET /_sandbox/stats` gives them."""
@@ -221,11 +221,11 @@ class Sandbox:
         """Give the Wix key its data rights, or refuse them."""
         self._call("POST", "rights", {"data": data})
 
-    def _call(self, method: str, door: str, body: Any = None) -> dict[str, Any]:
+    def _call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         import requests
 
-        # Through HTTP like everyone else: the world belongs to the server's thread.
-        response = requests.request(method, f"{self._running.base_url}/_sandbox/{door}", json=body, timeout=60)
+        # Through HTTP like everyone else: the state belongs to the server's thread.
+        response = requests.request(method, f"{self._running.base_url}/_sandbox/{path}", json=body, timeout=60)
         payload: dict[str, Any] = response.json()
         if response.status_code != 200:
             raise ValueError(payload["error"])

@@ -1,4 +1,4 @@
-"""What a sandbox can be told at its start; every default is the real services' own."""
+"""The settings of a sandbox; every default is that of the real services."""
 
 from __future__ import annotations
 

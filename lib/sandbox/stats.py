@@ -1,4 +1,4 @@
-"""Counts of what was asked and what was answered, per base (or site) and endpoint."""
+"""Counts of requests and responses, per base (or site) and endpoint."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Stats:
         return self._services[service].setdefault(target, _Count())
 
     def record_request(self, service: str, target: str, instant: float) -> None:
-        """A request for a base or site came in at `moment` (seconds)."""
+        """A request for a base or site came in at `instant` (seconds)."""
         count = self._count(service, target)
         count.requests += 1
         recent = count.recent

@@ -46,7 +46,7 @@ def parse_json(body: bytes) -> Any:
     """The JSON of `body`, as a JavaScript server reads it.
 
     Raises BadBody for bad UTF-8, bad syntax, NaN and Infinity, numbers out of a double's range and nesting deeper
-    than Python can hold. Numbers are doubles: an integer past 2^53 loses its last digits here, as it does there.
+    than Python can hold. Numbers are doubles: an integer past 2^53 loses its last digits here, as on the real service.
     """
     try:
         return json.loads(

@@ -1,4 +1,4 @@
-"""The sandbox from Python: addresses, settings, doors, and state that outlives it."""
+"""The sandbox from Python: addresses, settings, admin API, and state that outlives it."""
 
 from __future__ import annotations
 
@@ -166,9 +166,9 @@ def test_a_path_of_no_service_is_not_found() -> None:
     with Sandbox() as box:
         answer = requests.get(f"{box.airtable_url}/v1/anything", timeout=5)
         assert (answer.status_code, answer.json()) == (404, {"error": "NOT_FOUND"})
-        door = requests.get(f"{box.airtable_url}/_sandbox/nowhere", timeout=5)
-        assert door.status_code == 404
-        assert "no such door" in door.json()["error"]
+        answer = requests.get(f"{box.airtable_url}/_sandbox/nowhere", timeout=5)
+        assert answer.status_code == 404
+        assert "no such door" in answer.json()["error"]
 
 
 def test_the_clock_moves_forward_back_and_to_a_moment() -> None:

@@ -39,7 +39,7 @@ def not_found() -> Refusal:
 
 
 def authentication_required() -> Refusal:
-    """No token, or one that is not let in."""
+    """No token, or one that is not accepted."""
     return Refusal(401, "AUTHENTICATION_REQUIRED", "Authentication required")
 
 

@@ -93,7 +93,7 @@ def check_options(
 
 
 class _Options:
-    """Options being read: each name asked for is known, the rest is refused by `done`."""
+    """Options being read: each name requested is known, the rest is refused by `done`."""
 
     def __init__(self, field: str, options: dict[str, Any]) -> None:
         self._field = field

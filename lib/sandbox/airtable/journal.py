@@ -1,4 +1,4 @@
-"""What one transaction changed, and how a webhook that watches the base is told of it."""
+"""What one transaction changed, and what of it the webhooks of the base report."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Journal:
         if self.active:
             self._tables.append((table, previous))
 
-    # ------------------------------------------------------------------ what a webhook is told
+    # ------------------------------------------------------------------ webhook payloads
 
     def payload_for(self, options: dict[str, Any]) -> dict[str, Any] | None:
         """The payload's `changedTablesById` and `createdTablesById` for a webhook's options; None for nothing."""

@@ -22,7 +22,7 @@ class _Window:
         self.locked_until = 0.0
 
     def admits(self, now: float, limit: float, penalty: float) -> tuple[bool, bool]:
-        """(is the request let in, did the lock-out begin with it)."""
+        """(is the request accepted, did the lock-out begin with it)."""
         if self.locked_until - penalty <= now < self.locked_until:
             return False, False
         recent = self.recent

@@ -1,4 +1,4 @@
-"""Listing records: what is asked, which records that is, and the iterator that pages through them."""
+"""Listing records: the query, the records it gives, and the iterator that pages through them."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def _read_sort(table: Table, sort: Any) -> tuple[tuple[Field, bool], ...]:
 
 
 def show_record(engine: Engine, reader: Reader, record: Record, show: Show) -> dict[str, Any]:
-    """One record as asked for."""
+    """One record, shown as requested."""
     only = None if show.only is None else set(show.only)
     shown = reader.record(record, by_id=show.by_id, only=only, text=show.strings)
     if show.comment_count:

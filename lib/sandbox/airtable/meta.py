@@ -108,7 +108,7 @@ def _add_field(engine: Engine, base: Base, table: Table, body: Any) -> tuple[Fie
 
 
 def add_inverse(schema: Schema, field: Field, name: str | None = None, field_id: str | None = None) -> Field | None:
-    """The other face of a link, in the linked table, named after the link's own table.
+    """The inverse field of a link, in the linked table, named after the link's own table.
 
     A link to its own table gets none, as in the service's own interface. Raises Refusal where the linked table is full.
     """

@@ -40,7 +40,7 @@ class Programs:
         return self._kept[key]
 
     def over_values(self, text: str) -> Program | None:
-        """The program of a rollup's aggregation, which reads the bare word `values`."""
+        """The program of a rollup's aggregation, which reads the bare name `values`."""
         key = ("", text)
         if key not in self._kept:
             try:

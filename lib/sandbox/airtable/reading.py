@@ -20,7 +20,7 @@ _DEEPEST = 40  # computed fields that read computed fields; deeper is #ERROR!, b
 
 
 class Reader:
-    """Shows records; made anew for each request, so that what it remembers of linked records is of one moment."""
+    """Shows records; created for each request, so that the linked records it caches are of one point in time."""
 
     def __init__(
         self,

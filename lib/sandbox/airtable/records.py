@@ -1,4 +1,4 @@
-"""Rows and links in the store. Cells are kept as JSON under field ids; links are a relation with two faces."""
+"""Rows and links in the store. Cells are kept as JSON under field ids; links are a relation with two sides."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ class Records:
         )
 
     def touch(self, seqs: list[int], field: Field, now: int, by: str | None) -> None:
-        """Note that a cell changed through the other face of its link."""
+        """Note that a cell changed through the inverse field of its link."""
         for some in _chunks(seqs):
             self._store.execute(
                 f"UPDATE record SET modified = ?, modified_by = ?, "
@@ -208,7 +208,7 @@ class Records:
     def set_links(self, record: Record, field: Field, targets: list[int]) -> tuple[list[int], list[int]]:
         """Make a cell link to `targets`, in that order, and the inverse cells agree.
 
-        Returns the row numbers that were linked anew and those that no longer are.
+        Returns the row numbers that were newly linked and those that no longer are.
         """
         before = record.links.get(field.id, [])
         self._store.execute("DELETE FROM link WHERE record = ? AND field = ?", (record.seq, field.num))

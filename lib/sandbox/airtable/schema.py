@@ -98,7 +98,7 @@ class Field:
 
     @property
     def inverse(self) -> str | None:
-        """The id of the link's other face; None for a link to its own table."""
+        """The id of the link's inverse field; None for a link to its own table."""
         found: str | None = self.option("inverseLinkFieldId")
         return found
 

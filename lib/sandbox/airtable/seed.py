@@ -34,10 +34,10 @@ from sandbox.app_state import WORKSPACE
 _VALUE_TYPES = ("aiText", "externalSyncSource")
 
 
-__all__ = ["SeedError", "plant"]
+__all__ = ["SeedError", "load_seed"]
 
 
-def plant(engine: Engine, payload: Any) -> dict[str, Any]:
+def load_seed(engine: Engine, payload: Any) -> dict[str, Any]:
     """Create the base that a seed describes: `{"id", "name", "tables": {name: id}}`. Raises SeedError."""
     seed = read_form(payload)
     try:
@@ -214,7 +214,7 @@ def _computed_options(engine: Engine, table: Table, spec: dict[str, Any], option
 
 
 def _records(engine: Engine, base: Base, tables: list[tuple[Table, Any]]) -> None:
-    """Rows first, links when every row is there."""
+    """Rows first, links once every row exists."""
     writer = Writer(engine, base, typecast=True)
     linking = []
     for table, payload in tables:

@@ -1,4 +1,4 @@
-"""A seed's form, checked to its leaves before anything of it is planted: what is wrong is said with its place."""
+"""A seed's form, checked to its leaves before anything of it is loaded: an error names its place."""
 
 from __future__ import annotations
 

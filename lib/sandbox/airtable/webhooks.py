@@ -1,4 +1,4 @@
-"""Webhooks: who watches a base, the payloads that wait for them, and the pings that tell them to look.
+"""Webhooks: who watches a base, the payloads that wait for them, and the pings that announce them.
 
 A payload is written in the transaction it tells of, so a change that was answered 200 is never missing from it.
 """

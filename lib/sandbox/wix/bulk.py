@@ -101,7 +101,7 @@ def entries_of(call: Call, name: str) -> list[Any]:
 
 
 def refusal_of(error: Refusal) -> dict[str, Any]:
-    """A refusal as a failed entry carries it; a violation is told as WDE0080."""
+    """A refusal as a failed entry carries it; a violation is reported as WDE0080."""
     known = error if isinstance(error, WixError) else bad_argument(str(error))
     return known.application_error()
 
@@ -136,7 +136,7 @@ def _entry(entry: Any) -> Params:
 
 
 def _named_id(entry: Any) -> str:
-    """The id an entry was sent with, to tell which one failed."""
+    """The id an entry was sent with, to identify which one failed."""
     if isinstance(entry, dict):
         data = entry.get("data")
         inner = data.get("_id") if isinstance(data, dict) else None

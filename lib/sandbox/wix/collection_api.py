@@ -13,7 +13,7 @@ _PATCHABLE = ("displayName", "displayField", "displayNamespace")
 
 
 def named_collection(call: Call, collection_id: str) -> Collection:
-    """A collection that is there; raises WDE0025, also for one that was deleted."""
+    """An existing collection; raises WDE0025, also for one that was deleted."""
     collection = call.site.collections.find(collection_id)
     if collection is None:
         raise no_such_collection(collection_id)

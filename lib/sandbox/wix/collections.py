@@ -15,7 +15,7 @@ from sandbox.wix.values import dump_text
 
 @dataclass(frozen=True)
 class Face:
-    """A multi-reference field seen from its collection: one of the two faces of a relation.
+    """A multi-reference field seen from its collection: one of the two sides of a relation.
 
     `mine` and `theirs` are the columns of `wix_link` with this side's and the other side's item ids.
     """
@@ -59,7 +59,7 @@ class Collection:
 
     @property
     def keeps_drafts(self) -> bool:
-        """Whether the PUBLISH plugin is on: items are marked as drafts where they stand."""
+        """Whether the PUBLISH plugin is on: items are marked as drafts in place."""
         return plugin_of(self.body, "PUBLISH") is not None
 
     @property
@@ -127,7 +127,7 @@ class Collections:
         return [row[0] for row in self._store.rows("SELECT id FROM wix_collection WHERE NOT removed ORDER BY id")]
 
     def create(self, body: dict[str, Any]) -> Collection:
-        """A new collection from a checked body; raises WDE0104. One that was deleted under this id is gone for good."""
+        """A new collection from a checked body; raises WDE0104. A deleted one with this id cannot be restored."""
         collection_id = body["id"]
         if self.find(collection_id) is not None:
             raise WixError(
@@ -153,7 +153,7 @@ class Collections:
         return self.get(collection.id)
 
     def remove(self, collection: Collection) -> None:
-        """Delete a collection, and that of its drafts; the items stay until it is restored or made anew."""
+        """Delete a collection, and that of its drafts; the items stay until it is restored or created again."""
         self._store.execute(
             "UPDATE wix_collection SET removed = 1 WHERE id IN (?, ?)", (collection.id, collection.drafts_id)
         )
@@ -192,7 +192,7 @@ class Collections:
             self._write(drafts.id, {**drafts.body, "fields": body["fields"]})
 
     def _face(self, collection_id: str, key: str, target: str, reverse: str) -> Face:
-        """The face's place in its relation; both faces name the same four words, so both find the same relation."""
+        """The side's place in its relation; both sides name the same four words, so both find the same relation."""
         here, there = [collection_id, key], [target, reverse]
         name = dump_text(sorted([here, there]))
         self._store.execute("INSERT OR IGNORE INTO wix_relation (faces) VALUES (?)", (name,))
@@ -201,7 +201,7 @@ class Collections:
         return Face(number, mine, theirs, target)
 
     def _link_faces(self, changed: str) -> None:
-        """See that each multi-reference of a collection, or to it, has its other face where the other one exists."""
+        """See that each multi-reference of a collection, or to it, has its inverse field where the other one exists."""
         self.forget()
         rows = self._store.rows(
             "SELECT id FROM wix_collection WHERE NOT removed AND instr(body, ?) ORDER BY id", (dump_text(changed),)
@@ -209,7 +209,7 @@ class Collections:
         for (collection_id,) in rows:
             collection = self.get(collection_id)
             if paired(collection.body, "publishedCollectionId"):
-                continue  # the other face is the published collection's
+                continue  # the inverse field is the published collection's
             for key, target, reverse in multi_references(collection.fields):
                 other = self.find(target)
                 if other is None or reverse in other.keys:

@@ -33,7 +33,7 @@ def publish_draft(call: Call) -> Any:
 
 
 def unpublish_item(call: Call) -> Any:
-    """`{dataItem}`, the draft, over one there was; with `copyToDraft` false the item is gone: `{}`.
+    """`{dataItem}`, the draft, over one there was; with `copyToDraft` false the item is deleted: `{}`.
 
     Raises WDE0073, WDE0120.
     """

@@ -170,7 +170,7 @@ _TWO_NUMBERS = {"firstExpression": "number", "secondExpression": "number"}
 _ONE_STRING = {"expression": "string"}
 _PLACES = {"startExpression": "place", "lengthExpression": "place"}
 
-# Name: (kind of each operand by its name, nothing where they stand in `expressions`; what is computed of them).
+# Name: (kind of each operand by its name, nothing in place in `expressions`; what is computed of them).
 _OPERATIONS: dict[str, tuple[dict[str, str], Callable[..., Any]]] = {
     "add": ({}, lambda *numbers: finite(sum(numbers))),
     "sum": ({}, lambda *numbers: finite(sum(numbers))),

@@ -59,7 +59,7 @@ async def fill_references(call: Call, items: list[dict[str, Any]], includes: lis
     """Fill the references of `items` in place.
 
     A single reference becomes the item, or stays the id it was where there is none. A multi-reference becomes the
-    first `limit` items it is linked to. Drafts are as if they were not there, unless they are asked for; a collection
+    first `limit` items it is linked to. Drafts are as if they did not exist, unless they are requested; a collection
     that the key may not read is not included.
     Raises WDE0180 where that would be too much, WDE0028 after 5 seconds.
     """

@@ -43,7 +43,7 @@ async def create_index(call: Call) -> Any:
     """`{index}`, with status BUILDING; ACTIVE, or FAILED with a `failure`, is what the list says afterwards.
 
     Raises Violation, WDE0164 for the same fields twice, WDE0080 for one index too many or a name in use.
-    A unique index holds for writes from the first moment; the items there are read while others are served.
+    A unique index holds for writes from the start; the items there are read while others are served.
     """
     collection = named_collection(call, call.params.collection())
     index = _read_index(call, collection)

@@ -24,7 +24,7 @@ OWNER = "_owner"
 class Items:
     """Writes items. Each method is one item's write; the caller holds the transaction.
 
-    A method either refuses before it has written anything, or writes wholly: a bulk request's other items stand.
+    A method either refuses before it has written anything, or writes all: other items of a bulk request are unaffected.
     """
 
     def __init__(self, state: AppState, links: Links) -> None:
@@ -35,14 +35,14 @@ class Items:
         self.written_at = 0
 
     def begin(self) -> None:
-        """Before the writes of a request: fix their moment, and forget history that no read can ask for."""
+        """Before the writes of a request: fix their time, and delete history that no read can need."""
         self.written_at = self.instant()
         if self._state.settings.stale_reads:
             oldest = self.written_at - int(self._state.settings.stale_reads * 1000)
             self._store.execute("DELETE FROM wix_history WHERE at < ?", (oldest,))
 
     def instant(self) -> int:
-        """The world's time in microseconds."""
+        """The sandbox's time in microseconds."""
         return int(self._state.clock.time() * 1_000_000)
 
     def find(self, collection: Collection, item_id: str) -> dict[str, Any] | None:
@@ -68,7 +68,7 @@ class Items:
         return self._add(collection, item)
 
     def update(self, collection: Collection, data: dict[str, Any]) -> dict[str, Any]:
-        """Replace an item: keys that are not sent are gone, but for the PUBLISH plugin's `_publishStatus` [ASSUME].
+        """Replace an item: keys that are not sent are removed, but for the PUBLISH plugin's `_publishStatus` [ASSUME].
 
         Raises WDE0073 where there is none, WDE0079, WDE0123, WDE0009 past 500 KB, WDE0134, WDE0168, WDE0080 for a bad
         date or status.

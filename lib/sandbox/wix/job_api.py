@@ -1,4 +1,4 @@
-"""The endpoints of asynchronous jobs: begin one, ask how it stands."""
+"""The endpoints of asynchronous jobs: begin one, query its progress."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def remove_by_filter(call: Call) -> Any:
 
 
 def patch_by_filter(call: Call) -> Any:
-    """`{jobId}`; the changes stand in `patch.fieldModifications` or beside the filter [ASSUME]."""
+    """`{jobId}`; the changes are in `patch.fieldModifications` or beside the filter [ASSUME]."""
     collection = call.open("update", "BULK_UPDATE")
     compiled = filter_of(call, collection, call.params.raw("filter"))
     changes = read_modifications(call.params.part("patch") if "patch" in call.params else call.params)

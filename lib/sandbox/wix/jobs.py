@@ -71,6 +71,6 @@ class Jobs:
                     change(item_id)
                     done += 1
                 except Refusal:
-                    continue  # gone meanwhile, or refused by its own content: it does not count
+                    continue  # deleted meanwhile, or refused by its own content: it does not count
             self._store.execute("UPDATE wix_job SET done = done + ? WHERE id = ?", (done, job_id))
         self._state.stats.wrote("wix", self._state.site_id, done)

@@ -30,7 +30,7 @@ class Params:
         return self.parts.get(name)
 
     def text(self, name: str) -> str:
-        """A string that must be there and not be empty."""
+        """A string that must be present and not empty."""
         value = self.parts.get(name)
         if value is None or value == "":
             raise Violation(self.where(name), "must not be empty", "REQUIRED_FIELD")

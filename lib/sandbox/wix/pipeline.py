@@ -29,7 +29,7 @@ MAX_PARTS = 20_000
 """Objects in the stages of one request, and so expressions; more is WDE0109 [ASSUME]."""
 
 MAX_ROWS = 50_000
-"""Rows that may stand between two stages before the request is refused (WDE0092) [ASSUME]."""
+"""Rows that may be held between two stages before the request is refused (WDE0092) [ASSUME]."""
 
 STAGES = ("filter", "group", "sort", "projection", "objectToArray", "unwindArray", "skip", "limit")
 _ACCUMULATORS = ("sum", "avg", "min", "max", "first", "last", "push")

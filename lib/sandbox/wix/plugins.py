@@ -27,7 +27,7 @@ OPTIONS = {
     "cms": "cmsOptions",
     "catalog": "catalogOptions",
 }
-"""The plugins with calls of their own (`add-publish-plugin`), and where their options stand."""
+"""The plugins with calls of their own (`add-publish-plugin`), and where their options are."""
 
 
 def add_plugin(call: Call) -> Any:

@@ -93,7 +93,7 @@ def without(row: Row, path: Path) -> Row:
 
 
 def reaches(row: Any, path: Path) -> bool:
-    """Whether a path leads through objects to a key that is there."""
+    """Whether a path leads through objects to a key that exists."""
     for part in path:
         if type(row) is not dict or is_date(row) or part not in row:
             return False

@@ -74,7 +74,7 @@ def filter_of(call: Call, collection: Collection, raw: Any) -> Filter:
 
 
 async def get_item(call: Call) -> Any:
-    """`{dataItem}`; raises WDE0073, also for a draft that is not asked for."""
+    """`{dataItem}`; raises WDE0073, also for a draft that was not requested."""
     item_id = read_item_id(call.item_id())
     collection = call.open("read", "GET")
     includes = read_includes(call.params, collection)

@@ -30,7 +30,7 @@ class Links:
         return [row[0] for row in self._store.rows(sql, (face.relation, item_id, limit))]
 
     def page(self, face: Face, item_ids: list[str], descending: bool, offset: int, limit: int) -> list[tuple[str, str]]:
-        """(referring id, referenced id) of several items, by the moment the link was made."""
+        """(referring id, referenced id) of several items, by the time the link was made."""
         marks = ", ".join("?" * len(item_ids))
         order = "DESC" if descending else "ASC"
         sql = (
@@ -98,7 +98,7 @@ class Links:
             self._store.execute("DELETE FROM wix_link WHERE relation = ?", (face.relation,))
 
     def check_item(self, collection_id: str, item_id: str) -> None:
-        """Raises WDE0025 or WDE0073 where an item is not there."""
+        """Raises WDE0025 or WDE0073 where an item does not exist."""
         number = self._collections.get(collection_id).number
         if not self._store.row("SELECT 1 FROM wix_item WHERE collection = ? AND id = ?", (number, item_id)):
             raise no_such_item(item_id, collection_id)

@@ -104,9 +104,9 @@ def is_referenced(call: Call) -> Any:
 
 
 async def query_referenced(call: Call) -> Any:
-    """`{results: [{dataItem} | {unresolvedReference}], pagingMetadata}` by the moment the links were made.
+    """`{results: [{dataItem} | {unresolvedReference}], pagingMetadata}` by the time the link was made.
 
-    A reference that leads nowhere, or to a draft that is not asked for, is unresolved (the client's typings).
+    A reference that leads nowhere, or to a draft that was not requested, is unresolved (the client's typings).
     Links of several referring items come in one list; the answer does not say whose each one is.
     Raises WDE0020; WDE0073 where the one referring item is missing (of several, missing ones are passed over).
     """

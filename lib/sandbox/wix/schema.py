@@ -128,7 +128,7 @@ def references(fields: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def multi_references(fields: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
-    """Multi-references: (key, the other collection, the key of the other face)."""
+    """Multi-references: (key, the other collection, the key of the inverse field)."""
     found = []
     for field in fields:
         target = _metadata(field, "multiReference")
@@ -146,7 +146,7 @@ def read_field(params: Params, collection_id: str) -> dict[str, Any]:
     """A field, checked. Raises Violation and WDE0080.
 
     As on the service, `referencedCollection` (the published examples' spelling) is taken and stored as an empty
-    target. Without a `referencingFieldKey` the other face is called `<collection>_<key>` [ASSUME].
+    target. Without a `referencingFieldKey` the inverse field is called `<collection>_<key>` [ASSUME].
     """
     key = params.text("key")
     if not _KEY.fullmatch(key):

@@ -31,7 +31,7 @@ _CORS = {
 
 
 class WixService:
-    """Answers as `www.wixapis.com` does; all that it knows is in the world's store."""
+    """Answers as `www.wixapis.com` does; all that it knows is in the sandbox's store."""
 
     name = "wix"
 

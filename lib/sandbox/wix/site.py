@@ -50,7 +50,7 @@ class Quota:
 
 
 class Site:
-    """The state of the Wix side; all of it is in the world's store but the minute's counts."""
+    """The state of the Wix side; all of it is in the sandbox's store but the minute's counts."""
 
     def __init__(self, state: AppState) -> None:
         self.state = state
@@ -75,9 +75,9 @@ class Site:
 
 @dataclass
 class Call:
-    """One request: what was asked, and of whom.
+    """One request: its parameters and the site.
 
-    `tail` is what follows the endpoint's path, decoded (an id); `seen` the moment (microseconds) of the last write
+    `tail` is what follows the endpoint's path, decoded (an id); `seen` the time (microseconds) of the last write
     that the client is known to have seen, from `X-Wix-Consistent`; `wrote` counts the items this call has written.
     """
 
@@ -107,18 +107,18 @@ class Call:
         return collection.keeps_drafts and not self.params.part("publishPluginOptions").flag("includeDraftItems")
 
     def item_id(self) -> Any:
-        """The id of the item that is asked for: `dataItemId` first, for a path may hold `/` and `%` undecoded."""
+        """The id of the requested item: `dataItemId` first, for a path may hold `/` and `%` undecoded."""
         named = self.params.raw("dataItemId")
         return self.tail if named is None else named
 
 
 def consistency_token(instant: int) -> str:
-    """The `X-Wix-Consistent` header of a write at `moment` (microseconds)."""
+    """The `X-Wix-Consistent` header of a write at `instant` (microseconds)."""
     return base64.urlsafe_b64encode(str(instant).encode()).decode().rstrip("=")
 
 
 def seen_until(token: str) -> int:
-    """The moment in a token that came back; 0 for any other text, which the service ignores."""
+    """The time in a token that came back; 0 for any other text, which the service ignores."""
     try:
         text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         return int(text) if text.isdigit() and len(text) < 19 else 0

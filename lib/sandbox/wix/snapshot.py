@@ -21,7 +21,7 @@ Row = tuple[int, str, str]
 class Snapshot:
     """Reads the items of one collection.
 
-    `as_of` (microseconds of the world's clock): writes after it are not seen; None sees all. Rows are fetched in
+    `as_of` (microseconds of the sandbox's clock): writes after it are not seen; None sees all. Rows are fetched in
     chunks that start after the last row's key, so a read never holds a statement open while it lets others run.
     """
 
@@ -49,7 +49,7 @@ class Snapshot:
         return sql, [*mine, self._as_of, *mine, self._as_of, self._as_of]
 
     def page(self, filter_: Filter, order: str, limit: int, offset: int, after: list[Any] | None = None) -> list[Row]:
-        """Rows in an indexed order, where SQL can say the whole filter; `after` is the key of a row gone before."""
+        """Rows in an indexed order, where SQL can say the whole filter; `after` is the key of the row before."""
         where, parameters = filter_.where, list(filter_.parameters)
         if after is not None:
             where += f" AND {_AFTER[order]}"

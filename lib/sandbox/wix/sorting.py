@@ -55,7 +55,7 @@ class Order:
         return tuple(keys)
 
     async def arrange(self, rows: list[Any], time_slice: TimeSlice) -> list[Any]:
-        """`(keys, id, ...)` rows in this order; those with equal keys stand in the order of their ids."""
+        """`(keys, id, ...)` rows in this order; those with equal keys are in the order of their ids."""
         rows = await sort_in_slices(rows, lambda row: row[1], False, time_slice)
         directions = [False] if self.seed is not None else [descending for _, descending in self.fields]
         for number, descending in reversed(list(enumerate(directions))):

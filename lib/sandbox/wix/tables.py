@@ -2,8 +2,8 @@
 
 `wix_item.newest` is minus the milliseconds of `_createdDate`: ascending (newest, id) is the service's default order,
 so that one row-value comparison pages through it on the index. `wix_history` holds what an item was before a write
-(`data` NULL: it was not there), for reads that lag; `at` is in microseconds of the world's clock.
-`wix_link` holds each multi-reference once, whichever of its two faces made it.
+(`data` NULL: it was not there), for reads that lag; `at` is in microseconds of the sandbox's clock.
+`wix_link` holds each multi-reference once, whichever of its two sides made it.
 """
 
 SCHEMA = """

@@ -1,4 +1,4 @@
-"""How long one request may work, and when it lets others have their turn."""
+"""How long one request may work, and when it lets other requests run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SECONDS = 5.0
 """The service's bound on one read (WDE0028)."""
 
 BREATH = 0.005
-"""Seconds of work after which other requests get their turn."""
+"""Seconds of work after which other requests may run."""
 
 _SLICE = 5000  # rows that are sorted in one go: a few milliseconds
 
@@ -29,7 +29,7 @@ class TimeSlice:
         self._breath = min(now + BREATH, self._deadline)
 
     def over(self) -> bool:
-        """Whether it is others' turn."""
+        """Whether other requests should run now."""
         return self._now() > self._breath
 
     async def rest(self) -> None:
@@ -43,7 +43,7 @@ class TimeSlice:
 async def sort_in_slices(
     rows: Iterable[Any], key: Callable[[Any], Any], reverse: bool, time_slice: TimeSlice
 ) -> list[Any]:
-    """As `sorted` does, and as stable, but others have their turn meanwhile. Raises WDE0028."""
+    """As `sorted` does, and as stable, but lets other requests run meanwhile. Raises WDE0028."""
     rows = list(rows)
     slices = []
     for start in range(0, len(rows), _SLICE):

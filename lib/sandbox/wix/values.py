@@ -144,7 +144,7 @@ def clean(value: Any, depth: int = 1) -> Any:
 
 
 def project(item: dict[str, Any], fields: list[str]) -> dict[str, Any]:
-    """The item with only the named keys or dotted paths, and `_id`, which is always there."""
+    """The item with only the named keys or dotted paths, and `_id`, which is always present."""
     kept: dict[str, Any] = {"_id": item["_id"]} if "_id" in item else {}
     for name in fields:
         _copy(item, kept, path_of(name))

@@ -47,8 +47,8 @@ def refuse_links(collection: Collection, names: list[str]) -> None:
 def take_links(call: Call, collection: Collection, data: dict[str, Any], *, bulk: bool = False) -> dict[str, list[str]]:
     """Take the multi-references out of an item's data; with `saveReferences` they are ids to link to, by key.
 
-    Without it they are refused (WDE0303), and in bulk writes left out without a word [REAL for bulk insert; the others
-    are ASSUMEd alike]. Raises WDE0021 for what is no list of ids or items, WDE0073 for an item that is not there.
+    Without it they are refused (WDE0303), and in bulk writes left out silently [REAL for bulk insert; the others
+    are ASSUMEd alike]. Raises WDE0021 for what is no list of ids or items, WDE0073 for an item that does not exist.
     """
     held = [key for key in data if key in collection.faces]
     if not call.params.flag("saveReferences"):
@@ -155,7 +155,7 @@ def remove(call: Call) -> Any:
 
 
 def truncate(call: Call) -> Any:
-    """`{}`: every item is gone, with its links on both sides."""
+    """`{}`: every item is deleted, with its links on both sides."""
     collection = call.open("remove", "TRUNCATE")
     call.site.quota.take("writes")
     call.wrote = call.site.items.truncate(collection)

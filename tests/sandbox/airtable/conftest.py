@@ -111,7 +111,7 @@ COMPUTED = (
 
 
 class Base:
-    """A base of its own on a running sandbox. Paths are within the base; `/v0/...` and doors are taken as they are."""
+    """A base of its own on a running sandbox. Paths are within the base; `/v0/...` and `/_sandbox/...` are taken as they are."""
 
     def __init__(self, box: Sandbox, session: requests.Session, base_id: str, tables: dict[str, str]) -> None:
         self.box = box

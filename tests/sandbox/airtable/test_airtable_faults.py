@@ -1,4 +1,4 @@
-"""Faults on order, the clock, and the doors that set them: what a client of Airtable sees of each."""
+"""Faults on order, the clock, and the admin API that sets them: what a client of Airtable sees of each."""
 
 from __future__ import annotations
 

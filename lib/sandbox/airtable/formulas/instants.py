@@ -45,7 +45,7 @@ def unit_of(value: Value) -> str:
 
 
 def to_instant(value: Value) -> datetime:
-    """The value as a date function sees it: an aware moment, in UTC or in the zone SET_TIMEZONE gave it.
+    """The value as a date function sees it: an aware datetime, in UTC or in the zone SET_TIMEZONE gave it.
 
     A date is its midnight in UTC, a text must be ISO 8601 (as in `IS_AFTER(LAST_MODIFIED_TIME(), '2026-11-22')`).
     Raises FaultError for all else, blank too: Airtable shows #ERROR! for a date function of an empty cell.
@@ -64,7 +64,7 @@ def to_instant(value: Value) -> datetime:
 
 @lru_cache(maxsize=1024)
 def iso_moment(text: str) -> datetime:
-    """The moment of an ISO 8601 text, in UTC; without an offset it is UTC. Raises FaultError when it is none."""
+    """The time of an ISO 8601 text, in UTC; without an offset it is UTC. Raises FaultError when it is none."""
     found = _ISO.match(text) if len(text) < 64 else None
     if found is None:
         raise FaultError
@@ -95,12 +95,12 @@ def locale_of(value: Value) -> Locale:
 
 
 def like(value: Value, instant: datetime) -> Value:
-    """`moment` in the language of `value`."""
+    """`instant` in the language of `value`."""
     return Localized(instant, value.locale) if isinstance(value, Localized) else instant
 
 
 def shifted(instant: datetime, count: float, unit: str) -> datetime:
-    """The moment moved by `count` units. Raises FaultError when that is no date.
+    """The time moved by `count` units. Raises FaultError when that is no date.
 
     Days and more move the clock on the wall and are rounded to whole ones; months end at their last day:
     January 31 and a month is February 28 (momentjs.com/docs, "Add").
@@ -166,7 +166,7 @@ def _months_between(left: datetime, right: datetime) -> float:
 
 
 def start_of(instant: datetime, unit: str, week_start: int = 0) -> datetime:
-    """The first moment of the unit that holds `moment`, on its own clock; weeks begin on Sunday [?]."""
+    """The start of the unit that holds `instant`, on its own clock; weeks begin on Sunday [?]."""
     if unit == "milliseconds":
         return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
     instant = instant.replace(microsecond=0)

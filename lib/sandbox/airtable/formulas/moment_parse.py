@@ -96,7 +96,7 @@ class _Read:
 
 @lru_cache(maxsize=4096)
 def parse_moment(text: str, template: str | None, locale: Locale, today: date) -> datetime:
-    """The moment a text stands for, in UTC; a text without an offset is UTC. Parts that it leaves out are today's.
+    """The time that a text represents, in UTC; a text without an offset is UTC. Parts that it leaves out are today's.
 
     As in moment, a format skips what it does not expect and takes no heed of what follows it
     (momentjs.com/docs, "String + Format", not strict). Raises FaultError for what is no date.

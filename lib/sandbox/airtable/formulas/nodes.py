@@ -16,7 +16,7 @@ class Literal:
 
 @dataclass(slots=True, eq=False)
 class Reference:
-    """A field, `{in braces}` or a bare word; `start` and `end` are offsets into the formula's text."""
+    """A field, `{in braces}` or a bare name; `start` and `end` are offsets into the formula's text."""
 
     name: str
     start: int

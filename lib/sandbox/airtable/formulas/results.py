@@ -1,4 +1,4 @@
-"""The type a formula's result has, as far as it can be told without a row."""
+"""The type a formula's result has, as far as it is known without a row."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _KINDS = frozenset(("number", _TEXT, "dateTime", "date", "checkbox"))
 def result_kind(node: Node, fields: Mapping[str, str], kind_of: Callable[[str], str]) -> str:
     """`number`, `singleLineText`, `dateTime`, `date` or `checkbox`.
 
-    Best effort: branches of IF and SWITCH that differ make text, of dates and moments a moment; a truth is a `number`
-    (1 or 0), and only a formula that is nothing but checkboxes is a `checkbox`.
+    Best effort: branches of IF and SWITCH that differ make text, of dates and dateTimes a dateTime; a truth is a
+    `number` (1 or 0), and only a formula that is nothing but checkboxes is a `checkbox`.
     """
     kind = _kind(node, fields, kind_of)
     return kind if kind in _KINDS else _TEXT

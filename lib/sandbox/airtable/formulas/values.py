@@ -23,7 +23,7 @@ class FormulaFault:
 
 @dataclass(frozen=True, slots=True)
 class Localized:
-    """A moment with the language SET_LOCALE gave it; only DATETIME_FORMAT, TONOW and FROMNOW look at the language."""
+    """A date and time with the language of SET_LOCALE; only DATETIME_FORMAT, TONOW and FROMNOW use the language."""
 
     instant: datetime
     locale: str
@@ -49,7 +49,7 @@ def checked(value: Value) -> Value:
 def to_text(value: Value) -> str:
     """The value as `&`, CONCATENATE and comparisons with text see it.
 
-    Blank is "", TRUE() and FALSE() are "1" and "0", a date is `YYYY-MM-DD`, a moment is ISO 8601 in UTC with
+    Blank is "", TRUE() and FALSE() are "1" and "0", a date is `YYYY-MM-DD`, a date and time is ISO 8601 in UTC with
     milliseconds, a list its elements joined with ", ", a fault "#ERROR!".
     """
     if value is None:
@@ -101,7 +101,7 @@ def _early_text(utc: datetime) -> str:
 
 
 def in_utc(instant: datetime) -> datetime:
-    """The same moment in UTC; one without a zone is taken as UTC already."""
+    """The same time in UTC; one without a zone is taken as UTC already."""
     if instant.tzinfo is UTC:
         return instant
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
@@ -246,9 +246,9 @@ def _sign(left: float | str, right: float | str) -> int:
 def to_cell(value: Value, kind: str | None = None) -> object:
     """The value as the API shows it in JSON (airtable_api facts, section 2).
 
-    Integral floats become int, NaN and infinities `{"specialValue": …}`, faults `{"error": "#ERROR!"}`, moments ISO
+    Integral floats become int, NaN and infinities `{"specialValue": …}`, faults `{"error": "#ERROR!"}`, datetimes ISO
     text, dates `YYYY-MM-DD`, booleans 1 and 0 (the choice for [?]), lists element by element, blank None.
-    `kind` is the formula's type as Program.result tells it: a number in a formula of text is shown as text, and a 0 as
+    `kind` is the formula's type as Program.result gives it: a number in a formula of text is shown as text, and a 0 as
     blank (community.airtable.com 10264).
     """
     if value is None or isinstance(value, str):
