@@ -1,8 +1,8 @@
-"""Frames for the suites: a row each, by Wix key or by Airtable column, with the helper columns that checks need.
+"""Frames for the suites: one row per item or record, by Wix key or Airtable column, with the helper columns of checks.
 
 Types are deliberate, so that a type check means something. A column whose values are all of its type gets the dtype of
-that type (float64, Int64, bool, datetime64); one odd value makes it `object`, where every value is looked at by itself
-and the odd ones alone are counted. Text, lists and objects are always `object`. An empty cell is None.
+that type (float64, Int64, bool, datetime64); one other value makes it `object`, where every value is checked by itself
+and only the wrong ones are counted. Text, lists and objects are always `object`. An empty cell is None.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from runbook.codecs.values import exact_int
 from runbook.json_types import Item, Json
 from runbook.link_resolver import LinkCell
 
-_EXACT = 2**53  # beyond it a float64 skips whole numbers
+_EXACT = 2**53  # above it a float64 cannot hold every integer
 _INSTANTS = "datetime64[us, UTC]"
 
 
@@ -42,7 +42,7 @@ class WixFrame:
 
     def add(self, item: Item) -> None:
         """One item as Wix gives it."""
-        item = {_whole(key): _whole(value) if value.__class__ is str else value for key, value in item.items()}
+        item = {_encodable(key): _encodable(value) if value.__class__ is str else value for key, value in item.items()}
         for key in item.keys() - self._columns.keys():
             self._columns[key] = [None] * self._rows
         for key, column in self._columns.items():
@@ -70,17 +70,17 @@ class AirtableFrame:
 
     def __init__(self, collection: Collection, present: Iterable[str]) -> None:
         self._collection = collection
-        there = set(present)
+        existing = set(present)
         links = [link.name for link in collection.links]
         wanted = [*(c.name for c in collection.columns), ORIGINAL, *links]
-        # Without its cells a column that the table lacks cannot be told from an empty one.
-        self._columns: dict[str, list[Any]] = {n: [] for n in wanted if n in there or n == LEGACY_ID}
+        # A column that the table lacks must not look like an empty one.
+        self._columns: dict[str, list[Any]] = {n: [] for n in wanted if n in existing or n == LEGACY_ID}
         self._links = {link.name: link for link in collection.links}
         self._states: dict[str, list[str | None]] = {name: [] for name in links}
         self._holds: dict[str, list[bool | None]] = {name: [] for name in links}
 
     def add(self, fields: Mapping[str, Json], links: Mapping[str, LinkCell]) -> None:
-        """One record's cells, and what its link cells should hold (nothing for a row that should not be there)."""
+        """One record's cells, and what its link cells should hold (nothing for a row that was not staged)."""
         for name, column in self._columns.items():
             column.append(fields.get(name))
         for name in self._links:
@@ -109,8 +109,8 @@ class AirtableFrame:
         return pd.DataFrame(made)
 
 
-def _whole(text: str) -> str:
-    """A text that can be UTF-8: pandas cannot take the fingerprint of half a surrogate pair."""
+def _encodable(text: str) -> str:
+    """A text that UTF-8 can encode: pandas cannot hash a lone surrogate."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -157,12 +157,12 @@ def _plain(value: Any, kind: str) -> Any:
 def _column(values: list[Any], fits: Callable[[Any], bool], make: Callable[[Any], Any], dtype: str) -> pd.Series[Any]:
     """A column of `dtype` where every value fits, else of objects: those that fit made so, the odd ones as they are."""
     if dtype == "Int64" and any(v is not None and _is_number(v) and abs(v) > _EXACT for v in values):
-        dtype = "object"  # beyond what it holds, and a whole number all the same
+        dtype = "object"  # too large for the dtype, but a whole number
     if dtype != "object" and all(v is None or fits(v) for v in values):
         if dtype == "float64":
             return pd.Series([np.nan if v is None else v for v in values], dtype=dtype)
         return pd.Series(values, dtype=dtype)
-    # To Python a bool is an int, and would pass for one.
+    # In Python a bool is an int.
     odd = [np.bool_(v) if v.__class__ is bool else v for v in values]
     return _objects([_plain(v, dtype) if v is None or not fits(v) else make(v) for v in odd])
 
@@ -182,7 +182,7 @@ def _is_whole(value: Any) -> bool:
 
 
 def _instant(value: Any) -> Any:
-    """A time in UTC from an ISO text or a Wix date; what is none stays as it is."""
+    """A time in UTC from an ISO text or a Wix date; any other value unchanged."""
     text = value.get("$date") if value.__class__ is dict else value
     if text.__class__ is not str:
         return value
@@ -218,7 +218,7 @@ def _allowed(field: Field, values: list[Any]) -> pd.Series[Any]:
 
 
 def _cell(spelt: Codec, value: Any) -> Any:
-    """The cell of a value; False, which is none, where no cell can hold it."""
+    """The cell of a value; False where no cell can hold it."""
     if value is None:
         return None
     try:

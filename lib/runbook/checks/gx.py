@@ -1,11 +1,11 @@
-"""Runs a suite on a frame with Great Expectations, and believes only what really ran.
+"""Runs a suite on a frame with Great Expectations, and makes sure that every expectation was really evaluated.
 
     suite = read_suite(Path("expectations/carriers_airtable.json"))
     report = run_suite(suite, frame, key="Legacy Wix ID", parameters={"expected_rows": 1202})
     report.passed       # no critical check failed, and every check could be run
 
-Left to itself Great Expectations passes what it should not: it drops a misspelt expectation, succeeds on a suite that
-is empty and on a frame that is empty, and copies offending values into its results. Each guard below names its trap.
+By itself Great Expectations passes what it should not: it drops a misspelt expectation, succeeds on an empty suite and
+on an empty frame, and copies offending values into its results. Each guard below names its trap.
 """
 
 from __future__ import annotations
@@ -45,24 +45,24 @@ class Suite:
 
 
 def read_suite(path: Path) -> Suite:
-    """The suite in a file; its name is the file's. Raises CheckNotRun where it is none."""
+    """The suite in a file, named after the file. Raises CheckNotRun where the file is not a suite."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        expectations = tuple(told["expectations"])
+        payload = json.loads(path.read_text(encoding="utf-8"))
+        expectations = tuple(payload["expectations"])
         if not all(isinstance(e, dict) and isinstance(e.get("type"), str) for e in expectations):
             raise ValueError("each expectation must be an object with a type")
     except FileNotFoundError:
-        raise CheckNotRun(f"{path}: there is no such suite; `runbook suites` writes it from the catalog") from None
+        raise CheckNotRun(f"{path}: no such suite; `runbook suites` writes it from the catalog") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckNotRun(f'{path}: is no suite, {{"expectations": […]}}: {error}') from None
-    return Suite(path.stem, str(told.get("description", "")), expectations)
+        raise CheckNotRun(f'{path}: not a suite, {{"expectations": […]}}: {error}') from None
+    return Suite(path.stem, str(payload.get("description", "")), expectations)
 
 
 def run_suite(suite: Suite, frame: pd.DataFrame, *, key: str, parameters: Mapping[str, Any]) -> SuiteReport:
     """Run every expectation of a suite. `key`: the column that names rows, the legacy id.
 
-    `parameters` fills `{"$PARAMETER": name}`. An empty frame where `expected_rows` is 0 is judged by its table checks
-    alone. Raises CheckNotRun for a suite that is empty, misspelt or guards nothing, and for a missing parameter.
+    `parameters` fills `{"$PARAMETER": name}`. Of an empty frame, where `expected_rows` is 0, only the table checks are
+    run. Raises CheckNotRun for a suite that is empty, misspelt or guards nothing, and for a missing parameter.
     """
     began = time.perf_counter()
     _refuse(suite, frame, key, parameters)
@@ -114,15 +114,15 @@ def _lacking(expectation: dict[str, Any], frame: pd.DataFrame) -> str | None:
     return next((c for c in named if isinstance(c, str) and c not in frame.columns), None)
 
 
-def _parameters_of(told: Any) -> Iterable[str]:
-    if isinstance(told, dict):
-        if "$PARAMETER" in told:
-            yield told["$PARAMETER"]
-        for value in told.values():
+def _parameters_of(kwargs: Any) -> Iterable[str]:
+    if isinstance(kwargs, dict):
+        if "$PARAMETER" in kwargs:
+            yield kwargs["$PARAMETER"]
+        for value in kwargs.values():
             yield from _parameters_of(value)
 
 
-_lock = threading.Lock()  # one context and one asset serve all suites
+_lock = threading.Lock()  # all suites share one context and one asset
 
 
 @cache
@@ -146,7 +146,7 @@ def _validate(
     batch = definition.get_batch({"dataframe": frame})
     try:
         return _results(suite, asked, batch, key, parameters)
-    finally:  # it would hold the frame until the next one
+    finally:  # it would keep the frame in memory until the next one
         kept = definition.data_asset.datasource.get_execution_engine().batch_manager
         kept.reset_batch_cache()
         kept.batch_data_cache.clear()
@@ -180,13 +180,13 @@ def _pass(
     # A number of ours in each: results come back grouped by column, not in the suite's order.
     expectations = [_build(suite, n, e) for n, e in asked]
     # No ids in its expectations, and the constructor alone: adding one needs an active context.
-    whole = gx.ExpectationSuite(name=suite.name, expectations=expectations)
-    told = batch.validate(whole, expectation_parameters=dict(parameters), result_format=result_format)
-    results = {r.expectation_config.meta["number"]: r for r in told.results}
-    if len(told.results) != len(asked) or results.keys() != {n for n, _ in asked}:
+    gx_suite = gx.ExpectationSuite(name=suite.name, expectations=expectations)
+    validated = batch.validate(gx_suite, expectation_parameters=dict(parameters), result_format=result_format)
+    results = {r.expectation_config.meta["number"]: r for r in validated.results}
+    if len(validated.results) != len(asked) or results.keys() != {n for n, _ in asked}:
         lost = sorted({n for n, _ in asked} - results.keys())
         raise CheckNotRun(f"suite {suite.name}: no result came for expectations {lost}")
-    return results, told.meta.get("batch_markers", {}).get("pandas_data_fingerprint")
+    return results, validated.meta.get("batch_markers", {}).get("pandas_data_fingerprint")
 
 
 def _build(suite: Suite, n: int, expectation: dict[str, Any]) -> Any:
@@ -240,7 +240,7 @@ def _judge(n: int, expectation: dict[str, Any], result: Any, key: str, filled: s
 def _outcome(n: int, expectation: dict[str, Any], verdict: Verdict, *, result: Any = None, **more: Any) -> Outcome:
     kwargs = expectation.get("kwargs", {})
     kind = (expectation.get("meta") or {}).get("kind") or KIND_OF.get(expectation["type"], "other")
-    said = expectation.get("description") or (sentence(result.expectation_config) if result is not None else None)
+    described = expectation.get("description") or (sentence(result.expectation_config) if result is not None else None)
     return Outcome(
         index=n,
         type=expectation["type"],
@@ -248,7 +248,7 @@ def _outcome(n: int, expectation: dict[str, Any], verdict: Verdict, *, result: A
         kind=kind if kind in KINDS else "other",
         severity=_severity(expectation),
         verdict=verdict,
-        sentence=said or plain_sentence(expectation),
+        sentence=described or plain_sentence(expectation),
         **more,
     )
 
@@ -257,12 +257,12 @@ def _severity(expectation: dict[str, Any]) -> str:
     return str(expectation.get("severity") or "critical")
 
 
-def _exception(told: Any) -> str | None:
-    """What an exception says, None where there was none. It comes flat, or as one for each metric that failed."""
-    if not isinstance(told, dict):
+def _exception(info: Any) -> str | None:
+    """The kind of an exception; None where there was none. `info` describes one, or one for each metric that failed."""
+    if not isinstance(info, dict):
         return None
-    each = [told] if "raised_exception" in told else [e for e in told.values() if isinstance(e, dict)]
-    raised = [e for e in each if e.get("raised_exception")]
+    infos = [info] if "raised_exception" in info else [e for e in info.values() if isinstance(e, dict)]
+    raised = [e for e in infos if e.get("raised_exception")]
     if not raised:
         return None
     # Not its message, which may quote a cell ("could not convert string to float: …").
@@ -272,7 +272,7 @@ def _exception(told: Any) -> str | None:
 
 
 def sentence(config: Any) -> str | None:
-    """Great Expectations' own sentence for an expectation; None where its renderer, no public API, has none."""
+    """Great Expectations' sentence for an expectation, from its renderer (not a public API); None where it has none."""
     try:
         from great_expectations.render.renderer.inline_renderer import InlineRenderer
 
@@ -282,17 +282,17 @@ def sentence(config: Any) -> str | None:
             name: ", ".join(map(str, value[:_SHOWN_SET])) if isinstance(value, list | tuple) else value
             for name, value in ((k, p.get("value") if isinstance(p, dict) else p) for k, p in params.items())
         }
-        said = string.Template(rendered.template or "").safe_substitute(values)
-    except Exception:  # noqa: BLE001  (any release may change it; a sentence is no reason to stop)
+        filled = string.Template(rendered.template or "").safe_substitute(values)
+    except Exception:  # noqa: BLE001  (any release may change it, and the sentence is not essential)
         return None
-    words = " ".join(said.split())
-    if not words:
+    text = " ".join(filled.split())
+    if not text:
         return None
-    return words if len(words) <= 300 else f"{words[:299]}…"
+    return text if len(text) <= 300 else f"{text[:299]}…"
 
 
 def plain_sentence(expectation: dict[str, Any]) -> str:
-    """The type in words, with its column: what stands in where there is no better sentence."""
+    """The type of an expectation and its column, for where there is no better sentence."""
     words = expectation["type"].removeprefix("expect_").replace("_", " ")
     column = expectation.get("kwargs", {}).get("column")
     return f"{column}: {words}" if column else words

@@ -1,7 +1,7 @@
-"""The suites, derived from the catalog: one a collection and side, in JSON that is reviewed like code.
+"""The suites, derived from the catalog: one per collection and side, in JSON that is reviewed like code.
 
     write_suites(catalog, Path("expectations"))     # carriers_wix.json, carriers_airtable.json, …
-    drifted(catalog, Path("expectations"))          # what it would change: a list of words, empty if nothing
+    drifted(catalog, Path("expectations"))          # what it would change: a list of messages, empty if nothing
 
 A derived expectation carries `"meta": {"from": "catalog"}`. One without it was added by hand, and stays.
 
@@ -80,7 +80,7 @@ def write_suites(catalog: Catalog, folder: Path) -> Written:
 
 
 def drifted(catalog: Catalog, folder: Path) -> list[str]:
-    """Where the files are not what the catalog says, in words; empty if nowhere."""
+    """Which files differ from what the catalog gives; empty if none."""
     texts, _ = _texts(catalog, folder)
     found = []
     for name, text in texts.items():
@@ -88,12 +88,12 @@ def drifted(catalog: Catalog, folder: Path) -> list[str]:
         if not path.exists():
             found.append(f"{name}: is missing")
         elif path.read_text(encoding="utf-8") != text:
-            found.append(f"{name}: is not what the catalog says")
-    return found + [f"{name}: there is no such collection in the catalog" for name in _strays(texts, folder)]
+            found.append(f"{name}: differs from the catalog")
+    return found + [f"{name}: the catalog has no such collection" for name in _strays(texts, folder)]
 
 
 def suite_path(catalog: Catalog, collection: Collection, side: Side, folder: Path) -> Path:
-    """Where a collection's suite for one side lies."""
+    """The path of a collection's suite for one side."""
     return folder / f"{_stems(catalog)[collection.wix]}_{side}.json"
 
 
@@ -120,25 +120,25 @@ def _expectation(name: str, severity: str = "critical", /, **kwargs: Any) -> dic
     return {"type": name, "kwargs": kwargs, "severity": severity, "meta": dict(_DERIVED)}
 
 
-def _said(expectation: dict[str, Any], words: str, **meta: str) -> dict[str, Any]:
-    """The same, with a sentence of its own: Great Expectations' would be about a helper column."""
-    return {**expectation, "description": words, "meta": {**expectation["meta"], **meta}}
+def _described(expectation: dict[str, Any], sentence: str, **meta: str) -> dict[str, Any]:
+    """The expectation with its own sentence: that of Great Expectations would be about a helper column."""
+    return {**expectation, "description": sentence, "meta": {**expectation["meta"], **meta}}
 
 
 def _columns_in_wix(collection: Collection) -> dict[str, Any]:
     keys = [f.wix for f in collection.fields] + [helper for f in collection.fields for helper in helpers(f, "wix")]
     found = _expectation("expect_table_columns_to_match_set", "warning", column_set=keys, exact_match=True)
-    return _said(found, "No item has a key that the catalog does not know.")
+    return _described(found, "No item has a key that the catalog does not know.")
 
 
 def _columns_in_airtable(collection: Collection) -> dict[str, Any]:
     names = [*(f.name for f in collection.columns), *(link.name for link in collection.links), ORIGINAL]
     found = _expectation("expect_table_columns_to_match_set", column_set=names, exact_match=False)
-    return _said(found, "The table has every column and link of the catalog.")
+    return _described(found, "The table has every column and link of the catalog.")
 
 
 def helpers(field: Field, side: Side) -> list[str]:
-    """The columns that a frame has beside a field's own, for checks that pandas cannot do on the values themselves."""
+    """Columns that a frame has besides a field's own, for checks that pandas cannot do on the values themselves."""
     column = field.wix if side == "wix" else field.name
     found = []
     if side == "wix" and (field.minimum is not None or field.maximum is not None):
@@ -206,7 +206,7 @@ def _of_values(field: Field, column: str, *, source: bool) -> Iterator[dict[str,
     in_set = "expect_column_values_to_be_in_set"
     if allowed(column) in helpers(field, "wix" if source else "airtable"):
         found = _expectation(in_set, severity, column=allowed(column), value_set=[True])
-        yield _said(found, f"{column} holds choices of the catalog alone.")
+        yield _described(found, f"{column} holds choices of the catalog alone.")
     elif field.column_kind.holds == "choice" and not field.open:
         yield _expectation(in_set, severity, column=column, value_set=list(field.choices))
     elif field.values and not field.column_kind.is_select and field.column_kind.holds != "boolean":
@@ -223,10 +223,10 @@ def _of_originals() -> Iterator[dict[str, Any]]:
 def _of_link(link: Link) -> Iterator[dict[str, Any]]:
     in_set = "expect_column_values_to_be_in_set"
     holds = _expectation(in_set, column=link_holds(link), value_set=[True])
-    yield _said(holds, f"{link.name} links exactly the rows that its keys lead to.", kind="links")
-    # That a key leads nowhere is the data's own matter.
+    yield _described(holds, f"{link.name} links exactly the rows that its keys lead to.", kind="links")
+    # A key that leads to no row is a matter of the data.
     leads = _expectation(in_set, "warning", column=link_state(link), value_set=["resolved"])
-    yield _said(leads, f"Every key of {link.name} leads to one row of {link.to}.", kind="links")
+    yield _described(leads, f"Every key of {link.name} leads to one row of {link.to}.", kind="links")
 
 
 def type_in_airtable(field: Field) -> str:
@@ -269,8 +269,7 @@ def _texts(catalog: Catalog, folder: Path) -> tuple[dict[str, str], dict[str, in
             if added:
                 by_hand[name] = len(added)
             where = "in Wix" if side == "wix" else f"in Airtable, table {collection.table}"
-            said = description or f"{collection.wix} {where}"
-            texts[name] = _text(said, [*derive(collection, side), *added])
+            texts[name] = _text(description or f"{collection.wix} {where}", [*derive(collection, side), *added])
     return texts, by_hand
 
 
@@ -279,18 +278,18 @@ def _added(path: Path) -> tuple[list[dict[str, Any]], str | None]:
     if not path.exists():
         return [], None
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        description = told.get("description")
-        return [e for e in told["expectations"] if (e.get("meta") or {}).get("from") != "catalog"], description
+        payload = json.loads(path.read_text(encoding="utf-8"))
+        description = payload.get("description")
+        return [e for e in payload["expectations"] if (e.get("meta") or {}).get("from") != "catalog"], description
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckNotRun(
-            f"{path}: is no suite, so what was added to it by hand cannot be kept ({type(error).__name__}); "
-            "mend it, or delete it to have it written anew"
+            f"{path}: is not a suite, so manual additions to it cannot be kept ({type(error).__name__}); "
+            "correct it, or delete it to have it written again"
         ) from None
 
 
 def _text(description: str, expectations: list[dict[str, Any]]) -> str:
-    """One expectation a line, so that a diff shows the one that changed."""
+    """One expectation per line, so that a diff shows the one that changed."""
     lines = ",\n".join(f"  {json.dumps(e, ensure_ascii=False)}" for e in expectations)
     return f'{{\n "description": {json.dumps(description, ensure_ascii=False)},\n "expectations": [\n{lines}\n ]\n}}\n'
 

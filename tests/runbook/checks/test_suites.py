@@ -161,7 +161,7 @@ def test_what_was_derived_and_then_changed_is_drift(catalog: Catalog, tmp_path: 
     write_suites(catalog, folder)
     path = folder / "people_airtable.json"
     path.write_text(path.read_text().replace('"critical"', '"warning"', 1))
-    assert drifted(catalog, folder) == ["people_airtable.json: is not what the catalog says"]
+    assert drifted(catalog, folder) == ["people_airtable.json: differs from the catalog"]
     assert write_suites(catalog, folder).changed == ("people_airtable.json",)
     assert drifted(catalog, folder) == []
 
@@ -173,8 +173,8 @@ def test_a_changed_catalog_is_drift(catalog: Catalog, tmp_path: Path) -> None:
     told["collections"][0]["fields"][4]["type"] = "singleLineText"
     del told["collections"][0]["fields"][4]["choices"]
     assert drifted(write_catalog(tmp_path / "catalog", told), folder) == [
-        "people_wix.json: is not what the catalog says",
-        "people_airtable.json: is not what the catalog says",
+        "people_wix.json: differs from the catalog",
+        "people_airtable.json: differs from the catalog",
     ]
 
 
@@ -184,7 +184,7 @@ def test_missing_files_and_those_of_no_collection_are_named(catalog: Catalog, tm
     (folder / "people_wix.json").rename(folder / "persons_wix.json")
     assert drifted(catalog, folder) == [
         "people_wix.json: is missing",
-        "persons_wix.json: there is no such collection in the catalog",
+        "persons_wix.json: the catalog has no such collection",
     ]
     assert write_suites(catalog, folder).strays == ("persons_wix.json",)
     assert (folder / "persons_wix.json").exists()
@@ -194,7 +194,7 @@ def test_a_file_that_cannot_be_read_is_not_overwritten(catalog: Catalog, tmp_pat
     folder = tmp_path / "suites"
     folder.mkdir()
     (folder / "people_airtable.json").write_text("half a fi")
-    with pytest.raises(CheckNotRun, match=r"people_airtable\.json.*by hand"):
+    with pytest.raises(CheckNotRun, match=r"people_airtable\.json.*manual"):
         write_suites(catalog, folder)
     assert not (folder / "people_wix.json").exists()
     assert (folder / "people_airtable.json").read_text() == "half a fi"
