@@ -7,6 +7,7 @@ indexed by id; only the ids are in memory.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator
@@ -84,15 +85,13 @@ def export_collection(
 
     `schema`: as the Collections API gives it. Raises WixError, also where fewer rows can be read than counted.
     """
-    spool = Spool()
-    try:
-        export = _Export(client, schema, spool, min(page_size, int(schema.get("maxPageSize") or MAX_PAGE)), on_progress)
+    limit = min(page_size, int(schema.get("maxPageSize") or MAX_PAGE))
+    with contextlib.closing(Spool()) as spool:
+        export = _Export(client, schema, spool, limit, on_progress)
         export.run()
         for item in spool.items():
             write(item)
-        return export.notes
-    finally:
-        spool.close()
+    return export.notes
 
 
 class _Export:
@@ -110,7 +109,7 @@ class _Export:
         self._limit = page_size
         self._on_progress = on_progress
         self._total = 0
-        self._drafts: dict[str, None] = {}
+        self._drafts: set[str] = set()
         self._unordered = self._changing = False
         self._unresolved: dict[tuple[str, str], int] = {}
         fields = [field for field in schema.get("fields") or [] if isinstance(field, dict)]
@@ -151,7 +150,7 @@ class _Export:
                 seen.add(item["_id"])
                 self._spool.put(item)
                 if item.get("_publishStatus") == "DRAFT":
-                    self._drafts[item["_id"]] = None
+                    self._drafts.add(item["_id"])
             if self._on_progress is not None and since is None:
                 self._on_progress(len(self._spool), max(self._total, len(self._spool)))
         return seen
