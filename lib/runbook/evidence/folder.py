@@ -5,6 +5,7 @@ runs/<run id>/
   evidence/<phase slug>/<name>.json      what each step came to
   quarantine/  requests/
   snapshots/  staged/                    the rows themselves: mode 700, never committed
+  .readings/                             what a phase reads of Airtable: mode 700, deleted at its gate
 """
 
 from __future__ import annotations

@@ -92,9 +92,9 @@ class PhaseRun(RunContext):
     def export(self) -> Table:
         """Write every row of the source to a snapshot, one per collection."""
         available = self.source_collections()
-        there = [c for c in self.collections if c.wix in available]
-        with Steps("Export", {c.wix: available[c.wix].count or 0 for c in there}) as step:
-            for c in there:
+        collections = [c for c in self.collections if c.wix in available]
+        with Steps("Export", {c.wix: available[c.wix].count or 0 for c in collections}) as step:
+            for c in collections:
                 with self._isolated(c.wix, self.results.snapshots):
                     self.results.snapshots[c.wix] = export(
                         self.source, c, self.folder.path / "snapshots", on_progress=step.of(c.wix)
@@ -151,7 +151,7 @@ class PhaseRun(RunContext):
         for name, done in list(self.results.loaded.items()):
             if done.deferred:
                 with self._isolated(name, self.results.loaded):
-                    self.results.loaded[name] = load_links(done, **self._into(self.catalog.collection(name)))
+                    self.results.loaded[name] = load_links(done, **self._target())
 
     def _load_one(self, c: Collection, report: Callable[[int, int], None]) -> None:
         self.results.loaded[c.wix] = load(
@@ -161,7 +161,7 @@ class PhaseRun(RunContext):
             remove_many=c.wix in self.connections.settings.remove_many,
             source_of_truth=self.connections.state.flags.get(c.flag),
             on_progress=report,
-            **self._into(c),
+            **self._target(),
         )
 
     @contextmanager
@@ -179,7 +179,8 @@ class PhaseRun(RunContext):
             results.pop(name, None)
             self.results.stopped[name] = str(error)
 
-    def _into(self, c: Collection) -> dict[str, Any]:
+    def _target(self) -> dict[str, Any]:
+        """What load writes to."""
         return {
             "airtable": self.connections.airtable,
             "base": self.base(),

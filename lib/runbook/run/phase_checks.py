@@ -46,14 +46,14 @@ def check_lookups(run: RunContext) -> Page | Table:
 
 
 def check_links(run: RunContext) -> Page | Table:
-    """Every link of the phase's collections, from both tables, as they were validated."""
+    """Show every link of the phase's collections as `validate` found it, from both tables."""
     if run.dry_run:
         return run.skip("links", "nothing was loaded")
     validated = [run.results.validated[c.wix] for c in run.collections if c.wix in run.results.validated]
     found = [done.links for done in validated if done.links is not None]
-    for one in found:
-        run.results.checks[f"links of {one.collection} hold from both tables"] = one.passed
-    run.evidence("links", {"links": [one.facts() for one in found]})
+    for check in found:
+        run.results.checks[f"links of {check.collection} hold from both tables"] = check.passed
+    run.evidence("links", {"links": [check.facts() for check in found]})
     return Page(*found) if found else Table("Links", ("verdict",), [], ("These collections have no links.",))
 
 
