@@ -1,4 +1,4 @@
-"""Who calls the admins' services, and what the audit log says of it."""
+"""Callers of the admins' services, and the audit log of their actions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DRIVER = Caller("member-1", "dan@example.com", frozenset({"driver"}))
 
 
 def audited(platform: Platform) -> list[tuple[Any, ...]]:
-    """What the log says was done, by whom and to what, in no order that matters."""
+    """The entries of the audit log: action, target and admin, sorted."""
     return sorted(
         (row["action"], row["targetType"], row.get("targetId") or "", row["adminId"], row["adminEmail"])
         for row in platform.rows("AdminAuditLog")
@@ -25,7 +25,7 @@ def audited(platform: Platform) -> list[tuple[Any, ...]]:
 
 
 def refuse_all(platform: Platform, calls: Iterable[Callable[..., Any]], *callers: Caller) -> None:
-    """Each of the calls, a function of context and caller, is refused to each of the callers."""
+    """Check that each call, a function of context and caller, is refused to each caller."""
     for call in calls:
         for caller in (ANYONE, DRIVER, *callers):
             with pytest.raises(AccessDenied):

@@ -1,4 +1,4 @@
-"""A site that was moved to Airtable, asked on both sides; and cells that somebody changes there."""
+"""A site that was migrated to Airtable, for parallel tests; and cells that are edited there."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Ids = Mapping[str, Iterable[str]]
 
 @dataclass(frozen=True)
 class Moved:
-    """A site that was moved, rows that could not be are in quarantine."""
+    """A migrated site; rows that could not be migrated are in quarantine."""
 
     sides: Sides
 
     def run(self, test: ParallelTest, *, hidden: Ids | None = None, gone: Ids | None = None) -> Tally:
-        """What a parallel test comes to. `hidden` in Wix: what is in quarantine; `gone` from Airtable: nothing."""
+        """The tally of a parallel test. `hidden` in Wix: by default the quarantined rows; `gone` from Airtable: none."""
         airtable = all_turned(CATALOG, self.sides.wix, self.sides.airtable)
         found = run_parallel(
             [test],
@@ -40,12 +40,12 @@ class Moved:
         return {name: self.sides.quarantine.ids(name) for name in CATALOG.collections}
 
     def rows(self, collection: str) -> list[Item]:
-        """The rows that are on both sides, in an order that lasts."""
+        """The rows on both sides, in a stable order."""
         return sorted(self.sides.airtable.get_all(collection), key=lambda row: row["_id"])
 
     @contextmanager
     def cell(self, collection: str, item_id: str, key: str, value: Any) -> Iterator[None]:
-        """With another value in the cell of one row, as somebody may write it in Airtable; None empties it."""
+        """A context in which the cell of a row has another value, as if edited in Airtable; None empties it."""
         sides, table = self.sides, CATALOG.collection(collection).table
         name = CATALOG.collection(collection).by_key[key].name
         (record,) = sides.client_of_base.records(sides.base, table, formula=f"{{Legacy Wix ID}}='{item_id}'")

@@ -1,4 +1,4 @@
-"""The platform's data on one side or the other, for tests of services: a clock that stands, rows to put in."""
+"""The platform's data on one side, for tests of services: a fixed clock, and inserting rows."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from sides import Sides as Sides
 
 
 class Platform:
-    """One test's platform: `records` on the side of this test, and the clock at noon of 2026-01-21.
+    """The platform of a test: `records` on its side, and the clock at noon of 2026-01-21.
 
-    `halfway`: rows are put into Wix; `turn()`, in the middle of a test, moves them and turns every flag. On the other
-    sides it does nothing, so a workflow reads the same for all three.
+    `halfway`: rows are inserted into Wix; `turn()`, in the middle of a test, migrates them and turns every flag. On the
+    other sides it does nothing, so that a workflow is the same for all three.
     """
 
     def __init__(self, sides: Sides, side: str) -> None:
@@ -34,38 +34,38 @@ class Platform:
     def now(self) -> datetime:
         return self.sides.now
 
-    def at(self, moment: datetime) -> None:
-        """Let the clock of the platform and of both sides show `moment`."""
-        self.sides.now = moment
-        self.sides.box.clock(now=stamp(moment))
+    def at(self, timestamp: datetime) -> None:
+        """Set the clocks of the platform and of both sides."""
+        self.sides.now = timestamp
+        self.sides.box.clock(now=stamp(timestamp))
 
     def turn(self) -> None:
-        """Half-way: move all rows to Airtable and turn the flags."""
+        """On the side `halfway`: migrate all rows to Airtable and turn the flags."""
         if self.side == "halfway":
             self.sides.migrate()
             self.sides.turn("airtable")
 
     def context(self, **more: Any) -> Context:
-        """What a service is called with; mails end in `mails`, and nothing sleeps."""
+        """The context of a service; mails are appended to `mails`, and nothing sleeps."""
 
         def send(template: str, to: str, variables: Mapping[str, Any]) -> None:
             self.mails.append((template, to, dict(variables)))
 
-        def at_once(work: Callable[[], object]) -> None:
+        def run_now(work: Callable[[], object]) -> None:
             with contextlib.suppress(Exception):
                 work()
 
-        told = {
+        parts = {
             "now": lambda: self.now,
             "send_mail": send,
             "sleep": lambda seconds: None,
-            "background": at_once,
+            "background": run_now,
             **more,
         }
-        return Context(self.records, **told)
+        return Context(self.records, **parts)
 
     def put(self, collection: str, *, created: datetime | None = None, **fields: Any) -> Item:
-        """Add a row; `created`: when, if not now."""
+        """Insert a row; `created`: its time of creation, by default now."""
         if created is None:
             return self.records.insert(collection, fields)
         before = self.now
@@ -76,11 +76,11 @@ class Platform:
             self.at(before)
 
     def rows(self, collection: str) -> list[Item]:
-        """All rows of a collection, the newest first, as the source has them."""
+        """All rows of a collection, the newest first, read from the source."""
         return self.records.get_all(collection, consistent=True)
 
     def row(self, collection: str, item_id: str) -> Item:
-        """One row as the source has it."""
+        """A row, read from the source."""
         found = self.records.get(collection, item_id, consistent=True)
         assert found is not None
         return found

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from emptying import empty_base
 from every_kind import COPIES, FIELDS, LINKS, field
 from noting_client import NotingClient
 from runbook.airtable.client import Airtable
@@ -14,7 +15,6 @@ from runbook.airtable.rate_limiter import RateLimiter
 from runbook.catalog import LEGACY_ID, Catalog, Collection, Kept, Link, Phase
 from runbook.json_types import Fields, Item
 from runbook.mirror import Mirror
-from runbook.query import Query
 from runbook.query.values import stamp
 from runbook.records import AirtableRecords, Records, RoutedRecords, WixRecords
 from runbook.schema import Tables, apply_schema, plan_schema
@@ -184,18 +184,7 @@ class Both:
         """Take every row out again, and every fault."""
         self.box.faults(clear=True)
         self.client.empty()
-        written = {row.what for row in self.api.log.rows(self._emptied) if row.method != "GET"}
-        for name, collection in CATALOG.collections.items():
-            if not any(what.endswith(collection.table) for what in written):
-                continue
-            found = list(self.api.records(self.base, collection.table, fields=[LEGACY_ID]))
-            self._delete(name, [record["id"] for record in found])
-            gone = {*self.state.rows(self.base, name).all(), *(record["fields"].get(LEGACY_ID) for record in found)}
-            self.state.rows(self.base, name).forget(gone - {None})
-            self.state.rows(self.base, name).forget_changes(self.state.rows(self.base, name).changes())
-            self.mirror.delete(name, gone - {None})
-            assert self.mirror.count(name, Query().where) == 0
-        self._emptied = len(self.api.log)
+        self._emptied = empty_base(self.api, self.base, self.tables, self.state, self.mirror, self._emptied)
 
     def close(self) -> None:
         self.mirror.close()

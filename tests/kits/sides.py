@@ -1,10 +1,11 @@
-"""Both sides of LMDR's data for tests: a sandbox's Wix site and a base beside it, and moving rows from one to the other."""
+"""Both sides of LMDR's data for tests: a sandbox's Wix site and a base, and migrating rows to the base."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
 
+from emptying import empty_base
 from lmdr.platform import PLATFORM
 from noting_client import NotingClient
 from runbook.airtable.client import Airtable
@@ -24,14 +25,14 @@ from sandbox import Sandbox
 
 NOON = datetime(2026, 1, 21, 12, tzinfo=UTC)
 CATALOG = PLATFORM.catalog
-BESIDE = ("recruiterProfiles", "RecruiterOutreachHistory", "SystemAlerts", "SystemErrors", "PromptVersions")
-"""Collections that services use and the migration leaves alone, beside those that the catalog says stay."""
+UNCATALOGUED = ("recruiterProfiles", "RecruiterOutreachHistory", "SystemAlerts", "SystemErrors", "PromptVersions")
+"""Collections that services use and the catalog does not name."""
 
 
 class Sides:
-    """Both sides, as yet without rows but for those of the sandbox's site.
+    """Both sides, with the rows of the sandbox's site in Wix.
 
-    `now` is what stamps rows in Airtable; Wix has the sandbox's clock.
+    `now` is the clock for rows in Airtable; Wix uses the sandbox's clock.
     """
 
     def __init__(self, box: Sandbox, folder: Path) -> None:
@@ -40,10 +41,10 @@ class Sides:
         self.now = NOON
         self.client = NotingClient(box.wix_url, box.wix_key, box.site_id)
         self.wix = WixRecords(self.client, CATALOG)
-        self.names = (*CATALOG.collections, *(kept.wix for kept in CATALOG.kept), *BESIDE)
-        there = {collection["id"] for collection in self.client.collections()}
+        self.names = (*CATALOG.collections, *(kept.wix for kept in CATALOG.kept), *UNCATALOGUED)
+        existing = {collection["id"] for collection in self.client.collections()}
         for name in self.names:
-            if name in there:
+            if name in existing:
                 continue
             body = {"collection": {"id": name, "fields": [{"key": "name", "type": "TEXT"}]}}
             self.client.request("POST", f"{DATA}/collections", body, what=f"make {name}")
@@ -72,14 +73,17 @@ class Sides:
             self.client_of_base, self.base, CATALOG, self.state, mirror=self.mirror, now=lambda: self.now
         )
         self.records = RoutedRecords(CATALOG, self.state, self.wix, self.airtable)
+        self._emptied = len(self.client_of_base.log)
 
     def turn(self, side: str, *flags: str) -> None:
-        """Set flags, all of them where none is named."""
+        """Set flags, by default all of them."""
+        current = self.state.flags.all()
         for flag in flags or CATALOG.flags:
-            self.state.flags.set(flag, side, who="a test", why="to see both sides")
+            if current.get(flag) != side:
+                self.state.flags.set(flag, side, who="a test", why="to see both sides")
 
     def migrate(self) -> None:
-        """Move every row of Wix to Airtable, as a phase does it."""
+        """Migrate every row of Wix to Airtable, as a phase does."""
         source = WixSource(self.client, CATALOG)
         for collection in CATALOG.load_order(CATALOG.collections):
             if not self.wix.count(collection.wix):
@@ -107,9 +111,6 @@ class Sides:
         self.state.close()
 
     def empty(self) -> None:
-        """Take every row out again."""
+        """Delete every row that was written."""
         self.client.empty()
-        for name in CATALOG.collections:
-            for item in self.airtable.get_all(name):
-                self.airtable.remove(name, item["_id"])
-            self.state.rows(self.base, name).forget_changes(self.state.rows(self.base, name).changes())
+        self._emptied = empty_base(self.client_of_base, self.base, self.tables, self.state, self.mirror, self._emptied)

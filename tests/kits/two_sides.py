@@ -1,4 +1,4 @@
-"""Two sides whose rows lie at hand, so that they can differ, hang and break as a test wants."""
+"""Records over given rows, which can differ, hang and fail as a test needs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CATALOG = PLATFORM.catalog
 
 
 def side(**rows: Iterable[Item]) -> Records:
-    """Records of some collections; of any other there are no rows."""
+    """Records with these collections; all others are empty."""
     return ItemRecords(CATALOG, lambda name: rows.get(name, ()))
 
 
@@ -23,7 +23,7 @@ def faq(number: int, **fields: Any) -> Item:
 
 
 def side_that(does: Callable[[], Iterable[Item]]) -> Records:
-    """Records that do something whenever they are read, and give what it gives as FAQs."""
+    """Records that call a function at each read, whose result is the FAQs."""
 
     class Doing(ItemRecords):
         def _by_id(self, collection: str) -> dict[str, Item]:
