@@ -1,8 +1,8 @@
-"""How much of Airtable's quota a load gets: `make bench`.
+"""How much of Airtable's rate limit a load uses: `make bench`.
 
-One sandbox as Airtable is from afar (5 requests a second and base, a lock-out after the sixth, 250 ms to an answer with
-50 ms of jitter), the same rows written three ways. What counts is the share of the quota and the lock-outs, not seconds.
-The lock-out is cut to 5 s from Airtable's 30, in favour of whoever meets it.
+A sandbox simulates a distant Airtable (5 requests per second and base, a lock-out after the sixth, a latency of 250 ms
+with 50 ms of jitter); the same rows are written by three methods. The measure is the part of the limit used, and the
+lock-outs. These last 5 s instead of Airtable's 30, in favour of the methods that trigger them.
 """
 
 from __future__ import annotations
@@ -46,27 +46,27 @@ def rows(prefix: str) -> list[dict[str, str]]:
     return [{LEGACY_ID: f"{prefix}-{number}", "Name": f"Row {number}"} for number in range(ROWS)]
 
 
-def in_tens(entries: list[dict[str, str]]) -> list[list[dict[str, str]]]:
+def batches(entries: list[dict[str, str]]) -> list[list[dict[str, str]]]:
     return [entries[at : at + 10] for at in range(0, len(entries), 10)]
 
 
 def sleeping(box: Sandbox, base: str) -> None:
-    """pyairtable in a loop, 200 ms of sleep after each answer."""
+    """pyairtable in a loop, with 200 ms of sleep after each response."""
     table = pyairtable.Api(box.token, endpoint_url=box.airtable_url).table(base, "Rows")
-    for batch in in_tens(rows("sleep")):
+    for batch in batches(rows("sleep")):
         table.batch_upsert([{"fields": fields} for fields in batch], [LEGACY_ID])
         time.sleep(1 / RATE)
 
 
-def exactly(box: Sandbox, base: str) -> None:
-    """Threads that send at exactly the limit, and wait out the lock-out when they are caught."""
+def at_the_limit(box: Sandbox, base: str) -> None:
+    """Threads that send exactly at the limit, and wait out each lock-out."""
     from concurrent.futures import ThreadPoolExecutor
 
     api = pyairtable.Api(box.token, endpoint_url=box.airtable_url, retry_strategy=None)
-    begin = time.monotonic()
+    started = time.monotonic()
 
     def send(number: int, batch: list[dict[str, str]]) -> None:
-        time.sleep(max(0.0, begin + number / RATE - time.monotonic()))
+        time.sleep(max(0.0, started + number / RATE - time.monotonic()))
         while True:
             try:
                 api.table(base, "Rows").batch_upsert([{"fields": fields} for fields in batch], [LEGACY_ID])
@@ -75,11 +75,11 @@ def exactly(box: Sandbox, base: str) -> None:
                 time.sleep(PENALTY)
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(send, range(ROWS), in_tens(rows("exact"))))
+        list(pool.map(send, range(ROWS), batches(rows("exact"))))
 
 
-def ours(box: Sandbox, base: str) -> None:
-    """`runbook.steps.load`: the rate limiter, as many requests under way as the latency asks for."""
+def runbook_load(box: Sandbox, base: str) -> None:
+    """`runbook.steps.load`: the rate limiter, with as many concurrent requests as the latency needs."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         (folder / "catalog").mkdir()
@@ -114,31 +114,31 @@ def ours(box: Sandbox, base: str) -> None:
         state.close()
 
 
-def measure(way: Callable[[Sandbox, str], None]) -> tuple[float, int]:
+def measure(method: Callable[[Sandbox, str], None]) -> tuple[float, int]:
     base = "appBench000000001"
     columns = [{"name": name, "type": "singleLineText"} for name in ("Name", LEGACY_ID)]
     seed: dict[str, Any] = {"base": {"id": base, "name": "Bench"}, "tables": [{"name": "Rows", "fields": columns}]}
     with Sandbox(seed=seed, requests_per_second=RATE, penalty=PENALTY, latency=(250, 50)) as box:
-        began = time.monotonic()
-        way(box, base)
-        seconds = time.monotonic() - began
+        started = time.monotonic()
+        method(box, base)
+        seconds = time.monotonic() - started
         stats = box.stats()["airtable"][base]
     assert stats["recordsWritten"] >= ROWS
     return (ROWS / 10) / (seconds * RATE), stats["lockouts"]
 
 
 def main() -> None:
-    print(f"{ROWS} rows, {RATE:g} requests a second, 250 ms ± 50 to an answer\n")
-    print("| way | share of the quota | lock-outs | ratio in this run |\n|---|---|---|---|")
+    print(f"{ROWS} rows, {RATE:g} requests per second, a latency of 250 ms ± 50\n")
+    print("| method | part of the limit used | lock-outs | ratio in this run |\n|---|---|---|---|")
     best: float | None = None
-    for name, way in (
-        ("runbook", ours),
-        ("sleep 200 ms after each answer", sleeping),
-        ("threads at exactly 5/s", exactly),
+    for name, method in (
+        ("runbook", runbook_load),
+        ("sleep 200 ms after each response", sleeping),
+        ("threads at exactly 5/s", at_the_limit),
     ):
-        share, lockouts = measure(way)
-        best = best or share
-        print(f"| {name} | {share:.0%} | {lockouts} | {share / best:.2f} |", flush=True)
+        used, lockouts = measure(method)
+        best = best or used
+        print(f"| {name} | {used:.0%} | {lockouts} | {used / best:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
-"""A process that serves reads from a mirror, as `bench/records.py` measures it: `mirrored.py URL TOKEN BASE FOLDER RATE`.
+"""A process that reads from a mirror, measured by `bench/records.py`: `mirrored.py URL TOKEN BASE FOLDER RATE`.
 
-Reads SystemLogs whole where the mirror does not hold it, answers one look-up, and tells what that took as JSON.
+Syncs SystemLogs if the mirror lacks it, answers a look-up, and prints the measurements as JSON.
 """
 
 from __future__ import annotations
 
 import time
 
-BEGAN = time.perf_counter()
+STARTED = time.perf_counter()
 
-import json  # noqa: E402 - the imports are a part of what is measured
+import json  # noqa: E402 - the imports are measured too
 import re  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -40,16 +40,16 @@ def main() -> None:
         records.query("SystemLogs", Query().limit(1000))
     memory = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
     assert memory is not None
-    told = {
+    result = {
         "rows": rows,
         "requests": len(airtable.log),
-        "imports": imported - BEGAN,
+        "imports": imported - STARTED,
         "opening": opened - imported,
         "first answer": answered - opened,
         "memory": int(memory[1]) / 1024,
         "file": sum(path.stat().st_size for path in Path(folder).glob("mirror.db*")) / 2**20,
     }
-    print(json.dumps(told))
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

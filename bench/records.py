@@ -1,9 +1,9 @@
-"""How fast services read Airtable through the mirror, and what that costs it: `make bench`.
+"""Speed and cost of services' reads from Airtable through the mirror: `make bench`.
 
-The sandbox answers as Airtable does from afar: 5 requests a second, each after 580 ms, a lock-out after the sixth. The
-sample site lies in it whole, with 1,000 carriers and 500 drivers. The same calls are made through the mirror and at
-Airtable itself; then 50 a second for two minutes; then a base of 50,000 rows is read into a mirror of its own, while
-the first is left alone. What lies in Wix for good is answered at once, so that it does not count.
+The sandbox simulates a distant Airtable: 5 requests per second, 580 ms each, a lock-out after the sixth. It holds the
+whole sample site, with 1,000 carriers and 500 drivers. The same calls are made through the mirror and directly to
+Airtable; then 50 per second for two minutes; then a base of 50,000 rows is synced into another mirror, while the first
+is idle. Collections that stay in Wix are answered at once and do not count.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ from runbook.state import KnownRow, State
 from runbook.wix.client import DATA, WixClient
 
 RATE, LATENCY = 5.0, "580,0"
-CALLS, STRAIGHT = 100, 2
-CALLS_A_SECOND, SECONDS, THREADS = 50, 120, 16
-SHARES = (40, 20, 25, 8, 7)
-"""In which the five kinds of reads are mixed."""
+CALLS, DIRECT_CALLS = 100, 2
+CALLS_PER_SECOND, SECONDS, THREADS = 50, 120, 16
+MIX = (40, 20, 25, 8, 7)
+"""Percentages of the five kinds of reads."""
 LARGE = 50_000
 CATALOG = PLATFORM.catalog
 TOKEN, BASE, LARGE_BASE = "patBench", "appBench000000001", "appBench000000002"
@@ -61,22 +61,22 @@ def items_of(site: Path, name: str) -> list[Item]:
         return [json.loads(line) for line in lines]
 
 
-def plant(server: Server, base: str, rows: dict[str, list[Item]], state: State) -> None:
-    """A base with these collections, as a migration leaves it; its links are empty, which reads do not go by."""
+def seed_base(server: Server, base: str, rows: dict[str, list[Item]], state: State) -> None:
+    """Seed a base with these collections, as after a migration, but with empty links, which reads do not use."""
     rng = random.Random(base)
     tables = []
     for name, items in rows.items():
         collection = CATALOG.collection(name)
         mapping = Mapping(collection)
-        encoded = [told for item in items if not (told := mapping.to_airtable(item)).refusals]
+        encoded = [row for item in items if not (row := mapping.to_airtable(item)).refusals]
         ids = ["rec" + "".join(rng.choices(string.ascii_letters + string.digits, k=14)) for _ in encoded]
         columns = {column.name: create_spec(column) for column in collection.columns}
-        for column, choices in [new for told in encoded for new in told.new_choices.items()]:
+        for column, choices in [new for row in encoded for new in row.new_choices.items()]:
             listed = columns[column]["options"]["choices"]
             columns[column]["options"] = {
                 "choices": listed + [{"name": choice} for choice in choices if {"name": choice} not in listed]
             }
-        records = [{"id": record, "fields": told.fields} for record, told in zip(ids, encoded, strict=True)]
+        records = [{"id": record, "fields": row.fields} for record, row in zip(ids, encoded, strict=True)]
         links = [
             {
                 "name": link.name,
@@ -89,29 +89,29 @@ def plant(server: Server, base: str, rows: dict[str, list[Item]], state: State) 
         ]
         fields = [*columns.values(), original_spec(), *links]
         tables.append({"name": collection.table, "fields": fields, "records": records})
-        state.rows(base, name).put([KnownRow(told.id, record) for told, record in zip(encoded, ids, strict=True)])
+        state.rows(base, name).put([KnownRow(row.id, record) for row, record in zip(encoded, ids, strict=True)])
     body = {"base": {"id": base, "name": "Bench"}, "tables": tables}
     answer = requests.post(f"{server.url}/_sandbox/seed", json=body, timeout=300)
     assert answer.ok, answer.text[:500]
 
 
 def stats(server: Server, base: str) -> dict[str, Any]:
-    """What the server counted of a base."""
-    told = requests.get(f"{server.url}/_sandbox/stats", timeout=30).json()
-    return dict(told["airtable"].get(base, {"requests": 0, "429": 0}))
+    """The server's counts for a base."""
+    counts = requests.get(f"{server.url}/_sandbox/stats", timeout=30).json()
+    return dict(counts["airtable"].get(base, {"requests": 0, "429": 0}))
 
 
 class Site(NamedTuple):
-    """The sample site, on Airtable's side, and who asks for what in it."""
+    """The sample site in Airtable, read through the mirror and directly."""
 
     rows: dict[str, list[Item]]
     mirrored: Context
-    straight: Context
+    direct: Context
     mirror: Mirror
     log: RequestLog
 
     def calls(self) -> dict[str, Callable[[Context], object]]:
-        """A call of each kind, of whatever row is next."""
+        """A call of each kind, each time with the next row."""
         carriers = itertools.cycle([row["dot_number"] for row in self.rows["Carriers"] if row.get("dot_number")])
         profiles = itertools.cycle(row["_id"] for row in self.rows["DriverProfiles"])
         zips = itertools.cycle([row["home_zip"] for row in self.rows["DriverProfiles"] if row.get("home_zip")])
@@ -138,15 +138,15 @@ class Site(NamedTuple):
         }
 
     def recruiters(self) -> list[tuple[Caller, str]]:
-        """Recruiters whose carrier's plan has the search."""
-        linked = [row for row in self.rows["recruiterCarriers"] if row.get("is_active") is True]
-        callers = [(Caller(row["recruiter_id"]), row["carrier_dot"]) for row in linked]
+        """Recruiters whose carrier's plan includes the search."""
+        active = [row for row in self.rows["recruiterCarriers"] if row.get("is_active") is True]
+        callers = [(Caller(row["recruiter_id"]), row["carrier_dot"]) for row in active]
         return [
             (caller, dot) for caller, dot in callers if find_matching_drivers(self.mirrored, caller, dot).get("success")
         ]
 
     def writes(self) -> Iterator[Callable[[], object]]:
-        """A row that changes, then one that is made, and so on."""
+        """Alternately an update and an insert."""
         for number, row in enumerate(itertools.cycle(self.rows["DriverCarrierInterests"])):
             if number % 2:
                 message = {**self.rows["Messages"][0], "application_id": row["_id"]}
@@ -161,11 +161,11 @@ class Site(NamedTuple):
 
 @contextmanager
 def open_site(server: Server, wix: Server, folder: Path) -> Iterator[Site]:
-    """The sample site planted, every flag turned to Airtable, and the data layer over it."""
+    """Seed the sample site, turn every flag to Airtable, and open the data layer over it."""
     write_site(folder / "site")
     rows = {name: items_of(folder / "site", name) for name in CATALOG.collections}
     with State(f"sqlite:///{folder / 'state.db'}") as state:
-        plant(server, BASE, rows, state)
+        seed_base(server, BASE, rows, state)
         for flag in CATALOG.flags:
             state.flags.set(flag, "airtable", who="bench", why="to read there")
         log = RequestLog()
@@ -176,44 +176,44 @@ def open_site(server: Server, wix: Server, folder: Path) -> Iterator[Site]:
         client.request("POST", f"{DATA}/collections", kept, what="make FeatureAdoptionLog")
         in_wix = WixRecords(client, CATALOG)
         mirror = Mirror(airtable, BASE, CATALOG, state, folder / "mirror.db")
-        sides = [AirtableRecords(airtable, BASE, CATALOG, state, mirror=one) for one in (mirror, None)]
-        mirrored, straight = (Context(RoutedRecords(CATALOG, state, in_wix, side)) for side in sides)
+        sides = [AirtableRecords(airtable, BASE, CATALOG, state, mirror=m) for m in (mirror, None)]
+        mirrored, direct = (Context(RoutedRecords(CATALOG, state, in_wix, side)) for side in sides)
         mirror.load()
         with mirror.kept_updated():
-            yield Site(rows, mirrored, straight, mirror, log)
+            yield Site(rows, mirrored, direct, mirror, log)
         mirror.close()
 
 
 def milliseconds(call: Callable[[], object]) -> float:
-    """How long a call takes."""
-    began = time.perf_counter()
+    """The duration of a call."""
+    started = time.perf_counter()
     call()
-    return (time.perf_counter() - began) * 1000
+    return (time.perf_counter() - started) * 1000
 
 
 def p95(times: list[float]) -> float:
-    """What 95 of 100 do not pass."""
+    """The 95th percentile."""
     return sorted(times)[len(times) * 95 // 100]
 
 
 def one_by_one(site: Site, table: Table) -> None:
-    """Each call through the mirror, and at Airtable itself."""
+    """Single calls through the mirror, and directly."""
     for name, call in site.calls().items():
         call(site.mirrored)
         times = [milliseconds(lambda call=call: call(site.mirrored)) for _ in range(CALLS)]  # type: ignore[misc]
-        straight = statistics.median(
-            milliseconds(lambda call=call: call(site.straight))
-            for _ in range(STRAIGHT)  # type: ignore[misc]
+        direct = statistics.median(
+            milliseconds(lambda call=call: call(site.direct))
+            for _ in range(DIRECT_CALLS)  # type: ignore[misc]
         )
         figures = f"{statistics.median(times):.1f} / {p95(times):.1f}"
-        table.add(f"{name}, ms P50 / P95", figures, "P95 < 50", f"1/{straight / p95(times):,.0f} of {straight:,.0f} ms")
+        table.add(f"{name}, ms P50 / P95", figures, "P95 < 50", f"1/{direct / p95(times):,.0f} of {direct:,.0f} ms")
 
 
 def under_load(site: Site, server: Server, table: Table) -> None:
-    """A mixture of calls, so many a second, each timed from when it was due."""
+    """A mix of calls at a fixed rate, each timed from when it was due."""
     calls = site.calls()
     writes = site.writes()
-    kinds = [kind for kind, share in zip(calls, SHARES, strict=True) for _ in range(share)]
+    kinds = [kind for kind, percent in zip(calls, MIX, strict=True) for _ in range(percent)]
     rng = random.Random(7)
     times: dict[str, list[float]] = {"reads": [], "writes": []}
     failed: list[BaseException] = []
@@ -226,22 +226,25 @@ def under_load(site: Site, server: Server, table: Table) -> None:
         except Exception as error:
             failed.append(error)
 
-    began = time.perf_counter()
+    started = time.perf_counter()
     with ThreadPoolExecutor(THREADS) as pool:
-        for number in range(CALLS_A_SECOND * SECONDS):
-            due = began + number / CALLS_A_SECOND
+        for number in range(CALLS_PER_SECOND * SECONDS):
+            due = started + number / CALLS_PER_SECOND
             time.sleep(max(0.0, due - time.perf_counter()))
-            if number % CALLS_A_SECOND == 0:
+            if number % CALLS_PER_SECOND == 0:
                 pool.submit(run, due, "writes", next(writes))
             else:
                 kind = rng.choice(kinds)
                 pool.submit(run, due, "reads", lambda kind=kind: calls[kind](site.mirrored))  # type: ignore[misc]
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - started
     after = stats(server, BASE)
     done = len(times["reads"]) + len(times["writes"])
-    asked = (after["requests"] - before["requests"]) / seconds
+    requests_per_second = (after["requests"] - before["requests"]) / seconds
     table.add(
-        f"calls a second for {SECONDS} s", f"{done / seconds:.1f}", f"{CALLS_A_SECOND}", f"{asked:.2f} requests/s"
+        f"calls/s for {SECONDS} s",
+        f"{done / seconds:.1f}",
+        f"{CALLS_PER_SECOND}",
+        f"{requests_per_second:.2f} requests/s",
     )
     table.add("calls that failed, 429s", f"{len(failed)}, {after['429'] - before['429']}", "0, 0", "")
     for error in failed[:3]:
@@ -253,39 +256,39 @@ def under_load(site: Site, server: Server, table: Table) -> None:
     )
 
 
-def left_alone(site: Site, server: Server, table: Table) -> None:
-    """What the mirror asks while nothing changes."""
+def idle(site: Site, server: Server, table: Table) -> None:
+    """The mirror's requests while nothing changes."""
     site.mirror.refresh()
-    before, began = stats(server, BASE), time.perf_counter()
+    before, started = stats(server, BASE), time.perf_counter()
     time.sleep(SECONDS)
-    asked = (stats(server, BASE)["requests"] - before["requests"]) / (time.perf_counter() - began)
-    table.add("requests a second, nothing changes", f"{asked:.3f}", "< 0.04", f"{asked / RATE:.1%} of the limit")
+    rate = (stats(server, BASE)["requests"] - before["requests"]) / (time.perf_counter() - started)
+    table.add("requests/s while idle", f"{rate:.3f}", "< 0.04", f"{rate / RATE:.1%} of the limit")
 
 
 def large(server: Server, folder: Path, table: Table) -> None:
-    """A mirror of many rows: read whole, and opened again, each in a process of its own."""
+    """A mirror of many rows: a full sync, and a restart, each in a new process."""
     write_site(folder / "site", scale=0.2)
     sample = items_of(folder / "site", "SystemLogs")
     mapping = Mapping(CATALOG.collection("SystemLogs"))
     sample = [row for row in sample if not mapping.to_airtable(row).refusals]
     rows = [{**row, "_id": f"log-{number:06}"} for number, row in zip(range(LARGE), itertools.cycle(sample))]
     with State(f"sqlite:///{folder / 'state.db'}") as state:
-        plant(server, LARGE_BASE, {"SystemLogs": rows}, state)
+        seed_base(server, LARGE_BASE, {"SystemLogs": rows}, state)
     cold, warm = (process(server, folder) for _ in range(2))
     assert cold["rows"] == warm["rows"] == LARGE
-    share = cold["requests"] / (cold["first answer"] * RATE)
-    pages = f"{cold['requests'] / (LARGE / 100) - 1:.1%} beside the pages, {stats(server, LARGE_BASE)['429']} 429s"
-    table.add(f"{LARGE:,} rows read whole, share of the limit", f"{share:.3f}", "0.95", pages)
-    began = warm["opening"] + warm["first answer"]
-    ratio = f"1/{cold['first answer'] / began:,.0f} of the reading, {warm['requests']} requests"
-    table.add("opened again to the first answer, s", f"{began:.2f}", "< 1", ratio)
-    table.add("the same with the imports, s", f"{began + warm['imports']:.2f}", "", "")
-    for what, told in (("that read them", cold), ("that serves them", warm)):
-        table.add(f"memory of the process {what}, MB", f"{told['memory']:.0f}", "< 150", f"file {told['file']:.0f} MB")
+    used = cold["requests"] / (cold["first answer"] * RATE)
+    pages = f"{cold['requests'] / (LARGE / 100) - 1:.1%} besides the pages, {stats(server, LARGE_BASE)['429']} 429s"
+    table.add(f"full sync of {LARGE:,} rows, part of the limit used", f"{used:.3f}", "0.95", pages)
+    restart = warm["opening"] + warm["first answer"]
+    ratio = f"1/{cold['first answer'] / restart:,.0f} of the full sync, {warm['requests']} requests"
+    table.add("restart to the first answer, s", f"{restart:.2f}", "< 1", ratio)
+    table.add("the same with the imports, s", f"{restart + warm['imports']:.2f}", "", "")
+    for what, result in (("at the full sync", cold), ("after the restart", warm)):
+        table.add(f"memory {what}, MB", f"{result['memory']:.0f}", "< 150", f"file {result['file']:.0f} MB")
 
 
 def process(server: Server, folder: Path) -> dict[str, Any]:
-    """What `mirrored.py` tells."""
+    """The result of `mirrored.py`."""
     script = Path(__file__).with_name("mirrored.py")
     command = [sys.executable, script, server.url, TOKEN, LARGE_BASE, folder, f"{RATE:g}"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -298,15 +301,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         folder = Path(scratch)
         server, other, wix = (Server(*flags) for flags in (limits, limits, ()))
-        for one in (server, other, wix):
-            stack.callback(one.stop)
+        for process_ in (server, other, wix):
+            stack.callback(process_.stop)
         site = stack.enter_context(open_site(server, wix, folder / "whole"))
         one_by_one(site, table)
         under_load(site, server, table)
-        alone = threading.Thread(target=left_alone, args=(site, server, table))
-        alone.start()
+        background = threading.Thread(target=idle, args=(site, server, table))
+        background.start()
         large(other, folder / "large", table)
-        alone.join()
+        background.join()
     print(table)
 
 

@@ -1,5 +1,5 @@
-// The score of a carrier for a driver in plain JavaScript, by the rules of lmdr.matching.carriers: what its speed and its
-// results are compared with. Reads {"cases": [[prefs, carrier, weights?], ...], "runs": n}, writes {results, milliseconds}.
+// The score of a carrier for a driver in plain JavaScript, by the rules of lmdr.matching.carriers, whose speed and results
+// are compared with it. Reads {"cases": [[prefs, carrier, weights?], ...], "runs": n}, writes {results, milliseconds}.
 
 import { readFileSync } from "node:fs";
 
@@ -12,18 +12,18 @@ const OPERATION_TYPES = {
   Local: { OTR: 10, Regional: 50, Local: 100 },
 };
 
-const given = (value, otherwise) => (value === undefined || value === null || value === "" ? otherwise : value);
+const orDefault = (value, otherwise) => (value === undefined || value === null || value === "" ? otherwise : value);
 
 function normalizeCarrier(carrier) {
   return {
-    DOT_NUMBER: given(carrier.dot_number, null),
-    LEGAL_NAME: given(carrier.legal_name, given(carrier.title, given(carrier.dba_name, "Unknown Carrier"))),
-    DBA_NAME: given(carrier.dba_name, null),
-    PHY_CITY: given(carrier.phy_city, ""),
-    PHY_STATE: given(carrier.phy_state, ""),
-    PHY_ZIP: given(carrier.phy_zip, ""),
-    TELEPHONE: given(carrier.telephone, null),
-    EMAIL_ADDRESS: given(carrier.email_address, null),
+    DOT_NUMBER: orDefault(carrier.dot_number, null),
+    LEGAL_NAME: orDefault(carrier.legal_name, orDefault(carrier.title, orDefault(carrier.dba_name, "Unknown Carrier"))),
+    DBA_NAME: orDefault(carrier.dba_name, null),
+    PHY_CITY: orDefault(carrier.phy_city, ""),
+    PHY_STATE: orDefault(carrier.phy_state, ""),
+    PHY_ZIP: orDefault(carrier.phy_zip, ""),
+    TELEPHONE: orDefault(carrier.telephone, null),
+    EMAIL_ADDRESS: orDefault(carrier.email_address, null),
     NBR_POWER_UNIT: parseInt(carrier.nbr_power_unit) || 0,
     DRIVER_TOTAL: parseInt(carrier.driver_total) || 1,
     RECENT_MILEAGE: parseFloat(carrier.recent_mileage) || 0,
@@ -36,13 +36,12 @@ function normalizeCarrier(carrier) {
   };
 }
 
-function estimateDistanceFromZips(one, other) {
-  if (!one || !other) return 500;
-  const [first, second] = [String(one), String(other)];
-  if (first === second) return 0;
-  const [here, there] = [first.substring(0, 3), second.substring(0, 3)];
-  if (here === there) return 15;
-  return Math.min(Math.abs(parseInt(here) - parseInt(there)) * 50, 500);
+function estimateDistanceFromZips(start, end) {
+  if (!start || !end) return 500;
+  if (String(start) === String(end)) return 0;
+  const [startArea, endArea] = [String(start).substring(0, 3), String(end).substring(0, 3)];
+  if (startArea === endArea) return 15;
+  return Math.min(Math.abs(parseInt(startArea) - parseInt(endArea)) * 50, 500);
 }
 
 function scoreLocation(homeZip, carrierZip, maxDistance) {
@@ -102,23 +101,23 @@ function calculateMatchScore(prefs, row, customWeights) {
   };
   const weights = customWeights || WEIGHTS;
   let points = 0;
-  let whole = 0;
+  let total = 0;
   for (const name of Object.keys(scores)) {
     if (!weights[name]) continue;
     points += scores[name] * weights[name];
-    whole += weights[name];
+    total += weights[name];
   }
-  return { overallScore: whole === 0 ? 0 : Math.round(points / whole), scores, inferredOpType, carrier };
+  return { overallScore: total === 0 ? 0 : Math.round(points / total), scores, inferredOpType, carrier };
 }
 
 const { cases, runs } = JSON.parse(readFileSync(0, "utf8"));
 const milliseconds = [];
 let results = [];
 for (let run = 0; run < runs; run += 1) {
-  const began = performance.now();
+  const started = performance.now();
   results = cases.map(([prefs, carrier, weights]) => calculateMatchScore(prefs, carrier, weights));
-  milliseconds.push(performance.now() - began);
+  milliseconds.push(performance.now() - started);
 }
 // JSON has no NaN and no infinities.
-const said = (key, value) => (typeof value === "number" && !Number.isFinite(value) ? { $num: String(value) } : value);
-console.log(JSON.stringify({ results, milliseconds }, said));
+const encode = (key, value) => (typeof value === "number" && !Number.isFinite(value) ? { $num: String(value) } : value);
+console.log(JSON.stringify({ results, milliseconds }, encode));

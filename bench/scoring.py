@@ -1,9 +1,9 @@
-"""How fast carriers are scored for one driver: `make bench`.
+"""Speed of scoring carriers for a driver: `make bench`.
 
-The same 1,000 carriers in Python and in plain JavaScript (scoring.mjs) by the same rules; the results have to be equal.
-The platform scores each carrier from its raw row, in a process that has just begun as often as not: so both the first
-search of a process and the best of many are set against JavaScript's. In Python a carrier can be normalised once.
-The platform's own code was measured at 2.6 ms on two cores; the target is 5 times that.
+The same 1,000 carriers in Python and in plain JavaScript (scoring.mjs), with equal results. The platform scores each
+carrier from its raw row, often in a new process: so both the first search of a process and the best of many are
+compared. In Python a carrier can be normalised once. The platform's own code timing 2.6 ms on two cores; the target is 5
+times that.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ CARRIERS, RUNS, PROCESSES = 1000, 30, 5
 TARGET = 5 * 2.6
 
 
-class Spent(NamedTuple):
-    """Milliseconds of a search."""
+class Timing(NamedTuple):
+    """Milliseconds of the first search, and of the best."""
 
     first: float
     best: float
@@ -60,56 +60,58 @@ def carrier(number: int, rng: random.Random) -> dict[str, Any]:
     }
 
 
-def in_javascript(carriers: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], Spent]:
-    told = []
+def in_javascript(carriers: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], Timing]:
+    outputs = []
     for _ in range(PROCESSES):
         done = subprocess.run(
             ["node", Path(__file__).with_suffix(".mjs")],
-            input=json.dumps({"cases": [[DRIVER, one] for one in carriers], "runs": RUNS}),
+            input=json.dumps({"cases": [[DRIVER, row] for row in carriers], "runs": RUNS}),
             capture_output=True,
             text=True,
             check=True,
         )
-        told.append(json.loads(done.stdout))
-    times = [one["milliseconds"] for one in told]
-    return told[0]["results"], Spent(min(one[0] for one in times), min(map(min, times)))
+        outputs.append(json.loads(done.stdout))
+    times = [output["milliseconds"] for output in outputs]
+    return outputs[0]["results"], Timing(min(runs[0] for runs in times), min(map(min, times)))
 
 
-def spent(way: Callable[[], object]) -> Spent:
+def measure(search: Callable[[], object]) -> Timing:
     times = []
     for _ in range(RUNS):
-        began = time.perf_counter()
-        way()
-        times.append((time.perf_counter() - began) * 1000)
-    return Spent(times[0], min(times))
+        started = time.perf_counter()
+        search()
+        times.append((time.perf_counter() - started) * 1000)
+    return Timing(times[0], min(times))
 
 
 def main() -> None:
     rng = random.Random(2026)
     carriers = [carrier(number, rng) for number in range(CARRIERS)]
-    normalized = [normalize_carrier(one) for one in carriers]
-    ways = {
+    normalized = [normalize_carrier(row) for row in carriers]
+    searches = {
         "normalised once": lambda: score_carriers(DRIVER, normalized),
         "normalised in each search": lambda: score_carriers(DRIVER, map(normalize_carrier, carriers)),
-        "one by one, from raw rows": lambda: [calculate_match_score(DRIVER, one) for one in carriers],
+        "one by one, from raw rows": lambda: [calculate_match_score(DRIVER, row) for row in carriers],
     }
-    ours = {name: spent(way) for name, way in ways.items()}
-    results = [way() for way in ways.values()]
+    python = {name: measure(search) for name, search in searches.items()}
+    results = [search() for search in searches.values()]
     assert results[0] == results[1] == results[2]
-    theirs = None
+    javascript = None
     print(f"{CARRIERS:,} carriers scored for one driver, the results built; target {TARGET:g} ms\n")
     if shutil.which("node") is None:
         print("node is not installed: no JavaScript to compare with\n")
     else:
-        scored, theirs = in_javascript(carriers)
+        scored, javascript = in_javascript(carriers)
         assert results[0] == scored, "Python and JavaScript do not give the same results"
     print(
-        "| way | first search, ms | ratio in this run | best of many, ms | ratio in this run |\n|---|---|---|---|---|"
+        "| search | first search, ms | ratio in this run | best of many, ms | ratio in this run |\n|---|---|---|---|---|"
     )
-    for name, took in {**ours, **({"plain JavaScript": theirs} if theirs else {})}.items():
-        ratios = [f"{one / other:.1f}" for one, other in zip(took, theirs, strict=True)] if theirs else ["", ""]
-        print(f"| {name} | {took.first:.1f} | {ratios[0]} | {took.best:.1f} | {ratios[1]} |")
-    assert all(took.best <= TARGET for took in ours.values())
+    for name, timing in {**python, **({"plain JavaScript": javascript} if javascript else {})}.items():
+        ratios = (
+            [f"{own / other:.1f}" for own, other in zip(timing, javascript, strict=True)] if javascript else ["", ""]
+        )
+        print(f"| {name} | {timing.first:.1f} | {ratios[0]} | {timing.best:.1f} | {ratios[1]} |")
+    assert all(timing.best <= TARGET for timing in python.values())
 
 
 if __name__ == "__main__":

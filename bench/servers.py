@@ -1,8 +1,8 @@
-"""How fast the sandbox is: `make bench`.
+"""Speed of the sandbox: `make bench`.
 
-One server process, limits off, and a client process with 4 connections, on the same machine. Every figure stands
-beside a peer of the same run (the same server's emptiest answer, or the same call on a small table), because
-absolute times on a shared machine mean little; the targets are what a rehearsal of 50,000 records needs.
+A server process without rate limits, and a client process with 4 connections, on the same machine. Every result is
+compared with another of the same run (the server's smallest response, or the same call on a small table), because
+absolute times on a shared machine mean little; the targets are those of a rehearsal of 50,000 records.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
 
     def memory(self) -> float:
-        """Resident megabytes, now."""
+        """Resident memory in megabytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
 
@@ -59,7 +59,7 @@ class Server:
 
 
 class Connection:
-    """One keep-alive connection."""
+    """A keep-alive connection."""
 
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port)
@@ -68,15 +68,15 @@ class Connection:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         self._connection.request(method, path, json.dumps(body) if body is not None else None, self._headers)
-        answer = self._connection.getresponse()
-        content = answer.read()
-        if answer.status != 200:
-            raise RuntimeError(f"{method} {path.split('?')[0]}: {answer.status} {content[:300]!r}")
+        response = self._connection.getresponse()
+        content = response.read()
+        if response.status != 200:
+            raise RuntimeError(f"{method} {path.split('?')[0]}: {response.status} {content[:300]!r}")
         return content
 
 
 def per_second(port: int, calls: Iterator[Callable[[Connection], Any]], seconds: float = 4.0) -> float:
-    """Calls a second over 4 connections, in bounded time."""
+    """Calls per second over 4 connections, in bounded time."""
     lock, done, end = threading.Lock(), [0], time.perf_counter() + seconds
     failures: list[BaseException] = []
 
@@ -94,7 +94,7 @@ def per_second(port: int, calls: Iterator[Callable[[Connection], Any]], seconds:
         except BaseException as error:
             failures.append(error)
 
-    began = time.perf_counter()
+    started = time.perf_counter()
     threads = [threading.Thread(target=work) for _ in range(CONNECTIONS)]
     for thread in threads:
         thread.start()
@@ -102,17 +102,17 @@ def per_second(port: int, calls: Iterator[Callable[[Connection], Any]], seconds:
         thread.join()
     if failures:
         raise failures[0]
-    return done[0] / (time.perf_counter() - began)
+    return done[0] / (time.perf_counter() - started)
 
 
 def median_ms(call: Callable[[int], Any], times: int = 15) -> float:
-    """The median of single calls, after two that warm up (the first makes the index)."""
-    taken = []
-    for turn in range(times + 2):
-        began = time.perf_counter()
-        call(turn)
-        taken.append((time.perf_counter() - began) * 1000)
-    return statistics.median(taken[2:])
+    """The median duration of single calls, after two warm-up calls (the first builds the index)."""
+    durations = []
+    for number in range(times + 2):
+        started = time.perf_counter()
+        call(number)
+        durations.append((time.perf_counter() - started) * 1000)
+    return statistics.median(durations[2:])
 
 
 def row(number: int) -> dict[str, Any]:
@@ -140,19 +140,19 @@ def fill(port: int, table: str, count: int) -> None:
 
 
 def upserts(table: str, rows: int) -> Iterator[Callable[[Connection], Any]]:
-    turn = 0
+    calls = 0
     while True:
-        turn += 1
-        numbers = [(turn * 7919 + step * 101) % rows for step in range(10)]
+        calls += 1
+        numbers = [(calls * 7919 + step * 101) % rows for step in range(10)]
         body = {
             "performUpsert": {"fieldsToMergeOn": ["Key"]},
-            "records": [{"fields": row(number) | {"Trucks": turn}} for number in dict.fromkeys(numbers)],
+            "records": [{"fields": row(number) | {"Trucks": calls}} for number in dict.fromkeys(numbers)],
         }
         yield lambda connection, body=body: connection.call("PATCH", f"/v0/{BASE}/{table}", body)  # type: ignore[misc]
 
 
 def pages(table: str) -> Iterator[Callable[[Connection], Any]]:
-    """Each connection pages through the table by offsets of its own."""
+    """Each connection pages through the table with its own offsets."""
     offsets: dict[int, str] = {}
 
     def call(connection: Connection) -> None:
@@ -191,7 +191,7 @@ def wix_pages() -> Iterator[Callable[[Connection], Any]]:
 
 
 class Table:
-    """The results, printed as they come and once more as a table."""
+    """The results, printed as they arrive and at the end as a table."""
 
     def __init__(self) -> None:
         self._rows: list[tuple[str, str, str, str]] = []
@@ -209,71 +209,87 @@ class Table:
         return "\n".join(lines)
 
 
-def bench_airtable(server: Server, one: Connection, nothing: float, table: Table) -> None:
+def bench_airtable(server: Server, connection: Connection, baseline: float, table: Table) -> None:
     port = server.port
     fill(port, "Small", 500)
     small = per_second(port, upserts("Small", 500))
-    began = time.perf_counter()
+    started = time.perf_counter()
     fill(port, "Large", ROWS)
-    created = ROWS / (time.perf_counter() - began) / 10
+    created = ROWS / (time.perf_counter() - started) / 10
     large = per_second(port, upserts("Large", ROWS))
     paged = per_second(port, pages("Large"))
-    table.add("creates of 10, requests/s", f"{created:,.0f}", "-", f"{created / nothing:.2f} of emptiest")
-    table.add("upserts of 10, 500 rows, requests/s", f"{small:,.0f}", "> 150", f"{small / nothing:.2f} of emptiest")
+    table.add("creates of 10, requests/s", f"{created:,.0f}", "-", f"{created / baseline:.2f} of the smallest response")
+    table.add(
+        "upserts of 10, 500 rows, requests/s",
+        f"{small:,.0f}",
+        "> 150",
+        f"{small / baseline:.2f} of the smallest response",
+    )
     table.add("upserts of 10, 50,000 rows, requests/s", f"{large:,.0f}", "> 150", f"{large / small:.2f} of 500 rows")
-    table.add("list pages of 100, pages/s", f"{paged:,.0f}", "> 200", f"{paged / nothing:.2f} of emptiest")
+    table.add(
+        "list pages of 100, pages/s", f"{paged:,.0f}", "> 200", f"{paged / baseline:.2f} of the smallest response"
+    )
 
     def list_large(formula: str) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(
-            one.call("POST", f"/v0/{BASE}/Large/listRecords", {"filterByFormula": formula})
+        response: dict[str, Any] = json.loads(
+            connection.call("POST", f"/v0/{BASE}/Large/listRecords", {"filterByFormula": formula})
         )
-        return answer
+        return response
 
-    single = median_ms(lambda turn: one.call("GET", f"/v0/{BASE}/Small?pageSize=1"))
-    equal = median_ms(lambda turn: list_large(f"{{Key}} = 'key-{turn * 997:06}'"))
-    whole = median_ms(lambda turn: list_large(f"LEN({{City}}) > {100 + turn}"), 3)
+    single = median_ms(lambda number: connection.call("GET", f"/v0/{BASE}/Small?pageSize=1"))
+    equal = median_ms(lambda number: list_large(f"{{Key}} = 'key-{number * 997:06}'"))
+    whole = median_ms(lambda number: list_large(f"LEN({{City}}) > {100 + number}"), 3)
     ids, offset = [], ""
     while len(ids) < 520:
-        page = json.loads(one.call("GET", f"/v0/{BASE}/Large?offset={offset}"))
+        page = json.loads(connection.call("GET", f"/v0/{BASE}/Large?offset={offset}"))
         ids += [record["id"] for record in page["records"]]
         offset = page["offset"]
     many = median_ms(
-        lambda turn: list_large("OR(" + ", ".join(f"RECORD_ID() = '{name}'" for name in ids[turn : turn + 500]) + ")")
+        lambda number: list_large(
+            "OR(" + ", ".join(f"RECORD_ID() = '{name}'" for name in ids[number : number + 500]) + ")"
+        )
     )
-    table.add("{Key} = 'value', 50,000 rows, ms", f"{equal:.1f}", "< 15", f"{equal / single:.1f} x one record")
-    table.add("OR(RECORD_ID() = ...), 500 terms, ms", f"{many:.1f}", "< 30", f"{many / single:.1f} x one record")
-    table.add("a filter no index serves, 50,000 rows, ms", f"{whole:.0f}", "-", f"{whole / equal:.0f} x indexed")
+    table.add("{Key} = 'value', 50,000 rows, ms", f"{equal:.1f}", "< 15", f"{equal / single:.1f} x a single record")
+    table.add("OR(RECORD_ID() = ...), 500 terms, ms", f"{many:.1f}", "< 30", f"{many / single:.1f} x a single record")
+    table.add("a filter without an index, 50,000 rows, ms", f"{whole:.0f}", "-", f"{whole / equal:.0f} x indexed")
 
 
-def bench_wix(server: Server, one: Connection, nothing: float, table: Table) -> None:
+def bench_wix(server: Server, connection: Connection, baseline: float, table: Table) -> None:
     collection = {"id": "Bench", "fields": [{"key": "Key", "type": "TEXT"}]}
-    one.call("POST", "/wix-data/v2/collections", {"collection": collection})
-    began = time.perf_counter()
+    connection.call("POST", "/wix-data/v2/collections", {"collection": collection})
+    started = time.perf_counter()
     for start in range(0, ROWS, 1000):
         body = {"dataCollectionId": "Bench", "dataItems": wix_items(start, 1000)}
-        one.call("POST", "/wix-data/v2/bulk/items/insert", body)
-    inserted = ROWS / (time.perf_counter() - began) / 1000
+        connection.call("POST", "/wix-data/v2/bulk/items/insert", body)
+    inserted = ROWS / (time.perf_counter() - started) / 1000
     paged = per_second(server.port, wix_pages())
-    table.add("Wix bulk inserts of 1,000, requests/s", f"{inserted:,.1f}", "-", f"{inserted / nothing:.4f} of emptiest")
-    table.add("Wix query pages of 1,000, pages/s", f"{paged:,.0f}", "> 30", f"{paged / nothing:.3f} of emptiest")
+    table.add(
+        "Wix bulk inserts of 1,000, requests/s",
+        f"{inserted:,.1f}",
+        "-",
+        f"{inserted / baseline:.4f} of the smallest response",
+    )
+    table.add(
+        "Wix query pages of 1,000, pages/s", f"{paged:,.0f}", "> 30", f"{paged / baseline:.3f} of the smallest response"
+    )
 
 
 def main() -> None:
     server, table = Server("--plan", "enterprise"), Table()
     try:
-        one = Connection(server.port)
-        one.call("POST", "/_sandbox/seed", SEED)
-        nothing = per_second(
+        connection = Connection(server.port)
+        connection.call("POST", "/_sandbox/seed", SEED)
+        baseline = per_second(
             server.port, itertools.repeat(lambda connection: connection.call("GET", "/_sandbox/clock"))
         )
-        table.add("the emptiest answer, requests/s", f"{nothing:,.0f}", "-", "1")
-        bench_airtable(server, one, nothing, table)
+        table.add("the smallest response, requests/s", f"{baseline:,.0f}", "-", "1")
+        bench_airtable(server, connection, baseline, table)
         fill(server.port, "Huge", 200_000 - ROWS - 500)
         memory = server.memory()
         table.add(
-            "memory, 200,000 records, MB", f"{memory:,.0f}", "< 300", f"{memory * 1e6 / 200_000:,.0f} bytes a record"
+            "memory, 200,000 records, MB", f"{memory:,.0f}", "< 300", f"{memory * 1e6 / 200_000:,.0f} bytes per record"
         )
-        bench_wix(server, one, nothing, table)
+        bench_wix(server, connection, baseline, table)
     finally:
         server.stop()
     print(table)

@@ -1,4 +1,4 @@
-"""`real`: rows that nobody wrote for this project, which lie beside the repository where it is developed."""
+"""`real`: real export files, which are available only where the project is developed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "wix_export"
 
 @pytest.fixture(scope="session")
 def real() -> Path:
-    """The folder of their export files."""
+    """The folder of the export files."""
     if not REAL.is_dir():
-        pytest.skip("there are no real rows beside this checkout")
+        pytest.skip("no real export files beside this checkout")
     return REAL

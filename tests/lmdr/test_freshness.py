@@ -28,9 +28,9 @@ def test_good_up_to_its_limit(is_stale: Callable[[Any, datetime], bool], days: i
 
 
 @pytest.mark.parametrize(("is_stale", "days"), LIMITS)
-@pytest.mark.parametrize("moment", [None, MISSING, "", "soon", 0])
-def test_without_a_date_it_is_stale(is_stale: Callable[[Any, datetime], bool], days: int, moment: Any) -> None:
-    assert is_stale(moment, NOON)
+@pytest.mark.parametrize("timestamp", [None, MISSING, "", "soon", 0])
+def test_without_a_date_it_is_stale(is_stale: Callable[[Any, datetime], bool], days: int, timestamp: Any) -> None:
+    assert is_stale(timestamp, NOON)
 
 
 def test_age_in_days() -> None:

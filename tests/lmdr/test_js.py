@@ -1,4 +1,4 @@
-"""JavaScript's rules, by tables whose right-hand sides were read off Node 20; where there is a Node, it is asked again."""
+"""JavaScript's rules, by tables of results from Node 20; where Node is installed, they are compared again."""
 
 from __future__ import annotations
 

@@ -49,10 +49,10 @@ def test_40_move_in_the_order_of_the_plan(catalog: Catalog) -> None:
 
 
 def test_5_stay_with_reasons(catalog: Catalog) -> None:
-    assert {kept.wix for kept in catalog.kept} == {
+    assert {staying.wix for staying in catalog.kept} == {
         "AdminUsers", "MemberNotifications", "SystemMetrics", "SystemTraces", "FeatureAdoptionLog",
     }  # fmt: skip
-    assert all(len(kept.reason) > 10 for kept in catalog.kept)
+    assert all(len(staying.reason) > 10 for staying in catalog.kept)
 
 
 def test_the_first_phase_makes_the_core_tables(catalog: Catalog) -> None:

@@ -1,4 +1,4 @@
-"""The sample site: the same for a seed, of the catalog's size, consistent, real where it says so, and spoilt as it says."""
+"""The sample site: deterministic, of the catalog's size, consistent, with the documented anomalies."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_sizes_are_those_of_the_catalog(site: SampleSite, rows: Rows, catalog: C
 
 
 def test_collections_that_stay_are_written_too(site: SampleSite, catalog: Catalog) -> None:
-    assert set(site.staying) == {kept.wix for kept in catalog.kept}
+    assert set(site.staying) == {staying.wix for staying in catalog.kept}
     assert all(site.staying.values())
     assert not site.uncatalogued.keys() & {*site.staying, *catalog.collections}
     assert all(site.uncatalogued.values())
@@ -92,9 +92,9 @@ def test_a_sandbox_gives_back_every_row(small: SampleSite) -> None:
     with Sandbox(site=small.folder) as box:
         headers = {"Authorization": box.wix_key, "wix-site-id": box.site_id}
         for name, count in {**small.counts, **small.staying, **small.uncatalogued}.items():
-            asked = {"dataCollectionId": name, "query": {"paging": {"limit": 1000}}}
-            asked["publishPluginOptions"] = {"includeDraftItems": True}
-            answer = requests.post(f"{box.wix_url}/wix-data/v2/items/query", json=asked, headers=headers, timeout=20)
+            query = {"dataCollectionId": name, "query": {"paging": {"limit": 1000}}}
+            query["publishPluginOptions"] = {"includeDraftItems": True}
+            answer = requests.post(f"{box.wix_url}/wix-data/v2/items/query", json=query, headers=headers, timeout=20)
             assert answer.status_code == 200, answer.text
             given = {item["id"]: item["data"] for item in answer.json()["dataItems"]}
             assert len(given) == count
@@ -233,8 +233,14 @@ def test_references_resolve_except_the_documented_ones(site: SampleSite, rows: R
     for name, collection in catalog.collections.items():
         for link in collection.links:
             for row in rows[name].values():
-                keys = [(there, as_key(row.get(here))) for here, there in link.on.items() if as_key(row.get(here))]
-                if keys and row["_id"] not in REFUSED and not any(key in known[link.to, there] for there, key in keys):
+                keys = [
+                    (existing, as_key(row.get(here))) for here, existing in link.on.items() if as_key(row.get(here))
+                ]
+                if (
+                    keys
+                    and row["_id"] not in REFUSED
+                    and not any(key in known[link.to, existing] for existing, key in keys)
+                ):
                     dangling.setdefault(f"{name}.{link.name}", []).append(row["_id"])
     assert {link: len(ids) for link, ids in dangling.items()} == site.dangling
     documented = {m.id for m in MIGRATED if m.kind in ("dangling reference", "loose text")}

@@ -1,12 +1,12 @@
-"""Who fits whom, in points of 100: carriers for a driver, drivers for a carrier, and how complete a profile is.
+"""Match scores of 0 to 100: carriers for a driver, drivers for a carrier; and the completeness of a profile.
 
-Pure functions of rows as records have them, equal to the platform's to the last digit: its figures are what users see,
-its odd ones too. A key that a row lacks stays lacking, None is null.
+Pure functions of rows as records have them. Results equal the platform's to the last digit, including its oddities. A
+key that a row lacks stays absent, None is null.
 
-    carriers.py               a driver's preferences, a carrier -> score, the eight components, the carrier as shown
-    drivers.py                a driver, a carrier's preferences, weights or filters -> score, the six components
-    driver_components.py      those six, one function each
-    driver_weights.py         how much each of them counts
-    driver_rationale.py       why a driver fits, in words
-    completeness.py           a driver's profile -> how much of it is filled in, what is missing
+    carriers.py               a driver's preferences and a carrier -> score, eight components, the carrier as shown
+    drivers.py                a driver and a carrier's preferences, weights or filters -> score, six components
+    driver_components.py      these six, one function each
+    driver_weights.py         their weights
+    driver_rationale.py       why a driver fits, in sentences
+    completeness.py           a driver's profile -> its completeness, missing fields
 """

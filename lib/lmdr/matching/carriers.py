@@ -1,20 +1,20 @@
-"""How well a carrier fits a driver: eight components of 0 to 100, weighted.
+"""The score of a carrier for a driver: eight weighted components of 0 to 100.
 
-    | component     | weight | of the carrier                       | against the driver's         |
+    | component     | weight | carrier                              | driver's preference          |
     |---------------|--------|--------------------------------------|------------------------------|
     | location      | 25     | phy_zip                              | homeZip, maxDistance (100)   |
     | pay           | 20     | pay_cpm                              | minCPM (0)                   |
-    | operationType | 15     | recent_mileage a head (driver_total) | operationType                |
+    | operationType | 15     | recent_mileage / driver_total        | operationType                |
     | turnover      | 12     | turnover_percent                     | maxTurnover (100)            |
     | safety        | 10     | accident_rate                        |                              |
     | truckAge      | 8      | avg_truck_age                        | maxTruckAge (10)             |
     | fleetSize     | 5      | nbr_power_unit                       | fleetSize                    |
     | qualityScore  | 5      | combined_score (50)                  |                              |
 
-In brackets what stands in for what is missing or 0. What is not a number makes NaN, in the component and in the whole.
+In brackets the default for a missing value or 0. A value that is not a number makes the component and the score NaN.
 
     calculate_match_score({"homeZip": "75201"}, carrier)["overallScore"]                   # one
-    score_carriers({"homeZip": "75201"}, [normalize_carrier(one) for one in carriers])     # many, normalised once
+    score_carriers({"homeZip": "75201"}, [normalize_carrier(c) for c in carriers])         # many, normalised once
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ WEIGHTS: Mapping[str, int] = MappingProxyType(
     }
 )
 
-FAR: Final = 500
-"""Miles: no two ZIP codes are taken to lie further apart, and those that are not known do."""
+MAX_DISTANCE: Final = 500
+"""Miles: the greatest distance of two ZIP codes, and that of unknown ones."""
 
-# What a driver's preference (outer) gives a carrier's operation type (inner). Pages send "any" for no preference,
-# which the platform does not take for one: it gets OTHER_PREFERENCE, as every preference does that is not here.
+# Scores by the driver's preference (outer) and the carrier's operation type (inner). Pages send "any" for no
+# preference, which the platform does not recognise: like any unknown preference it scores OTHER_PREFERENCE.
 OPERATION_TYPES: Mapping[str, Mapping[str, int]] = MappingProxyType(
     {
         "OTR": {"OTR": 100, "Regional": 40, "Local": 10},
@@ -60,10 +60,10 @@ NO_PREFERENCE: Final = "no_preference"
 def calculate_match_score(
     driver_prefs: Mapping[str, Any], carrier: Mapping[str, Any], custom_weights: Mapping[str, Any] | None = None
 ) -> Item:
-    """How well one row of Carriers fits: {overallScore, scores, inferredOpType, carrier}, the last as normalised.
+    """The score of a row of Carriers: {overallScore, scores, inferredOpType, carrier}, the last normalised.
 
-    `custom_weights` take the place of all weights: what is not in them counts nothing, names that are no component are
-    ignored, and where nothing counts the score is 0.
+    `custom_weights` replace all weights: a missing one is 0, unknown names are ignored; where all are 0 so is the
+    score.
     """
     return score_carriers(driver_prefs, (normalize_carrier(carrier),), custom_weights)[0]
 
@@ -73,19 +73,19 @@ def score_carriers(
     carriers: Iterable[Mapping[str, Any]],
     custom_weights: Mapping[str, Any] | None = None,
 ) -> list[Item]:
-    """`calculate_match_score` of many, in their order, each as `normalize_carrier` gives it.
+    """`calculate_match_score` of several carriers from `normalize_carrier`, in their order.
 
-    A carrier that is normalised once can be scored for any number of drivers: each result holds it, not a copy.
+    Results hold the normalised carriers, not copies, so that these can be reused for other drivers.
     """
     home_zip = driver_prefs.get("homeZip", MISSING)
-    max_distance = _wish(driver_prefs, "maxDistance", 100)
-    min_cpm = _wish(driver_prefs, "minCPM", 0)
+    max_distance = _preference(driver_prefs, "maxDistance", 100)
+    min_cpm = _preference(driver_prefs, "minCPM", 0)
     operation_type = driver_prefs.get("operationType", MISSING)
-    max_turnover = _wish(driver_prefs, "maxTurnover", 100)
-    max_truck_age = _wish(driver_prefs, "maxTruckAge", 10)
+    max_turnover = _preference(driver_prefs, "maxTurnover", 100)
+    max_truck_age = _preference(driver_prefs, "maxTruckAge", 10)
     fleet_size = driver_prefs.get("fleetSize", MISSING)
-    weights = [(name, js.to_number(weight)) for name, weight in _counting(custom_weights)]
-    whole = js.total(weight for _, weight in weights)
+    weights = [(name, js.to_number(weight)) for name, weight in _weights(custom_weights)]
+    total = js.total(weight for _, weight in weights)
     results = []
     for carrier in carriers:
         inferred = infer_operation_type(carrier)
@@ -104,7 +104,7 @@ def score_carriers(
             points += scores[name] * weight
         results.append(
             {
-                "overallScore": js.round_half_up(points / whole) if whole else 0,
+                "overallScore": js.round_half_up(points / total) if total else 0,
                 "scores": scores,
                 "inferredOpType": inferred,
                 "carrier": carrier,
@@ -114,23 +114,23 @@ def score_carriers(
 
 
 def normalize_carrier(carrier: Mapping[str, Any]) -> Item:
-    """A row of Carriers as scores and pages have it: FMCSA's names in capitals, numbers as numbers.
+    """A row of Carriers with FMCSA's names in capitals, numbers as numbers.
 
-    Null, "" and what is absent count as missing; numbers may be texts. What is missing or not a number is 0, but 1 for
-    the drivers, 50 for the quality; the name is the first of legal_name, title and dba_name.
+    Null, "" and absent values are missing; numbers may be texts. A missing or invalid number is 0, but 1 for the
+    drivers, 50 for the quality; the name is the first of legal_name, title and dba_name.
     """
     get = carrier.get
-    dba_name = _given(get("dba_name"), None)
+    dba_name = _or(get("dba_name"), None)
     return {
-        "DOT_NUMBER": _given(get("dot_number"), None),
-        "LEGAL_NAME": _given(get("legal_name"), _given(get("title"), _given(dba_name, "Unknown Carrier"))),
+        "DOT_NUMBER": _or(get("dot_number"), None),
+        "LEGAL_NAME": _or(get("legal_name"), _or(get("title"), _or(dba_name, "Unknown Carrier"))),
         "DBA_NAME": dba_name,
-        "PHY_CITY": _given(get("phy_city"), ""),
-        "PHY_STATE": _given(get("phy_state"), ""),
-        # As it is: a ZIP code that became a number has lost its leading zero, and lies elsewhere.
-        "PHY_ZIP": _given(get("phy_zip"), ""),
-        "TELEPHONE": _given(get("telephone"), None),
-        "EMAIL_ADDRESS": _given(get("email_address"), None),
+        "PHY_CITY": _or(get("phy_city"), ""),
+        "PHY_STATE": _or(get("phy_state"), ""),
+        # Unchanged: a ZIP code stored as a number has lost its leading zero, and is in another place.
+        "PHY_ZIP": _or(get("phy_zip"), ""),
+        "TELEPHONE": _or(get("telephone"), None),
+        "EMAIL_ADDRESS": _or(get("email_address"), None),
         "NBR_POWER_UNIT": _units(get("nbr_power_unit")),
         "DRIVER_TOTAL": _units(get("driver_total")) or 1,
         "RECENT_MILEAGE": _amount(get("recent_mileage")),
@@ -143,30 +143,30 @@ def normalize_carrier(carrier: Mapping[str, Any]) -> Item:
     }
 
 
-def estimate_distance_from_zips(one: Any = MISSING, other: Any = MISSING) -> Number:
-    """Miles between two ZIP codes, texts or numbers: 0 if equal, 15 if the first three digits are.
+def estimate_distance_from_zips(start: Any = MISSING, end: Any = MISSING) -> Number:
+    """Miles between two ZIP codes, texts or numbers: 0 if equal, 15 if their first three digits are.
 
-    Else 50 for each step between those, 500 at most, NaN where they are not digits. 500 if one is missing.
+    Else 50 times the difference of these, at most 500; NaN where they are not digits, 500 if one is missing.
     """
-    if not js.truthy(one) or not js.truthy(other):
-        return FAR
-    one, other = js.to_string(one), js.to_string(other)
-    if one == other:
+    if not js.truthy(start) or not js.truthy(end):
+        return MAX_DISTANCE
+    start, end = js.to_string(start), js.to_string(end)
+    if start == end:
         return 0
-    if one[:3] == other[:3]:
+    if start[:3] == end[:3]:
         return 15
-    return js.minimum(abs(_area(one[:3]) - _area(other[:3])) * 50, FAR)
+    return js.minimum(abs(_area(start[:3]) - _area(end[:3])) * 50, MAX_DISTANCE)
 
 
 def infer_operation_type(carrier: Mapping[str, Any]) -> str:
-    """What a normalised carrier drives, by the miles of one driver: above 100,000 OTR, above 50,000 Regional, Local."""
+    """A normalised carrier's type, by miles per driver: above 100,000 OTR, above 50,000 Regional, else Local."""
     miles = js.to_number(js.or_(carrier.get("RECENT_MILEAGE"), 0))
-    miles_each = js.divide(miles, js.to_number(js.or_(carrier.get("DRIVER_TOTAL"), 1)))
-    return "OTR" if miles_each > 100_000 else "Regional" if miles_each > 50_000 else "Local"
+    per_driver = js.divide(miles, js.to_number(js.or_(carrier.get("DRIVER_TOTAL"), 1)))
+    return "OTR" if per_driver > 100_000 else "Regional" if per_driver > 50_000 else "Local"
 
 
 def score_location(home_zip: Any = MISSING, carrier_zip: Any = MISSING, max_distance: Any = MISSING) -> Number:
-    """100 next door, falling to 0 at `max_distance` miles."""
+    """100 at no distance, falling to 0 at `max_distance` miles."""
     distance, limit = estimate_distance_from_zips(home_zip, carrier_zip), js.to_number(max_distance)
     if distance > limit:
         return 0
@@ -174,40 +174,40 @@ def score_location(home_zip: Any = MISSING, carrier_zip: Any = MISSING, max_dist
 
 
 def score_pay(cpm: Any = MISSING, min_cpm: Any = MISSING) -> Number:
-    """60 at the minimum (dollars a mile), a point more for each cent above it, 100 at most; 20 below it.
+    """60 at the minimum (dollars per mile), plus a point for each cent above it, at most 100; 20 below it.
 
     50 where the pay is missing or 0.
     """
     if not js.truthy(cpm):
         return 50
-    pay, least = js.to_number(cpm), js.to_number(min_cpm)
-    if pay < least:
+    pay, minimum = js.to_number(cpm), js.to_number(min_cpm)
+    if pay < minimum:
         return 20
-    return js.integral(js.minimum(100, 60 + js.minimum(40, (pay - least) * 100)))
+    return js.integral(js.minimum(100, 60 + js.minimum(40, (pay - minimum) * 100)))
 
 
 def score_operation_type(inferred: Any = MISSING, preferred: Any = MISSING) -> int:
-    """By `OPERATION_TYPES`; 100 for the very one, 80 without a preference."""
+    """By `OPERATION_TYPES`; 100 for the preferred type, 80 without a preference."""
     if not js.truthy(preferred) or preferred == NO_PREFERENCE:
         return 80
     if inferred == preferred:
         return 100
-    wanted = OPERATION_TYPES.get(preferred) if isinstance(preferred, str) else None
-    return OTHER_PREFERENCE if wanted is None else wanted.get(inferred, OTHER_PREFERENCE)
+    scores = OPERATION_TYPES.get(preferred, {}) if isinstance(preferred, str) else {}
+    return scores.get(inferred, OTHER_PREFERENCE)
 
 
 def score_turnover(turnover: Any = MISSING, max_turnover: Any = MISSING) -> Number:
-    """What stays, in percent; 10 above the driver's limit, 50 where it is missing or 0."""
+    """100 minus the turnover in percent; 10 above the driver's limit, 50 where it is missing or 0."""
     if not js.truthy(turnover):
         return 50
     percent = js.to_number(turnover)
     if percent > js.to_number(max_turnover):
         return 10
-    return js.integral((1 - percent / 100) * 100)  # 100 - percent is another float
+    return js.integral((1 - percent / 100) * 100)  # `100 - percent` gives another float
 
 
 def score_safety(accident_rate: Any = MISSING) -> Number:
-    """100 without accidents, 50 fewer for each; 10 above a rate of 5, which is more than 2 to 5 get. 50 if missing."""
+    """100 minus 50 times the accident rate, but 10 above a rate of 5 (2 to 5 score 0). 50 if missing."""
     if not js.truthy(accident_rate):
         return 100 if js.same(accident_rate, 0) else 50
     rate = js.to_number(accident_rate)
@@ -225,7 +225,7 @@ def score_truck_age(age: Any = MISSING, max_age: Any = MISSING) -> Number:
 
 
 def score_fleet_size(units: Any = MISSING, preferred: Any = MISSING) -> int:
-    """100 for the fleet wanted (under 50 trucks small, under 500 medium, large), 40 for another, 80 if none is."""
+    """100 for the preferred fleet (below 50 trucks small, below 500 medium, else large), else 40; 80 without one."""
     if not js.truthy(preferred) or preferred == NO_PREFERENCE:
         return 80
     count = _units(units)
@@ -233,7 +233,7 @@ def score_fleet_size(units: Any = MISSING, preferred: Any = MISSING) -> int:
 
 
 def match_rationale(scores: Mapping[str, Number], carrier: Mapping[str, Any]) -> list[str]:
-    """Why a carrier fits or does not, in sentences; `scores` and the normalised `carrier` as a result has them."""
+    """Why a carrier fits or not, in sentences; `scores` and the normalised `carrier` are those of a result."""
     pay, cpm = scores["pay"], carrier["PAY_CPM"]
     lines = []
     if pay >= 90:
@@ -255,17 +255,17 @@ def match_rationale(scores: Mapping[str, Number], carrier: Mapping[str, Any]) ->
     return lines
 
 
-def _wish(driver_prefs: Mapping[str, Any], name: str, default: int) -> Any:
+def _preference(driver_prefs: Mapping[str, Any], name: str, default: int) -> Any:
     return js.or_(driver_prefs.get(name), default)
 
 
-def _counting(custom_weights: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
-    """The weights that count, in the order of the components: sums of floats depend on it."""
+def _weights(custom_weights: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+    """The non-zero weights, in the order of the components, on which sums of floats depend."""
     weights = WEIGHTS if custom_weights is None else custom_weights
     return [(name, weights[name]) for name in WEIGHTS if js.truthy(weights.get(name))]
 
 
-def _given(value: Any, default: Any) -> Any:
+def _or(value: Any, default: Any) -> Any:
     return default if value is None or value == "" else value
 
 

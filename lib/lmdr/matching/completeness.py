@@ -1,19 +1,19 @@
-"""How much of a driver's profile is filled in.
+"""The completeness of a driver's profile.
 
 | field                                                          | points |
 |----------------------------------------------------------------|--------|
-| home_zip, of 5 letters or more                                 | 15     |
+| home_zip, of 5 characters or more                              | 15     |
 | display_name, not blank                                        | 10     |
 | email with an @                                                | 10     |
-| preferred_operation_type, but not "no_preference"              | 10     |
+| preferred_operation_type other than "no_preference"            | 10     |
 | min_cpm above 0                                                | 10     |
 | years_experience, 0 or more                                    | 10     |
 | cdl_class                                                      | 10     |
-| phone of 10 letters or more                                    | 5      |
+| phone of 10 characters or more                                 | 5      |
 | endorsements, at least one                                     | 5      |
 | clean_mvr, accidents_last_3_years, violations_last_3_years     | 5 each |
-| beyond these: cdl_front_image and cdl_back_image               | 5      |
-| beyond these: med_card_image                                   | 5      |
+| bonus: cdl_front_image and cdl_back_image                      | 10     |
+| bonus: med_card_image                                          | 5      |
 """
 
 from __future__ import annotations
@@ -51,8 +51,7 @@ def calculate_completeness(profile: Mapping[str, Any]) -> int:
     points += 10 * (given("years_experience") is not None and js.to_number(given("years_experience")) >= 0)
     points += 10 * js.truthy(given("cdl_class"))
     points += 5 * (length("endorsements") > 0)
-    # A record that nobody asked for counts as a good one, a record that was asked for and is null does not: the
-    # platform tests `!== null`, which what is absent passes.
+    # An absent record counts, a null one does not: the platform tests `!== null`, which undefined passes.
     points += 5 * sum(given(field) is not None for field in RECORDS)
     points += 10 * (js.truthy(given("cdl_front_image")) and js.truthy(given("cdl_back_image")))
     points += 5 * js.truthy(given("med_card_image"))
@@ -60,8 +59,8 @@ def calculate_completeness(profile: Mapping[str, Any]) -> int:
 
 
 def missing_fields(profile: Mapping[str, Any]) -> list[str]:
-    """What to ask the driver for, in the words of the page. 0 years of experience are asked for again."""
-    asked = {
+    """The fields to ask the driver for, by the page's names. 0 years of experience count as missing."""
+    required = {
         "name": ("display_name",),
         "home ZIP": ("home_zip",),
         "experience": ("years_experience",),
@@ -69,13 +68,13 @@ def missing_fields(profile: Mapping[str, Any]) -> list[str]:
         "CDL photos": ("cdl_front_image", "cdl_back_image"),
         "Medical Card": ("med_card_image",),
     }
-    return [name for name, fields in asked.items() if not all(js.truthy(profile.get(field)) for field in fields)]
+    return [name for name, fields in required.items() if not all(js.truthy(profile.get(field)) for field in fields)]
 
 
 def enrich_profile(profile: Mapping[str, Any]) -> Item:
-    """The profile with what follows from it: score, missing fields, whether it is complete and can be found.
+    """The profile with its score, missing fields, and whether it is complete and discoverable.
 
-    `can_be_discovered` is there only if `is_discoverable` is, and is null or "" where that is.
+    `can_be_discovered` is set only where `is_discoverable` is, and is null or "" where that is.
     """
     points = calculate_completeness(profile)
     enriched = {

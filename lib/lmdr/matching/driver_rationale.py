@@ -1,6 +1,6 @@
-"""Why a driver fits a carrier, or does not, in sentences for the recruiter.
+"""Why a driver fits a carrier or not, in sentences for the recruiter.
 
-Amounts are dollars a mile. A component that was not scored says nothing.
+Amounts are dollars per mile. A component without a score gives no sentence.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lmdr.matching.driver_components import listed
 from lmdr.matching.drivers import is_mutual_match
 from runbook.json_types import Item
 
-Say: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any], Number], Iterator[str]]
+Sentences: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any], Number], Iterator[str]]
 
 ASSESSMENTS = (
     (85, "highly_recommended", "Excellent match: this driver meets or exceeds most of your requirements."),
@@ -27,22 +27,23 @@ MUTUAL = "Mutual match: this driver has shown interest in your company."
 
 
 def match_rationale(driver: Mapping[str, Any], preferences: Mapping[str, Any], scores: Mapping[str, Number]) -> Item:
-    """{summary, points, concerns, overallAssessment, isMutualMatch}; no `concerns` where there are none.
+    """{summary, points, concerns, overallAssessment, isMutualMatch}; `concerns` is absent without any.
 
-    The assessment goes by the plain mean of the scores, whatever the search's weights: from 85 "highly_recommended",
-    from 70 "recommended", from 50 "consider", else "not_recommended".
+    The assessment uses the unweighted mean of the scores: from 85 "highly_recommended", from 70 "recommended", from 50
+    "consider", else "not_recommended".
     """
     mutual = is_mutual_match(driver, preferences)
     mean = js.divide(js.total(scores.values()), len(scores))
-    assessment, summary = next((words for least, *words in ASSESSMENTS if mean >= least), POOR)
+    assessment, summary = next((texts for minimum, *texts in ASSESSMENTS if mean >= minimum), POOR)
 
-    def said(by: Mapping[str, Say]) -> list[str]:
-        return [text for name, say in by.items() if name in scores for text in say(driver, preferences, scores[name])]
+    def texts_of(components: Mapping[str, Sentences]) -> list[str]:
+        scored = ((sentences, scores[name]) for name, sentences in components.items() if name in scores)
+        return [text for sentences, score in scored for text in sentences(driver, preferences, score)]
 
-    concerns = said(CONCERNS)
+    concerns = texts_of(CONCERNS)
     return {
         "summary": MUTUAL if mutual else summary,
-        "points": [MUTUAL, *said(POINTS)] if mutual else said(POINTS),
+        "points": [MUTUAL, *texts_of(POINTS)] if mutual else texts_of(POINTS),
         **({"concerns": concerns} if concerns else {}),
         "overallAssessment": assessment,
         "isMutualMatch": mutual,
@@ -51,8 +52,8 @@ def match_rationale(driver: Mapping[str, Any], preferences: Mapping[str, Any], s
 
 def _qualified(driver: Mapping[str, Any], preferences: Mapping[str, Any], score: Number) -> Iterator[str]:
     required = listed(preferences, "required_endorsements")
-    had = listed(driver, "endorsements")
-    matched, missing = [one for one in required if one in had], [one for one in required if one not in had]
+    held = listed(driver, "endorsements")
+    matched, missing = [item for item in required if item in held], [item for item in required if item not in held]
     if score >= 100:
         cdl = f"Has a CDL Class {js.to_string(driver.get('cdl_class'))}"
         yield f"{cdl} with {_and(matched)} endorsements." if matched else f"{cdl}."
@@ -66,7 +67,7 @@ def _unqualified(driver: Mapping[str, Any], preferences: Mapping[str, Any], scor
 
 
 def _near(driver: Mapping[str, Any], preferences: Mapping[str, Any], score: Number) -> Iterator[str]:
-    # The platform's sentences name Dallas, wherever the carrier looks; these name no place.
+    # The platform's sentences name Dallas, whatever the target area; these name no place.
     if score >= 100:
         in_zip = driver.get("home_zip") in listed(preferences, "target_zip_codes")
         yield "Lives in a ZIP code that you look in." if in_zip else "Lives within your target area."
@@ -84,12 +85,12 @@ def _far(driver: Mapping[str, Any], preferences: Mapping[str, Any], score: Numbe
 def _experienced(driver: Mapping[str, Any], preferences: Mapping[str, Any], score: Number) -> Iterator[str]:
     if score < 100:
         return
-    years, least = driver.get("years_experience"), preferences.get("min_experience_years")
+    years, minimum = driver.get("years_experience"), preferences.get("min_experience_years")
     if js.truthy(years):
-        asked = f", {js.to_string(least)} required" if js.truthy(least) else ""
-        yield f"{js.to_string(years)} years of experience{asked}."
+        requirement = f", {js.to_string(minimum)} required" if js.truthy(minimum) else ""
+        yield f"{js.to_string(years)} years of experience{requirement}."
     required = listed(preferences, "equipment_types")
-    matched = [one for one in required if one in listed(driver, "equipment_experience")]
+    matched = [item for item in required if item in listed(driver, "equipment_experience")]
     if matched:
         yield f"Experienced with {_and(matched)}."
         if len(matched) == len(required):
@@ -133,14 +134,14 @@ def _unengaged(driver: Mapping[str, Any], preferences: Mapping[str, Any], score:
         yield "Has not been active lately."
 
 
-POINTS: Mapping[str, Say] = {
+POINTS: Mapping[str, Sentences] = {
     "qualifications": _qualified,
     "location": _near,
     "experience": _experienced,
     "availability": _available,
     "salaryFit": _paid,
 }
-CONCERNS: Mapping[str, Say] = {
+CONCERNS: Mapping[str, Sentences] = {
     "qualifications": _unqualified,
     "location": _far,
     "experience": _inexperienced,

@@ -1,7 +1,7 @@
-"""How much each component of a driver's score counts, in percent.
+"""The weights of the components of a driver's score, in percent.
 
-Where the carrier's search says nothing, these; `calculate_dynamic_weights` says how its preferences and filters move
-them, `explicit_weights` what becomes of weights that it sends along.
+`WEIGHTS` are the defaults; `calculate_dynamic_weights` adapts them to a carrier's preferences and filters,
+`explicit_weights` uses those sent with a search.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ WEIGHTS: Mapping[str, int] = MappingProxyType(
 def calculate_dynamic_weights(
     preferences: Mapping[str, Any] | None = None, filters: Mapping[str, Any] | None = None
 ) -> dict[str, Number]:
-    """The weights of a search, whole percents that make 100.
+    """The weights of a search, integer percentages with the sum 100.
 
-    First each `weight_<component>` of CarrierHiringPreferences that is a number above 0 takes the place of the default;
-    then each filter in use multiplies: cdl_types qualifications by 1.5, endorsements by 2, min_experience experience by
-    1.5, zip_code location by 1.5, radius_miles below 100 location by 1.3, availability availability by 1.5. A number
-    that is a text is no number.
+    Each `weight_<component>` of CarrierHiringPreferences that is a number above 0 replaces the default. Each filter
+    that is set multiplies a weight: cdl_types qualifications by 1.5, endorsements qualifications by 2, min_experience
+    experience by 1.5, zip_code location by 1.5, radius_miles below 100 location by 1.3, availability availability by
+    1.5. Texts are not numbers.
     """
     preferences, filters = preferences or {}, filters or {}
     weights: dict[str, Number] = {}
     for name, default in WEIGHTS.items():
-        wished: Any = preferences.get(f"weight_{name}")
-        weights[name] = wished if js.is_number(wished) and wished > 0 else default
+        weight: Any = preferences.get(f"weight_{name}")
+        weights[name] = weight if js.is_number(weight) and weight > 0 else default
     if _entries(filters.get("cdl_types")):
         weights["qualifications"] *= 1.5
     if _entries(filters.get("endorsements")):
@@ -50,9 +50,9 @@ def calculate_dynamic_weights(
 
 
 def normalize_weights(weights: Mapping[str, Any] | None = None) -> dict[str, Number]:
-    """Any weights as whole percents that make 100: what rounding leaves goes to the largest, of equal ones the last.
+    """Weights as integer percentages with the sum 100; the last of the largest absorbs the rounding error.
 
-    The defaults where they make 0 or there are none.
+    The defaults where the sum is 0.
     """
     if not weights or js.total(map(js.to_number, weights.values())) == 0:
         return dict(WEIGHTS)
@@ -67,20 +67,20 @@ def normalize_weights(weights: Mapping[str, Any] | None = None) -> dict[str, Num
 
 
 def explicit_weights(weights: Mapping[str, Any]) -> dict[str, Number]:
-    """Weights that came with the search: as they are if they make 100, else as percents, which may make 99 or 101.
+    """Weights sent with a search: unchanged if their sum is 100, else as percentages, whose sum may be 99 or 101.
 
-    The defaults where they make 0 or less.
+    The defaults where the sum is 0 or less.
     """
-    whole = js.total(map(js.to_number, weights.values()))
-    if whole == 100:
+    total = js.total(map(js.to_number, weights.values()))
+    if total == 100:
         return dict(weights)
-    return _percents(weights) if whole > 0 else dict(WEIGHTS)
+    return _percents(weights) if total > 0 else dict(WEIGHTS)
 
 
 def _percents(weights: Mapping[str, Any]) -> dict[str, Number]:
     numbers = {name: js.to_number(weight) for name, weight in weights.items()}
-    whole = js.total(numbers.values())
-    return {name: js.round_half_up(js.divide(number, whole) * 100) for name, number in numbers.items()}
+    total = js.total(numbers.values())
+    return {name: js.round_half_up(js.divide(number, total) * 100) for name, number in numbers.items()}
 
 
 def _entries(value: Any) -> bool:

@@ -1,9 +1,9 @@
-"""How well a driver fits a carrier: six components of 0 to 100, each counting its percent.
+"""The score of a driver for a carrier: six components of 0 to 100, weighted in percent.
 
     calculate_driver_match_score(driver, preferences, filters={"zip_code": "75201"}, now=now)["overallScore"]    # one
     score_drivers(drivers, preferences, filters={"zip_code": "75201"}, now=now)                                  # many
 
-The components are in `driver_components`, what each counts in `driver_weights`.
+The components are in `driver_components`, their weights in `driver_weights`.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ def calculate_driver_match_score(
     filters: Mapping[str, Any] | None = None,
     now: datetime | None = None,
 ) -> Item:
-    """How well one row of DriverProfiles fits a row of CarrierHiringPreferences.
+    """The score of a row of DriverProfiles for a row of CarrierHiringPreferences.
 
     {overallScore, baseScore, scores, weights, normalizedWeights, weightSource, driverId, preferenceId, isMutualMatch,
-    mutualMatchBoost}, or {overallScore: 0, error} for nobody and for who is not to be found. `weights` that are given
-    are used for the preferences' own; `now` is an aware datetime, the clock's if none is given.
+    mutualMatchBoost}, or {overallScore: 0, error} for a null argument or a driver who is not searchable. `weights`
+    replace those of the preferences; `now` is an aware datetime, by default the current time.
     """
     return score_drivers((driver,), preferences, weights, filters, now)[0]
 
@@ -65,17 +65,17 @@ def score_drivers(
     filters: Mapping[str, Any] | None = None,
     now: datetime | None = None,
 ) -> list[Item]:
-    """`calculate_driver_match_score` of many, in their order; the weights are worked out once."""
+    """`calculate_driver_match_score` of several drivers, in their order; the weights are computed once."""
     now = now or datetime.now(UTC)
     if weights:
-        source, counting = "explicit", explicit_weights(weights)
+        source, effective = "explicit", explicit_weights(weights)
     else:
-        source, counting = "dynamic", calculate_dynamic_weights(preferences, filters)
-    return [_score(driver, preferences, counting, source, now) for driver in drivers]
+        source, effective = "dynamic", calculate_dynamic_weights(preferences, filters)
+    return [_score(driver, preferences, effective, source, now) for driver in drivers]
 
 
 def is_mutual_match(driver: Mapping[str, Any], preferences: Mapping[str, Any]) -> bool:
-    """Whether the driver looks for this very carrier: by the DOT number as both have it, text or number."""
+    """Whether the driver is interested in this carrier: the DOT numbers are equal, also in type."""
     dots = driver.get("interestCarrierDot", MISSING), preferences.get("carrier_dot", MISSING)
     return driver.get("hasExpressedInterest") is True and js.same(*dots)
 

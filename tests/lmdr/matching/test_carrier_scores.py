@@ -409,10 +409,10 @@ def test_truck_age(age: Any, limit: Any, expected: float) -> None:
     ],
 )
 def test_fleet_size(units: Any, fleet: str) -> None:
-    for wanted in ("small", "medium", "large", "any", "Medium", []):
-        assert carriers.score_fleet_size(units, wanted) == (100 if wanted == fleet else 40)
-    for wanted in ("", None, "no_preference", MISSING):
-        assert carriers.score_fleet_size(units, wanted) == 80
+    for required in ("small", "medium", "large", "any", "Medium", []):
+        assert carriers.score_fleet_size(units, required) == (100 if required == fleet else 40)
+    for required in ("", None, "no_preference", MISSING):
+        assert carriers.score_fleet_size(units, required) == 80
 
 
 def test_why_it_fits() -> None:

@@ -1,4 +1,4 @@
-"""How much of a driver's profile is filled in: each field, and what counts as filled in."""
+"""The completeness of a driver's profile: the points of each field."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lmdr.matching.completeness import calculate_completeness, enrich_profile
 from runbook.json_types import MISSING
 
 RECORDS = dict.fromkeys(("clean_mvr", "accidents_last_3_years", "violations_last_3_years"))
-"""Asked for, and null: an empty profile has 15 points for not having been asked."""
+"""Null records: an empty profile has 15 points, because absent records count."""
 FULL = {
     "display_name": "Jo D",
     "email": "jo@drivers.test",
@@ -70,7 +70,7 @@ FULL = {
     ],
 )
 def test_points_of_a_field(field: str, value: Any, points: int) -> None:
-    profile = {key: told for key, told in {**RECORDS, field: value}.items() if told is not MISSING}
+    profile = {key: answer for key, answer in {**RECORDS, field: value}.items() if answer is not MISSING}
     assert calculate_completeness(profile) == points
 
 
@@ -105,7 +105,7 @@ def test_what_follows_from_a_profile() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "left_out", "complete", "found"),
+    ("expected", "left_out", "complete", "found"),
     [
         (True, (), True, True),
         (True, ("display_name", "email"), True, True),
@@ -117,8 +117,10 @@ def test_what_follows_from_a_profile() -> None:
         ("yes", (), True, True),
     ],
 )
-def test_complete_from_80_and_found_from_50(wanted: Any, left_out: tuple[str, ...], complete: bool, found: Any) -> None:
+def test_complete_from_80_and_found_from_50(
+    expected: Any, left_out: tuple[str, ...], complete: bool, found: Any
+) -> None:
     profile = {key: value for key, value in FULL.items() if key not in left_out}
-    told = enrich_profile({**profile, "is_discoverable": wanted})
-    assert told["is_complete"] is complete
-    assert told["can_be_discovered"] is found
+    answer = enrich_profile({**profile, "is_discoverable": expected})
+    assert answer["is_complete"] is complete
+    assert answer["can_be_discovered"] is found

@@ -1,4 +1,4 @@
-"""The recorded cases of the platform's own functions, where they lie beside this repository: equal numbers, not close ones."""
+"""Recorded cases of the platform's functions, where available: exactly equal numbers."""
 
 from __future__ import annotations
 

@@ -113,14 +113,14 @@ def a_case(rng: random.Random) -> list[Any]:
     return [driver, carrier, weights]
 
 
-def value(told: Any) -> Any:
-    match told:
+def value(fields: Any) -> Any:
+    match fields:
         case {"$num": str(number)}:
             return float(number.replace("Infinity", "inf"))
         case dict():
-            return {key: value(inner) for key, inner in told.items()}
+            return {key: value(inner) for key, inner in fields.items()}
         case _:
-            return told
+            return fields
 
 
 def same(one: Any, other: Any) -> bool:

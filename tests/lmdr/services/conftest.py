@@ -1,4 +1,4 @@
-"""`platform`: the services' data, once on each side; `workflow`: and once with the flags turned half-way."""
+"""`platform`: the services' data, on each side; `workflow`: also with the flags turned in the middle of a test."""
 
 from __future__ import annotations
 

@@ -128,9 +128,9 @@ def test_an_interest_names_both_and_when_it_began(platform: Platform) -> None:
 def test_given_fields_of_an_interest_override_its_defaults(platform: Platform) -> None:
     driver, carrier = tied(platform)
     then = platform.now - timedelta(days=1)
-    told = {"status": "applied", "action_timestamp": then, "carrier_name": "As written"}
-    row = client.create_interest(platform.context(), driver, carrier, told)
-    assert {key: row[key] for key in told} == told
+    fields = {"status": "applied", "action_timestamp": then, "carrier_name": "As written"}
+    row = client.create_interest(platform.context(), driver, carrier, fields)
+    assert {key: row[key] for key in fields} == fields
 
 
 def test_an_interest_of_a_missing_driver_or_a_duplicate_is_refused(platform: Platform) -> None:

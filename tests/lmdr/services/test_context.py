@@ -1,4 +1,4 @@
-"""The kit that services are tested with, and what every service stands on."""
+"""The test kit of the services, and their context."""
 
 from __future__ import annotations
 

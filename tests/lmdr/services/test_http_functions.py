@@ -1,4 +1,4 @@
-"""Stripe's webhook, over HTTP: what is let in, what each event does, and that it is done once whatever the order."""
+"""Stripe's webhook over HTTP: signatures, the effects of events, each exactly once in any order."""
 
 from __future__ import annotations
 
@@ -91,12 +91,12 @@ def hook(platform: Platform, server: tuple[str, list[Hook]]) -> Iterator[Hook]:
 _numbers = iter(range(1, 10_000))
 
 
-def event(kind: str, told: dict[str, Any], *, created: int = START, **more: Any) -> dict[str, Any]:
-    return {"id": f"evt_{next(_numbers)}", "type": kind, "created": created, "data": {"object": told, **more}}
+def event(kind: str, sent: dict[str, Any], *, created: int = START, **more: Any) -> dict[str, Any]:
+    return {"id": f"evt_{next(_numbers)}", "type": kind, "created": created, "data": {"object": sent, **more}}
 
 
 def subscription(kind: str = "updated", *, created: int = START, **more: Any) -> dict[str, Any]:
-    told = {
+    sent = {
         "id": "sub_1",
         "customer": "cus_1",
         "status": "active",
@@ -106,11 +106,11 @@ def subscription(kind: str = "updated", *, created: int = START, **more: Any) ->
         "current_period_end": END,
         "cancel_at_period_end": False,
     }
-    return event(f"customer.subscription.{kind}", {**told, **more}, created=created)
+    return event(f"customer.subscription.{kind}", {**sent, **more}, created=created)
 
 
 def invoice(kind: str = "paid", *, created: int = START, **more: Any) -> dict[str, Any]:
-    told = {
+    sent = {
         "id": "in_1",
         "subscription": "sub_1",
         "customer": "cus_1",
@@ -123,13 +123,13 @@ def invoice(kind: str = "paid", *, created: int = START, **more: Any) -> dict[st
         "subscription_details": {"metadata": {"carrier_dot": DOT}},
         "lines": {"data": [{"description": "1 × Pro"}]},
     }
-    return event(f"invoice.{kind}", {**told, **more}, created=created)
+    return event(f"invoice.{kind}", {**sent, **more}, created=created)
 
 
 def put_subscription(platform: Platform, **fields: Any) -> str:
-    told = {"carrier_dot": DOT, "plan_type": "pro", "status": "active", "is_active": True, "monthly_view_quota": 25,
+    sent = {"carrier_dot": DOT, "plan_type": "pro", "status": "active", "is_active": True, "monthly_view_quota": 25,
             "views_used_this_month": 7, "stripe_subscription_id": "sub_1", "stripe_customer_id": "cus_1"}  # fmt: skip
-    return str(platform.put("CarrierSubscriptions", **told | fields)["_id"])
+    return str(platform.put("CarrierSubscriptions", **sent | fields)["_id"])
 
 
 def only(platform: Platform, collection: str) -> dict[str, Any]:
@@ -157,8 +157,8 @@ def test_a_get_is_a_health_check(hook: Hook) -> None:
 
 
 def test_what_is_not_signed_by_stripe_is_refused_and_nothing_is_written(hook: Hook, platform: Platform) -> None:
-    told = subscription("created")
-    payload = json.dumps(told)
+    sent = subscription("created")
+    payload = json.dumps(sent)
     now = int(platform.now.timestamp())
     for header in (
         None,
@@ -189,9 +189,9 @@ def test_a_signature_holds_for_300_seconds_either_way(hook: Hook, platform: Plat
 @pytest.mark.parametrize("secrets", [{}, {"STRIPE_WEBHOOK_SECRET": ""}])
 def test_without_a_secret_nothing_is_accepted(hook: Hook, platform: Platform, secrets: dict[str, str]) -> None:
     hook.use(secrets=secrets)
-    told = json.dumps(subscription("created"))
-    for header in (None, sign(told, platform.now), sign(told, platform.now, "")):
-        assert hook.post(told.encode(), header=header).status_code == 400
+    sent = json.dumps(subscription("created"))
+    for header in (None, sign(sent, platform.now), sign(sent, platform.now, "")):
+        assert hook.post(sent.encode(), header=header).status_code == 400
     assert nothing_written(platform)
 
 
@@ -220,7 +220,7 @@ def test_invalid_utf8_and_too_large_bodies_are_refused(hook: Hook, platform: Pla
 
 
 def test_a_subscription_begins(hook: Hook, platform: Platform) -> None:
-    assert hook.status(told := subscription("created")) == "created"
+    assert hook.status(sent := subscription("created")) == "created"
     row = only(platform, "CarrierSubscriptions")
     assert {key: value for key, value in row.items() if key[0] != "_"} == {
         "carrier_dot": DOT, "plan_type": "pro", "status": "active", "is_active": True, "monthly_view_quota": 25,
@@ -232,10 +232,10 @@ def test_a_subscription_begins(hook: Hook, platform: Platform) -> None:
     bill = only(platform, "BillingHistory")
     assert (bill["event_type"], bill["carrier_dot"], bill["amount"], bill["currency"]) == (
         "subscription_created", DOT, 0, "usd")  # fmt: skip
-    assert bill["stripe_event_id"] == told["id"]
+    assert bill["stripe_event_id"] == sent["id"]
     log = only(platform, "StripeEvents")
     assert (log["event_id"], log["event_type"], log["carrier_dot"], log["processed"], log["processed_at"]) == (
-        told["id"], "customer.subscription.created", DOT, True, platform.now)  # fmt: skip
+        sent["id"], "customer.subscription.created", DOT, True, platform.now)  # fmt: skip
     assert json.loads(log["data_summary"]) == {"carrierDot": DOT, "status": "created", "created": START}
 
 
@@ -261,12 +261,12 @@ def test_the_period_is_found_where_stripe_tells_it_since_2025(hook: Hook, platfo
 
 @pytest.mark.parametrize("metadata", [{}, {"carrier_dot": ""}, {"carrier_dot": "ACME"}, None])
 def test_a_subscription_without_a_carrier_is_logged_as_an_error(hook: Hook, platform: Platform, metadata: Any) -> None:
-    told = subscription("created", metadata=metadata)
-    assert hook.status(told) == "error"
+    sent = subscription("created", metadata=metadata)
+    assert hook.status(sent) == "error"
     assert platform.rows("CarrierSubscriptions") == []
     assert billed(platform) == []
     assert only(platform, "StripeEvents")["processed"] is True
-    assert hook.status(told) == "already_processed"
+    assert hook.status(sent) == "already_processed"
     cancel = subscription(metadata=metadata, cancel_at_period_end=True)
     assert hook.status(cancel) == "error"
     assert billed(platform) == ["subscription_cancel_scheduled"]
@@ -365,29 +365,29 @@ def test_other_events_are_logged_too(hook: Hook, platform: Platform) -> None:
 
 def test_a_second_delivery_changes_nothing(hook: Hook, platform: Platform) -> None:
     put_subscription(platform)
-    told = invoice()
-    assert hook.status(told) == "paid"
+    sent = invoice()
+    assert hook.status(sent) == "paid"
     row = only(platform, "CarrierSubscriptions")
     platform.records.patch("CarrierSubscriptions", row["_id"], {"views_used_this_month": 3})
     platform.at(platform.now + timedelta(days=1))
-    assert hook.status(told) == "already_processed"
+    assert hook.status(sent) == "already_processed"
     assert only(platform, "CarrierSubscriptions")["views_used_this_month"] == 3
     assert len(platform.rows("BillingHistory")) == len(platform.rows("StripeEvents")) == 1
 
 
 def test_an_event_that_the_platform_logged_is_not_processed_again(hook: Hook, platform: Platform) -> None:
-    told = subscription("created")
-    platform.put("StripeEvents", event_id=told["id"], event_type=told["type"], processed_at=platform.now)
-    assert is_event_processed(hook.context, told["id"])
-    assert hook.status(told) == "already_processed"
+    sent = subscription("created")
+    platform.put("StripeEvents", event_id=sent["id"], event_type=sent["type"], processed_at=platform.now)
+    assert is_event_processed(hook.context, sent["id"])
+    assert hook.status(sent) == "already_processed"
     assert platform.rows("CarrierSubscriptions") == []
 
 
 def test_concurrent_deliveries_have_one_effect(hook: Hook, platform: Platform) -> None:
     hook.use(secrets={"STRIPE_WEBHOOK_SECRET": SECRET}, sleep=time.sleep)
-    told = subscription("created")
+    sent = subscription("created")
     with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda _: hook.status(told), range(6)))
+        answers = list(pool.map(lambda _: hook.status(sent), range(6)))
     assert sorted(answers) == ["already_processed"] * 5 + ["created"]
     assert len(platform.rows("CarrierSubscriptions")) == 1
     assert billed(platform) == ["subscription_created"]
@@ -398,11 +398,11 @@ def test_concurrent_events_of_a_new_carrier_create_one_row_with_the_newest_state
     hook: Hook, platform: Platform
 ) -> None:
     hook.use(secrets={"STRIPE_WEBHOOK_SECRET": SECRET, "STRIPE_PRICE_ENTERPRISE": "price_e"}, sleep=time.sleep)
-    told = [subscription("created", status="incomplete")]
-    told += [subscription(created=START + n, status="trialing") for n in (1, 2, 3)]
-    told += [subscription(created=START + 4, items={"data": [{"price": {"id": "price_e"}}]})]
+    sent = [subscription("created", status="incomplete")]
+    sent += [subscription(created=START + n, status="trialing") for n in (1, 2, 3)]
+    sent += [subscription(created=START + 4, items={"data": [{"price": {"id": "price_e"}}]})]
     with ThreadPoolExecutor(5) as pool:
-        list(pool.map(hook.status, told))
+        list(pool.map(hook.status, sent))
     row = only(platform, "CarrierSubscriptions")
     assert (row["status"], row["plan_type"]) == ("active", "enterprise")
     assert billed(platform) == ["subscription_created"]
@@ -481,19 +481,19 @@ def test_a_failed_event_is_not_logged_and_processed_at_the_next_delivery(
     hook: Hook, platform: Platform, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     put_subscription(platform)
-    told = invoice()
+    sent = invoice()
 
     def fail(*args: Any, **kwargs: Any) -> None:
         raise SourceDown("a@b.test", collection="BillingHistory")
 
     with monkeypatch.context() as patched:
         patched.setattr(stripe_webhook.stripe, "record_billing_event", fail)
-        answer = hook.post(told)
+        answer = hook.post(sent)
     assert (answer.status_code, answer.json()) == (500, {"error": "Webhook processing failed"})
-    assert caplog.messages == [f"{told['id']} of type invoice.paid was not processed: SourceDown"]
+    assert caplog.messages == [f"{sent['id']} of type invoice.paid was not processed: SourceDown"]
     assert platform.rows("StripeEvents") == []
-    assert not is_event_processed(hook.context, told["id"])
-    assert hook.status(told) == "paid"
+    assert not is_event_processed(hook.context, sent["id"])
+    assert hook.status(sent) == "paid"
     assert billed(platform) == ["payment_succeeded"]
 
 
@@ -501,27 +501,27 @@ def test_a_reset_is_not_repeated_though_its_event_was_not_logged(
     hook: Hook, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row_id = put_subscription(platform)
-    told = invoice()
+    sent = invoice()
     with monkeypatch.context() as patched:
         patched.setattr(stripe_webhook, "log_stripe_event", lambda *args: 1 / 0)
-        assert hook.post(told).status_code == 500
+        assert hook.post(sent).status_code == 500
     assert platform.row("CarrierSubscriptions", row_id)["views_used_this_month"] == 0
     platform.records.patch("CarrierSubscriptions", row_id, {"views_used_this_month": 2})
-    assert hook.status(told) == "paid"
+    assert hook.status(sent) == "paid"
     assert platform.row("CarrierSubscriptions", row_id)["views_used_this_month"] == 2
     assert billed(platform) == ["payment_succeeded"]
 
 
 def test_a_claim_is_respected_until_its_process_must_have_died(hook: Hook, platform: Platform) -> None:
-    told = subscription("created")
-    assert claim(hook.context, told["id"], told["type"], {"carrierDot": DOT})
-    assert not is_event_processed(hook.context, told["id"])
+    sent = subscription("created")
+    assert claim(hook.context, sent["id"], sent["type"], {"carrierDot": DOT})
+    assert not is_event_processed(hook.context, sent["id"])
     platform.at(platform.now + CLAIM_TIMEOUT - timedelta(seconds=1))
-    answer = hook.post(told)
+    answer = hook.post(sent)
     assert (answer.status_code, answer.json()) == (503, {"error": "Event is being processed"})
     assert platform.rows("CarrierSubscriptions") == []
     platform.at(platform.now + timedelta(seconds=1))
-    assert hook.status(told) == "created"
+    assert hook.status(sent) == "created"
     assert len(platform.rows("StripeEvents")) == 1
 
 
@@ -540,11 +540,11 @@ def test_an_event_waits_for_an_older_event_of_its_carrier(hook: Hook, platform: 
 def test_a_claim_looks_again_where_another_was_quicker(
     hook: Hook, platform: Platform, monkeypatch: pytest.MonkeyPatch, seen: dict[str, Any] | None
 ) -> None:
-    told, read = subscription("created"), stripe_log._row
-    log_stripe_event(hook.context, told["id"], told["type"], {})
+    sent, read = subscription("created"), stripe_log._row
+    log_stripe_event(hook.context, sent["id"], sent["type"], {})
     first = [seen]
     monkeypatch.setattr(stripe_log, "_row", lambda *args: first.pop() if first else read(*args))
-    assert claim(hook.context, told["id"], told["type"], {}) is False
+    assert claim(hook.context, sent["id"], sent["type"], {}) is False
     assert only(platform, "StripeEvents")["processed"] is True
 
 
@@ -569,7 +569,7 @@ def test_an_unreadable_log_counts_as_not_processed(platform: Platform) -> None:
 def test_the_loop_stays_free_while_an_event_is_dealt_with(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go = threading.Event(), threading.Event()
 
-    def slow(context: Context, told: Any) -> dict[str, Any]:
+    def slow(context: Context, sent: Any) -> dict[str, Any]:
         begun.set()
         assert go.wait(10)
         raise EventBusy

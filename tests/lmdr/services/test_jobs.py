@@ -24,27 +24,27 @@ def put_carriers(platform: Platform, *scores: float | None, **fields: Any) -> No
 
 
 def batch(platform: Platform, *, social: Any = None) -> tuple[dict[str, Any], list[str], list[float]]:
-    asked: list[str] = []
+    requests: list[str] = []
     waits: list[float] = []
 
     def write(prompt: str, **how: Any) -> str:
-        asked.append(prompt)
+        requests.append(prompt)
         return json.dumps({"ai_summary": "new"})
 
     providers = {"perplexity": lambda prompt, **how: {"content": "x"}, "claude": write}
     if social is not None:
         providers["social"] = social
-    return run_enrichment_batch(platform.context(providers=providers, sleep=waits.append)), asked, waits
+    return run_enrichment_batch(platform.context(providers=providers, sleep=waits.append)), requests, waits
 
 
 def test_the_three_best_that_need_it_are_enriched_two_seconds_apart(platform: Platform) -> None:
     put_carriers(platform, 10, 90, None, 50, 70, 60)
     platform.put("CarrierEnrichments", dot_number="2", enriched_date=platform.now - timedelta(days=30))
-    told, asked, waits = batch(platform)
-    assert told == {"success": True, "processed": 3, "failed": 0, "carriers": ["5", "6", "4"]}
-    assert (len(asked), waits) == (3, [2.0, 2.0])
-    told, _, _ = batch(platform)
-    assert told["carriers"] == ["1", "3"]
+    answer, requests, waits = batch(platform)
+    assert answer == {"success": True, "processed": 3, "failed": 0, "carriers": ["5", "6", "4"]}
+    assert (len(requests), waits) == (3, [2.0, 2.0])
+    answer, _, _ = batch(platform)
+    assert answer["carriers"] == ["1", "3"]
     assert batch(platform)[0] == {"success": True, "processed": 0, "failed": 0, "carriers": []}
 
 
@@ -82,8 +82,8 @@ def test_a_look_that_fails_costs_no_enrichment(platform: Platform) -> None:
 
 def test_without_providers_nothing_is_cached_and_the_batch_reports_it(platform: Platform) -> None:
     put_carriers(platform, 99)
-    told = run_enrichment_batch(platform.context())
-    assert told == {"success": True, "processed": 1, "failed": 1, "carriers": ["1"]}
+    answer = run_enrichment_batch(platform.context())
+    assert answer == {"success": True, "processed": 1, "failed": 1, "carriers": ["1"]}
     assert platform.rows("CarrierEnrichments") == []
     assert run_enrichment_batch(platform.context())["processed"] == 1
 
@@ -124,12 +124,12 @@ def test_a_recovered_row_is_not_taken_up_again(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "plan"),
+    ("fields", "plan"),
     [({"metadata": {"plan_type": "enterprise"}}, "enterprise"), ({"metadata": {"price_id": "price_enterprise"}}, "enterprise"),
      ({"line_items": {"data": [{"price": {"id": "price_enterprise_6"}}]}}, "enterprise"), ({"metadata": None}, "pro")],
 )  # fmt: skip
-def test_the_plan_is_given_or_derived_from_the_price(platform: Platform, told: dict[str, Any], plan: str) -> None:
-    track_abandoned_checkout(platform.context(), session(**told))
+def test_the_plan_is_given_or_derived_from_the_price(platform: Platform, fields: dict[str, Any], plan: str) -> None:
+    track_abandoned_checkout(platform.context(), session(**fields))
     assert platform.rows("CheckoutAbandonment")[0]["planType"] == plan
 
 
@@ -184,7 +184,7 @@ def test_every_open_row_is_processed_whatever_it_lacks(platform: Platform) -> No
 
 
 def test_drivers_with_documents_become_searchable_once(platform: Platform) -> None:
-    told = platform.put("DriverProfiles", display_name="Ann", docs_submitted=True)
+    answer = platform.put("DriverProfiles", display_name="Ann", docs_submitted=True)
     hidden = platform.put("DriverProfiles", docs_submitted=True, is_searchable=False, visibility_level="limited")
     others = [
         platform.put("DriverProfiles", docs_submitted=True, is_searchable=True, visibility_level="limited"),
@@ -192,11 +192,11 @@ def test_drivers_with_documents_become_searchable_once(platform: Platform) -> No
         platform.put("DriverProfiles", display_name="None"),
     ]
     assert backfill_searchable_drivers(platform.context()) == {"success": True, "updated": 2}
-    for item_id in (told["_id"], hidden["_id"]):
+    for item_id in (answer["_id"], hidden["_id"]):
         row = platform.row("DriverProfiles", item_id)
         assert (row["is_searchable"], row["visibility_level"]) == (True, "full")
         assert row["migration_note"]
     assert [platform.row("DriverProfiles", other["_id"]) for other in others] == others
-    platform.records.patch("DriverProfiles", told["_id"], {"is_searchable": False, "visibility_level": "hidden"})
+    platform.records.patch("DriverProfiles", answer["_id"], {"is_searchable": False, "visibility_level": "hidden"})
     assert backfill_searchable_drivers(platform.context())["updated"] == 0
-    assert platform.row("DriverProfiles", told["_id"])["visibility_level"] == "hidden"
+    assert platform.row("DriverProfiles", answer["_id"])["visibility_level"] == "hidden"

@@ -26,17 +26,17 @@ def test_each_step_of_a_carrier_is_a_quarter(platform: Platform, fields: dict[st
     row = platform.put("CarrierOnboarding", dot_number="77", company_name="ACME", **fields)
     platform.put("CarrierOnboarding", dot_number="7", company_name="Other", profile_complete=True, jobs_posted=1)
     for dot in ("77", " 77 ", 77):
-        told = get_carrier_onboarding(platform.context(), dot)  # type: ignore[arg-type]
-        assert (told["percentComplete"], told["onboarding"]["_id"]) == (percent, row["_id"])
-        assert sum(told["steps"].values()) * 25 == percent
+        answer = get_carrier_onboarding(platform.context(), dot)  # type: ignore[arg-type]
+        assert (answer["percentComplete"], answer["onboarding"]["_id"]) == (percent, row["_id"])
+        assert sum(answer["steps"].values()) * 25 == percent
 
 
 @pytest.mark.parametrize("dot", ["78", "", "x' OR 1=1"])
 def test_an_unknown_carrier_has_done_no_step(platform: Platform, dot: str) -> None:
     platform.put("CarrierOnboarding", dot_number="77", profile_complete=True)
-    told = get_carrier_onboarding(platform.context(), dot)
-    assert (told["success"], told["onboarding"], told["percentComplete"]) == (True, None, 0)
-    assert set(told["steps"].values()) == {False}
+    answer = get_carrier_onboarding(platform.context(), dot)
+    assert (answer["success"], answer["onboarding"], answer["percentComplete"]) == (True, None, 0)
+    assert set(answer["steps"].values()) == {False}
 
 
 def test_a_partners_page_is_found_by_its_code_case_insensitively(platform: Platform) -> None:
@@ -44,14 +44,14 @@ def test_a_partners_page_is_found_by_its_code_case_insensitively(platform: Platf
     platform.put("PartnerOnboarding", partner_code="ACME1", partner_name="ACME", welcome_message="Hi",
                  onboarding_steps=steps, logo_url="https://a.test/l.png", primary_color="#111111", contact_name="Ann",
                  contact_email="a@b.test", benefits=["Pay, weekly"])  # fmt: skip
-    told = get_partner_page(platform.context(), "acme1")
-    assert (told["success"], told["partnerName"], told["steps"]) == (True, "ACME", steps)
-    assert (told["branding"]["primaryColor"], told["contact"]["email"]) == ("#111111", "a@b.test")
-    assert (told["benefits"], told["requirements"]) == (["Pay, weekly"], [])
+    answer = get_partner_page(platform.context(), "acme1")
+    assert (answer["success"], answer["partnerName"], answer["steps"]) == (True, "ACME", steps)
+    assert (answer["branding"]["primaryColor"], answer["contact"]["email"]) == ("#111111", "a@b.test")
+    assert (answer["benefits"], answer["requirements"]) == (["Pay, weekly"], [])
 
 
 @pytest.mark.parametrize("code", ["nobody", "", None])
 def test_an_unknown_code_shows_three_general_steps(platform: Platform, code: str | None) -> None:
-    told = get_partner_page(platform.context(), code)
-    assert [step["step"] for step in told["steps"]] == [1, 2, 3]
-    assert set(told) == {"success", *SHOWN}
+    answer = get_partner_page(platform.context(), code)
+    assert [step["step"] for step in answer["steps"]] == [1, 2, 3]
+    assert set(answer) == {"success", *SHOWN}

@@ -12,7 +12,7 @@ from lmdr.platform import PLATFORM
 CATALOG = PLATFORM.catalog
 FOLDER = PLATFORM.root / "lib/lmdr/services"
 README = (PLATFORM.root / "README.md").read_text()
-KEPT = {kept.wix for kept in CATALOG.kept}
+KEPT = {staying.wix for staying in CATALOG.kept}
 
 
 @cache
@@ -60,10 +60,10 @@ def name_of(path: Path) -> str:
 
 
 def test_the_readme_names_every_service_and_its_flags() -> None:
-    told = {
+    answer = {
         row[0]: set(re.findall(r"\w+", row[1]))
         for row in re.findall(r"^\| `([\w/]+)` \| [^|]+ \| ([^|]+) \|$", README, re.MULTILINE)
     }
-    there = {name_of(path): flags(path) for path in FOLDER.rglob("*.py") if is_service(path)}
-    assert len(there) > 25
-    assert {name: told.get(name) for name in there} == there
+    existing = {name_of(path): flags(path) for path in FOLDER.rglob("*.py") if is_service(path)}
+    assert len(existing) > 25
+    assert {name: answer.get(name) for name in existing} == existing

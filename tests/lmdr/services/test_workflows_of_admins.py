@@ -1,4 +1,4 @@
-"""What admins do and what everyone reads: moderation, dashboards, the audit log, pages; turned half-way."""
+"""Workflows of admins and visitors: moderation, dashboards, the audit log, pages; also across a turn of the flags."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def put_people(platform: Platform) -> tuple[str, str]:
 
 def test_reviews_jobs_and_documents_are_moderated(workflow: Platform) -> None:
     driver, _ = put_people(workflow)
-    said = {"carrier_dot": str(DOT), "carrier_name": "ACME", "rating": 4, "content": "Good\n\n– and paid 💵"}
-    review = workflow.put("CarrierReviews", **said, status="pending", submitted_date=workflow.now - timedelta(hours=2))
+    text = {"carrier_dot": str(DOT), "carrier_name": "ACME", "rating": 4, "content": "Good\n\n– and paid 💵"}
+    review = workflow.put("CarrierReviews", **text, status="pending", submitted_date=workflow.now - timedelta(hours=2))
     job = workflow.put("JobPostings", title="OTR", status="pending", submitted_date=workflow.now - timedelta(hours=1))
     queue = get_moderation_queue(workflow.context(), MODERATOR)
     assert [(item["type"], item["id"]) for item in queue] == [
@@ -95,7 +95,7 @@ def test_reviews_jobs_and_documents_are_moderated(workflow: Platform) -> None:
     stored = workflow.row("DriverProfiles", driver)
     assert (stored["cdl_front_status"], stored["cdl_front_rejection_reason"]) == ("rejected", "Blurred")
     stored = workflow.row("CarrierReviews", review["_id"])
-    assert (stored["status"], stored["content"]) == ("approved", said["content"])
+    assert (stored["status"], stored["content"]) == ("approved", text["content"])
     assert stored["moderated_at"] == workflow.now - timedelta(minutes=5)
     assert workflow.row("JobPostings", job["_id"])["moderated_at"] == workflow.now
     assert audited(workflow) == sorted(
@@ -281,7 +281,7 @@ def test_pages_are_the_same_before_and_after_a_turn(workflow: Platform) -> None:
 
     before = pages()
     listed, post, *_, faqs, tiers = before
-    assert ([told["title"] for told in listed["posts"]], listed["totalCount"]) == (["Post 1", "Post 2"], 3)
+    assert ([result["title"] for result in listed["posts"]], listed["totalCount"]) == (["Post 1", "Post 2"], 3)
     assert (post["post"]["content"], post["post"]["tags"], len(post["relatedPosts"])) == (html * 2, ["a, b", "c"], 2)
     assert faqs["faqs"] == [
         {"question": "When?", "answer": "Now."},

@@ -72,9 +72,9 @@ def test_a_carrier_is_welcomed_and_requests_staff(workflow: Platform) -> None:
     }
     no_mail = submit_carrier_staffing_request(workflow.context(), {**form, "email": "owen@example"})
     assert no_mail == {"success": False, "error": "Please enter a valid email address"}
-    asked = submit_carrier_staffing_request(workflow.context(), form)
-    assert asked["success"] is True
-    request = asked["requestId"]
+    requests = submit_carrier_staffing_request(workflow.context(), form)
+    assert requests["success"] is True
+    request = requests["requestId"]
     assert get_lead_status(workflow.context(), request)["status"] == "new"
 
     workflow.turn()
@@ -93,8 +93,8 @@ def test_a_carrier_is_welcomed_and_requests_staff(workflow: Platform) -> None:
     found = get_carrier_leads(context)
     assert ([lead["_id"] for lead in found["leads"]], found["totalCount"]) == ([second, request], 2)
     assert get_carrier_leads(context, {"status": "closed_won"})["leads"][0]["_id"] == request
-    told = get_lead_status(context, request)
-    assert (told["companyName"], told["submittedDate"], told["lastUpdated"]) == (
+    answer = get_lead_status(context, request)
+    assert (answer["companyName"], answer["submittedDate"], answer["lastUpdated"]) == (
         "ACME",
         workflow.now - timedelta(days=2),
         workflow.now,
@@ -171,10 +171,10 @@ def test_a_partner_sees_its_own_steps(workflow: Platform) -> None:
 
 
 def put_plan(platform: Platform, plan: str, used: int, **fields: Any) -> str:
-    told = {"plan_type": plan, "status": "active", "is_active": True, "views_used_this_month": used, **fields}
+    given = {"plan_type": plan, "status": "active", "is_active": True, "views_used_this_month": used, **fields}
     reset = {"quota_reset_date": END} | {key: value for key, value in fields.items() if key == "quota_reset_date"}
     quota = {"pro": 25, "enterprise": -1, "free": 0}[plan]
-    row = platform.put("CarrierSubscriptions", carrier_dot=str(DOT), monthly_view_quota=quota, **{**told, **reset})
+    row = platform.put("CarrierSubscriptions", carrier_dot=str(DOT), monthly_view_quota=quota, **{**given, **reset})
     return str(row["_id"])
 
 
@@ -185,7 +185,7 @@ def put_drivers(platform: Platform, *endorsements: str) -> list[str]:
 
 
 def subscription(kind: str, number: int, price: str = "price_pro", **more: Any) -> dict[str, Any]:
-    told = {
+    fields = {
         "id": "sub_1",
         "customer": "cus_1",
         "status": "active",
@@ -195,24 +195,24 @@ def subscription(kind: str, number: int, price: str = "price_pro", **more: Any) 
         "current_period_end": int(END.timestamp()),
         "cancel_at_period_end": False,
     }
-    return event(f"customer.subscription.{kind}", number, {**told, **more})
+    return event(f"customer.subscription.{kind}", number, {**fields, **more})
 
 
-def event(kind: str, number: int, told: dict[str, Any]) -> dict[str, Any]:
+def event(kind: str, number: int, fields: dict[str, Any]) -> dict[str, Any]:
     created = int(START.timestamp()) + 60 * number
-    return {"id": f"evt_{number}", "type": kind, "created": created, "data": {"object": told}}
+    return {"id": f"evt_{number}", "type": kind, "created": created, "data": {"object": fields}}
 
 
-def status(context: Context, told: dict[str, Any]) -> str:
-    return str(handle_stripe_event(context, told)["status"])
+def status(context: Context, fields: dict[str, Any]) -> str:
+    return str(handle_stripe_event(context, fields)["status"])
 
 
 def test_a_carrier_upgrades_and_downgrades(workflow: Platform) -> None:
     put_carrier(workflow)
-    asked: list[dict[str, str]] = []
+    requests: list[dict[str, str]] = []
 
     def stripe(method: str, path: str, form: dict[str, str]) -> dict[str, Any]:
-        asked.append(form)
+        requests.append(form)
         return {"id": "cs_1", "url": "https://pay.test/1"}
 
     def context() -> Context:
@@ -224,7 +224,7 @@ def test_a_carrier_upgrades_and_downgrades(workflow: Platform) -> None:
         "sessionId": "cs_1",
         "url": "https://pay.test/1",
     }
-    assert (asked[0]["line_items[0][price]"], asked[0]["metadata[carrier_dot]"]) == ("price_pro", str(DOT))
+    assert (requests[0]["line_items[0][price]"], requests[0]["metadata[carrier_dot]"]) == ("price_pro", str(DOT))
     assert status(context(), subscription("created", 1)) == "created"
     bought = get_full_subscription_status(context(), OWNER)
     assert (bought["subscription"]["plan_type"], bought["canSearch"], bought["usage"]["quota"]) == ("pro", True, 25)
@@ -301,7 +301,7 @@ def test_stripes_events_are_stored_once_each(workflow: Platform) -> None:
     later(workflow, minutes=30)
 
     workflow.records.patch("CarrierSubscriptions", row["_id"], {"views_used_this_month": 4})
-    assert [status(context(), told) for told in (created, paid)] == ["already_processed"] * 2
+    assert [status(context(), answer) for answer in (created, paid)] == ["already_processed"] * 2
     assert get_subscription(context(), DOT)["views_used_this_month"] == 4
     assert status(context(), failed) == "payment_failed"
     assert status(context(), event("charge.refunded", 4, {"customer": "cus_1", "amount_refunded": 900})) == "refunded"
@@ -317,35 +317,35 @@ def test_stripes_events_are_stored_once_each(workflow: Platform) -> None:
         ("refunded", 900, "evt_4"),
     }
     events = workflow.rows("StripeEvents")
-    assert sorted((told["event_id"], told["event_type"], told["processed"]) for told in events) == [
+    assert sorted((answer["event_id"], answer["event_type"], answer["processed"]) for answer in events) == [
         ("evt_1", "customer.subscription.created", True),
         ("evt_2", "invoice.paid", True),
         ("evt_3", "invoice.payment_failed", True),
         ("evt_4", "charge.refunded", True),
         ("evt_5", "customer.created", True),
     ]
-    assert {told.get("carrier_dot") for told in events if told["event_id"] != "evt_5"} == {str(DOT)}
+    assert {answer.get("carrier_dot") for answer in events if answer["event_id"] != "evt_5"} == {str(DOT)}
 
 
 class Outside:
     """Stands for the model, the research and FMCSA; `asked` says who was asked, in order."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.fmcsa = Fmcsa(self.look, jitter=lambda: 0.0)
 
     def look(self, path: str, timeout: float) -> tuple[int, Any]:
         if path.endswith("/basics"):
             return 200, {"content": []}
-        self.asked.append("fmcsa")
+        self.requests.append("fmcsa")
         return 200, {"content": {"carrier": {"legalName": "ACME", "allowedToOperate": "Y", "safetyRating": "S"}}}
 
     def research(self, prompt: str, **how: Any) -> dict[str, Any]:
         return {"content": "It hires."}
 
     def write(self, prompt: str, **how: Any) -> str:
-        self.asked.append("claude")
-        return json.dumps({"ai_summary": f"Summary {len(self.asked)}", "sentiment_pros": ["Pay, weekly"]})
+        self.requests.append("claude")
+        return json.dumps({"ai_summary": f"Summary {len(self.requests)}", "sentiment_pros": ["Pay, weekly"]})
 
     def context(self, platform: Platform) -> Context:
         providers = {"perplexity": self.research, "claude": self.write, "fmcsa": self.fmcsa}
@@ -360,27 +360,27 @@ def test_enrichments_are_fetched_cached_and_refreshed(workflow: Platform) -> Non
     outside = Outside()
     done = run_enrichment_batch(outside.context(workflow))
     assert (done["carriers"], done["failed"]) == ([str(DOT), "30", "20"], 0)
-    assert (outside.asked.count("claude"), outside.asked.count("fmcsa")) == (3, 3)
+    assert (outside.requests.count("claude"), outside.requests.count("fmcsa")) == (3, 3)
 
     workflow.turn()
 
     made = workflow.now
     assert run_enrichment_batch(outside.context(workflow))["carriers"] == ["10"]
-    outside.asked.clear()
-    kept = enrich_carrier(outside.context(workflow), DOT, {"legal_name": "ACME"})
-    assert (kept["fromCache"], kept["cache_age_days"], kept["sentiment_pros"]) == (True, 0, ["Pay, weekly"])
+    outside.requests.clear()
+    cached = enrich_carrier(outside.context(workflow), DOT, {"legal_name": "ACME"})
+    assert (cached["fromCache"], cached["cache_age_days"], cached["sentiment_pros"]) == (True, 0, ["Pay, weekly"])
 
     # What a driver sees is good for 14 days, what FMCSA says for 7, what the batch makes for 30: each to the millisecond.
     workflow.at(made + timedelta(days=7))
     assert get_carrier_safety_data(outside.context(workflow), DOT)["fromCache"] is True
     workflow.at(made + timedelta(days=7) + MOMENT)
     assert get_carrier_safety_data(outside.context(workflow), DOT)["fromCache"] is False
-    assert outside.asked == ["fmcsa"]
+    assert outside.requests == ["fmcsa"]
     workflow.at(made + timedelta(days=14))
     assert enrich_carrier(outside.context(workflow), DOT, {"legal_name": "ACME"})["fromCache"] is True
     workflow.at(made + timedelta(days=14) + MOMENT)
     assert enrich_carrier(outside.context(workflow), DOT, {"legal_name": "ACME"})["fromCache"] is False
-    assert outside.asked == ["fmcsa", "claude"]
+    assert outside.requests == ["fmcsa", "claude"]
     workflow.at(made + timedelta(days=30))
     assert run_enrichment_batch(outside.context(workflow))["processed"] == 0
     workflow.at(made + timedelta(days=30) + MOMENT)

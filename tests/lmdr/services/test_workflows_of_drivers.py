@@ -93,8 +93,8 @@ def test_a_driver_registers_and_completes_the_profile(workflow: Platform) -> Non
     assert (first["success"], first["isNew"]) == (True, True)
     assert (first["profile"]["is_complete"], first["profile"]["can_be_discovered"]) == (False, False)
     assert "home ZIP" in " ".join(first["profile"]["missing_fields"])
-    asked = {"driverName": "Ann Smith", "homeZip": "07001", "minCPM": "0.55", "operationType": "OTR"}
-    searched = update_driver_preferences(context, ANN, asked)["profile"]
+    requests = {"driverName": "Ann Smith", "homeZip": "07001", "minCPM": "0.55", "operationType": "OTR"}
+    searched = update_driver_preferences(context, ANN, requests)["profile"]
     assert (searched["profile_completeness_score"], searched["profile_status"]) == (55, "incomplete")
 
     workflow.turn()
@@ -121,8 +121,8 @@ def test_a_driver_registers_and_completes_the_profile(workflow: Platform) -> Non
 def test_a_driver_searches_saves_and_applies(workflow: Platform) -> None:
     put_carriers(workflow)
     workflow.put("CarrierEnrichments", dot_number=str(ACME), ai_summary="Good", enriched_date=workflow.now)
-    asked = {"homeZip": "07001", "maxDistance": 100, "minCPM": 0.5, "operationType": "any", "fleetSize": "any"}
-    found = find_matching_carriers(workflow.context(), ANN, {**asked, "driverName": "Ann Smith"})
+    requests = {"homeZip": "07001", "maxDistance": 100, "minCPM": 0.5, "operationType": "any", "fleetSize": "any"}
+    found = find_matching_carriers(workflow.context(), ANN, {**requests, "driverName": "Ann Smith"})
     assert [match["carrier"]["LEGAL_NAME"] for match in found["matches"]] == ["ACME", "Bolt"]
     assert (found["totalMatches"], found["cachedCount"], found["needsEnrichmentCount"]) == (3, 1, 1)
     assert found["upsellMessage"] == "1 more matches available! Upgrade to Premium to see them."
@@ -135,15 +135,15 @@ def test_a_driver_searches_saves_and_applies(workflow: Platform) -> None:
     later(workflow, minutes=10)
 
     context = workflow.context()
-    again = find_matching_carriers(context, ANN, asked, True)
+    again = find_matching_carriers(context, ANN, requests, True)
     assert [match["carrier"]["LEGAL_NAME"] for match in again["matches"]] == ["ACME", "Bolt", "Cargo"]
     assert [match["overallScore"] for match in again["matches"][:2]] == [m["overallScore"] for m in found["matches"]]
     assert again["driverProfile"]["totalSearches"] == 2
     (saved,) = get_driver_saved_carriers(context, ANN)["carriers"]
     assert (saved["carrier"]["dot_number"], saved["interest"]["action"]) == (ACME, "saved")
 
-    told = submit_application(context, ANN, {**FORM, "carrierDOT": str(ACME), "message": "Hallo 🚛"})
-    assert (told["success"], told["status"], told["isNew"]) == (True, "applied", False)
+    answer = submit_application(context, ANN, {**FORM, "carrierDOT": str(ACME), "message": "Hallo 🚛"})
+    assert (answer["success"], answer["status"], answer["isNew"]) == (True, "applied", False)
     assert workflow.mails[-1][:2] == ("application_submitted", ANN.member_id)
     twice = submit_application(context, ANN, {**FORM, "carrierDOT": ACME})
     assert (twice["success"], twice["isDuplicate"], twice["existingStatus"]) == (False, True, "applied")
@@ -156,7 +156,7 @@ def test_a_driver_searches_saves_and_applies(workflow: Platform) -> None:
     assert {row["carrier_dot"]: row["status"] for row in applications} == {str(ACME): "applied", str(BOLT): "applied"}
     bolt = get_application_status(context, ANN, BOLT)["application"]
     assert statuses(bolt) == ["applied", "withdrawn", "applied"]
-    acme = workflow.row("DriverCarrierInterests", told["applicationId"])
+    acme = workflow.row("DriverCarrierInterests", answer["applicationId"])
     assert (acme["driver_message"], acme["match_score"]) == ("Hallo 🚛", best["overallScore"])
     stats = get_carrier_interest_stats(context, ACME)["stats"]
     assert (stats["total"], stats["last7Days"], stats["topZipPrefixes"]) == (1, 1, [{"prefix": "070", "count": 1}])
@@ -194,7 +194,7 @@ def test_an_application_is_reviewed_and_ends_in_a_hire(workflow: Platform) -> No
     moments = [entry["timestamp"] for entry in history]
     assert moments == sorted(moments)
     assert (moments[0], moments[-1]) == ("2026-01-21T12:00:00.000Z", "2026-01-28T15:30:00.000Z")
-    assert [(template, told.get("status")) for template, _, told in workflow.mails] == [
+    assert [(template, answer.get("status")) for template, _, answer in workflow.mails] == [
         ("application_submitted", None),
         ("application_status_changed", "In Review"),
         ("application_status_changed", "Contacted"),
@@ -217,8 +217,8 @@ def put_drivers(platform: Platform) -> list[str]:
         {"_owner": "member-bob", "display_name": "Bob", "endorsements": [], "years_experience": 1, **shown},
         {"_owner": "member-cy", "display_name": "Cy", "endorsements": ["H"], **shown, "visibility_level": "hidden"},
     ]
-    told = {"email": "driver@example.com", "phone": "201-555-0100"}
-    return [row["_id"] for row in platform.records.bulk_insert("DriverProfiles", [row | told for row in rows])]
+    fields = {"email": "driver@example.com", "phone": "201-555-0100"}
+    return [row["_id"] for row in platform.records.bulk_insert("DriverProfiles", [row | fields for row in rows])]
 
 
 def names(found: dict[str, Any]) -> list[str]:
@@ -231,8 +231,8 @@ def test_a_recruiter_finds_a_driver_and_they_write_to_each_other(workflow: Platf
     context = workflow.context()
     new = get_or_create_recruiter_profile(context, RAY)
     assert (new["isNew"], new["needsSetup"]) == (True, True)
-    asked = add_carrier(context, RAY, str(ACME))
-    assert (asked["isActive"], asked["verificationStatus"]) == (False, "pending_verification")
+    requests = add_carrier(context, RAY, str(ACME))
+    assert (requests["isActive"], requests["verificationStatus"]) == (False, "pending_verification")
     assert find_matching_drivers(context, RAY, ACME)["code"] == "ACCESS_DENIED"
     (link,) = workflow.rows("recruiterCarriers")
     workflow.records.patch("recruiterCarriers", link["_id"], {"is_active": True, "verification_status": "verified"})

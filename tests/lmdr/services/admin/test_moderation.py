@@ -86,14 +86,14 @@ def test_the_queue_merges_what_waits_the_newest_first(moderated: Platform) -> No
         "wix:image://v1/front",
     )
     assert (queue[2]["title"], queue[2]["rating"], queue[2]["date"]) == ("Fine", 4, NOON - 2 * HOUR)
-    for wanted, kinds in (
+    for expected, kinds in (
         ("reviews", {"review"}),
         ("jobs", {"job"}),
         ("documents", {"document"}),
         ("all", {"review", "job", "document"}),
         ("none", set()),
     ):
-        found = get_moderation_queue(moderated.context(), MODERATOR, {"type": wanted})
+        found = get_moderation_queue(moderated.context(), MODERATOR, {"type": expected})
         assert {item["type"] for item in found} == kinds
 
 

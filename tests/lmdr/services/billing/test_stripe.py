@@ -27,10 +27,10 @@ class Api:
 
     def __init__(self, answer: dict[str, Any] | Exception) -> None:
         self.answer = answer
-        self.asked: list[tuple[str, str, dict[str, str]]] = []
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
 
     def __call__(self, method: str, path: str, form: Mapping[str, str] | None = None) -> dict[str, Any]:
-        self.asked.append((method, path, dict(form or {})))
+        self.requests.append((method, path, dict(form or {})))
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -42,15 +42,15 @@ def with_api(platform: Platform, answer: dict[str, Any] | Exception, **secrets: 
 
 
 def subscription(price: str = "price_pro", **more: Any) -> dict[str, Any]:
-    told = {"id": "sub_1", "status": "active", "metadata": {"carrier_dot": DOT}}
-    return {**told, "items": {"data": [{"price": {"id": price}}]}, **more}
+    fields = {"id": "sub_1", "status": "active", "metadata": {"carrier_dot": DOT}}
+    return {**fields, "items": {"data": [{"price": {"id": price}}]}, **more}
 
 
 def test_a_checkout_names_the_carrier_to_the_session_and_the_subscription(platform: Platform) -> None:
     context, api = with_api(platform, {"id": "cs_1", "url": "https://pay.test/1"}, SITE_URL="https://lmdr.test/")
     answer = stripe.create_checkout_session(context, "pro", DOT, "a@b.test", cancel_url="https://lmdr.test/no")
     assert answer == {"success": True, "sessionId": "cs_1", "url": "https://pay.test/1"}
-    assert api.asked == [("POST", "/v1/checkout/sessions", {
+    assert api.requests == [("POST", "/v1/checkout/sessions", {
         "mode": "subscription", "line_items[0][price]": "price_pro", "line_items[0][quantity]": "1",
         "customer_email": "a@b.test", "success_url": "https://lmdr.test/carrier-dashboard?checkout=success",
         "cancel_url": "https://lmdr.test/no", "metadata[carrier_dot]": DOT, "metadata[plan_type]": "pro",
@@ -59,7 +59,7 @@ def test_a_checkout_names_the_carrier_to_the_session_and_the_subscription(platfo
 
 
 @pytest.mark.parametrize(
-    ("asked", "period", "price", "plan"),
+    ("requests", "period", "price", "plan"),
     [
         ("pro", "6month", "price_pro_6", "pro"),
         ("enterprise", "monthly", "price_ent", "enterprise"),
@@ -68,17 +68,17 @@ def test_a_checkout_names_the_carrier_to_the_session_and_the_subscription(platfo
         ("price_other", "6month", "price_other", "pro"),
     ],
 )
-def test_a_plan_and_period_make_a_price(platform: Platform, asked: str, period: str, price: str, plan: str) -> None:
+def test_a_plan_and_period_make_a_price(platform: Platform, requests: str, period: str, price: str, plan: str) -> None:
     context, api = with_api(platform, {"id": "cs_1"})
-    assert stripe.create_checkout_session(context, asked, DOT, "a@b.test", period=period)["success"]
-    (_, _, form) = api.asked[0]
+    assert stripe.create_checkout_session(context, requests, DOT, "a@b.test", period=period)["success"]
+    (_, _, form) = api.requests[0]
     assert (form["line_items[0][price]"], form["metadata[plan_type]"]) == (price, plan)
 
 
 def test_the_monthly_price_of_pro_precedes_its_general_one(platform: Platform) -> None:
     context, api = with_api(platform, {"id": "cs_1"}, STRIPE_PRICE_PRO_MONTHLY="price_pro_m")
     stripe.create_checkout_session(context, "pro", DOT, "a@b.test")
-    assert api.asked[0][2]["line_items[0][price]"] == "price_pro_m"
+    assert api.requests[0][2]["line_items[0][price]"] == "price_pro_m"
 
 
 @pytest.mark.parametrize("missing", [("", DOT, "a@b.test"), ("pro", "", "a@b.test"), ("pro", DOT, "")])
@@ -86,14 +86,14 @@ def test_a_checkout_needs_all_three(platform: Platform, missing: tuple[str, str,
     context, api = with_api(platform, {"id": "cs_1"})
     answer = stripe.create_checkout_session(context, *missing)
     assert answer == {"success": False, "error": "Missing required parameters"}
-    assert api.asked == []
+    assert api.requests == []
 
 
 def test_a_failed_checkout_hides_stripes_error(platform: Platform) -> None:
     context, api = with_api(platform, OSError("sk_live_secret a@b.test"))
     assert stripe.create_checkout_session(context, "pro", DOT, "a@b.test") == {
         "success": False, "error": "Failed to create checkout session"}  # fmt: skip
-    assert len(api.asked) == 1
+    assert len(api.requests) == 1
     unset = stripe.create_checkout_session(context, "pro", DOT, "a@b.test", period="weekly")
     assert unset == {"success": False, "error": "No price is set for this plan"}
     alone = stripe.create_checkout_session(platform.context(secrets=PRICES), "pro", DOT, "a@b.test")
@@ -106,7 +106,7 @@ def test_only_the_newest_subscription_keeps_a_carrier_from_another(platform: Pla
     context, api = with_api(platform, {"id": "cs_1"})
     answer = stripe.create_checkout_session(context, "pro", DOT, "a@b.test")
     assert answer == {"success": False, "error": "Carrier already has an active subscription"}
-    assert api.asked == []
+    assert api.requests == []
     platform.put("CarrierSubscriptions", carrier_dot=DOT, plan_type="pro", status="canceled", is_active=False)
     newest = stripe.get_subscription_by_carrier(context, DOT)
     assert newest is not None
@@ -120,7 +120,7 @@ def test_a_deposit_is_a_hundred_dollars_a_driver(platform: Platform) -> None:
     context, api = with_api(platform, {"id": "cs_1", "url": "u"})
     answer = stripe.create_placement_deposit_checkout(context, DOT, "a@b.test", 3, details={"contact": "Ann"})
     assert answer == {"success": True, "sessionId": "cs_1", "url": "u"}
-    (_, path, form) = api.asked[0]
+    (_, path, form) = api.requests[0]
     assert (path, form["mode"]) == ("/v1/checkout/sessions", "payment")
     assert (form["line_items[0][price_data][unit_amount]"], form["line_items[0][quantity]"]) == ("10000", "3")
     assert (form["metadata[carrier_dot]"], form["metadata[contact]"], form["metadata[driver_count]"]) == (
@@ -128,7 +128,7 @@ def test_a_deposit_is_a_hundred_dollars_a_driver(platform: Platform) -> None:
     assert form["payment_intent_data[metadata][carrier_dot]"] == DOT
     for dot, email, count in ((DOT, "a@b.test", 0), (DOT, "", 1), ("", "a@b.test", 1), (DOT, "a@b.test", True)):
         assert stripe.create_placement_deposit_checkout(context, dot, email, count)["success"] is False
-    assert len(api.asked) == 1
+    assert len(api.requests) == 1
 
 
 def test_the_portal_requires_a_subscription(platform: Platform) -> None:
@@ -139,14 +139,14 @@ def test_the_portal_requires_a_subscription(platform: Platform) -> None:
     answer = stripe.create_portal_session(context, DOT, "https://lmdr.test/back")
     assert answer == {"success": True, "url": "https://pay.test/portal"}
     form = {"customer": "cus_1", "return_url": "https://lmdr.test/back"}
-    assert api.asked == [("POST", "/v1/billing_portal/sessions", form)]
+    assert api.requests == [("POST", "/v1/billing_portal/sessions", form)]
 
 
 def test_a_session_is_requested_by_its_escaped_id(platform: Platform) -> None:
     context, api = with_api(platform, {"id": "cs_1"})
     assert stripe.get_checkout_session(context, "cs_1") == {"success": True, "session": {"id": "cs_1"}}
     stripe.get_checkout_session(context, "../customers?x")
-    assert [path for _, path, _ in api.asked] == [
+    assert [path for _, path, _ in api.requests] == [
         "/v1/checkout/sessions/cs_1", "/v1/checkout/sessions/..%2Fcustomers%3Fx"]  # fmt: skip
     assert stripe.get_checkout_session(context, "")["success"] is False
 
@@ -191,8 +191,8 @@ def test_two_concurrent_events_of_a_new_carrier_create_one_row(
 
 
 def test_no_price_is_enterprise_while_no_price_is_set(platform: Platform) -> None:
-    told = subscription(items={"data": []})
-    assert stripe.upsert_subscription(platform.context(), told, "cus_1")["subscription"]["plan_type"] == "pro"
+    result = subscription(items={"data": []})
+    assert stripe.upsert_subscription(platform.context(), result, "cus_1")["subscription"]["plan_type"] == "pro"
 
 
 @pytest.mark.parametrize("status", ["trialing", "past_due", "canceled"])

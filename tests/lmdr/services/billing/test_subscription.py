@@ -248,10 +248,10 @@ def test_what_plans_cost(platform: Platform) -> None:
 
 
 def test_checkouts_and_the_portal_are_of_the_callers_carrier(platform: Platform) -> None:
-    asked: list[tuple[str, dict[str, str]]] = []
+    requests: list[tuple[str, dict[str, str]]] = []
 
     def answer(method: str, path: str, form: Mapping[str, str] | None = None) -> dict[str, Any]:
-        asked.append((path, dict(form or {})))
+        requests.append((path, dict(form or {})))
         return {"id": "cs_1", "url": "https://stripe.test/1"}
 
     secrets = {"STRIPE_PRICE_PRO": "price_pro", "STRIPE_PRICE_PRO_6MONTH": "price_half"}
@@ -263,7 +263,7 @@ def test_checkouts_and_the_portal_are_of_the_callers_carrier(platform: Platform)
     ):
         assert start(ANYONE) == {"success": False, "error": "User must be logged in"}
         assert start(OWNER) == {"success": False, "error": "No carrier found for this account"}
-    assert asked == []
+    assert requests == []
 
     platform.put("Carriers", dot_number=77, _owner=OWNER.member_id)
     assert start_checkout(context, OWNER, "free") == {"success": False, "error": "Unknown plan"}
@@ -273,7 +273,7 @@ def test_checkouts_and_the_portal_are_of_the_callers_carrier(platform: Platform)
     subscribe(platform, stripe_customer_id="cus_1")
     assert open_billing_portal(context, OWNER, "https://x.test/back")["success"]
 
-    (_, checkout), (_, placement), (path, portal) = asked
+    (_, checkout), (_, placement), (path, portal) = requests
     assert (checkout["line_items[0][price]"], checkout["customer_email"]) == ("price_half", "owner@x.test")
     assert checkout["metadata[carrier_dot]"] == placement["metadata[carrier_dot]"] == "77"
     assert (placement["customer_email"], placement["metadata[company]"]) == ("hr@x.test", "ACME")

@@ -159,9 +159,9 @@ def test_pages_end_at_the_plans_limit(platform: Platform, carrier: Item) -> None
 
 def test_the_carriers_preferences_count_only_if_requested(platform: Platform, carrier: Item) -> None:
     context = platform.context()
-    wanted = {"carrier_dot": "77", "required_cdl_types": ["B"], "weight_qualifications": 90}
-    platform.put("CarrierHiringPreferences", **wanted | {"required_cdl_types": ["C"]}, is_active=False)
-    preferences = platform.put("CarrierHiringPreferences", **wanted, is_active=True)
+    expected = {"carrier_dot": "77", "required_cdl_types": ["B"], "weight_qualifications": 90}
+    platform.put("CarrierHiringPreferences", **expected | {"required_cdl_types": ["C"]}, is_active=False)
+    preferences = platform.put("CarrierHiringPreferences", **expected, is_active=True)
     driver(platform, "a")
     without = find_matching_drivers(context, RAY, "77")["matches"][0]
     assert ("preferenceId" in without, without["scores"]["qualifications"]) == (False, 100)
@@ -177,12 +177,12 @@ def test_interest_adds_ten_points_beyond_a_hundred(platform: Platform, carrier: 
         "response_rate": 1,
     }
     ada, bob = driver(platform, "ada", **best), driver(platform, "bob", **best)
-    for told in (
+    for result in (
         {"driver_id": bob["_id"], "carrier_dot": "77", "status": "interested"},
         {"driver_id": ada["_id"], "carrier_dot": "77", "status": "not_interested"},
         {"driver_id": ada["_id"], "carrier_dot": "78", "status": "interested"},
     ):
-        platform.put("DriverInterests", **told)
+        platform.put("DriverInterests", **result)
     context = platform.context()
     plain = find_matching_drivers(context, RAY, "77")["matches"]
     assert [match["overallScore"] for match in plain] == [100, 100]
@@ -309,8 +309,8 @@ def test_a_mutual_match_is_found_by_the_drivers_interest(platform: Platform) -> 
     assert detect_mutual_match(context, "77", "d") == none
     platform.put("DriverInterests", driver_id="d", carrier_dot="77", status="applied")
     assert detect_mutual_match(context, "77", "d") == none
-    said = platform.put("DriverInterests", driver_id="d", carrier_dot="77", status="interested")
-    found = {"isMutualMatch": True, "interestDate": said["_createdDate"], "scoreBoost": 10}
+    text = platform.put("DriverInterests", driver_id="d", carrier_dot="77", status="interested")
+    found = {"isMutualMatch": True, "interestDate": text["_createdDate"], "scoreBoost": 10}
     assert detect_mutual_match(context, 77, "d") == found
-    platform.records.patch("DriverInterests", said["_id"], {"created_date": platform.now})
+    platform.records.patch("DriverInterests", text["_id"], {"created_date": platform.now})
     assert detect_mutual_match(context, "77", "d")["interestDate"] == platform.now

@@ -1,4 +1,4 @@
-"""Enrichments: their fourteen days, what is kept of an answer and what is not, and what a driver sees without one."""
+"""Enrichments: the cache of fourteen days, parsing of answers, the fallback."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Providers:
     def __init__(self, written: Any = None, found: Any = None) -> None:
         self.written = json.dumps(WRITTEN) if written is None else written
         self.found = {"content": "It hires.", "citations": ["https://a.test"]} if found is None else found
-        self.asked: list[tuple[str, str, dict[str, Any]]] = []
+        self.requests: list[tuple[str, str, dict[str, Any]]] = []
 
     def research(self, prompt: str, **how: Any) -> Any:
         return self._answer("perplexity", self.found, prompt, how)
@@ -35,30 +35,30 @@ class Providers:
     def synthesis(self, prompt: str, **how: Any) -> Any:
         return self._answer("claude", self.written, prompt, how)
 
-    def _answer(self, name: str, told: Any, prompt: str, how: dict[str, Any]) -> Any:
-        self.asked.append((name, prompt, how))
-        if isinstance(told, Exception):
-            raise told
-        return told
+    def _answer(self, name: str, fields: Any, prompt: str, how: dict[str, Any]) -> Any:
+        self.requests.append((name, prompt, how))
+        if isinstance(fields, Exception):
+            raise fields
+        return fields
 
     def context(self, platform: Platform, **more: Any) -> Context:
         return platform.context(providers={"perplexity": self.research, "claude": self.synthesis, **more})
 
 
 def keep(platform: Platform, age: timedelta, **fields: Any) -> str:
-    told = {"dot_number": DOT, "ai_summary": "OLD", "sentiment_pros": '["pay"]', "enriched_date": platform.now - age}
-    return str(platform.put("CarrierEnrichments", **told | fields)["_id"])
+    given = {"dot_number": DOT, "ai_summary": "OLD", "sentiment_pros": '["pay"]', "enriched_date": platform.now - age}
+    return str(platform.put("CarrierEnrichments", **given | fields)["_id"])
 
 
 def test_a_carrier_is_researched_summarised_and_cached(platform: Platform) -> None:
     providers = Providers()
-    told = enrich_carrier(
+    result = enrich_carrier(
         providers.context(platform), int(DOT), CARRIER, {"minCPM": 0.6, "driverName": "Ann"}, "TikTok"
     )
-    assert (told["fromCache"], told["error"], told["ai_summary"]) == (False, False, 'A "good" one.')
-    assert (told["route_types"], told["benefits"], told["sentiment_score"]) == ("OTR, Regional", "Unknown", 4.25)
-    assert (told["sentiment_pros"], told["sources_found"]) == (["Good pay, on time", "日本"], ["https://a.test"])
-    (research, synthesis) = providers.asked
+    assert (result["fromCache"], result["error"], result["ai_summary"]) == (False, False, 'A "good" one.')
+    assert (result["route_types"], result["benefits"], result["sentiment_score"]) == ("OTR, Regional", "Unknown", 4.25)
+    assert (result["sentiment_pros"], result["sources_found"]) == (["Good pay, on time", "日本"], ["https://a.test"])
+    (research, synthesis) = providers.requests
     assert (research[0], research[2]) == ("perplexity", {"timeout": 25.0})
     assert (synthesis[0], synthesis[2]) == ("claude", {"timeout": 30.0, "max_tokens": 1200})
     assert all(word in synthesis[1] for word in ("ACME", "It hires.", "TikTok", "0.6"))
@@ -69,7 +69,7 @@ def test_a_carrier_is_researched_summarised_and_cached(platform: Platform) -> No
         9, "claude-perplexity-hybrid-v3", 1, False)  # fmt: skip
     assert json.loads(row["sentiment_pros"]) == ["Good pay, on time", "日本"]
     again = enrich_carrier(providers.context(platform), DOT, CARRIER)
-    assert (again["fromCache"], again["sentiment_pros"], len(providers.asked)) == (True, told["sentiment_pros"], 2)
+    assert (again["fromCache"], again["sentiment_pros"], len(providers.requests)) == (True, result["sentiment_pros"], 2)
 
 
 @pytest.mark.parametrize(
@@ -84,9 +84,9 @@ def test_a_carrier_is_researched_summarised_and_cached(platform: Platform) -> No
 def test_an_enrichment_is_cached_for_fourteen_days(platform: Platform, age: timedelta, shown: float | None) -> None:
     keep(platform, age)
     providers = Providers()
-    told = enrich_carrier(providers.context(platform), DOT, CARRIER)
-    assert (told["fromCache"], told.get("cache_age_days")) == (shown is not None, shown)
-    assert len(providers.asked) == (2 if shown is None else 0)
+    result = enrich_carrier(providers.context(platform), DOT, CARRIER)
+    assert (result["fromCache"], result.get("cache_age_days")) == (shown is not None, shown)
+    assert len(providers.requests) == (2 if shown is None else 0)
 
 
 def test_a_new_enrichment_replaces_the_old_row(platform: Platform) -> None:
@@ -101,11 +101,11 @@ def test_a_new_enrichment_replaces_the_old_row(platform: Platform) -> None:
 def test_an_unparsable_answer_is_cached_too(platform: Platform, written: Any) -> None:
     providers = Providers()
     providers.written = written
-    told = enrich_carrier(providers.context(platform), DOT, CARRIER)
-    assert (told["error"], told["driver_sentiment"], told["fromCache"]) == (True, "Unavailable", False)
-    assert "fallback" not in told
+    result = enrich_carrier(providers.context(platform), DOT, CARRIER)
+    assert (result["error"], result["driver_sentiment"], result["fromCache"]) == (True, "Unavailable", False)
+    assert "fallback" not in result
     again = enrich_carrier(providers.context(platform), DOT, CARRIER)
-    assert (again["error"], again["fromCache"], len(providers.asked)) == (True, True, 2)
+    assert (again["error"], again["fromCache"], len(providers.requests)) == (True, True, 2)
 
 
 @pytest.mark.parametrize("broken", ["research", "synthesis", "none"])
@@ -114,9 +114,9 @@ def test_without_an_answer_the_fallback_is_not_cached(platform: Platform, broken
         written=TimeoutError() if broken == "synthesis" else None, found=OSError() if broken == "research" else None
     )
     context = platform.context() if broken == "none" else providers.context(platform)
-    told = enrich_carrier(context, DOT, CARRIER)
-    assert (told["error"], told["fallback"], told["fromCache"]) == (True, True, False)
-    assert (told["dot_number"], told["route_types"], told["data_confidence"]) == (DOT, "Regional/OTR", "None")
+    result = enrich_carrier(context, DOT, CARRIER)
+    assert (result["error"], result["fallback"], result["fromCache"]) == (True, True, False)
+    assert (result["dot_number"], result["route_types"], result["data_confidence"]) == (DOT, "Regional/OTR", "None")
     assert platform.rows("CarrierEnrichments") == []
 
 
@@ -140,19 +140,19 @@ def test_safety_goes_into_the_summary_and_is_never_fatal(platform: Platform) -> 
     providers = Providers()
     context = providers.context(platform, fmcsa=Fmcsa(lambda path, timeout: (200, answer)))
     assert enrich_carrier(context, DOT, CARRIER)["fmcsa"]["badge"] == "Conditional"
-    assert "Conditional safety rating" in providers.asked[1][1]
+    assert "Conditional safety rating" in providers.requests[1][1]
 
     def broken(path: str, timeout: float) -> tuple[int, Any]:
         raise RuntimeError
 
-    told = enrich_carrier(providers.context(platform, fmcsa=Fmcsa(broken)), "7", CARRIER)
-    assert (told["error"], told["fmcsa"]) == (False, None)
+    result = enrich_carrier(providers.context(platform, fmcsa=Fmcsa(broken)), "7", CARRIER)
+    assert (result["error"], result["fmcsa"]) == (False, None)
 
 
 def test_an_invalid_dot_number_gets_the_fallback_without_a_request(platform: Platform) -> None:
     providers = Providers()
     assert enrich_carrier(providers.context(platform), "12ab", CARRIER)["fallback"] is True
-    assert providers.asked == []
+    assert providers.requests == []
 
 
 def test_an_answer_that_cannot_be_cached_is_given(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,16 +170,16 @@ def test_json_is_found_in_any_surrounding_text() -> None:
         '```json\n{"home_time": "Weekly"}\n```',
         'Here: {"home_time": "Weekly"}.',
     ):
-        told = parse_enrichment(written)
-        assert told is not None
-        assert (told["home_time"], told["freight_types"], told["sentiment_pros"]) == ("Weekly", "Unknown", [])
-        assert "sentiment_score" not in told
+        result = parse_enrichment(written)
+        assert result is not None
+        assert (result["home_time"], result["freight_types"], result["sentiment_pros"]) == ("Weekly", "Unknown", [])
+        assert "sentiment_score" not in result
 
 
 def test_values_of_any_kind_become_ours() -> None:
-    told = parse_enrichment('{"benefits": ["401k", null, {"a": 1}], "home_time": 7, "sentiment_pros": "x",'
+    result = parse_enrichment('{"benefits": ["401k", null, {"a": 1}], "home_time": 7, "sentiment_pros": "x",'
                             ' "sources_found": ["a", 1, null], "sentiment_score": "3.5 of 5", "more": 1}')  # fmt: skip
-    assert told is not None
-    assert (told["benefits"], told["home_time"], told["sentiment_pros"]) == ('401k, {"a": 1}', "7", [])
-    assert (told["sources_found"], told["sentiment_score"]) == (["a", "1"], 3.5)
-    assert "more" not in told
+    assert result is not None
+    assert (result["benefits"], result["home_time"], result["sentiment_pros"]) == ('401k, {"a": 1}', "7", [])
+    assert (result["sources_found"], result["sentiment_score"]) == (["a", "1"], 3.5)
+    assert "more" not in result

@@ -1,4 +1,4 @@
-"""Staffing requests: what is asked of them, in which order, and how they move on."""
+"""Staffing requests: validation, its order, and their status."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def submit(platform: Platform, **more: Any) -> dict[str, Any]:
 
 
 def test_a_request_is_stored_trimmed_with_its_defaults(platform: Platform) -> None:
-    told = submit(platform)
-    assert told["success"] is True
-    row = platform.row("carrierStaffingRequests", told["requestId"])
+    answer = submit(platform)
+    assert answer["success"] is True
+    row = platform.row("carrierStaffingRequests", answer["requestId"])
     assert {key: value for key, value in row.items() if key[0] != "_"} == {
         "company_name": "ACME", "contact_name": "Ann Ng", "email": "ann@b.test", "phone": "555-0100",
         "staffing_type": "emergency", "drivers_needed": "", "driver_types": [], "additional_notes": "",
@@ -38,9 +38,9 @@ def test_a_request_is_stored_trimmed_with_its_defaults(platform: Platform) -> No
 
 
 def test_optional_fields_of_a_form_are_stored_unchanged(platform: Platform) -> None:
-    told = submit(platform, driversNeeded="6-15", driverTypes=["class_a", "own"], additionalNotes="Sí, 日本\n2",
+    answer = submit(platform, driversNeeded="6-15", driverTypes=["class_a", "own"], additionalNotes="Sí, 日本\n2",
                   sourceUrl="/other", companyName="O'Brien \"& Co\"", staffingType="anything")  # fmt: skip
-    row = platform.row("carrierStaffingRequests", told["requestId"])
+    row = platform.row("carrierStaffingRequests", answer["requestId"])
     assert (row["drivers_needed"], row["driver_types"], row["source_url"]) == ("6-15", ["class_a", "own"], "/other")
     assert (row["additional_notes"], row["company_name"]) == ("Sí, 日本\n2", 'O\'Brien "& Co"')
     assert row["staffing_type"] == "anything"
@@ -58,11 +58,11 @@ def test_the_first_failed_check_decides_and_nothing_is_stored(platform: Platform
         ("staffingType", "Staffing type is required"),
     ):
         for blank in ({}, {key: None}, {key: ""}, {} if key == "staffingType" else {key: " \n"}):
-            told = submit_carrier_staffing_request(platform.context(), form | blank)
-            assert told == {"success": False, "error": error}, (key, blank)
+            answer = submit_carrier_staffing_request(platform.context(), form | blank)
+            assert answer == {"success": False, "error": error}, (key, blank)
         form[key] = "not an address" if key == "email" else "x"
-    told = submit_carrier_staffing_request(platform.context(), form)
-    assert told == {"success": False, "error": "Please enter a valid email address"}
+    answer = submit_carrier_staffing_request(platform.context(), form)
+    assert answer == {"success": False, "error": "Please enter a valid email address"}
     assert platform.rows("carrierStaffingRequests") == []
 
 
@@ -72,22 +72,22 @@ def test_an_invalid_or_padded_address_is_refused(platform: Platform, email: Any)
 
 
 @pytest.mark.parametrize(
-    ("given", "kept", "linked"),
+    ("given", "stored", "linked"),
     [("77", "77", True), (77, "77", True), (" 77 ", "77", True), ("77-A", "77-A", True), ("78", "78", False),
      ("MC 77", "MC 77", False), ("", None, False), (None, None, False)],
 )  # fmt: skip
 def test_a_request_is_linked_to_the_carrier_of_its_dot_number(
-    platform: Platform, given: Any, kept: str | None, linked: bool
+    platform: Platform, given: Any, stored: str | None, linked: bool
 ) -> None:
     carrier = platform.put("Carriers", dot_number=77, legal_name="ACME")
     row = platform.row("carrierStaffingRequests", submit(platform, dotNumber=given)["requestId"])
-    assert row.get("dot_number") == kept
+    assert row.get("dot_number") == stored
     assert row["linked_carrier_id"] == (carrier["_id"] if linked else None)
 
 
 def test_a_request_tells_how_far_it_is(platform: Platform) -> None:
-    told = submit(platform)
-    assert get_lead_status(platform.context(), told["requestId"]) == {
+    answer = submit(platform)
+    assert get_lead_status(platform.context(), answer["requestId"]) == {
         "success": True, "status": "new", "companyName": "ACME", "submittedDate": platform.now,
         "lastUpdated": platform.now}  # fmt: skip
     for missing in ("gone", ""):

@@ -32,9 +32,9 @@ def hired(platform: Platform) -> Platform:
 
 
 def create(platform: Platform, **more: Any) -> dict[str, Any]:
-    told = preferences.create_hiring_preferences(platform.context(), RECRUITER, {**GOOD, **more})
-    assert told["success"], told
-    return dict(told["preferences"])
+    result = preferences.create_hiring_preferences(platform.context(), RECRUITER, {**GOOD, **more})
+    assert result["success"], result
+    return dict(result["preferences"])
 
 
 # ------------------------------------------------------------------ the rules
@@ -65,8 +65,8 @@ def test_a_rule_that_is_broken_is_named(more: dict[str, Any], error: str) -> Non
 
 
 def test_every_violated_rule_is_listed_and_absent_keys_violate_none() -> None:
-    told = preferences.validate_preferences_data({"urgency": "now", "route_types": "OTR"})
-    assert [error.split()[0] for error in told["errors"]] == [
+    result = preferences.validate_preferences_data({"urgency": "now", "route_types": "OTR"})
+    assert [error.split()[0] for error in result["errors"]] == [
         "carrier_dot", "required_cdl_types", "target_radius_miles", "urgency", "route_types"]  # fmt: skip
     good = {**GOOD, "min_experience_years": 0, "positions_open": 0, "offered_pay_min": 0.5, "offered_pay_max": 0.5,
             "urgency": "30_day", "target_states": [], "route_types": None, "required_cdl_types": ["A", "B", "C"]}  # fmt: skip
@@ -75,8 +75,8 @@ def test_every_violated_rule_is_listed_and_absent_keys_violate_none() -> None:
 
 def test_an_update_may_omit_unchanged_keys() -> None:
     assert preferences.validate_preferences_data({}, is_update=True)["isValid"]
-    told = preferences.validate_preferences_data({"target_radius_miles": None, "required_cdl_types": None}, True)
-    assert len(told["errors"]) == 2
+    result = preferences.validate_preferences_data({"target_radius_miles": None, "required_cdl_types": None}, True)
+    assert len(result["errors"]) == 2
 
 
 # ------------------------------------------------------------------ who, and what becomes of it
@@ -89,23 +89,23 @@ def test_a_recruiter_of_the_carrier_creates_updates_and_deactivates(hired: Platf
     assert (row["carrier_dot"], row["recruiter_id"], row["_owner"], row["is_active"]) == (
         DOT, "recruiter-1", "recruiter-1", True)  # fmt: skip
     assert (row["target_zip_codes"], "unknown" in row) == (["07001", "75201"], False)
-    told = preferences.update_hiring_preferences(
+    result = preferences.update_hiring_preferences(
         context, RECRUITER, row["_id"], {"urgency": "ongoing", "carrier_dot": DOT}
     )
-    assert (told["preferences"]["urgency"], told["preferences"]["target_radius_miles"]) == ("ongoing", 50)
+    assert (result["preferences"]["urgency"], result["preferences"]["target_radius_miles"]) == ("ongoing", 50)
     assert preferences.deactivate_hiring_preferences(context, RECRUITER, row["_id"]) == {"success": True}
-    kept = preferences.get_hiring_preference_by_id(context, row["_id"])["preferences"]
-    assert (kept["is_active"], kept["urgency"]) == (False, "ongoing")
+    stored = preferences.get_hiring_preference_by_id(context, row["_id"])["preferences"]
+    assert (stored["is_active"], stored["urgency"]) == (False, "ongoing")
     assert preferences.get_hiring_preferences(context, DOT) == {"success": True, "preferences": None}
 
 
 def test_the_first_violated_rule_is_the_answer_and_nothing_is_stored(hired: Platform) -> None:
     context = hired.context()
-    told = preferences.create_hiring_preferences(context, RECRUITER, {"carrier_dot": DOT, "urgency": "now"})
-    assert told == {"success": False, "error": "required_cdl_types must be a non-empty array"}
+    result = preferences.create_hiring_preferences(context, RECRUITER, {"carrier_dot": DOT, "urgency": "now"})
+    assert result == {"success": False, "error": "required_cdl_types must be a non-empty array"}
     row = create(hired)
-    told = preferences.update_hiring_preferences(context, RECRUITER, row["_id"], {"target_radius_miles": -1})
-    assert told["success"] is False
+    result = preferences.update_hiring_preferences(context, RECRUITER, row["_id"], {"target_radius_miles": -1})
+    assert result["success"] is False
     assert hired.rows("CarrierHiringPreferences") == [row]
 
 
@@ -126,28 +126,28 @@ def test_other_callers_are_refused(hired: Platform, caller: Caller) -> None:
 def test_preferences_stay_their_carriers(hired: Platform) -> None:
     hired.put("recruiterCarriers", recruiter_id="recruiter-1", carrier_dot="7", is_active=True)
     row = create(hired)
-    told = preferences.update_hiring_preferences(hired.context(), RECRUITER, row["_id"], {"carrier_dot": "7"})
-    assert told == {"success": False, "error": "carrier_dot cannot be changed"}
+    result = preferences.update_hiring_preferences(hired.context(), RECRUITER, row["_id"], {"carrier_dot": "7"})
+    assert result == {"success": False, "error": "carrier_dot cannot be changed"}
     assert hired.row("CarrierHiringPreferences", row["_id"])["carrier_dot"] == DOT
 
 
 @pytest.mark.parametrize("missing", ["gone", ""])
 def test_missing_preferences_are_refused(hired: Platform, missing: str) -> None:
     context = hired.context()
-    for told in (
+    for result in (
         preferences.update_hiring_preferences(context, RECRUITER, missing, {}),
         preferences.deactivate_hiring_preferences(context, RECRUITER, missing),
         preferences.get_hiring_preference_by_id(context, missing),
     ):
-        assert told == {"success": False, "error": "Preferences not found"}
+        assert result == {"success": False, "error": "Preferences not found"}
 
 
 def test_the_newest_active_ones_count(platform: Platform) -> None:
     for days, radius, active in ((3, 30, True), (2, 20, True), (1, 10, False)):
         platform.put("CarrierHiringPreferences", created=platform.now - timedelta(days=days), carrier_dot=DOT,
                      required_cdl_types=["A"], target_radius_miles=radius, is_active=active)  # fmt: skip
-    told = preferences.get_hiring_preferences(platform.context(), DOT)["preferences"]
-    assert told["target_radius_miles"] == 20
+    result = preferences.get_hiring_preferences(platform.context(), DOT)["preferences"]
+    assert result["target_radius_miles"] == 20
 
 
 # ------------------------------------------------------------------ weights
@@ -158,8 +158,8 @@ def test_weights_are_the_defaults_until_they_are_saved(platform: Platform) -> No
     assert preferences.get_weight_preferences(context, DOT) == {
         "success": True, "isDefault": True, "weights": {
             "qualifications": 30, "experience": 20, "location": 20, "availability": 15, "salaryFit": 10, "engagement": 5}}  # fmt: skip
-    told = preferences.save_weight_preferences(context, DOT, {**WEIGHTS, "more": 1})
-    assert told == {"success": True, "weights": WEIGHTS}
+    result = preferences.save_weight_preferences(context, DOT, {**WEIGHTS, "more": 1})
+    assert result == {"success": True, "weights": WEIGHTS}
     assert preferences.get_weight_preferences(context, DOT) == {
         "success": True, "isDefault": False, "weights": WEIGHTS}  # fmt: skip
     (row,) = platform.rows("CarrierHiringPreferences")
@@ -170,8 +170,8 @@ def test_weights_are_the_defaults_until_they_are_saved(platform: Platform) -> No
 def test_weights_go_into_the_active_preferences(hired: Platform) -> None:
     row = create(hired)
     preferences.save_weight_preferences(hired.context(), DOT, WEIGHTS)
-    (kept,) = hired.rows("CarrierHiringPreferences")
-    assert (kept["_id"], kept["weight_location"], kept["target_radius_miles"]) == (row["_id"], 30, 50)
+    (stored,) = hired.rows("CarrierHiringPreferences")
+    assert (stored["_id"], stored["weight_location"], stored["target_radius_miles"]) == (row["_id"], 30, 50)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_weights_go_into_the_active_preferences(hired: Platform) -> None:
     ],
 )
 def test_weights_that_cannot_be_are_refused(platform: Platform, more: dict[str, Any], error: str) -> None:
-    told = preferences.save_weight_preferences(platform.context(), DOT, {**WEIGHTS, **more})
-    assert told == {"success": False, "error": error}
+    result = preferences.save_weight_preferences(platform.context(), DOT, {**WEIGHTS, **more})
+    assert result == {"success": False, "error": error}
     assert preferences.save_weight_preferences(platform.context(), "", WEIGHTS)["success"] is False
     assert platform.rows("CarrierHiringPreferences") == []

@@ -1,4 +1,4 @@
-"""The public pages: what they show, in what order, and what stands in where a collection is empty."""
+"""The public pages: their content, its order, and the built-in content of empty collections."""
 
 from __future__ import annotations
 
@@ -143,9 +143,9 @@ def test_categories_come_in_their_order(platform: Platform) -> None:
 def test_without_categories_they_are_those_of_the_posts(platform: Platform) -> None:
     names = ["Driver  Tips", None, "pay", "Driver  Tips", "", "pay"]
     for number, name in enumerate(names):
-        told = {} if name is None else {"category": name}
+        fields = {} if name is None else {"category": name}
         created = platform.now - timedelta(hours=number)
-        platform.put("BlogPosts", created=created, slug=str(number), is_published=True, **told)
+        platform.put("BlogPosts", created=created, slug=str(number), is_published=True, **fields)
     platform.put("BlogPosts", slug="hidden", is_published=False, category="secret")
     assert content.get_blog_categories(platform.context())["categories"] == [
         {"name": "Driver  Tips", "slug": "driver-tips", "postCount": 2},
@@ -156,11 +156,11 @@ def test_without_categories_they_are_those_of_the_posts(platform: Platform) -> N
 
 def test_a_compliance_guide_has_its_last_update(platform: Platform) -> None:
     then = platform.now - timedelta(days=3)
-    told = {"title": "Hours", "category": "hos", "content_html": "<p>Rest &amp; sleep</p>"}
+    fields = {"title": "Hours", "category": "hos", "content_html": "<p>Rest &amp; sleep</p>"}
     dated = platform.put(
-        "ComplianceGuides", slug="dated", last_updated=then, related_regulations=["49 CFR 395"], **told
+        "ComplianceGuides", slug="dated", last_updated=then, related_regulations=["49 CFR 395"], **fields
     )
-    undated = platform.put("ComplianceGuides", slug="undated", **told)
+    undated = platform.put("ComplianceGuides", slug="undated", **fields)
     context = platform.context()
     assert content.get_compliance_guide(context, "dated")["guide"] == {
         "id": dated["_id"], "title": "Hours", "slug": "dated", "category": "hos", "excerpt": None,

@@ -64,9 +64,9 @@ def test_half_a_name_makes_no_display_name() -> None:
 
 
 def test_documents_are_complete_with_existing_ones() -> None:
-    there = {"cdl_front_image": "a", "cdl_back_image": "b"}
-    assert "docs_complete" not in changes({}, there)
-    assert changes({}, there, med_card_image="c") == {"med_card_image": "c", "docs_complete": True}
+    existing = {"cdl_front_image": "a", "cdl_back_image": "b"}
+    assert "docs_complete" not in changes({}, existing)
+    assert changes({}, existing, med_card_image="c") == {"med_card_image": "c", "docs_complete": True}
 
 
 def test_the_catalog_knows_every_field() -> None:

@@ -1,4 +1,4 @@
-"""A driver looks for carriers: which are shown, in what order, with what; and what is kept of it."""
+"""A driver searches for carriers: matches, their order and details, and what is stored."""
 
 from __future__ import annotations
 
@@ -130,8 +130,8 @@ def test_an_enrichment_is_shown_until_it_is_fourteen_days_old(platform: Platform
         platform.put("CarrierEnrichments", **row)
     platform.put("CarrierEnrichments", dot_number=str(dots[3]), ai_summary="No one knows when")
     found = matching.find_matching_carriers(platform.context(), ANYONE, QUALITY, True)
-    told = [match.get("enrichment", {}) for match in found["matches"]]
-    assert [(one.get("ai_summary"), one.get("fromCache"), one.get("cacheAge")) for one in told] == [
+    result = [match.get("enrichment", {}) for match in found["matches"]]
+    assert [(one.get("ai_summary"), one.get("fromCache"), one.get("cacheAge")) for one in result] == [
         ("About 100", True, 14),
         (None, None, None),
         ("About 102", True, 7),
@@ -179,15 +179,15 @@ def test_five_hundred_carriers_are_matched_at_once(platform: Platform) -> None:
     platform.records.bulk_insert("Carriers", rows)
     context = platform.context()
     matching.find_matching_carriers(context, ANYONE, HOME)
-    began = time.perf_counter()
+    started = time.perf_counter()
     found = matching.find_matching_carriers(context, ANYONE, HOME, True)
-    assert time.perf_counter() - began < 0.5  # the limit of the plan; it takes some 10 ms
+    assert time.perf_counter() - started < 0.5  # the limit of the plan; it takes some 10 ms
     assert (found["totalScored"], len(found["matches"])) == (500, 10)
 
 
 def test_what_a_driver_does_about_a_match_becomes_its_interest(platform: Platform) -> None:
-    told = {"driverZip": "07001", "carrierDOT": 7, "carrierName": "ACME", "matchScore": 81, "action": "saved"}
-    answer = matching.log_match_event(platform.context(), ANN, told)
+    fields = {"driverZip": "07001", "carrierDOT": 7, "carrierName": "ACME", "matchScore": 81, "action": "saved"}
+    answer = matching.log_match_event(platform.context(), ANN, fields)
     [row] = platform.rows("DriverCarrierInterests")
     assert (answer["success"], answer["method"], answer["interestId"]) == (True, "driver_linked", row["_id"])
     assert (row["carrier_dot"], row["match_score"], row["action"]) == ("7", 81, "saved")
@@ -195,7 +195,7 @@ def test_what_a_driver_does_about_a_match_becomes_its_interest(platform: Platfor
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("fields", "expected"),
     [
         (
             {"driverZip": "07001", "driverName": "Ann", "carrierDOT": 7, "carrierName": "ACME", "matchScore": "81.9", "action": "viewed"},
@@ -206,9 +206,9 @@ def test_what_a_driver_does_about_a_match_becomes_its_interest(platform: Platfor
     ],
 )  # fmt: skip
 def test_an_anonymous_action_is_a_match_event(
-    platform: Platform, told: dict[str, Any], expected: dict[str, Any]
+    platform: Platform, fields: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    answer = matching.log_match_event(platform.context(), ANYONE, told)
+    answer = matching.log_match_event(platform.context(), ANYONE, fields)
     assert answer == {"success": True, "method": "legacy"}
     [row] = platform.rows("MatchEvents")
     assert {key: row[key] for key in expected} == expected

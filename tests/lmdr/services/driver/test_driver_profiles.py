@@ -1,4 +1,4 @@
-"""A driver's own profile and its interests, from the first visit on."""
+"""A driver's profile and interests, from the first visit."""
 
 from __future__ import annotations
 
@@ -96,11 +96,11 @@ def test_a_profile_is_read_by_its_id(platform: Platform) -> None:
 
 def test_a_search_is_stored_and_counted(platform: Platform) -> None:
     own = anns(platform, total_searches=2, home_zip="10001")
-    told = {
+    fields = {
         "homeZip": "07001", "maxDistance": "250", "minCPM": 0.62, "operationType": "OTR", "maxTurnover": 80.5,
         "maxTruckAge": 4, "fleetSize": "small", "driverName": "Ann Ünïcode",
     }  # fmt: skip
-    answer = profiles.update_driver_preferences(platform.context(), ANN, told)
+    answer = profiles.update_driver_preferences(platform.context(), ANN, fields)
     stored = platform.row("DriverProfiles", own)
     expected = {
         "home_zip": "07001", "max_commute_miles": 250, "min_cpm": 0.62, "preferred_operation_type": "OTR",
@@ -114,8 +114,8 @@ def test_a_search_is_stored_and_counted(platform: Platform) -> None:
 @pytest.mark.parametrize("empty", [0, "", None, False, float("nan")])
 def test_an_empty_preference_leaves_the_profile_as_it_was(platform: Platform, empty: Any) -> None:
     own = anns(platform, max_commute_miles=75, min_cpm=0.7, home_zip="07001")
-    told = {"maxDistance": empty, "minCPM": "soon", "homeZip": empty}
-    profiles.update_driver_preferences(platform.context(), ANN, told)
+    fields = {"maxDistance": empty, "minCPM": "soon", "homeZip": empty}
+    profiles.update_driver_preferences(platform.context(), ANN, fields)
     stored = platform.row("DriverProfiles", own)
     assert (stored["max_commute_miles"], stored["min_cpm"], stored["home_zip"]) == (75, 0.7, "07001")
     assert stored["total_searches"] == 1
@@ -211,8 +211,8 @@ def test_documents_are_stored_and_read(platform: Platform) -> None:
 
     def read(document: str, url: str) -> dict[str, Any]:
         seen.append((document, url))
-        told = {"cdl_class": "B", "endorsements": ["T"], "expiration_date": "03/31/2027"}
-        return told if document == "cdlFront" else {"expiration_date": "2026-12-01", "cdl_class": "C"}
+        fields = {"cdl_class": "B", "endorsements": ["T"], "expiration_date": "03/31/2027"}
+        return fields if document == "cdlFront" else {"expiration_date": "2026-12-01", "cdl_class": "C"}
 
     providers = {"ocr": read, "uploads": lambda name, data, content_type: f"https://files.test/{name}"}
     documents = {
@@ -256,8 +256,8 @@ def test_a_file_that_nothing_keeps_is_refused_before_anything_changes(platform: 
 def test_an_interest_is_one_row_for_each_driver_and_carrier(platform: Platform) -> None:
     own = anns(platform, home_zip="07001")
     context = platform.context()
-    told = {"carrierDOT": 7, "carrierName": "ACME", "matchScore": 81, "action": "viewed"}
-    first = profiles.log_carrier_interest(context, ANN, told)
+    fields = {"carrierDOT": 7, "carrierName": "ACME", "matchScore": 81, "action": "viewed"}
+    first = profiles.log_carrier_interest(context, ANN, fields)
     row = platform.row("DriverCarrierInterests", first["interestId"])
     expected = {
         "_owner": "member-ann", "driver_id": own, "carrier_dot": "7", "carrier_name": "ACME", "match_score": 81,
@@ -285,8 +285,8 @@ def test_a_driver_reads_and_removes_its_own_interests(platform: Platform) -> Non
     own = anns(platform)
     context = platform.context()
     for dot, hours in (("7", 2), ("8", 1), ("9", 3)):
-        moment = platform.now - timedelta(hours=hours)
-        platform.put("DriverCarrierInterests", driver_id=own, carrier_dot=dot, action_timestamp=moment)
+        timestamp = platform.now - timedelta(hours=hours)
+        platform.put("DriverCarrierInterests", driver_id=own, carrier_dot=dot, action_timestamp=timestamp)
     another = platform.put(
         "DriverCarrierInterests", driver_id="another", carrier_dot="7", action_timestamp=platform.now
     )

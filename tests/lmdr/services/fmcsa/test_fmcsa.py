@@ -1,4 +1,4 @@
-"""Safety data: its seven days, what is answered while FMCSA cannot be asked, and how FMCSA is asked."""
+"""Safety data: the cache of seven days, answers while FMCSA is unavailable, retries and limits."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ class Site:
 
     def __init__(self, *script: int | Exception) -> None:
         self.script = list(script)
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.waits: list[float] = []
         self.client = Fmcsa(self.get, jitter=lambda: 0.25)
 
     def get(self, path: str, timeout: float) -> tuple[int, Any]:
         assert timeout == 15
-        self.asked.append(path)
+        self.requests.append(path)
         if path.endswith("/basics"):
             return 200, {"content": BASICS}
-        told = self.script.pop(0) if self.script else 200
-        if isinstance(told, Exception):
-            raise told
-        return told, {"content": {"carrier": CARRIER}}
+        result = self.script.pop(0) if self.script else 200
+        if isinstance(result, Exception):
+            raise result
+        return result, {"content": {"carrier": CARRIER}}
 
     def context(self, platform: Platform) -> Context:
         return platform.context(providers={"fmcsa": self.client}, sleep=self.waits.append)
 
     @property
     def tries(self) -> int:
-        return Counter(self.asked)[f"/carriers/{DOT}"]
+        return Counter(self.requests)[f"/carriers/{DOT}"]
 
 
 def keep(platform: Platform, age: timedelta, **fields: Any) -> None:
@@ -68,7 +68,7 @@ def test_a_carrier_is_fetched_and_cached(platform: Platform) -> None:
     site = Site()
     answer = fmcsa.get_carrier_safety_data(site.context(platform), int(DOT))
     assert (answer["success"], answer["fromCache"], answer["data"]["legal_name"]) == (True, False, "ACME")
-    assert sorted(site.asked) == [f"/carriers/{DOT}", f"/carriers/{DOT}/basics"]
+    assert sorted(site.requests) == [f"/carriers/{DOT}", f"/carriers/{DOT}/basics"]
     (row,) = platform.rows("CarrierSafetyData")
     assert (row["dot_number"], row["lookup_count"], row["fetched_date"], row["last_lookup_date"]) == (
         DOT, 1, platform.now, platform.now)  # fmt: skip
@@ -79,14 +79,14 @@ def test_a_carrier_is_fetched_and_cached(platform: Platform) -> None:
     assert site.tries == 1
 
 
-@pytest.mark.parametrize(("age", "asked"), [(timedelta(days=7), 0), (timedelta(days=7, milliseconds=1), 1)])
-def test_safety_data_is_cached_for_seven_days(platform: Platform, age: timedelta, asked: int) -> None:
+@pytest.mark.parametrize(("age", "requests"), [(timedelta(days=7), 0), (timedelta(days=7, milliseconds=1), 1)])
+def test_safety_data_is_cached_for_seven_days(platform: Platform, age: timedelta, requests: int) -> None:
     keep(platform, age, lookup_count=4)
     site = Site()
     answer = fmcsa.get_carrier_safety_data(site.context(platform), DOT)
-    assert (answer["fromCache"], site.tries) == (not asked, asked)
+    assert (answer["fromCache"], site.tries) == (not requests, requests)
     (row,) = platform.rows("CarrierSafetyData")
-    assert (row["legal_name"], row["lookup_count"]) == (("ACME", 5) if asked else ("OLD", 4))
+    assert (row["legal_name"], row["lookup_count"]) == (("ACME", 5) if requests else ("OLD", 4))
 
 
 def test_a_forced_refresh_ignores_the_cache(platform: Platform) -> None:
@@ -101,7 +101,7 @@ def test_an_invalid_dot_number_is_not_requested(platform: Platform, dot: Any) ->
     site = Site()
     assert fmcsa.get_carrier_safety_data(site.context(platform), dot) == {
         "success": False, "error": "Invalid DOT number"}  # fmt: skip
-    assert site.asked == []
+    assert site.requests == []
 
 
 def test_an_answer_that_cannot_be_cached_is_given(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,10 +183,10 @@ def test_five_exhausted_look_ups_keep_the_sixth_from_fmcsa_for_a_minute(platform
     for count in range(5):
         assert fmcsa.get_circuit_status(context)["failures"] == count
         assert fmcsa.get_carrier_safety_data(context, DOT)["errorOccurred"] is True
-    asked = len(site.asked)
+    requests = len(site.requests)
     refused = fmcsa.get_carrier_safety_data(context, DOT)
     assert (refused["success"], refused["circuitBreakerActive"]) == (False, True)
-    assert len(site.asked) == asked
+    assert len(site.requests) == requests
     assert fmcsa.get_circuit_status(context) == {"success": True, "state": "OPEN", "failures": 5, "opensIn": 60.0}
     platform.at(platform.now + timedelta(seconds=60))
     assert fmcsa.get_circuit_status(context)["state"] == "HALF_OPEN"
@@ -211,8 +211,8 @@ def test_thirty_look_ups_a_minute(platform: Platform) -> None:
 
 def test_several_carriers_two_seconds_apart(platform: Platform) -> None:
     site = Site(404)
-    told = fmcsa.get_multiple_carriers_safety_data(site.context(platform), [DOT, "7", "x"])
-    assert [told["results"][dot]["success"] for dot in (DOT, "7", "x")] == [False, True, False]
+    result = fmcsa.get_multiple_carriers_safety_data(site.context(platform), [DOT, "7", "x"])
+    assert [result["results"][dot]["success"] for dot in (DOT, "7", "x")] == [False, True, False]
     assert site.waits == [2.0, 2.0]
     assert fmcsa.get_multiple_carriers_safety_data(site.context(platform), []) == {"success": True, "results": {}}
 
@@ -309,8 +309,12 @@ def test_an_answer_without_a_carrier_is_not_rated(answer: Any) -> None:
      ("NOT RATED", "Not Rated", 0), (None, "Not Rated", 0)],
 )  # fmt: skip
 def test_a_rating_has_its_badge(rating: str | None, badge: str, alerts: int) -> None:
-    told = fmcsa.build_safety_summary({"safety_rating": rating})
-    assert (told["badge"], len(told["alerts"]), len(told["positives"])) == (badge, alerts, rating == "SATISFACTORY")
+    result = fmcsa.build_safety_summary({"safety_rating": rating})
+    assert (result["badge"], len(result["alerts"]), len(result["positives"])) == (
+        badge,
+        alerts,
+        rating == "SATISFACTORY",
+    )
 
 
 @pytest.mark.parametrize(
@@ -319,15 +323,15 @@ def test_a_rating_has_its_badge(rating: str | None, badge: str, alerts: int) -> 
      ("vehicle", 20.7, "positives"), ("vehicle", 31.08, None), ("vehicle", 31.1, "alerts"), ("vehicle", None, None)],
 )  # fmt: skip
 def test_rates_out_of_service_are_seen_beside_the_countrys(whose: str, rate: float | None, kind: str | None) -> None:
-    told = fmcsa.build_safety_summary({"inspections": json.dumps({f"{whose}OosRate": rate})})
-    assert {name: len(told[name]) for name in ("alerts", "positives")} == {
+    result = fmcsa.build_safety_summary({"inspections": json.dumps({f"{whose}OosRate": rate})})
+    assert {name: len(result[name]) for name in ("alerts", "positives")} == {
         "alerts": int(kind == "alerts"), "positives": int(kind == "positives")}  # fmt: skip
 
 
 def test_basics_are_read_as_text_or_as_they_are() -> None:
     basics = {"crash_indicator": {"alert": True}}
-    for told in (basics, json.dumps(basics)):
-        assert fmcsa.build_safety_summary({"basics": told})["alerts"] == ["BASIC alert: crash indicator"]
+    for result in (basics, json.dumps(basics)):
+        assert fmcsa.build_safety_summary({"basics": result})["alerts"] == ["BASIC alert: crash indicator"]
     assert fmcsa.build_safety_summary({"basics": "{no"})["alerts"] == []
     assert fmcsa.build_safety_summary({"basics": {"a": {"alert": False}}})["positives"] == ["No BASIC alerts"]
     assert fmcsa.build_safety_summary({"is_authorized": False})["alerts"] == ["Not authorized to operate"]

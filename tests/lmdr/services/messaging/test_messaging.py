@@ -92,8 +92,8 @@ def test_reading_marks_only_what_is_addressed_to_the_reader(platform: Platform) 
         {"application_id": "a", "receiver_id": RECRUITER.member_id},
         {"application_id": "b", "receiver_id": DRIVER.member_id},
     ]
-    told = {"sender_id": "s", "sender_type": "system", "timestamp": platform.now, "is_read": False}
-    platform.records.bulk_insert("Messages", [{**told, "content": f"{n}", **row} for n, row in enumerate(rows)])
+    fields = {"sender_id": "s", "sender_type": "system", "timestamp": platform.now, "is_read": False}
+    platform.records.bulk_insert("Messages", [{**fields, "content": f"{n}", **row} for n, row in enumerate(rows)])
     context = platform.context()
     assert get_unread_count(context, DRIVER) == {"success": True, "count": 3}
     assert get_unread_count(context, ANYONE) == {"success": True, "count": 0}
@@ -128,7 +128,7 @@ def test_a_conversation_is_a_page_of_fifty(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("given", "stored"),
     [
         ("plain", "plain"),
         ("  <p>Hello</p>\n", "Hello"),
@@ -153,8 +153,8 @@ def test_a_conversation_is_a_page_of_fifty(platform: Platform) -> None:
     ],
     ids=lambda value: repr(value)[:20],
 )
-def test_text_is_sanitized(given: Any, kept: str) -> None:
-    assert sanitized(given) == kept
+def test_text_is_sanitized(given: Any, stored: str) -> None:
+    assert sanitized(given) == stored
 
 
 def test_a_hostile_text_is_sanitized_in_linear_time() -> None:

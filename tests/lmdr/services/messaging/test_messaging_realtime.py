@@ -18,9 +18,9 @@ MILLISECOND = timedelta(milliseconds=1)
 @pytest.fixture
 def talk(platform: Platform) -> Platform:
     """Three messages, a millisecond apart, the last one of another application."""
-    told = {"sender_id": "s", "receiver_id": "r", "sender_type": "system", "is_read": False}
+    fields = {"sender_id": "s", "receiver_id": "r", "sender_type": "system", "is_read": False}
     rows = [
-        {**told, "application_id": application, "content": content, "timestamp": platform.now + number * MILLISECOND}
+        {**fields, "application_id": application, "content": content, "timestamp": platform.now + number * MILLISECOND}
         for number, (application, content) in enumerate([("a", "one"), ("a", "two"), ("b", "three")])
     ]
     platform.records.bulk_insert("Messages", reversed(rows))
@@ -66,9 +66,9 @@ def test_an_invalid_timestamp_is_refused(talk: Platform) -> None:
 
 
 def test_unread_messages_are_counted_by_application(talk: Platform) -> None:
-    told = {"sender_id": "s", "sender_type": "system", "timestamp": talk.now, "content": "x", "application_id": "b"}
-    talk.put("Messages", **told, receiver_id="r", is_read=True)
-    talk.put("Messages", **told, receiver_id="someone", is_read=False)
+    fields = {"sender_id": "s", "sender_type": "system", "timestamp": talk.now, "content": "x", "application_id": "b"}
+    talk.put("Messages", **fields, receiver_id="r", is_read=True)
+    talk.put("Messages", **fields, receiver_id="someone", is_read=False)
     answer = get_unread_count_for_user(talk.context(), Caller("r"))
     assert answer == {"success": True, "count": 3, "byApplication": {"a": 2, "b": 1}}
     assert not get_unread_count_for_user(talk.context(), ANYONE)["success"]

@@ -45,41 +45,48 @@ def messages(platform: Platform, **options: Any) -> list[str]:
 
 
 def test_secrets_are_taken_out_at_any_depth() -> None:
-    told = {
+    fields = {
         "Authorization": "Bearer s3cret",
         "headers": {"X-API-Key": "s3cret", " cookie ": "s3cret", "accept": "text/html"},
         "pairs": [["Set-Cookie", "s3cret"], ("AUTHORIZATION", "s3cret"), ["accept", "text/html"]],
         "deep": [{"response": {"headers": {"set-cookie": ["s3cret", "s3cret"]}}}],
     }
-    kept = cleaned(told)
-    assert "s3cret" not in json.dumps(kept)
-    assert (kept["headers"]["accept"], kept["pairs"][2]) == ("text/html", ["accept", "text/html"])
-    assert told["Authorization"] == "Bearer s3cret"
+    stored = cleaned(fields)
+    assert "s3cret" not in json.dumps(stored)
+    assert (stored["headers"]["accept"], stored["pairs"][2]) == ("text/html", ["accept", "text/html"])
+    assert fields["Authorization"] == "Bearer s3cret"
 
 
 def test_texts_end_after_a_thousand_characters() -> None:
-    kept = cleaned({"request": "x" * 1000, "response": ["y" * 1001]})
-    assert (len(kept["request"]), len(kept["response"][0])) == (1000, 1000)
+    stored = cleaned({"request": "x" * 1000, "response": ["y" * 1001]})
+    assert (len(stored["request"]), len(stored["response"][0])) == (1000, 1000)
 
 
 def test_what_json_cannot_hold_is_named() -> None:
     loop: list[Any] = []
     loop.append(loop)
-    told = {1: {2}, "bytes": b"s3cret", "nan": float("nan"), "when": NOON, "naive": datetime(2026, 1, 1), "loop": loop}  # noqa: DTZ001
-    kept = cleaned(told)
-    assert (kept["1"], kept["bytes"], kept["nan"], kept["when"]) == ([2], "<bytes>", "NaN", NOON)
-    assert kept["naive"] == "2026-01-01T00:00:00"
-    assert "<list>" in json.dumps(kept["loop"])
+    fields = {
+        1: {2},
+        "bytes": b"s3cret",
+        "nan": float("nan"),
+        "when": NOON,
+        "naive": datetime(2026, 1, 1),  # noqa: DTZ001
+        "loop": loop,
+    }
+    stored = cleaned(fields)
+    assert (stored["1"], stored["bytes"], stored["nan"], stored["when"]) == ([2], "<bytes>", "NaN", NOON)
+    assert stored["naive"] == "2026-01-01T00:00:00"
+    assert "<list>" in json.dumps(stored["loop"])
 
 
 @pytest.mark.parametrize(
     ("level", "number"), [("DEBUG", 0), ("INFO", 1), ("WARN", 2), ("ERROR", 3), ("CRITICAL", 4), ("NOTICE", 1)]
 )
 def test_a_line_and_its_level(platform: Platform, level: str, number: int) -> None:
-    told = log(platform.context(), {"level": level, "source": "test", "message": "Hi", "traceId": "tr_1"})
+    answer = log(platform.context(), {"level": level, "source": "test", "message": "Hi", "traceId": "tr_1"})
     [row] = platform.rows("SystemLogs")
     assert (row["level"], row["levelNum"], row["timestamp"], row["traceId"]) == (level, number, NOON, "tr_1")
-    assert told == {"success": True, "traceId": "tr_1", "spanId": row["spanId"]}
+    assert answer == {"success": True, "traceId": "tr_1", "spanId": row["spanId"]}
     errors = platform.rows("SystemErrors")
     assert [error["message"] for error in errors] == (["Hi"] if level in ("ERROR", "CRITICAL") else [])
 
@@ -128,9 +135,9 @@ def test_a_log_never_raises_without_a_platform() -> None:
 
 
 def test_a_call_of_a_model(platform: Platform) -> None:
-    told = {"provider": "groq", "model": "llama", "operation": "ocr", "tokens": 9, "duration": 80, "traceId": "tr_1"}
-    log_ai_operation(platform.context(), {**told, "prompt": "p" * 2000, "apiKey": "s3cret"})
-    log_ai_operation(platform.context(), {**told, "error": "timeout"})
+    fields = {"provider": "groq", "model": "llama", "operation": "ocr", "tokens": 9, "duration": 80, "traceId": "tr_1"}
+    log_ai_operation(platform.context(), {**fields, "prompt": "p" * 2000, "apiKey": "s3cret"})
+    log_ai_operation(platform.context(), {**fields, "error": "timeout"})
     first, second = sorted(platform.rows("SystemLogs"), key=lambda row: row["levelNum"])
     assert (first["level"], first["message"], first["tags"], first["duration"]) == (
         "INFO", "AI ocr: groq llama", ["ai", "groq"], 80,

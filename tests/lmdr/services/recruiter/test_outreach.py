@@ -53,8 +53,8 @@ def test_a_driver_is_saved_at_contacted(platform: Platform) -> None:
         "recruiter_notes": "met at the fair",
         "status_history": '[{"status":"contacted","timestamp":"2026-01-21T12:00:00.000Z","by":"recruiter"}]',
     }
-    (told,) = get_outreach_history(platform.context(), RAY, "77")["history"]
-    assert told.items() >= {"action": "saved_to_pipeline", "driver_id": ada, "interest_id": row["_id"]}.items()
+    (result,) = get_outreach_history(platform.context(), RAY, "77")["history"]
+    assert result.items() >= {"action": "saved_to_pipeline", "driver_id": ada, "interest_id": row["_id"]}.items()
 
 
 def test_the_first_thing_wrong_with_a_save_decides(platform: Platform) -> None:
@@ -68,14 +68,14 @@ def test_the_first_thing_wrong_with_a_save_decides(platform: Platform) -> None:
     platform.put("CarrierDriverViews", carrier_dot="78", driver_id=unseen)  # another carrier's view
     assert save_driver_to_pipeline(context, RAY, "77", unseen)["code"] == "PROFILE_VIEW_REQUIRED"
     assert platform.rows("DriverCarrierInterests") == []
-    there = platform.put("DriverCarrierInterests", driver_id=unseen, carrier_dot="77", status="offer")
+    existing = platform.put("DriverCarrierInterests", driver_id=unseen, carrier_dot="77", status="offer")
     duplicate = save_to_recruiter_pipeline(context, RAY, "77", unseen)
     assert (duplicate["code"], duplicate["existingId"], duplicate["existingStatus"]) == (
         "DUPLICATE_SAVE",
-        there["_id"],
+        existing["_id"],
         "offer",
     )
-    assert platform.rows("DriverCarrierInterests") == [there]
+    assert platform.rows("DriverCarrierInterests") == [existing]
     assert platform.rows("RecruiterOutreachHistory") == []
 
 
@@ -146,16 +146,16 @@ def test_the_quota_is_that_of_the_plan_after_a_reset(platform: Platform) -> None
     context = platform.context()
     nothing = {"tier": "free", "used": 0, "limit": 0, "remaining": 0, "hasQuota": False, "resetDate": None}
     assert get_quota_status(context, RAY, "77") == {"success": True, **nothing}
-    told = {"carrier_dot": "77", "is_active": True, "views_used_this_month": 9}
+    fields = {"carrier_dot": "77", "is_active": True, "views_used_this_month": 9}
     due = platform.now + timedelta(seconds=1)
-    platform.put("CarrierSubscriptions", **told, plan_type="pro", monthly_view_quota=25, quota_reset_date=due)
+    platform.put("CarrierSubscriptions", **fields, plan_type="pro", monthly_view_quota=25, quota_reset_date=due)
     pro = {"tier": "pro", "used": 9, "limit": 25, "remaining": 16, "hasQuota": True, "resetDate": due}
     assert get_quota_status(context, RAY, 77) == {"success": True, **pro}
     platform.at(due)
     again = get_quota_status(context, RAY, 77)
     assert (again["used"], again["remaining"], again["resetDate"].month) == (0, 25, 2)
     platform.put(
-        "CarrierSubscriptions", created=due + timedelta(days=1), **told, plan_type="enterprise", monthly_view_quota=-1
+        "CarrierSubscriptions", created=due + timedelta(days=1), **fields, plan_type="enterprise", monthly_view_quota=-1
     )
     large = get_quota_status(context, RAY, 77)
     assert (large["tier"], large["used"], large["limit"], large["remaining"], large["hasQuota"]) == (

@@ -34,8 +34,8 @@ def test_a_profile_is_made_once_and_touched_after_that(platform: Platform) -> No
     context = platform.context()
     first = get_or_create_recruiter_profile(context, RAY)
     assert (first["isNew"], first["needsSetup"], first["carriers"]) == (True, True, [])
-    told = {"is_independent": True, "is_active": False, "verification_status": "pending", "email": "ray@x.test"}
-    assert first["profile"].items() >= told.items()
+    fields = {"is_independent": True, "is_active": False, "verification_status": "pending", "email": "ray@x.test"}
+    assert first["profile"].items() >= fields.items()
     platform.at(platform.now + timedelta(hours=1))
     again = get_or_create_recruiter_profile(context, RAY)
     assert again["isNew"] is False
@@ -49,13 +49,13 @@ def test_a_recruiter_does_not_verify_itself(platform: Platform) -> None:
     context = platform.context()
     assert update_recruiter_profile(context, RAY, {})["error"] == "Recruiter profile not found"
     get_or_create_recruiter_profile(context, RAY)
-    asked = {"phone": "555", "is_active": True, "verification_status": "verified", "_owner": "x", "_id": "x"}
-    profile = update_recruiter_profile(context, RAY, asked)["profile"]
+    requests = {"phone": "555", "is_active": True, "verification_status": "verified", "_owner": "x", "_id": "x"}
+    profile = update_recruiter_profile(context, RAY, requests)["profile"]
     assert (
         profile.items()
         >= {"phone": "555", "is_active": False, "verification_status": "pending", "_owner": "member-ray"}.items()
     )
-    assert update_recruiter_profile(context, ANYONE, asked) == NOBODY
+    assert update_recruiter_profile(context, ANYONE, requests) == NOBODY
 
 
 def test_a_dot_number_is_validated_as_text_and_as_a_number(platform: Platform) -> None:

@@ -15,9 +15,9 @@ def answers(platform: Platform, dot: str, *hours: Any) -> None:
         {
             "driver_id": str(number),
             "carrier_dot": dot,
-            **({} if told == "absent" else {"recruiter_response_time": told}),
+            **({} if answer == "absent" else {"recruiter_response_time": answer}),
         }
-        for number, told in enumerate(hours)
+        for number, answer in enumerate(hours)
     ]
     platform.records.bulk_insert("DriverCarrierInterests", rows)
 
