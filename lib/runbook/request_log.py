@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from runbook.display import Shown, Table
+from typing import NamedTuple
 
 
 class Request(NamedTuple):
@@ -24,40 +21,16 @@ class Request(NamedTuple):
     what: str
 
 
-@dataclass(frozen=True, repr=False)
-class Summary(Shown):
-    """Figures of a log. `too_many`: status 429; `per_second`: requests sent in each second since the first."""
+@dataclass(frozen=True)
+class Summary:
+    """Figures of a log. `limited`: 429s; `unanswered`: requests without a response; percentiles in ms."""
 
     count: int
-    too_many: int
+    limited: int
     unanswered: int
     p50: float
     p95: float
     p99: float
-    per_second: tuple[int, ...]
-
-    @property
-    def busiest(self) -> int:
-        """The highest number of requests in one second of the clock."""
-        return max(self.per_second, default=0)
-
-    def table(self) -> Table:
-        """One row."""
-        columns = ("requests", "429", "no response", "p50 ms", "p95 ms", "p99 ms", "most in one second")
-        row = (self.count, self.too_many, self.unanswered, self.p50, self.p95, self.p99, self.busiest)
-        return Table("Requests to Airtable", columns, [row])
-
-    def facts(self) -> dict[str, Any]:
-        """For the evidence."""
-        return {
-            "count": self.count,
-            "429": self.too_many,
-            "unanswered": self.unanswered,
-            "p50_ms": self.p50,
-            "p95_ms": self.p95,
-            "p99_ms": self.p99,
-            "busiest_second": self.busiest,
-        }
 
 
 class RequestLog:
@@ -108,16 +81,13 @@ class RequestLog:
         """The figures."""
         rows = self.rows()
         times = sorted(row.ms for row in rows)
-        first = min((int(row.at) for row in rows), default=0)
-        seconds = Counter(int(row.at) - first for row in rows)
         return Summary(
             count=len(rows),
-            too_many=sum(row.status == 429 for row in rows),
+            limited=sum(row.status == 429 for row in rows),
             unanswered=sum(row.status == 0 for row in rows),
             p50=_percentile(times, 50),
             p95=_percentile(times, 95),
             p99=_percentile(times, 99),
-            per_second=tuple(seconds[second] for second in range(max(seconds) + 1)) if seconds else (),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from runbook.catalog import Catalog, Collection, Phase
@@ -154,6 +154,4 @@ class RunContext:
     def save_requests(self) -> None:
         """Write the requests so far, and their summary, to the run folder."""
         self.connections.log.write(self.folder.path / "requests" / f"{self.phase.slug}.jsonl")
-        summary = self.connections.log.summary()
-        counts = {"count": summary.count, "limited": summary.too_many, "unanswered": summary.unanswered}
-        self.evidence("requests", {**counts, "p50": summary.p50, "p95": summary.p95, "p99": summary.p99})
+        self.evidence("requests", asdict(self.connections.log.summary()))

@@ -77,7 +77,7 @@ def loaded(run: RunContext) -> Table:
         *("verdict", "notes"),
     )
     summary = run.connections.log.summary()
-    note = f"{plural(summary.count, 'request')} so far, {summary.too_many:,} answered 429."
+    note = f"{plural(summary.count, 'request')} so far, {summary.limited:,} answered 429."
     return Table("Loaded", columns, rows, (note,))
 
 

@@ -11,11 +11,9 @@ from typing import Any
 
 import pytest
 
-from runbook.airtable import client as client_module
 from runbook.airtable.client import Airtable
 from runbook.airtable.rate_limiter import RateLimiter
 from runbook.errors import AirtableError, BudgetSpent
-from runbook.request_log import RequestLog
 from runbook.state import State
 from sandbox import Sandbox
 
@@ -361,20 +359,6 @@ def test_every_try_is_noted_once_and_written_once(box: Sandbox, airtable: Airtab
         ("GET", f"list records of {TABLE}", 200),
     ]
     assert lines[0].keys() == {"at", "ms", "status", "method", "what"}
-
-
-def test_the_summary_counts() -> None:
-    log = RequestLog()
-    assert (log.summary().count, log.summary().busiest) == (0, 0)
-    now = client_module.time.time()
-    for n in range(100):
-        log.add(now - n / 1000, 429 if n < 3 else 200, "GET", "x")
-    log.add(now, 0, "GET", "x")
-    told = log.summary()
-    assert (told.count, told.too_many, told.unanswered) == (101, 3, 1)
-    assert told.p50 <= told.p95 <= told.p99
-    assert sum(told.per_second) == 101
-    assert told.facts()["429"] == 3
 
 
 def test_the_first_page_of_a_filter_is_not_measured(airtable: Airtable) -> None:
