@@ -25,7 +25,7 @@ from sandbox import Sandbox
 
 START = datetime(2026, 1, 21, 12, tzinfo=UTC)
 NAMES = ("wix", "airtable", "airtable without mirror", "routed to wix", "routed to airtable")
-STAMPS = ("_createdDate", "_updatedDate")
+DATES = ("_createdDate", "_updatedDate")
 OWNER = "3f0a7a1e-0000-4000-8000-00000000beef"
 
 _SYSTEM = (
@@ -136,10 +136,10 @@ class Both:
         for flag in CATALOG.flags:
             self.state.flags.set(flag, side, who="a test", why="to see both sides")
 
-    def at(self, moment: datetime) -> None:
+    def at(self, timestamp: datetime) -> None:
         """Let the clocks of both sides show `moment`."""
-        self.now = moment
-        self.box.clock(now=stamp(moment))
+        self.now = timestamp
+        self.box.clock(now=stamp(timestamp))
 
     def later(self, seconds: float = 1.0) -> datetime:
         """Let time go on; the time it is then."""
@@ -171,7 +171,7 @@ class Both:
         for start in range(0, len(records), 10):
             self.api.delete(self.base, CATALOG.collection(collection).table, records[start : start + 10])
 
-    def asked(self) -> int:
+    def request_count(self) -> int:
         """How many requests went to Airtable so far."""
         return len(self.api.log)
 
@@ -193,9 +193,9 @@ class Both:
         self.state.close()
 
 
-def own(item: Item | None) -> Item | None:
+def without_dates(item: Item | None) -> Item | None:
     """An item without the stamps that the side sets."""
-    return None if item is None else {key: value for key, value in item.items() if key not in STAMPS}
+    return None if item is None else {key: value for key, value in item.items() if key not in DATES}
 
 
 def ids(items: Iterable[Item]) -> list[str]:

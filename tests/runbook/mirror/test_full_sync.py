@@ -1,4 +1,4 @@
-"""Reading whole: at first, after a loss, to repair; whatever happens meanwhile, whatever was killed."""
+"""Full syncs: the first, after a loss, as a repair; with writes meanwhile, and when killed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_collection_is_read_at_its_first_use_and_not_again(fleet: Fleet) -> No
     assert fleet.requests() == before
 
 
-def test_a_restart_reads_nothing_whole(fleet: Fleet) -> None:
+def test_a_restart_needs_no_full_sync(fleet: Fleet) -> None:
     (record, *_) = fleet.add("Carriers", *items(3))
     fleet.mirror().load()
     fleet.edit("Carriers", record, Name="while no process ran")
@@ -58,15 +58,15 @@ def test_a_large_table_is_read_in_several_streams_each_row_once(fleet: Fleet) ->
     fleet.add("Carriers", *items(1100))
     mirror = fleet.mirror()
     assert mirror.load(["Carriers"]) == {"Carriers": 1100}
-    asked = [row for row in fleet.api.log.rows() if row.what == "list records of The Carriers"]
-    assert len(asked) == 12  # two streams of 550 rows or so, for at least two of 500
+    pages = [row for row in fleet.api.log.rows() if row.what == "list records of The Carriers"]
+    assert len(pages) == 12  # two streams of 550 rows or so, for at least two of 500
     assert mirror.load(["Carriers"], streams=1) == {"Carriers": 0}
     found, more = mirror.find("Carriers", Query().limit(1000))
     assert more
     assert ids(found) == [f"c{number:05}" for number in range(1099, 99, -1)]
 
 
-def test_many_callers_of_a_collection_that_is_not_here_cause_one_reading(fleet: Fleet) -> None:
+def test_many_callers_of_a_collection_without_rows_cause_one_full_sync(fleet: Fleet) -> None:
     fleet.add("Carriers", *items(3))
     mirror = fleet.mirror()
     threads = [threading.Thread(target=everything, args=(mirror,)) for _ in range(5)]
@@ -77,7 +77,7 @@ def test_many_callers_of_a_collection_that_is_not_here_cause_one_reading(fleet: 
     assert len([row for row in fleet.api.log.rows() if row.what == "list records of The Carriers"]) == 1
 
 
-def test_a_catalog_that_changed_is_read_anew(fleet: Fleet) -> None:
+def test_a_changed_catalog_causes_a_full_sync(fleet: Fleet) -> None:
     fleet.add("Carriers", *items(2))
     fleet.mirror().load()
     fewer = catalog(collection("Carriers", *CATALOG.collection("Carriers").fields[:1]))
@@ -89,7 +89,7 @@ def test_a_catalog_that_changed_is_read_anew(fleet: Fleet) -> None:
     assert "name" not in item
 
 
-def test_a_reading_that_fails_is_no_reading(fleet: Fleet) -> None:
+def test_a_failed_full_sync_leaves_the_collection_unsynced(fleet: Fleet) -> None:
     fleet.add("Carriers", *items(1100))
     mirror = fleet.mirror()
     fleet.box.faults({"match": {"path": "*/The Carriers*", "nth": 3}, "kind": "status", "status": 500, "times": None})
@@ -110,8 +110,8 @@ class Meanwhile(Airtable):
 
     happens: Callable[[], None] = staticmethod(lambda: None)
 
-    def _page(self, asked: Any, offset: str | None) -> Json:
-        page = super()._page(asked, offset)
+    def _page(self, query: Any, offset: str | None) -> Json:
+        page = super()._page(query, offset)
         self.happens()
         return page
 
@@ -124,7 +124,7 @@ def meanwhile(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["at first", "again"])
-def test_a_reading_overwrites_nothing_that_was_written_here_meanwhile(
+def test_a_full_sync_overwrites_nothing_that_was_written_here_meanwhile(
     fleet: Fleet, meanwhile: Meanwhile, again: bool
 ) -> None:
     fleet.add("Carriers", *items(3))
@@ -161,7 +161,7 @@ def test_a_reading_overwrites_nothing_that_was_written_here_meanwhile(
     }
 
 
-def test_a_look_overwrites_nothing_that_was_written_here_meanwhile(fleet: Fleet, meanwhile: Meanwhile) -> None:
+def test_a_sync_overwrites_nothing_that_was_written_here_meanwhile(fleet: Fleet, meanwhile: Meanwhile) -> None:
     (record, *_) = fleet.add("Carriers", *items(2))
     mirror = fleet.mirror()
     mirror.load()
@@ -204,7 +204,7 @@ def test_a_consistent_read_freshens_what_it_finds(fleet: Fleet) -> None:
 # Repair
 
 
-def test_a_whole_read_repairs_whatever_drifted(fleet: Fleet) -> None:
+def test_a_full_sync_repairs_any_difference(fleet: Fleet) -> None:
     fleet.add("Carriers", *items(5))
     clock = [time.time()]
     mirror = fleet.mirror(clock=lambda: clock[0])
@@ -228,7 +228,7 @@ def test_a_whole_read_repairs_whatever_drifted(fleet: Fleet) -> None:
         assert mirror.find("Carriers", Query().eq("dot", item["dot"])) == ([item], False)
 
 
-def test_repairs_go_on_beside_the_looks(fleet: Fleet) -> None:
+def test_repairs_run_between_syncs(fleet: Fleet) -> None:
     fleet.add("Carriers", *items(2))
     mirror = fleet.mirror(refresh=0.02, repair=0.02)
     mirror.load()
@@ -260,7 +260,7 @@ def test_the_file_can_be_deleted_at_any_time(fleet: Fleet) -> None:
     assert len(everything(mirror)) == 3
 
 
-def test_a_reading_during_which_the_file_is_deleted_is_made_again(fleet: Fleet, meanwhile: Meanwhile) -> None:
+def test_a_full_sync_during_which_the_file_is_deleted_is_repeated(fleet: Fleet, meanwhile: Meanwhile) -> None:
     fleet.add("Carriers", *items(150))
     mirror = fleet.mirror()
     pages = []
@@ -275,7 +275,7 @@ def test_a_reading_during_which_the_file_is_deleted_is_made_again(fleet: Fleet, 
     assert mirror.count("Carriers", Query().where) == 150
 
 
-def test_a_file_that_breaks_while_it_is_used_is_made_anew(fleet: Fleet) -> None:
+def test_a_file_that_breaks_while_it_is_used_is_created_again(fleet: Fleet) -> None:
     fleet.add("Carriers", *items(3))
     mirror = fleet.mirror()
     mirror.load()
@@ -307,11 +307,11 @@ def test_whenever_a_process_is_killed_the_next_goes_on(fleet: Fleet) -> None:
 
 
 class Killed(BaseException):
-    """What no one handles."""
+    """An error that nothing handles."""
 
 
 def kills(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """Let the process end at its first commit, the next time at its second, and so on; what it gives revives it."""
+    """End the process at its first commit, the next time at its second, and so on; yields a function to revive it."""
     left, writing = 0, File.transaction
 
     def dying(self: File) -> Any:
@@ -331,7 +331,7 @@ def kills(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
         yield revive
 
 
-def test_between_any_two_commits_of_a_reading_and_a_look_it_can_end(
+def test_a_process_can_end_between_any_two_commits_of_a_full_sync_and_a_sync(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (record,) = fleet.add("Carriers", carrier(1))
@@ -350,6 +350,6 @@ def test_between_any_two_commits_of_a_reading_and_a_look_it_can_end(
             break
         revive()
         mirror.refresh()
-        told = fleet.api.records(fleet.base, "The Carriers")
-        assert {item["name"] for item in everything(mirror).values()} == {row["fields"]["Name"] for row in told}
+        records = fleet.api.records(fleet.base, "The Carriers")
+        assert {item["name"] for item in everything(mirror).values()} == {row["fields"]["Name"] for row in records}
     assert rounds > 10

@@ -208,12 +208,12 @@ def test_while_wix_is_the_source_state_hears_of_no_row_that_others_made(fleet: F
 
 
 def test_state_forgets_rows_that_others_removed(fleet: Fleet) -> None:
-    one, other = fleet.add("Carriers", *items(2))
+    first, second = fleet.add("Carriers", *items(2))
     mirror = fleet.mirror()
     mirror.load()
-    fleet.delete("Carriers", one)
+    fleet.delete("Carriers", first)
     mirror.refresh()
     assert fleet.state.rows(fleet.base, "Carriers").all().keys() == {"c00001"}
-    fleet.delete("Carriers", other)
+    fleet.delete("Carriers", second)
     mirror.load(["Carriers"])
     assert fleet.state.rows(fleet.base, "Carriers").all() == {}

@@ -75,9 +75,9 @@ def test_the_index_keeps_what_the_predicate_keeps(
     store: Store, found: list[dict[str, Any]], condition: Condition
 ) -> None:
     store.clear("Carriers")
-    there = collected(found)
-    store.put("Carriers", [(f"rec{item['_id']}", item) for item in there])
-    wanted = {item["_id"] for item in there if predicate(condition)(item)}
+    existing = collected(found)
+    store.put("Carriers", [(f"rec{item['_id']}", item) for item in existing])
+    wanted = {item["_id"] for item in existing if predicate(condition)(item)}
     by_index = found_by_index(store, condition)
     if by_index is not None:
         kept, exact = by_index

@@ -41,7 +41,7 @@ def hold(store: Store) -> None:
 
 
 def orphans(store: Store) -> int:
-    """Places that lead to no row, or to another's."""
+    """Sort keys of no row, or of another row."""
     sql = "SELECT count(*) FROM sort_key LEFT JOIN row USING (n) WHERE row.id IS NOT sort_key.id"
     return int(store.file.connection().execute(sql).fetchone()[0])
 
@@ -52,17 +52,17 @@ def test_it_finds_and_counts_what_evaluation_does(
     store: Store, found: list[Item], condition: Any, order: Any, limit: int, skip: int, large: bool
 ) -> None:
     store.clear("Carriers")
-    there = collected(found)
-    put(store, there)
+    existing = collected(found)
+    put(store, existing)
     hold(store)
-    if large:  # as if there were so many rows that going through them in order is dear
+    if large:  # as if there were too many rows to read them in order
         store.file.connection().execute("UPDATE synced SET rows = 1000000")
-    wanted = sort_items(filter(predicate(condition), there), order)
+    wanted = sort_items(filter(predicate(condition), existing), order)
     kept, more = store.find("Carriers", Query(condition, tuple(order), limit, skip))
     assert kept == wanted[skip : skip + limit]
     assert more == (len(wanted) > skip + limit)
     assert store.count("Carriers", condition) == len(wanted)
-    for item in there:
+    for item in existing:
         assert store.get("Carriers", item["_id"]) == item
 
 
@@ -86,7 +86,7 @@ def test_a_draft_is_never_seen(store: Store) -> None:
     assert store.count("Carriers", Test("insured", "eq", False)) == 2
 
 
-def test_no_place_leads_astray_after_any_change(store: Store) -> None:
+def test_no_sort_key_points_to_a_wrong_row_after_any_change(store: Store) -> None:
     put(store, items(5))
     put(store, [carrier(1, dot="7", tags=["a", "b"]), carrier(2, name=None)])
     store.put("Carriers", [("recc00001", carrier(9))])  # its legacy id was changed by hand
@@ -113,12 +113,12 @@ def test_what_was_written_since_a_read_began_stays(store: Store) -> None:
     assert store.get("Carriers", "c00002") is None
 
 
-def test_a_row_that_was_taken_out_before_it_was_here_stays_out(store: Store) -> None:
+def test_a_row_that_was_deleted_before_it_was_stored_stays_deleted(store: Store) -> None:
     mark = store.mark()
     store.delete("Carriers", ["c00001"])
     put(store, [carrier(1)], after=mark)
     assert store.get("Carriers", "c00001") is None
-    put(store, [carrier(1)])  # and is here again when it was made again
+    put(store, [carrier(1)])  # stored again once it was created again
     assert store.get("Carriers", "c00001") == carrier(1)
 
 
@@ -147,7 +147,7 @@ def test_what_was_written_back_to_what_it_was_is_newer_than_a_page_read_meanwhil
     assert store.get("Carriers", "c00001") == carrier(1)
 
 
-def test_a_whole_read_takes_out_what_it_did_not_see(store: Store) -> None:
+def test_a_full_sync_deletes_what_it_did_not_see(store: Store) -> None:
     put(store, items(4))
     store.set_aside([SetAside("Carriers", "recCopy", "c00001"), SetAside("Drivers", "recOther", None)])
     mark = store.mark()
@@ -157,7 +157,7 @@ def test_a_whole_read_takes_out_what_it_did_not_see(store: Store) -> None:
     assert store.records_set_aside() == [SetAside("Drivers", "recOther", None)]
 
 
-def test_places_are_made_anew(store: Store) -> None:
+def test_sort_keys_can_be_rebuilt(store: Store) -> None:
     put(store, items(3))
     hold(store)
     store.file.connection().execute("DELETE FROM sort_key WHERE field = 'dot'")
@@ -168,7 +168,7 @@ def test_places_are_made_anew(store: Store) -> None:
     assert store.count("Carriers", Test("name", "eq", None)) == 0
 
 
-def test_a_collection_is_not_held_once_the_catalog_has_changed(tmp_path: Path) -> None:
+def test_a_collection_is_not_synced_once_the_catalog_has_changed(tmp_path: Path) -> None:
     first = Store(tmp_path / "mirror.db", CATALOG)
     put(first, items(2))
     hold(first)
@@ -246,15 +246,15 @@ def test_reads_use_the_index(store: Store) -> None:
     hold(store)
     plans: list[str] = []
     db = store.file.connection()
-    asked: list[str] = []
-    db.set_trace_callback(asked.append)
+    statements: list[str] = []
+    db.set_trace_callback(statements.append)
     store.find("Carriers", Query().eq("dot", "100007").eq("insured", False))
     store.find("Carriers", Query().eq("insured", True).descending("trucks"))
     store.get("Carriers", "c00001")
     store.count("Carriers", Test("trucks", "gt", 3))
     store.count("Carriers", Query().where)
     db.set_trace_callback(None)
-    for sql in asked:
+    for sql in statements:
         if sql.startswith("SELECT"):
             plans += [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}")]
     assert len(plans) > 10

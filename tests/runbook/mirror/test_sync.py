@@ -1,4 +1,4 @@
-"""What others do in Airtable is in the mirror within its lag, however it hears of it."""
+"""Changes made in Airtable are in the mirror within its lag, with a webhook and without."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Clock:
         return self.now
 
 
-# Told by a webhook
+# With a webhook
 
 
-def test_what_others_change_make_and_remove_is_seen_with_one_look(fleet: Fleet) -> None:
+def test_records_changed_created_and_deleted_by_others_are_seen_by_one_sync(fleet: Fleet) -> None:
     changed, removed, _ = fleet.add("Carriers", *items(3))
     mirror = fleet.mirror()
     assert len(names(mirror)) == 3
@@ -54,7 +54,7 @@ def test_what_others_change_make_and_remove_is_seen_with_one_look(fleet: Fleet) 
     assert mirror.find("Carriers", Query().eq("dot", "100001")) == ([], False)
 
 
-def test_a_look_while_nothing_changes_is_one_request(fleet: Fleet) -> None:
+def test_a_sync_while_nothing_changes_is_one_request(fleet: Fleet) -> None:
     fleet.add("Carriers", *items(3))
     mirror = fleet.mirror()
     mirror.load()
@@ -64,7 +64,7 @@ def test_a_look_while_nothing_changes_is_one_request(fleet: Fleet) -> None:
     assert fleet.requests() == before + 3
 
 
-def test_a_record_that_came_and_went_between_two_looks_leaves_nothing(fleet: Fleet) -> None:
+def test_a_record_created_and_deleted_between_two_syncs_leaves_nothing(fleet: Fleet) -> None:
     mirror = fleet.mirror()
     mirror.load()
     fleet.delete("Carriers", *fleet.add("Carriers", carrier(1)))
@@ -82,7 +82,7 @@ def test_more_changes_than_a_page_of_payloads_are_all_seen(fleet: Fleet) -> None
     assert names(mirror) == {"c00001": "edit 59"}
 
 
-def test_tables_that_are_no_collections_or_not_held_are_passed_over(fleet: Fleet) -> None:
+def test_tables_that_are_not_collections_or_not_synced_are_ignored(fleet: Fleet) -> None:
     mirror = fleet.mirror()
     mirror.load(["Carriers"])
     fleet.add("Drivers", {"_id": "d1", "name": "Ann"})
@@ -92,7 +92,7 @@ def test_tables_that_are_no_collections_or_not_held_are_passed_over(fleet: Fleet
     assert mirror.store.synced() == ["Carriers"]
 
 
-def test_a_look_that_fails_half_way_is_made_up_for_by_the_next(fleet: Fleet) -> None:
+def test_the_next_sync_makes_up_for_one_that_failed_half_way(fleet: Fleet) -> None:
     (record,) = fleet.add("Carriers", carrier(1))
     mirror = fleet.mirror()
     mirror.load()
@@ -106,7 +106,7 @@ def test_a_look_that_fails_half_way_is_made_up_for_by_the_next(fleet: Fleet) -> 
     assert names(mirror) == {"c00001": "by hand"}
 
 
-def test_a_webhook_that_was_deleted_costs_a_whole_read_and_no_change(fleet: Fleet) -> None:
+def test_a_webhook_that_was_deleted_costs_a_full_sync_and_no_change(fleet: Fleet) -> None:
     changed, removed = fleet.add("Carriers", *items(2))
     mirror = fleet.mirror()
     mirror.load(["Carriers"])
@@ -122,7 +122,7 @@ def test_a_webhook_that_was_deleted_costs_a_whole_read_and_no_change(fleet: Flee
     assert len(webhooks(fleet)) == 1
 
 
-def test_a_payload_that_says_airtable_failed_costs_a_whole_read(fleet: Fleet) -> None:
+def test_a_payload_that_says_airtable_failed_costs_a_full_sync(fleet: Fleet) -> None:
     (record,) = fleet.add("Carriers", carrier(1))
     mirror = fleet.mirror()
     mirror.load(["Carriers"])
@@ -133,7 +133,7 @@ def test_a_payload_that_says_airtable_failed_costs_a_whole_read(fleet: Fleet) ->
     assert names(mirror) == {"c00001": "by hand"}
 
 
-def test_eight_days_without_a_look_cost_a_whole_read(own_fleet: Fleet) -> None:
+def test_eight_days_without_a_sync_cost_a_full_sync(own_fleet: Fleet) -> None:
     fleet, clock = own_fleet, Clock()
     changed, removed = fleet.add("Carriers", *items(2))
     first = fleet.mirror(clock=clock)
@@ -166,11 +166,11 @@ def test_payloads_that_another_mirror_kept_the_webhook_alive_without_are_not_mis
     assert len(webhooks(fleet)) == 1
 
 
-# Asked by modified time
+# Without one: by modified time
 
 
 @pytest.fixture
-def unwatched(fleet: Fleet) -> Fleet:
+def without_webhook(fleet: Fleet) -> Fleet:
     """A fleet whose base has ten webhooks already."""
     for _ in range(10):
         assert create_webhook(fleet.api, fleet.base) is not None
@@ -178,8 +178,8 @@ def unwatched(fleet: Fleet) -> Fleet:
     return fleet
 
 
-def test_where_no_webhook_can_be_made_changes_are_seen_within_the_lag(unwatched: Fleet) -> None:
-    fleet = unwatched
+def test_where_no_webhook_can_be_made_changes_are_seen_within_the_lag(without_webhook: Fleet) -> None:
+    fleet = without_webhook
     changed, _ = fleet.add("Carriers", *items(2))
     (driver,) = fleet.add("Drivers", {"_id": "d1", "name": "Ann"})
     mirror = fleet.mirror(refresh=10)
@@ -194,16 +194,16 @@ def test_where_no_webhook_can_be_made_changes_are_seen_within_the_lag(unwatched:
     assert mirror.get("Drivers", "d1") == {"_id": "d1", "name": "Bea"}
 
 
-def test_a_look_without_a_webhook_is_as_many_requests_as_the_budget_has(unwatched: Fleet) -> None:
-    mirror = unwatched.mirror(refresh=60)
+def test_a_sync_without_a_webhook_is_as_many_requests_as_the_budget_allows(without_webhook: Fleet) -> None:
+    mirror = without_webhook.mirror(refresh=60)
     mirror.load()
-    before = unwatched.requests()
+    before = without_webhook.requests()
     mirror.refresh()
-    assert unwatched.requests() == before + 2  # 60 s at 0.04 a second
+    assert without_webhook.requests() == before + 2  # 60 s at 0.04 a second
 
 
-def test_without_a_webhook_a_removed_row_is_noticed_when_its_collection_is_read_whole(unwatched: Fleet) -> None:
-    fleet, clock = unwatched, Clock()
+def test_without_a_webhook_a_deleted_row_is_noticed_at_the_next_full_sync(without_webhook: Fleet) -> None:
+    fleet, clock = without_webhook, Clock()
     removed, _ = fleet.add("Carriers", *items(2))
     mirror = fleet.mirror(repair=3600, clock=clock)
     mirror.load(["Carriers"])
@@ -236,7 +236,7 @@ def test_a_token_that_may_not_make_webhooks_is_asked_again_after_an_hour(fleet: 
 # Airtable is down
 
 
-def test_airtable_down_leaves_the_reads_and_tells_the_age(fleet: Fleet) -> None:
+def test_reads_go_on_and_show_their_age_while_airtable_is_down(fleet: Fleet) -> None:
     clock = Clock()
     (record,) = fleet.add("Carriers", carrier(1))
     mirror = fleet.mirror(refresh=0.02, clock=clock)
@@ -288,7 +288,7 @@ def test_the_thread_keeps_up_and_ends_with_its_block(fleet: Fleet) -> None:
     assert fleet.requests() == before
 
 
-def test_of_two_processes_one_looks_for_both(fleet: Fleet) -> None:
+def test_of_two_processes_one_syncs_for_both(fleet: Fleet) -> None:
     clock = Clock()
     (record,) = fleet.add("Carriers", carrier(1))
     first, second = fleet.mirror(clock=clock), fleet.mirror(clock=clock)
@@ -302,7 +302,7 @@ def test_of_two_processes_one_looks_for_both(fleet: Fleet) -> None:
     assert fleet.requests() == before
 
 
-def test_who_cannot_have_the_turn_does_not_wait_for_it(fleet: Fleet) -> None:
+def test_a_background_sync_does_not_wait_for_the_lock(fleet: Fleet) -> None:
     first, second = fleet.mirror(), fleet.mirror()
     first.load()
     with first._exclusive():
@@ -310,10 +310,10 @@ def test_who_cannot_have_the_turn_does_not_wait_for_it(fleet: Fleet) -> None:
         assert second.repair_if_due() is None
 
 
-# Who catches up
+# Catching up
 
 
-def test_a_read_that_needs_a_moment_looks_once_and_no_more(fleet: Fleet) -> None:
+def test_catching_up_with_a_time_is_one_sync(fleet: Fleet) -> None:
     clock = Clock()
     (record,) = fleet.add("Carriers", carrier(1))
     mirror = fleet.mirror(clock=clock)
@@ -322,19 +322,19 @@ def test_a_read_that_needs_a_moment_looks_once_and_no_more(fleet: Fleet) -> None
     clock.now += 10
     before = fleet.requests()
     mirror.catch_up("Carriers", clock.now - 1)
-    asked = fleet.requests() - before
+    needed = fleet.requests() - before
     assert names(mirror) == {"c00001": "by hand"}
     mirror.catch_up("Carriers", clock.now - 1)
     mirror.catch_up("Drivers", clock.now - 1)
-    assert fleet.requests() == before + asked
+    assert fleet.requests() == before + needed
 
 
-def test_without_a_webhook_catching_up_reads_the_collection_whole(unwatched: Fleet) -> None:
+def test_without_a_webhook_catching_up_is_a_full_sync(without_webhook: Fleet) -> None:
     clock = Clock()
-    _, removed = unwatched.add("Carriers", *items(2))
-    mirror = unwatched.mirror(clock=clock)
+    _, removed = without_webhook.add("Carriers", *items(2))
+    mirror = without_webhook.mirror(clock=clock)
     mirror.load()
-    unwatched.delete("Carriers", removed)
+    without_webhook.delete("Carriers", removed)
     clock.now += 10
     for name in ("Drivers", "Carriers"):
         mirror.catch_up(name, clock.now)
@@ -347,8 +347,8 @@ def test_without_a_webhook_catching_up_reads_the_collection_whole(unwatched: Fle
 def webhooks(fleet: Fleet, *, clear: bool = False) -> list[str]:
     if clear:
         fleet.box.faults(clear=True)
-    told = fleet.api.request("GET", f"bases/{fleet.base}/webhooks", scope="webhook:manage", base=fleet.base)
-    return [one["id"] for one in told["webhooks"]]
+    found = fleet.api.request("GET", f"bases/{fleet.base}/webhooks", scope="webhook:manage", base=fleet.base)
+    return [hook["id"] for hook in found["webhooks"]]
 
 
 def webhook(fleet: Fleet) -> str:
@@ -368,7 +368,7 @@ def test_all_mirrors_of_a_base_share_one_webhook(fleet: Fleet) -> None:
     assert len(webhooks(fleet)) == 1
 
 
-def test_a_webhook_is_dropped_with_the_last_mirror(fleet: Fleet) -> None:
+def test_a_webhook_can_be_deleted_twice(fleet: Fleet) -> None:
     mirror = fleet.mirror()
     mirror.load()
     mirror.delete_webhook()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from records_kit import CATALOG, OWNER, Both, ids, own
+from records_kit import CATALOG, OWNER, Both, ids, without_dates
 from runbook.errors import AmbiguousKey, ItemExists, NoSuchItem, WrongType
 from runbook.mirror import Mirror
 from runbook.query import Query
@@ -23,14 +23,14 @@ def test_links_are_made_from_keys_and_read_back_as_wix_ids(both: Both, airtable:
     for name, dot in (("c1", "101"), ("c2", "102"), ("c3", "0103")):
         airtable.insert("Carriers", {"_id": name, "dot_number": dot})
     records = {item_id: row["id"] for item_id, row in both.rows("Carriers").items()}
-    told = {"_id": "d", "_owner": OWNER, "name": "Ann", "carrier_dot": "0101", "carrier_ids": ["c3", "c2", "nobody"]}
-    made = airtable.insert("Drivers", told)
-    assert own(made) == told
+    payload = {"_id": "d", "_owner": OWNER, "name": "Ann", "carrier_dot": "0101", "carrier_ids": ["c3", "c2", "nobody"]}
+    made = airtable.insert("Drivers", payload)
+    assert without_dates(made) == payload
     assert both.cells("Drivers", "d")["Carrier"] == [records["c1"]]
     assert both.cells("Drivers", "d")["Carriers"] == [records["c3"], records["c2"]]
 
     changed = airtable.patch("Drivers", "d", {"carrier_id": "c2", "carrier_ids": []})
-    assert own(changed) == {**told, "carrier_id": "c2", "carrier_ids": []}
+    assert without_dates(changed) == {**payload, "carrier_id": "c2", "carrier_ids": []}
     assert both.cells("Drivers", "d")["Carrier"] == [records["c2"]]
     assert "Carriers" not in both.cells("Drivers", "d")
     whole = airtable.update("Drivers", {"_id": "d", "name": "Ann", "carrier_dot": "103"})
@@ -41,8 +41,8 @@ def test_links_are_made_from_keys_and_read_back_as_wix_ids(both: Both, airtable:
 
 def test_rows_turn_to_airtables_format_and_back_by_name(both: Both, airtable: AirtableRecords) -> None:
     airtable.insert("Carriers", {"_id": "c1", "dot_number": "101"})
-    told = {"_id": "d", "_owner": OWNER, "name": "Ann", "carrier_dot": "0101", "carrier_ids": []}
-    made = airtable.insert("Drivers", told)
+    payload = {"_id": "d", "_owner": OWNER, "name": "Ann", "carrier_dot": "0101", "carrier_ids": []}
+    made = airtable.insert("Drivers", payload)
     record = both.rows("Drivers")["d"]
     assert airtable.to_wix_format("Drivers", record) == made
     cells = airtable.to_airtable_format("Drivers", made)
@@ -135,7 +135,7 @@ def test_what_a_person_put_into_other_cells_does_not_keep_a_patch_back(both: Bot
     assert airtable.patch("Drivers", "d", {"carrier_dot": "7"})["carrier_ids"] == "not JSON"
     changed = airtable.patch("Carriers", "c", {"trucks": 1})
     assert (changed["status"], changed["trucks"]) == ("asleep", 1)
-    assert own(airtable.update("Carriers", {"_id": "c", "status": "asleep", "trucks": 2})) == {
+    assert without_dates(airtable.update("Carriers", {"_id": "c", "status": "asleep", "trucks": 2})) == {
         "_id": "c", "status": "asleep", "trucks": 2,
     }  # fmt: skip
     assert both.cells("Carriers", "c")["Status"] == "asleep"
@@ -200,25 +200,25 @@ def test_the_plans_own_names(both: Both, airtable: AirtableRecords) -> None:
     airtable.bulk_update("Carriers", [{"_id": f"{n:03}", "trucks": -n} for n in range(25)])
     every = airtable.get_all_records("Carriers", Query().ascending("_id"))
     assert [item["trucks"] for item in every] == [-n for n in range(25)]
-    told = airtable.airtable_request("GET", f"{CATALOG.collection('Carriers').table.replace(' ', '%20')}?pageSize=1")
-    assert len(told["records"]) == 1
+    payload = airtable.airtable_request("GET", f"{CATALOG.collection('Carriers').table.replace(' ', '%20')}?pageSize=1")
+    assert len(payload["records"]) == 1
 
 
 def test_requests_are_batched_and_everything_is_read_once(both: Both, airtable: Records) -> None:
-    start = both.asked()
+    start = both.request_count()
     airtable.bulk_insert("Carriers", [{"trucks": n} for n in range(25)])
     assert both.written(start) == ["PATCH"] * 3
-    assert both.asked() == start + 3
+    assert both.request_count() == start + 3
     airtable.bulk_insert("Carriers", [{"trucks": n} for n in range(230)])
-    start = both.asked()
+    start = both.request_count()
     assert len(airtable.get_all("Carriers", Query().limit(10), consistent=True)) == 255
-    assert both.asked() == start + 3
+    assert both.request_count() == start + 3
 
 
 def test_the_same_look_up_by_many_is_one_request(both: Both, airtable: Records) -> None:
     airtable.insert("Carriers", {"_id": "a", "dot_number": "7"})
     both.box.faults({"match": {"service": "airtable", "method": "GET"}, "kind": "delay", "ms": 150, "times": None})
-    start = both.asked()
+    start = both.request_count()
     together = threading.Barrier(20)
 
     def look(n: int) -> list[str]:
@@ -229,7 +229,7 @@ def test_the_same_look_up_by_many_is_one_request(both: Both, airtable: Records) 
 
     with ThreadPoolExecutor(20) as pool:
         assert list(pool.map(look, range(20))) == [["a"]] * 20
-    assert both.asked() == start + 1
+    assert both.request_count() == start + 1
 
 
 def test_a_read_is_never_answered_from_before_ones_own_write(both: Both, airtable: Records) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from records_kit import STAMPS, Both, ids
+from records_kit import DATES, Both, ids
 from runbook.errors import UnknownField, WrongType
 from runbook.json_types import MISSING
 from runbook.query import Query
@@ -327,4 +327,4 @@ def test_a_collection_that_stays_takes_any_key_on_wix(both: Both) -> None:
         made = records.insert("Sessions", {"token": {"a": 1}, "until": both.now})
         assert both.wix.get("Sessions", made["_id"]) == made
         assert records.query("Sessions", Query().eq("token.a", 1)).side == "wix"
-        assert set(STAMPS) < set(made)
+        assert set(DATES) < set(made)

@@ -52,8 +52,8 @@ WRONG: dict[str, tuple[dict[str, Any], type[RecordsError], str]] = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_what_cannot_be_held_is_refused_and_nothing_written(records: Records, way: str) -> None:
-    told = [{"_id": name, "line": "old"} for name in "ab"]
-    before = records.bulk_insert("Everything", told)
+    payload = [{"_id": name, "line": "old"} for name in "ab"]
+    before = records.bulk_insert("Everything", payload)
     for what, (wrong, error, key) in WRONG.items():
         with pytest.raises(error, match=r"nothing was (read or )?written") as caught:
             WAYS[way](records, wrong)

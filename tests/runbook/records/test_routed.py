@@ -74,15 +74,15 @@ def test_what_stays_in_wix_goes_to_wix_whatever_the_flags_say(both: Both) -> Non
 
 
 def test_every_kind_of_write_goes_to_the_side_of_its_flag_alone(marked: Both) -> None:
-    for side, here, there in (("wix", marked.wix, marked.mirrored), ("airtable", marked.mirrored, marked.wix)):
+    for side, here, existing in (("wix", marked.wix, marked.mirrored), ("airtable", marked.mirrored, marked.wix)):
         turn(marked, side)  # type: ignore[arg-type]
-        before = there.get_all("Carriers", consistent=True)
+        before = existing.get_all("Carriers", consistent=True)
         made = marked.routed.insert("Carriers", {"_id": f"new {side}", "legal_name": side})
         marked.routed.bulk_insert("Carriers", [{"legal_name": side}, {"legal_name": side}])
         marked.routed.update("Carriers", {**made, "trucks": 2})
         marked.routed.bulk_update("Carriers", [{"_id": "1", "legal_name": side}, {"_id": "2", "legal_name": side}])
         marked.routed.remove("Carriers", "3")
-        assert there.get_all("Carriers", consistent=True) == before
+        assert existing.get_all("Carriers", consistent=True) == before
         assert here.count("Carriers", consistent=True) == marked.routed.count("Carriers") == len(IDS) + 2
 
 

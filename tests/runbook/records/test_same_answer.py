@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from odd_values import KEYS, MIXED, MOMENTS, NUMBERS, WORDS, holds, likely
-from records_kit import EVERYTHING, Both, ids, own
+from records_kit import EVERYTHING, Both, ids, without_dates
 from runbook.errors import WrongType
 from runbook.json_types import Item
 from runbook.query import Query
@@ -59,11 +59,11 @@ def conditions(draw: st.DrawFn, items: list[Item], depth: int = 0) -> Query:
         one, two = draw(conditions(items, depth=depth + 1)), draw(conditions(items, depth=depth + 1))
         ways = [one.and_(two), one.or_(two), one.not_(), one.not_().or_(two), one.and_(two).not_(), one.or_(two).not_()]
         return draw(st.sampled_from(ways))
-    told = sorted({key for item in items for key in item})
-    key = draw(st.sampled_from([*told, *told, *told, "line", "object.a", "any.a", "address.formatted"]))
-    there = [item[key] for item in items if key in item]
-    flat = [inner for value in there for inner in (value if isinstance(value, list) else [value])]
-    values = st.one_of(st.sampled_from([*there, *flat, *likely(key)]), VALUES)
+    payload = sorted({key for item in items for key in item})
+    key = draw(st.sampled_from([*payload, *payload, *payload, "line", "object.a", "any.a", "address.formatted"]))
+    existing = [item[key] for item in items if key in item]
+    flat = [inner for value in existing for inner in (value if isinstance(value, list) else [value])]
+    values = st.one_of(st.sampled_from([*existing, *flat, *likely(key)]), VALUES)
     known = [value for value in [*flat, *likely(key)] if isinstance(value, str | int | float | datetime)]
     bounds = st.one_of(st.sampled_from([value for value in known if not isinstance(value, bool)] or ["a"]), ORDERED)
     texts = [value[at : at + 3] for value in flat if isinstance(value, str) for at in (0, -3)]
@@ -104,10 +104,10 @@ def cases(draw: st.DrawFn) -> tuple[list[Item], list[Query]]:
 
 def put(both: Both, items: list[Item]) -> None:
     """The rows, on both sides, in place of those that are there."""
-    told = [{**item, "_owner": "o"} for item in items]
+    payload = [{**item, "_owner": "o"} for item in items]
     for records in (both.wix, both.mirrored):
         write = records.bulk_update if records.count("Everything") else records.bulk_insert
-        assert [own(item) for item in write("Everything", told)] == [as_read(item) for item in told]
+        assert [without_dates(item) for item in write("Everything", payload)] == [as_read(item) for item in payload]
 
 
 def as_read(item: Item) -> Item:
@@ -131,7 +131,7 @@ def answers(both: Both, query: Query, items: list[Item]) -> dict[str, Any]:
         ("formula", lambda: both.mirrored.query("Everything", query, consistent=True).items),
     ):
         try:
-            found[name] = [own(item) for item in ask()]
+            found[name] = [without_dates(item) for item in ask()]
         except WrongType as error:
             found[name] = str(error)
     return found
@@ -180,8 +180,8 @@ INJECTIONS = {
 @pytest.mark.parametrize("what", INJECTIONS)
 def test_a_text_that_looks_like_a_formula_is_a_text(both: Both, what: str) -> None:
     text = INJECTIONS[what]
-    told = [text, "other", f"<{text}>", text.upper() + "!", "", None, 5, text * 2]
-    items = [{"_id": f"{n}", "line": value, "any": [value], "_owner": "o"} for n, value in enumerate(told)]
+    payload = [text, "other", f"<{text}>", text.upper() + "!", "", None, 5, text * 2]
+    items = [{"_id": f"{n}", "line": value, "any": [value], "_owner": "o"} for n, value in enumerate(payload)]
     both.wix.bulk_insert("Everything", items)
     both.mirrored.bulk_insert("Everything", items)
     for query in (
