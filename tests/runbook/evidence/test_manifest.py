@@ -9,7 +9,7 @@ import pytest
 
 from a_run import SLUG, made, phase
 from runbook.errors import CheckFailed, SettingError, TamperedRun
-from runbook.evidence.folder import RunFolder, new_run_id
+from runbook.evidence.folder import READINGS, RunFolder, new_run_id
 from runbook.evidence.manifest import verify, write_manifest
 from runbook.evidence.report import write_report
 from runbook.evidence.signing import sign_off
@@ -178,6 +178,15 @@ def test_held_back_files_may_be_absent(folder):
     assert found.ok
     assert "1 held-back files are not here" in repr(found)
     assert not (folder.path / "snapshots").exists(), "verify writes nothing"
+
+
+def test_what_a_killed_phase_had_read_is_no_part_of_the_run(folder):
+    readings = folder.path / READINGS
+    readings.mkdir()
+    (readings / "Carriers.jsonl.gz").write_bytes(b"half")
+    assert verify(folder).ok
+    write_manifest(folder)
+    assert not [name for name in read(folder)["files"] if name.startswith(READINGS)]
 
 
 def test_the_name_of_a_notebook_says_nothing_that_its_content_does_not(tmp_path):
