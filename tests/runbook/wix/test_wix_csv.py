@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 
 import pytest
@@ -46,6 +47,11 @@ def read(tmp_path, shapes):
         ('"a",,,,,,"[""x"",1]","{""k"":null}"', {"tags": ["x", 1], "box": {"k": None}}),
         ('"a",,,,,,"x, y","{broken"', {"tags": "x, y", "box": "{broken"}),
         ('"a","[1]",,1e999,,,"[NaN]",', {"name": "[1]", "n": "1e999", "tags": "[NaN]"}),
+        ('"a",,,,,2025-04-23T20:33Z,,', {"when": {"$date": "2025-04-23T20:33Z"}}),
+        ('"a",,,,,2025-04-23T20:33:09.123+02:00,,', {"when": {"$date": "2025-04-23T20:33:09.123+02:00"}}),
+        ('"a",,,,,2025-04-23T20:33:09,,', {"when": "2025-04-23T20:33:09"}),
+        (f'"a",,,1{"0" * 299},,,,', {"n": 10**299}),
+        (f'"a",,,1{"0" * 300},,,,', {"n": f"1{'0' * 300}"}),
         ('"a"," padded ",,2022.0,,,,', {"name": " padded ", "n": 2022.0}),
         ('"a","\u2028é\U0001f69a",,,,,,', {"name": "\u2028é\U0001f69a"}),
     ],
@@ -68,6 +74,7 @@ def test_whole_and_broken_numbers_keep_their_kind(read):
     ("header", "keys"),
     [
         ('"ID","Created Date","Updated Date","Owner"', ["_id", "_createdDate", "_updatedDate", "_owner"]),
+        ('"id","CREATED DATE","updated_date","OWNER"', ["_id", "_createdDate", "_updatedDate", "_owner"]),
         ('"ID","Created date","dotNumber","Dot Number Column "', ["_id", "_createdDate", "dot_number", "dot_number_column"]),
         ('"_id","DOT NUMBER","Dot_number_"', None),
         ('"ID","dot number","Legal Name Column","Nice  to-know!","Carriers (Item)",""', ["_id", "dot_number", "legal_name", "nice_to_know", "carriers_item", "column_6"]),
@@ -124,6 +131,8 @@ def test_unknown_columns_are_kept_and_told(read):
         ("", "is empty"),
         ("\n\n", "is empty"),
         ('"Name","Zip"\n"x","y"\n', "has no column ID; a CSV without the rows' ids cannot be migrated"),
+        ("ID\tName\na\tx\n", "its cells are separated by '\\t', Wix writes commas"),
+        ("A;B,C\n", "has no column ID; a CSV without"),
         ("ID;Name\na;x\n", "its cells are separated by ';', Wix writes commas"),
         ('"ID","Name","Name"\n', "two columns are the field name: 'Name' and 'Name'"),
         ('"ID","Other","other "\n', "two columns are the field other: 'Other' and 'other '"),
@@ -169,6 +178,13 @@ def test_a_file_saved_by_another_program_is_typed_by_the_catalog(read, text):
     ]
     assert not file.as_exported
     assert "another program has saved this CSV" in file.notes[-1]
+
+
+def test_a_compressed_file_that_is_cut_off_is_an_error(tmp_path, shapes):
+    path = tmp_path / "Carriers.csv.gz"
+    path.write_bytes(gzip.compress(b'"ID","Name"\n' + b'"a","x"\n' * 5000)[:-20])
+    with pytest.raises(SourceError, match=r"Carriers\.csv\.gz: cannot be read to the end"):
+        list(CsvFile(path, shapes.collection(name="text")).items())
 
 
 def wix_cell(value):
