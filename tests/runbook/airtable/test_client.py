@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -218,7 +219,56 @@ def test_what_keeps_failing_is_told_after_some_tries(box: Sandbox, airtable: Air
     with pytest.raises(AirtableError) as caught:
         airtable.upsert(BASE, TABLE, rows(1), MERGE_ON)
     assert caught.value.status == 503
-    assert 2 <= len(airtable.log) <= 10
+    assert len(airtable.log) == 6
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that the client sleeps, without sleeping."""
+    slept: list[float] = []
+    monkeypatch.setattr("runbook.airtable.client.time", SimpleNamespace(sleep=slept.append))
+    middle = SimpleNamespace(uniform=lambda low, high: (low + high) / 2)
+    monkeypatch.setattr("runbook.airtable.client.random", middle)
+    return slept
+
+
+def test_the_wait_between_attempts_doubles_or_is_what_airtable_asks_for(
+    box: Sandbox, make: Callable[..., Airtable], waits: list[float]
+) -> None:
+    airtable = make(box.airtable_url, box.token, backoff=0.5)
+    box.faults({"kind": "status", "status": 503, "times": 5})
+    assert airtable.whoami()["id"].startswith("usr")
+    assert waits == [0.5, 1, 2, 4, 8]
+    waits.clear()
+    box.faults(
+        {"kind": "status", "status": 503},
+        {"kind": "status", "status": 503, "headers": {"Retry-After": "3"}},
+        clear=True,
+    )
+    airtable.whoami()
+    assert waits == [0.5, 3]
+
+
+def test_a_429_that_no_base_is_the_reason_of_is_slept_out_ten_times(
+    box: Sandbox, airtable: Airtable, waits: list[float]
+) -> None:
+    box.faults(
+        {"kind": "status", "status": 429, "headers": {"Retry-After": "7"}},
+        {"kind": "status", "status": 429, "headers": {}, "times": None},
+    )
+    with pytest.raises(AirtableError) as caught:
+        airtable.whoami()
+    assert caught.value.status == 429
+    assert waits == [7, *[30] * 9]
+    assert statuses(airtable) == [429] * 11
+
+
+def test_a_list_that_keeps_expiring_is_an_error(box: Sandbox, airtable: Airtable) -> None:
+    body = {"error": {"type": "LIST_RECORDS_ITERATOR_NOT_AVAILABLE"}}
+    box.faults({"kind": "status", "status": 422, "body": body, "times": None})
+    with pytest.raises(AirtableError, match="ITERATOR_NOT_AVAILABLE"):
+        list(airtable.records(BASE, TABLE))
+    assert len(airtable.log) == 6
 
 
 def test_a_refused_connection_is_tried_again_and_said(make: Callable[..., Airtable]) -> None:
