@@ -405,3 +405,77 @@ def test_the_error_for_a_missing_table_names_the_remedy(catalog: Catalog, base: 
         tables.id("hubs")
     with pytest.raises(SchemaDrift, match="no column 'Wage'"):
         tables.field_id("drivers", "Wage")
+
+
+def test_inverses_get_numbers_where_airtable_finds_their_name_taken(catalog: Catalog, base: FakeIds) -> None:
+    plan = plan_schema(catalog, ["drivers"], [])
+    links = {step.name: step for step in plan.steps if isinstance(step, MakeLink)}
+    assert [links[name].predicted for name in ("Boss", "Hub", "Old Hub")] == [None, "Drivers", "Drivers 2"]
+    assert links["Old Hub"].description == "Wix: old_hub = _id of hubs."
+    base.drop("Drivers", "Old Hub")
+    base.field("Hubs", "Former Drivers").update({"name": "drivers 2", "type": "singleLineText"})
+    (link,) = planned(catalog, base).steps
+    assert isinstance(link, MakeLink)
+    assert (link.inverse, link.predicted) == ("Former Drivers", "Drivers 3")
+
+
+def test_the_description_of_a_link_names_all_keys_and_the_note(tmp_path: Path) -> None:
+    link = "{name: Hub, to: hubs, on: {hub_code: code, old_hub: _id}, note: both are used}"
+    catalog = small_catalog(tmp_path / "two keys", BODY.replace("{name: Hub, to: hubs, on: {hub_code: code}}", link))
+    links = [step for step in plan_schema(catalog, ["drivers"], []).steps if isinstance(step, MakeLink)]
+    assert links[1].description == "Wix: hub_code = code of hubs, old_hub = _id of hubs. both are used"
+
+
+def test_a_column_whose_name_differs_from_a_link_by_case_is_drift(catalog: Catalog, base: FakeIds) -> None:
+    base.drop("Drivers", "Old Hub")
+    base.drop("Hubs", "Former Drivers")
+    base.table("Drivers")["fields"].append({"id": base.id("fld"), "name": "old hub", "type": "singleLineText"})
+    plan = planned(catalog, base)
+    assert plan.steps == ()
+    assert only_drift(plan).actual == "the column 'old hub' differs only by case or spaces"
+
+
+def test_an_inverse_in_another_table_or_of_another_type_is_drift(catalog: Catalog, base: FakeIds) -> None:
+    inverse = base.field("Hubs", "Former Drivers")
+    inverse["type"] = "singleLineText"
+    assert only_drift(planned(catalog, base)).actual == "its inverse 'Former Drivers' does not link back to this table"
+    inverse["type"] = "multipleRecordLinks"
+    base.drop("Hubs", "Former Drivers")
+    base.table("Routes")["fields"].append(inverse)
+    assert only_drift(planned(catalog, base)).actual == "its inverse 'Former Drivers' is in another table"
+
+
+def test_every_link_without_an_inverse_is_listed(catalog: Catalog, base: FakeIds) -> None:
+    base.drop("Hubs", "Drivers")
+    base.drop("Hubs", "Former Drivers")
+    drift = planned(catalog, base).drift
+    assert [d.column for d in drift] == ["Hub", "Old Hub"]
+    assert {d.actual for d in drift} == {"is a link without an inverse: that was deleted"}
+
+
+def test_an_inverse_whose_name_differs_by_case_is_renamed(catalog: Catalog, base: FakeIds) -> None:
+    base.field("Hubs", "Former Drivers")["name"] = "former drivers"
+    plan = planned(catalog, base)
+    assert ([step.key for step in plan.steps], plan.drift) == ([("rename", "Drivers", "Old Hub")], ())
+
+
+def test_a_link_to_a_table_that_is_unknown_is_drift(catalog: Catalog, base: FakeIds) -> None:
+    base.field("Drivers", "Hub")["options"]["linkedTableId"] = "tblGone"
+    assert only_drift(planned(catalog, base)).actual == "links to another table"
+
+
+def test_links_after_one_that_waits_are_still_recognised(catalog: Catalog, base: FakeIds) -> None:
+    base.tables.remove(base.table("Hubs"))
+    base.drop("Drivers", "Hub")
+    base.drop("Drivers", "Old Hub")
+    plan = plan_schema(catalog, ["drivers"], base.tables, with_targets=False)
+    assert (plan.steps, plan.drift) == ((), ())
+    assert [note.split(" waits ")[0] for note in plan.notes] == ["Drivers.Hub", "Drivers.Old Hub"]
+
+
+def test_a_link_to_a_table_with_drift_is_not_noted_as_waiting(catalog: Catalog) -> None:
+    base = FakeIds(plan_schema(catalog, ["hubs"], []), catalog)
+    base.table("Hubs")["name"] = "HUBS"
+    plan = plan_schema(catalog, ["drivers", "routes"], base.tables)
+    assert only_drift(plan).table == "Hubs"
+    assert plan.notes == ()
