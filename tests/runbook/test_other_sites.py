@@ -139,7 +139,7 @@ def test_what_people_did_in_the_base_is_named_and_the_next_run_mends_it(folder: 
     for words in ("f1", "f2, Question", "f3, Wix Original", bare["id"], twin["id"], "stray"):
         assert words in said, words
     assert "by hand" not in said
-    assert any("phase 2, run again" in warning for warning in done.warnings)
+    assert any("the next run of phase 2" in warning for warning in done.warnings)
 
     airtable.delete(base, table, [bare["id"], twin["id"], stray["id"]])
     done = run(2, folder)
