@@ -128,8 +128,8 @@ def test_stopped_from_outside_it_leaves_a_whole_manifest_and_says_how_to_go_on(
     assert (folder / f"{PHASE}.failed.ipynb").exists()
     assert verify(folder).ok
     told = json.loads((folder / "manifest.json").read_text())["phases"][PHASE]
-    assert (told["status"], "stopped from outside" in told["error"]) == ("failed", True)
-    assert "stopped from outside" in (folder / "index.html").read_text()
+    assert (told["status"], "interrupted (Ctrl-C or SIGTERM)" in told["error"]) == ("failed", True)
+    assert "interrupted (Ctrl-C or SIGTERM)" in (folder / "index.html").read_text()
     home.whole("3", "--run-id", run_id)
     assert (folder / f"{PHASE}.failed.1.ipynb").exists()
     assert verify(folder).ok

@@ -26,7 +26,7 @@ def test_runbook_run_all_then_verify_then_sign(home: Home) -> None:
     assert all(done["exported"] == done["loaded"] + done["quarantined"] for done in figures)
     assert sum(done["unexplained"] for done in figures) == 0
     assert sum(done["quarantined"] for done in figures) > 10
-    assert "are what the manifest says" in home.call(str(BIN / "runbook"), "verify", run.name).stdout
+    assert "as in the manifest" in home.call(str(BIN / "runbook"), "verify", run.name).stdout
     home.call(str(BIN / "runbook"), "sign-off", run.name, "--who", "A Reviewer")
     assert (run / "index.html").stat().st_size > 10_000
     status = home.call(str(BIN / "runbook"), "status").stdout

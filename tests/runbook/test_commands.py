@@ -88,7 +88,7 @@ def test_a_flag_without_evidence_is_refused_with_every_reason(home: Home) -> Non
 
 
 def test_a_run_is_verified_signed_once_and_not_twice_by_the_same(home: Home) -> None:
-    assert "are what the manifest says" in call("verify", "first").out
+    assert "as in the manifest" in call("verify", "first").out
     assert call("verify", str(home.runs / "first")).code == 0
     assert "Ann" in call("sign-off", "first", "--who", "Ann").out
     assert "Ann has signed it already" in call("sign-off", "first", "--who", "Ann", code=1).err

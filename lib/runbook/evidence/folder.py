@@ -1,11 +1,11 @@
-"""The folder of a run: its name, its parts, and the JSON files in which steps say what they came to.
+"""The folder of a run: its name, its parts, and the JSON files with the results of its steps.
 
 runs/<run id>/
   03_core_business.passed.ipynb, .html   executed notebooks
-  evidence/<phase slug>/<name>.json      what each step came to
+  evidence/<phase slug>/<name>.json      the result of each step
   quarantine/  requests/
-  snapshots/  staged/                    the rows themselves: mode 700, never committed
-  .readings/                             what a phase reads of Airtable: mode 700, deleted at its gate
+  snapshots/  staged/                    the rows: mode 700, never committed
+  .readings/                             what a phase reads from Airtable: mode 700, deleted at its gate
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 
 
 def new_run_id(now: datetime | None = None) -> str:
-    """`20261124-201500-ab12`: UTC, so that names sort by time; the end keeps two runs of one second apart."""
+    """`20261124-201500-ab12`: UTC, so that names sort by time; the suffix tells runs of the same second apart."""
     now = datetime.now(UTC) if now is None else now.astimezone(UTC)
     return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 def check_name(name: str, what: str = "run_id") -> str:
-    """The name itself. Raises SettingError unless it can name a file anywhere and stays inside its folder."""
+    """The name itself. Raises SettingError unless it is a valid file name on every system."""
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name.endswith("."):
         raise SettingError(
             f"{what} is {name!r}; it must be 1 to 64 letters, digits, '.', '_' or '-', "
@@ -43,7 +43,7 @@ def check_name(name: str, what: str = "run_id") -> str:
 
 
 class RunFolder:
-    """The folder of one run; made, with its parts, where it is not there yet. Raises SettingError on a wrong name."""
+    """The folder of one run; created, with its parts, if it does not exist. Raises SettingError for an invalid name."""
 
     def __init__(self, path: Path) -> None:
         self.path = Path(os.path.abspath(path))
@@ -65,7 +65,7 @@ class RunFolder:
         return self.path.name
 
     def write_evidence(self, phase_slug: str, name: str, facts: dict[str, Any]) -> Path:
-        """Keep what a step came to. Whole or not at all. Returns the file."""
+        """Write the result of a step, atomically. Returns the file."""
         folder = self.path / "evidence" / check_name(phase_slug, "phase")
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{check_name(name, 'evidence')}.json"
@@ -73,12 +73,12 @@ class RunFolder:
         return path
 
     def read_evidence(self, phase_slug: str, name: str) -> dict[str, Any] | None:
-        """What a step came to; None: it left nothing. Raises TamperedRun where the file is not what a step writes."""
+        """The result of a step; None if there is none. Raises TamperedRun if the file is not a JSON object."""
         path = self.path / "evidence" / check_name(phase_slug, "phase") / f"{check_name(name, 'evidence')}.json"
         return read_json(path) if path.exists() else None
 
     def phases(self) -> list[str]:
-        """The slugs of the notebooks that left evidence or an executed notebook, in their order."""
+        """The slugs of the notebooks with evidence or an executed notebook, sorted."""
         slugs = {path.name for path in (self.path / "evidence").iterdir() if path.is_dir()} - {"run"}
         for path in self.path.glob("*.ipynb"):
             if (match := EXECUTED.fullmatch(path.name)) is not None:
@@ -94,14 +94,14 @@ EXECUTED = re.compile(r"(?P<slug>[A-Za-z0-9_-]+)\.(?P<status>passed|failed|runni
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file, whole or not at all."""
+    """Write a JSON file atomically."""
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=_plain)
-    # Keys of other people's items may hold half a surrogate pair, which only an escape can carry.
+    # Keys of items may contain a lone surrogate, which only an escape can represent.
     write_bytes(path, text.encode("utf-8", "backslashreplace") + b"\n")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all: to a name beside it, then renamed."""
+    """Write a file atomically: to a temporary name beside it, which is then renamed."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
@@ -114,18 +114,18 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object. Raises TamperedRun where it is none: files are written whole, so someone else has been at it."""
+    """A JSON object. Raises TamperedRun if it is not one: files are written atomically, so it was changed later."""
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise TamperedRun(f"{path.parent.name}/{path.name} cannot be read as JSON: {error}") from None
     if not isinstance(content, dict):
-        raise TamperedRun(f"{path.parent.name}/{path.name} holds a {type(content).__name__}; a JSON object is right")
+        raise TamperedRun(f"{path.parent.name}/{path.name} contains a {type(content).__name__}; expected a JSON object")
     return content
 
 
 def _plain(value: Any) -> Any:
-    """What JSON does not know: numpy's numbers as numbers, paths and times as text."""
+    """Values that JSON does not have: numpy's numbers as numbers, paths and times as text."""
     if hasattr(value, "item"):
         return value.item()
     if isinstance(value, datetime):
@@ -134,4 +134,4 @@ def _plain(value: Any) -> Any:
         return value.name
     if isinstance(value, set | frozenset | tuple):
         return sorted(value, key=str)
-    raise TypeError(f"{type(value).__name__} has no place in evidence; facts() must give JSON")
+    raise TypeError(f"{type(value).__name__} cannot be written as evidence; facts() must return JSON")

@@ -1,10 +1,10 @@
-"""The manifest of a run: what it was, what it came to, and the sha256 of every file that it left.
+"""The manifest of a run: its parameters, its results, and the sha256 of every file in its folder.
 
-`write_manifest` is called again after each phase of a run and replaces the file whole. `verify` reads nothing but the
-folder and its neighbours. Each manifest names the run before it by its manifest's own hash, so runs form a chain.
+`write_manifest` is called after each phase of a run and replaces the file. `verify` reads only the folder and its
+neighbours. Each manifest contains the hash of the previous run's manifest, so runs form a chain.
 
-What it does not show: someone who may write the folder may write a new manifest as well. Against that stand the chain,
-the sign-off, which holds the manifest's hash, and the history of whatever repository the runs are kept in.
+Its limit: whoever can write the folder can write a new manifest. Protections against that are the chain, the sign-off,
+which contains the manifest's hash, and the history of the repository in which runs are kept.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from runbook.display import Shown, Table
+from runbook.display import Shown, Table, plural
 from runbook.errors import TamperedRun
 from runbook.evidence.folder import EXECUTED, HELD_BACK, READINGS, RunFolder, read_json, write_json
 from runbook.evidence.provenance import commit_of, versions
@@ -29,7 +29,7 @@ _NUMBERS = ("exported", "loaded", "quarantined", "verified", "unexplained")
 
 @dataclass(frozen=True)
 class Verified(Shown):
-    """What a run folder is against its manifest. `problems`: (file, what is wrong); `notes`: what is as it may be."""
+    """A run folder compared with its manifest. `problems`: (file, problem); `notes`: what is allowed to differ."""
 
     run_id: str
     manifest_sha256: str
@@ -41,16 +41,16 @@ class Verified(Shown):
 
     @property
     def ok(self) -> bool:
-        """Whether everything is as the manifest says."""
+        """Whether the folder matches its manifest."""
         return not self.problems
 
     def table(self) -> Table:
-        """One line for each problem, else one that it is whole."""
-        rows = [("failed", file, what) for file, what in self.problems]
-        said = f"{self.files - self.absent:,} files are what the manifest says"
+        """One row per problem; else one row that says that there is none."""
+        rows = [("failed", file, problem) for file, problem in self.problems]
+        summary = f"{plural(self.files - self.absent, 'file')} as in the manifest"
         notes = (f"manifest sha256 {self.manifest_sha256}", *self.notes)
         return Table(
-            f"Run {self.run_id}", ("verdict", "what", "why"), rows or [("passed", "the whole run", said)], notes
+            f"Run {self.run_id}", ("verdict", "file", "details"), rows or [("passed", "all files", summary)], notes
         )
 
     def facts(self) -> dict[str, Any]:
@@ -64,15 +64,15 @@ class Verified(Shown):
         }
 
     def require(self) -> Verified:
-        """Itself. Raises TamperedRun, naming every file, where something is not as it was."""
+        """The result itself. Raises TamperedRun, with every file, if there is a problem."""
         if self.problems:
-            said = "\n  ".join(f"{file}: {what}" for file, what in self.problems)
-            raise TamperedRun(f"run {self.run_id} is not what its manifest says:\n  {said}")
+            problems = "\n  ".join(f"{file}: {problem}" for file, problem in self.problems)
+            raise TamperedRun(f"run {self.run_id} differs from its manifest:\n  {problems}")
         return self
 
 
 def write_manifest(folder: RunFolder) -> Path:
-    """Write manifest.json from what lies in the folder. A sign-off of an earlier state is set aside, with a number."""
+    """Write manifest.json from the files in the folder. A sign-off of an earlier state is renamed, with a number."""
     path = folder.path / MANIFEST
     before = read_json(path) if path.exists() else None
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -81,7 +81,7 @@ def write_manifest(folder: RunFolder) -> Path:
         return path
     if before is not None:
         manifest["former"] = [*before.get("former", ()), sha256(path)]
-        _set_sign_off_aside(folder)
+        _rename_sign_off(folder)
         manifest["files"] = _files(folder)
     write_json(path, manifest)
     return path
@@ -99,7 +99,7 @@ def _content(folder: RunFolder, before: dict[str, Any] | None, now: str) -> dict
         "source": run.get("source"),
         "dry_run": run.get("dry_run"),
         "versions": versions(),
-        # The code that wrote it: a notebook's own stamp says which code executed it.
+        # The code that wrote the manifest; each notebook records the code that executed it.
         **({k: before.get(k) for k in ("commit", "dirty")} if before else commit_of(Path(__file__).parent)),
         "phases": phases,
         "previous": before["previous"] if before else _previous(folder.path, now),
@@ -109,7 +109,7 @@ def _content(folder: RunFolder, before: dict[str, Any] | None, now: str) -> dict
 
 
 def _phase(folder: RunFolder, slug: str) -> dict[str, Any]:
-    """One phase as its notebook and its evidence have it. `status`: passed, failed, or "not executed" headless."""
+    """One phase, from its notebook and its evidence. `status`: passed, failed, or "not executed" headless."""
     executed = None
     for status in ("passed", "failed"):
         if (folder.path / f"{slug}.{status}.ipynb").exists():
@@ -121,7 +121,7 @@ def _phase(folder: RunFolder, slug: str) -> dict[str, Any]:
     collections = folder.read_evidence(slug, "collections") or {}
     status = executed.name.split(".")[-2] if executed else "not executed"
     if status == "passed" and (stamp.get("status") != "passed" or gate.get("reasons")):
-        status = "failed"  # a name says nothing that its content does not
+        status = "failed"  # the content decides, not the file name
     return {
         "status": status,
         "notebook": executed.name if executed else None,
@@ -146,7 +146,7 @@ def _files(folder: RunFolder) -> dict[str, dict[str, Any]]:
     files = {}
     for name, path in _present(folder.path).items():
         if (match := EXECUTED.fullmatch(name)) and match["status"] == "running":
-            continue  # it changes with every cell; its last name is another one
+            continue  # it changes with every cell, and is renamed at the end
         files[name] = {"sha256": sha256(path), "size": path.stat().st_size}
         if name.split("/")[0] in HELD_BACK:
             files[name]["held_back"] = True
@@ -154,7 +154,7 @@ def _files(folder: RunFolder) -> dict[str, dict[str, Any]]:
 
 
 def _present(folder: Path) -> dict[str, Path]:
-    """All files of a run but the manifest, the sign-off, and what is being written (its name begins with a dot)."""
+    """All files of a run except the manifest, the sign-off, and temporary files (their names begin with a dot)."""
     found = {}
     for at, folders, names in os.walk(folder):
         folders[:] = sorted(set(folders) - {READINGS})
@@ -171,7 +171,7 @@ def _present(folder: Path) -> dict[str, Path]:
 
 
 def _previous(folder: Path, now: str) -> dict[str, str] | None:
-    """The run begun last before this one, in the same runs folder, and the hash of its manifest."""
+    """The run in the same folder that was begun last before this one, and the hash of its manifest."""
     last: tuple[str, Path] | None = None
     for path in folder.parent.glob(f"*/{MANIFEST}"):
         if path.parent == folder:
@@ -185,8 +185,8 @@ def _previous(folder: Path, now: str) -> dict[str, str] | None:
     return {"run_id": last[1].parent.name, "manifest_sha256": sha256(last[1])} if last else None
 
 
-def _set_sign_off_aside(folder: RunFolder) -> None:
-    """A signature is of one state of a run; when the run goes on, it is kept as the signature of the earlier state."""
+def _rename_sign_off(folder: RunFolder) -> None:
+    """A signature belongs to one state of a run; when the run continues, it is kept for the earlier state."""
     signed = folder.path / SIGN_OFF
     if signed.exists():
         number = 1 + len(list(folder.path.glob("sign-off.earlier-*.json")))
@@ -194,45 +194,43 @@ def _set_sign_off_aside(folder: RunFolder) -> None:
 
 
 def verify(folder: Path | RunFolder) -> Verified:
-    """Compare a run folder with its manifest, its sign-offs and its neighbours; reads only, and only files.
+    """Compare a run folder with its manifest, its sign-offs and its neighbours. Reads only.
 
-    Held-back files may be absent, which is said; those that are there must match. Raises TamperedRun where there is no
-    manifest that can be read.
+    Held-back files may be absent, which is noted; those that exist must match. Raises TamperedRun if there is no
+    readable manifest.
     """
     root = folder.path if isinstance(folder, RunFolder) else Path(folder).absolute()
     path = root / MANIFEST
     if not path.is_file():
-        raise TamperedRun(f"run {root.name} has no {MANIFEST}; a run gets one at its first gate")
+        raise TamperedRun(f"run {root.name} has no {MANIFEST}; it is written at the first gate")
     digest = sha256(path)
     manifest = read_json(path)
     problems: list[tuple[str, str]] = []
     if manifest.get("format") != FORMAT or not isinstance(manifest.get("files"), dict):
-        raise TamperedRun(f"run {root.name}: {MANIFEST} is not one that this version reads (format {FORMAT})")
+        raise TamperedRun(f"run {root.name}: this version cannot read {MANIFEST} (expected format {FORMAT})")
     if manifest.get("run_id") != root.name:
-        problems.append((MANIFEST, f"is of run {manifest.get('run_id')!r}, the folder is {root.name!r}"))
+        problems.append((MANIFEST, f"belongs to run {manifest.get('run_id')!r}, but the folder is {root.name!r}"))
     listed, present = manifest["files"], _present(root)
     absent = []
-    for name, said in listed.items():
+    for name, entry in listed.items():
         file = present.pop(name, None)
         if file is None:
-            if said.get("held_back"):
+            if entry.get("held_back"):
                 absent.append(name)
             else:
                 problems.append((name, "is missing"))
         elif file.is_symlink():
-            problems.append((name, "is a symbolic link now"))
-        elif (size := file.stat().st_size) != said.get("size"):
-            problems.append((name, f"was changed: {size:,} bytes, {said.get('size'):,} in the manifest"))
-        elif sha256(file) != said.get("sha256"):
-            problems.append((name, "was changed: its sha256 is another"))
+            problems.append((name, "is now a symbolic link"))
+        elif (size := file.stat().st_size) != entry.get("size"):
+            problems.append((name, f"was changed: {size:,} bytes, {entry.get('size'):,} in the manifest"))
+        elif sha256(file) != entry.get("sha256"):
+            problems.append((name, "was changed: its sha256 differs"))
     for name in present:
         running = (match := EXECUTED.fullmatch(name)) is not None and match["status"] == "running"
-        problems.append(
-            (name, "is being executed, or was killed" if running else "is extra: the manifest does not list it")
-        )
+        problems.append((name, "is being executed, or was killed" if running else "is not in the manifest"))
     if not problems:
         problems += _differences(root, manifest)
-    notes = [f"{len(absent):,} held-back files are not here (snapshots, staged)"] if absent else []
+    notes = [f"{plural(len(absent), 'held-back file')} absent (snapshots, staged)"] if absent else []
     signed_by = _check_sign_offs(root, digest, problems)
     notes.append(f"signed by {', '.join(signed_by)}" if signed_by else "not signed")
     _check_chain(root, manifest, digest, problems, notes)
@@ -240,19 +238,19 @@ def verify(folder: Path | RunFolder) -> Verified:
 
 
 def _differences(root: Path, manifest: dict[str, Any]) -> list[tuple[str, str]]:
-    """What the manifest says of a phase against the notebook and the evidence that it was taken from."""
-    folder = RunFolder.__new__(RunFolder)  # to read only: making one would make its parts
+    """Compare the phases in the manifest with the notebooks and the evidence they were taken from."""
+    folder = RunFolder.__new__(RunFolder)  # __init__ would create its parts, and this must only read
     folder.path = root
     try:
         now = {slug: _phase(folder, slug) for slug in folder.phases()}
     except (TamperedRun, OSError) as error:
-        return [(MANIFEST, f"its phases cannot be told again: {error}")]
+        return [(MANIFEST, f"its phases cannot be read again: {error}")]
     now = _plain_json(now)
-    said = manifest.get("phases", {})
+    recorded = manifest.get("phases", {})
     return [
-        (MANIFEST, f"says of {slug} what its notebook and evidence do not")
-        for slug in sorted({*now, *said})
-        if now.get(slug) != said.get(slug)
+        (MANIFEST, f"differs from the notebook and the evidence of {slug}")
+        for slug in sorted({*now, *recorded})
+        if now.get(slug) != recorded.get(slug)
     ]
 
 
@@ -268,25 +266,25 @@ def _check_sign_offs(root: Path, digest: str, problems: list[tuple[str, str]]) -
         return ()
     for who, of in signed:
         if of != digest:
-            problems.append((SIGN_OFF, f"{who} signed the manifest {of[:12]}…; it is {digest[:12]}… now"))
+            problems.append((SIGN_OFF, f"{who} signed the manifest {of[:12]}…; it is now {digest[:12]}…"))
     return tuple(who for who, of in signed if of == digest)
 
 
 def _check_chain(
     root: Path, manifest: dict[str, Any], digest: str, problems: list[tuple[str, str]], notes: list[str]
 ) -> None:
-    """The run before this one as it was, and this one as the runs after it knew it, where they are there."""
+    """Check the manifest of the previous run, and this one against later runs, as far as those exist."""
     previous = manifest.get("previous")
     if previous:
         before = root.parent / str(previous["run_id"]).replace("/", "_") / MANIFEST
         if not before.is_file():
-            notes.append(f"the run before it, {previous['run_id']}, is not here: the chain was not checked")
+            notes.append(f"the previous run, {previous['run_id']}, is absent: the chain was not checked")
         else:
             known = _states(before)
             if previous["manifest_sha256"] not in known:
-                problems.append((f"../{before.parent.name}/{MANIFEST}", "is not the one that this run followed"))
+                problems.append((f"../{before.parent.name}/{MANIFEST}", "is not the one that this run refers to"))
             elif known[0] != previous["manifest_sha256"]:
-                notes.append(f"the run before it, {previous['run_id']}, went on since")
+                notes.append(f"the previous run, {previous['run_id']}, has continued since")
     mine = [digest, *manifest.get("former", ())]
     for path in sorted(root.parent.glob(f"*/{MANIFEST}")):
         if path.parent == root:
@@ -296,7 +294,7 @@ def _check_chain(
         except TamperedRun:
             continue
         if after.get("run_id") == root.name and after.get("manifest_sha256") not in mine:
-            problems.append((MANIFEST, f"is not the one that run {path.parent.name} followed"))
+            problems.append((MANIFEST, f"is not the one that run {path.parent.name} refers to"))
 
 
 def _states(path: Path) -> list[str]:
@@ -307,7 +305,7 @@ def _states(path: Path) -> list[str]:
 
 
 def sha256(path: Path) -> str:
-    """The hash of a file's bytes; of a symbolic link's target as text, since what it points to is not of the run."""
+    """The hash of a file's bytes; for a symbolic link, of its target path: the target is not part of the run."""
     if path.is_symlink():
         return hashlib.sha256(str(path.readlink()).encode()).hexdigest()
     with path.open("rb") as file:

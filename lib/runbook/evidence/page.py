@@ -1,4 +1,4 @@
-"""An executed notebook as one HTML page that needs nothing from elsewhere: code kept, pictures inside."""
+"""An executed notebook as one self-contained HTML page, with code and pictures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runbook.evidence.folder import write_bytes
 
-# nbconvert's template asks CDNs for MathJax, require.js, jQuery and mermaid, in one <script> each.
+# nbconvert's template loads MathJax, require.js, jQuery and mermaid from CDNs, in one <script> each.
 _SCRIPT = re.compile(r"<script\b[^>]*>.*?</script\s*>", re.DOTALL | re.IGNORECASE)
 _LINK = re.compile(r"<link\b[^>]*\bhref\s*=\s*[\"']?\s*(https?:)?//[^>]*>", re.IGNORECASE)
 _IMPORT = re.compile(r"@import\s+(url\()?\s*[\"']?(https?:)?//[^;]*;", re.IGNORECASE)
@@ -18,7 +18,7 @@ _LOADED = re.compile(
     r"(<(?:img|iframe|audio|video|source|embed|input|track)\b[^>]*?\ssrc(?:set)?\s*=\s*[\"']?\s*)(?:https?:)?//",
     re.IGNORECASE,
 )
-# And a browser is told to load nothing, should something have been missed.
+# In case something was missed, this policy tells the browser to load nothing.
 POLICY = (
     '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; font-src data:; '
     "style-src 'unsafe-inline'\">"
@@ -34,7 +34,7 @@ def export_html(path: Path) -> Path:
     exporter = HTMLExporter(embed_images=True)  # type: ignore[no-untyped-call]
     exporter.mathjax_url = exporter.require_js_url = exporter.jquery_url = exporter.mermaid_js_url = ""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about pictures and notebooks that are not ours to mend here
+        warnings.simplefilter("ignore")  # about pictures and notebooks; they cannot be fixed here
         body, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": path.name.removesuffix(".ipynb")}})
     page = path.with_suffix(".html")
     write_bytes(page, without_references(body).encode())
@@ -42,7 +42,7 @@ def export_html(path: Path) -> Path:
 
 
 def without_references(page: str) -> str:
-    """A page that loads nothing: no script at all (none is ours), no style sheet, frame or picture from an address."""
+    """The page without scripts, and without style sheets, frames or pictures that are loaded from a URL."""
     for pattern in (_SCRIPT, re.compile(r"<script\b[^>]*>", re.IGNORECASE), _LINK, _IMPORT):
         page = pattern.sub("", page)
     page = _LOADED.sub(r"\1about:blank#", page)

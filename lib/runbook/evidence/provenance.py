@@ -1,4 +1,4 @@
-"""What a run was made with: versions of Python and packages, the commit of the code."""
+"""The provenance of a run: versions of Python and packages, the commit of the code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-# Those whose behaviour a result could depend on; the lock pins the rest to the commit.
+# The packages that may affect a result; the lock file pins all others.
 _PACKAGES = (
     "wix-to-airtable-runbook",
     "great-expectations",
@@ -39,7 +39,7 @@ def versions() -> dict[str, str]:
 
 
 def commit_of(folder: Path) -> dict[str, Any]:
-    """`commit` and `dirty` of the code; both None outside a git work tree. What runs leave does not make it dirty."""
+    """`commit` and `dirty` of the code; both None outside a git work tree. Files under runs/ do not count."""
     head = _git(folder, "rev-parse", "HEAD")
     if not head:
         return {"commit": None, "dirty": None}

@@ -1,4 +1,4 @@
-"""The report of a run: one page that leads a reviewer through it, made from the manifest and the evidence alone."""
+"""The report of a run: one page for the reviewer, made from the manifest and the evidence."""
 
 from __future__ import annotations
 
@@ -55,28 +55,32 @@ def _view(folder: RunFolder, manifest: dict[str, Any]) -> dict[str, Any]:
     against = reasons_against(manifest)
     states = {phase["state"] for phase in phases}
     if manifest.get("dry_run"):
-        verdict = ("note", "Dry run", "Nothing was written to Airtable, so nothing is proved.")
+        verdict = ("note", "Dry run", "Nothing was written to Airtable, so nothing was verified.")
     elif "failed" in states:
         red = ", ".join(phase["slug"] for phase in phases if phase["state"] == "failed")
-        verdict = ("failed", "Not passed", f"Red: {red}. What stands is kept; the same command goes on from there.")
+        verdict = (
+            "failed",
+            "Not passed",
+            f"Red: {red}. What was written is kept; run the same command again to continue.",
+        )
     elif against:
-        verdict = ("warning", "Not complete", "Nothing is red, but it cannot be signed off yet.")
+        verdict = ("warning", "Not complete", "Nothing is red, but the run cannot be signed off yet.")
     else:
         verdict = (
             "passed",
             "Passed",
-            "Every gate is green. It can be signed off once you have looked at what is below.",
+            "Every gate is green. Review the sections below, then sign off.",
         )
     files = [
-        {"name": name, **said, "held_back": bool(said.get("held_back"))}
-        for name, said in manifest["files"].items()
+        {"name": name, **entry, "held_back": bool(entry.get("held_back"))}
+        for name, entry in manifest["files"].items()
         if name != REPORT
     ]
     return {
         "m": manifest,
-        "verdict": dict(zip(("kind", "word", "why"), verdict, strict=True)),
+        "verdict": dict(zip(("kind", "label", "details"), verdict, strict=True)),
         "against": against,
-        "asked": _asked(common),
+        "parameters": _as_text(common),
         "phases": phases,
         "collections": collections,
         "totals": {
@@ -84,7 +88,7 @@ def _view(folder: RunFolder, manifest: dict[str, Any]) -> dict[str, Any]:
             for k in ("exported", "loaded", "quarantined", "verified", "unexplained")
         },
         "quarantine": _quarantine(folder),
-        "warnings": [(slug, words) for slug, gate in gates.items() for words in gate.get("warnings", ())],
+        "warnings": [(slug, warning) for slug, gate in gates.items() for warning in gate.get("warnings", ())],
         "manual_steps": _manual_steps(folder, manifest["phases"], gates),
         "requests": _requests(folder, manifest["phases"]),
         "files": files,
@@ -93,13 +97,13 @@ def _view(folder: RunFolder, manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _common(phases: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """The parameters that every executed notebook was given alike; the run's id stands above anyway."""
+    """The parameters that are the same for every executed notebook, without the run id, which the page shows."""
     given = [phase["parameters"] for phase in phases if phase["parameters"]]
     first = given[0] if given else {}
     return {k: v for k, v in first.items() if k != "run_id" and all(k in g and g[k] == v for g in given)}
 
 
-def _asked(parameters: dict[str, Any]) -> list[str]:
+def _as_text(parameters: dict[str, Any]) -> list[str]:
     return [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in sorted(parameters.items())]
 
 
@@ -119,12 +123,14 @@ def _phase(folder: RunFolder, slug: str, phase: dict[str, Any], common: dict[str
         "seconds": _seconds(phase["started"], phase["finished"]),
         "reasons": (phase["gate"] or {}).get("reasons", []),
         "earlier": earlier,
-        "own": _asked({k: v for k, v in (phase["parameters"] or {}).items() if k not in common and k != "run_id"}),
+        "other_parameters": _as_text(
+            {k: v for k, v in (phase["parameters"] or {}).items() if k not in common and k != "run_id"}
+        ),
     }
 
 
 def _balanced(facts: dict[str, Any]) -> bool | None:
-    """Whether exported = loaded + quarantined; None where a number is not there."""
+    """Whether exported = loaded + quarantined; None if a number is missing."""
     exported, loaded, quarantined = (facts.get(key) for key in ("exported", "loaded", "quarantined"))
     if exported is None or loaded is None or quarantined is None:
         return None
@@ -132,7 +138,7 @@ def _balanced(facts: dict[str, Any]) -> bool | None:
 
 
 def _quarantine(folder: RunFolder) -> list[dict[str, Any]]:
-    """By collection, field and reason: how many, and some ids to look up. The entries hold no personal values."""
+    """Entries by collection, field and reason: count and sample ids. They contain no personal values."""
     found: list[dict[str, Any]] = []
     for path in sorted((folder.path / "quarantine").glob("*.jsonl")):
         tally: Counter[tuple[str, str]] = Counter()
@@ -160,20 +166,20 @@ def _quarantine(folder: RunFolder) -> list[dict[str, Any]]:
 def _manual_steps(folder: RunFolder, phases: Iterable[str], gates: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
     items: dict[tuple[str, str], None] = {}
     for slug in phases:
-        said = [
+        steps = [
             *(folder.read_evidence(slug, "provision") or {}).get("manual_steps", ()),
             *gates[slug].get("manual_steps", ()),
         ]
         items.update(
-            {(slug, item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)): None for item in said}
+            {(slug, item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)): None for item in steps}
         )
     return list(items)
 
 
 def _requests(folder: RunFolder, phases: Iterable[str]) -> list[dict[str, Any]]:
     keys = ("count", "limited", "p50", "p95", "p99")
-    said = {slug: folder.read_evidence(slug, "requests") for slug in phases}
-    return [{"slug": slug, **{key: facts.get(key) for key in keys}} for slug, facts in said.items() if facts]
+    summaries = {slug: folder.read_evidence(slug, "requests") for slug in phases}
+    return [{"slug": slug, **{key: facts.get(key) for key in keys}} for slug, facts in summaries.items() if facts]
 
 
 def _lines(path: Path) -> Iterable[dict[str, Any]]:

@@ -1,15 +1,15 @@
-"""One notebook, executed without a reader, into a run folder: what it came to is in the name of the file.
+"""Execute one notebook headless, into a run folder; the file name contains the result.
 
     done = run_notebook(Path("notebooks/02_content.ipynb"), folder, {"environment": "sandbox"})
     done.status                 # "passed" or "failed"
     done.path                   # runs/<run id>/02_content.passed.ipynb, its HTML beside it
 
-papermill alone is not enough of an auditor. A killed kernel, a timed-out cell and Ctrl-C are saved as "completed"
-there, `sys.exit(0)` skips the gate and exits 0, and a misspelt parameter is a warning. So here a notebook has passed
-only if nothing raised, no cell shows an error, and every code cell was executed; else it is `.failed.ipynb`.
+papermill alone is not strict enough. It saves a killed kernel, a timed-out cell and Ctrl-C as "completed",
+`sys.exit(0)` skips the gate and exits 0, and a misspelt parameter is a warning. Here a notebook has passed only if
+nothing raised, no cell shows an error, and every code cell was executed; else it is `.failed.ipynb`.
 
-The kernel, not this process, works in the notebook's folder (nbclient's `resources`): papermill's `cwd=` is a
-process-wide chdir, which two threads would fight over; a process for each notebook would cost half a second more.
+The kernel, not this process, works in the notebook's folder (nbclient's `resources`): papermill's `cwd=` changes the
+directory of the whole process, which is not thread-safe; one process per notebook would cost half a second more.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from runbook.display import Shown, Table
 from runbook.errors import SettingError, StepError
 from runbook.evidence.folder import EXECUTED, RunFolder, check_name, write_bytes
 from runbook.evidence.provenance import commit_of, versions
-from runbook.evidence.redaction import Guard
+from runbook.evidence.redaction import Redactor
 
-_LAST_WORDS = 500  # characters of what a kernel that died had said
+_MAX_STDERR = 500  # characters shown of a dead kernel's stderr
 
 
 @dataclass(frozen=True)
 class Executed(Shown):
-    """What a notebook came to. `status`: "passed" or "failed"; `error`: one line, None where it passed."""
+    """The result of a notebook. `status`: "passed" or "failed"; `error`: one line, None if it passed."""
 
     status: str
     path: Path
@@ -58,7 +58,7 @@ class Executed(Shown):
         return self.status == "passed"
 
     def table(self) -> Table:
-        """One line."""
+        """One row."""
         row = (self.path.name.split(".")[0], self.status, self.seconds, self.path.name, self.error)
         return Table("Executed", ("notebook", "verdict", "seconds", "file", "error"), [row])
 
@@ -72,36 +72,36 @@ def run_notebook(
     on_cell: Callable[[int, int], None] | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Executed:
-    """Execute a notebook. `timeout`: seconds a cell may take; `on_cell` is told (cells done, cells); `env` is added.
+    """Execute a notebook. `timeout`: seconds per cell; `on_cell` gets (cells done, cells); `env`: added for the kernel.
 
-    Raises SettingError, before anything is written, for a parameter that the notebook does not have, of another type,
-    or holding a secret; StepError where the same notebook is being executed in this folder. Ctrl-C and SIGTERM are
-    passed on once the notebook is saved as failed.
+    Raises SettingError, before anything is written, for a parameter that is unknown, has the wrong type or contains a
+    secret; StepError if the same notebook is being executed in this folder. Ctrl-C and SIGTERM are re-raised after the
+    notebook is saved as failed.
     """
     notebook = Path(notebook).absolute()
     slug = check_name(notebook.stem, "notebook")
-    guard = Guard({**os.environ, **(env or {})})
-    _check(notebook, parameters, guard)
+    redactor = Redactor({**os.environ, **(env or {})})
+    _check(notebook, parameters, redactor)
     running = folder.path / f"{slug}.running.ipynb"
     started = datetime.now(UTC)
     began = time.monotonic()
     error: str | None = None
-    passed_on: BaseException | None = None
-    with _alone(running, folder, slug), sigterm_raises():
+    interrupt: BaseException | None = None
+    with _exclusive(running, folder, slug), sigterm_raises():
         try:
-            _execute(notebook, running, dict(parameters), timeout, on_cell, env, guard)
+            _execute(notebook, running, dict(parameters), timeout, on_cell, env, redactor)
         except (KeyboardInterrupt, SystemExit) as stop:
-            error, passed_on = "stopped from outside (Ctrl-C or SIGTERM)", stop
-        except Exception as raised:  # noqa: BLE001 - whatever it is, the notebook is kept, as failed
-            error = _words(raised, timeout)
+            error, interrupt = "interrupted (Ctrl-C or SIGTERM)", stop
+        except Exception as raised:  # noqa: BLE001 - on any error the notebook is kept, as failed
+            error = _describe(raised, timeout)
         seconds = time.monotonic() - began
-        path, page, error = _finish(running, notebook, folder, slug, started, seconds, error, guard)
-    if passed_on is not None:
-        raise passed_on
+        path, page, error = _finish(running, notebook, folder, slug, started, seconds, error, redactor)
+    if interrupt is not None:
+        raise interrupt
     return Executed("failed" if error else "passed", path, page, seconds, error)
 
 
-def _check(notebook: Path, parameters: Mapping[str, Any], guard: Guard) -> None:
+def _check(notebook: Path, parameters: Mapping[str, Any], redactor: Redactor) -> None:
     import papermill  # type: ignore[import-untyped]  # 0.18 s
 
     if not notebook.is_file():
@@ -115,7 +115,7 @@ def _check(notebook: Path, parameters: Mapping[str, Any], guard: Guard) -> None:
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError):
             raise SettingError(
-                f"{name} is a {type(value).__name__}; a parameter is JSON: text for a path or a date"
+                f"{name} is a {type(value).__name__}; parameters must be JSON: use text for a path or a date"
             ) from None
         default = _literal(known[name]["default"])
         if isinstance(default, bool | int | float | str) and not _fits(value, default):
@@ -123,12 +123,14 @@ def _check(notebook: Path, parameters: Mapping[str, Any], guard: Guard) -> None:
                 f"{name} is {value!r}, a {type(value).__name__}; it must be a {type(default).__name__}, "
                 f"as its default in {notebook.name} is"
             )
-        if found := guard.holds(value):
+        if found := redactor.secrets_in(value):
             raise SettingError(
-                f"parameter {name} holds the value of {found[0]}; notebooks read it from the environment"
+                f"parameter {name} contains the value of {found[0]}; notebooks read it from the environment"
             )
-    if found := guard.holds(notebook.read_text(encoding="utf-8")):
-        raise SettingError(f"{notebook.name} holds the value of {found[0]}; take it out, and renew it if it was shared")
+    if found := redactor.secrets_in(notebook.read_text(encoding="utf-8")):
+        raise SettingError(
+            f"{notebook.name} contains the value of {found[0]}; remove it, and renew it if it was shared"
+        )
 
 
 def _literal(text: Any) -> Any:
@@ -153,7 +155,7 @@ def _execute(
     timeout: float | None,
     on_cell: Callable[[int, int], None] | None,
     env: Mapping[str, str] | None,
-    guard: Guard,
+    redactor: Redactor,
 ) -> None:
     import nbformat
     import papermill
@@ -167,11 +169,11 @@ def _execute(
     class Kernels(AsyncKernelManager):
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
             options["env"] = {**os.environ, **(env or {})}
-            options["stderr"] = own_words
+            options["stderr"] = stderr
             await super().start_kernel(**options)
 
         async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:  # type: ignore[override]
-            # jupyter_client interrupts first, so that a busy kernel listens. One that is not logs that as an error.
+            # jupyter_client interrupts first, so that a busy kernel reacts. An idle kernel logs that as an error.
             if busy or now or restart:
                 await super().shutdown_kernel(now=now, restart=restart)
                 return
@@ -186,26 +188,26 @@ def _execute(
         def execute_managed_notebook(cls, manager: Any, kernel_name: str, **options: Any) -> None:
             complete = manager.cell_complete
 
-            def guarded_save() -> None:
-                # Also the autosave in the middle of a cell: no secret reaches the disk.
-                # Whole or not at all: papermill's own save truncates the file first, and a kill would leave half of it.
-                guard.clean_outputs(manager.nb)
+            def redacted_save() -> None:
+                # Also used for autosaves during a cell: no secret reaches the disk.
+                # Atomic: papermill's own save truncates the file first, and a kill would leave half of it.
+                redactor.redact_outputs(manager.nb)
                 write_bytes(running, nbformat.writes(manager.nb).encode())  # type: ignore[no-untyped-call]
                 manager.last_save_time = manager.now()
 
-            def told_complete(cell: Any, cell_index: int | None = None, **kwargs: Any) -> None:
+            def report_complete(cell: Any, cell_index: int | None = None, **kwargs: Any) -> None:
                 nonlocal busy
-                busy = sys.exc_info()[0] is not None  # a time-out or Ctrl-C is on its way up: the cell still runs
+                busy = sys.exc_info()[0] is not None  # a time-out or Ctrl-C is being raised: the cell still runs
                 complete(cell, cell_index=cell_index, **kwargs)
                 if on_cell is not None:
                     on_cell((cell_index or 0) + 1, len(manager.nb.cells))
 
-            manager.save, manager.cell_complete = guarded_save, told_complete
+            manager.save, manager.cell_complete = redacted_save, report_complete
             super().execute_managed_notebook(manager, kernel_name, **options)
 
     papermill_engines.register("runbook", Engine)
-    # What the kernel says past its notebook is not for the reader's terminal, but for whoever asks why it died.
-    with tempfile.TemporaryFile() as own_words, tempfile.TemporaryDirectory() as sockets, _closing_loop():
+    # The kernel's stderr is not shown in the terminal, only in the error if the kernel dies.
+    with tempfile.TemporaryFile() as stderr, tempfile.TemporaryDirectory() as sockets, _closing_loop():
         # Over sockets in a folder that only this user can read: no port to fight for, nobody else who could connect.
         kernel = {"transport": "ipc", "connection_file": str(Path(sockets) / "kernel.json")}
         try:
@@ -216,30 +218,30 @@ def _execute(
                 engine_name="runbook",
                 progress_bar=False,
                 execution_timeout=timeout,
-                coalesce_streams=True,  # a progress bar is one output, not one for each flush
+                coalesce_streams=True,  # a progress bar is one output, not one per flush
                 resources={"metadata": {"path": str(notebook.parent)}},
                 kernel_manager_class=Kernels,
                 config=Config({"KernelManager": kernel}),
             )
         except (DeadKernelError, RuntimeError) as died:
-            own_words.seek(0)
-            if said := own_words.read().decode(errors="replace").strip():
-                died.add_note(f"; it said: {' '.join(said[-_LAST_WORDS:].split())}")
+            stderr.seek(0)
+            if output := stderr.read().decode(errors="replace").strip():
+                died.add_note(f"; stderr: {' '.join(output[-_MAX_STDERR:].split())}")
             raise
 
 
 @contextlib.contextmanager
 def _closing_loop() -> Iterator[None]:
-    """nbclient leaves its event loop open, for the next notebook or for ever; here each has its own."""
+    """nbclient leaves its event loop open; here each notebook has its own loop, which is closed."""
     from jupyter_core.utils import ensure_event_loop
 
     loop = ensure_event_loop()
-    # What nbclient logs is raised as well, and told in the reader's words; it would only stand there twice.
+    # What nbclient logs is raised as well; without this it would be shown twice.
     logging.getLogger("papermill").addHandler(logging.NullHandler())
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        loop.set_exception_handler(lambda *_: None)  # what was broken off has no one left to tell
+        loop.set_exception_handler(lambda *_: None)  # nothing handles the errors of cancelled tasks
         raise
     finally:
         if not loop.is_running():
@@ -259,23 +261,23 @@ def _finish(
     started: datetime,
     seconds: float,
     error: str | None,
-    guard: Guard,
+    redactor: Redactor,
 ) -> tuple[Path, Path | None, str | None]:
-    """Judge, stamp, name and export what was executed. Returns its path, its HTML, and the error if there is one."""
+    """Check, stamp, rename and export the executed notebook. Returns its path, its HTML, and the error, if any."""
     import nbformat
 
     try:
         executed = nbformat.read(running, as_version=4)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError):  # it did not get as far as a file, or not a whole one
+    except (OSError, ValueError):  # no file was written, or not completely
         executed = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
         error = error or "nothing was executed"
     error = error or _unfinished(executed)
-    guard.clean_outputs(executed)
-    leaks = [*guard.found, *_leaks_in_evidence(folder, slug, guard)]
+    redactor.redact_outputs(executed)
+    leaks = [*redactor.found, *_secrets_in_evidence(folder, slug, redactor)]
     if leaks:
-        leak = f"a secret was shown: {', '.join(dict.fromkeys(leaks))}; renew it, and see where it came from"
+        leak = f"a secret was shown: {', '.join(dict.fromkeys(leaks))}; renew it, and find out where it came from"
         error = f"{leak}; {error}" if error else leak
-    error = guard.clean(error) if error else None
+    error = redactor.redact(error) if error else None
     status = "failed" if error else "passed"
     stamp = {
         "status": status,
@@ -297,7 +299,7 @@ def _finish(
 
 
 def _unfinished(executed: Any) -> str | None:
-    """Why a notebook in which nothing seems to have raised has not passed all the same."""
+    """Why a notebook has not passed although nothing was raised; None if it has."""
     code = [(n, c) for n, c in enumerate(executed.cells, 1) if c.cell_type == "code" and c.source.strip()]
     for number, cell in code:
         for output in cell.outputs:
@@ -306,11 +308,11 @@ def _unfinished(executed: Any) -> str | None:
     missed = [number for number, cell in code if cell.execution_count is None]
     if missed:
         return f"{len(missed)} of {len(code)} code cells were not executed, the first is cell {missed[0]}"
-    return None if code else "there is no code in it"
+    return None if code else "it has no code cells"
 
 
 def _stamp(executed: Any, notebook: Path, stamp: dict[str, Any]) -> None:
-    """Say the outcome where a reader and a program find it; mend what papermill says of cells that never ran."""
+    """Write the result where readers and programs find it; correct papermill's status of cells that never ran."""
     executed.metadata["runbook"] = stamp
     papermill = executed.metadata.setdefault("papermill", {})
     papermill["input_path"], papermill["output_path"] = notebook.name, f"{notebook.stem}.{stamp['status']}.ipynb"
@@ -325,21 +327,21 @@ def _stamp(executed: Any, notebook: Path, stamp: dict[str, Any]) -> None:
 
     words = "> **This notebook did not pass.** " + escape(" ".join(stamp["error"].split()), quote=False)
     cell = nbformat.v4.new_markdown_cell(words)  # type: ignore[no-untyped-call]
-    cell.metadata["tags"] = ["papermill-error-cell-tag"]  # papermill takes it out when the notebook is run again
+    cell.metadata["tags"] = ["papermill-error-cell-tag"]  # papermill removes it when the notebook is run again
     executed.cells.insert(0, cell)
 
 
-def _leaks_in_evidence(folder: RunFolder, slug: str, guard: Guard) -> list[str]:
+def _secrets_in_evidence(folder: RunFolder, slug: str, redactor: Redactor) -> list[str]:
     files = [*folder.path.glob(f"evidence/{slug}/*"), *folder.path.glob(f"requests/{slug}.jsonl")]
     found = []
     for path in files:
         if path.is_file():
-            found += [f"{name} (in {path.name})" for name in guard.holds(path.read_text("utf-8", "replace"))]
+            found += [f"{name} (in {path.name})" for name in redactor.secrets_in(path.read_text("utf-8", "replace"))]
     return found
 
 
 def _keep_earlier(folder: RunFolder, slug: str) -> None:
-    """An earlier notebook of the same name gets a number, and so does its HTML: nothing is overwritten."""
+    """Number an earlier notebook of the same name, and its HTML: nothing is overwritten."""
     names = [m for p in folder.path.glob(f"{slug}.*.ipynb") if (m := EXECUTED.fullmatch(p.name)) and m["slug"] == slug]
     number = 1 + max((int(m["number"] or 0) for m in names), default=0)
     for match in names:
@@ -351,27 +353,27 @@ def _keep_earlier(folder: RunFolder, slug: str) -> None:
             number += 1
 
 
-def _words(raised: Exception, timeout: float | None) -> str:
-    """An exception as one line, without the traceback that the notebook itself shows."""
+def _describe(raised: Exception, timeout: float | None) -> str:
+    """An exception as one line, without the traceback, which the notebook shows."""
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError  # type: ignore[import-untyped]
 
-    said = "".join(getattr(raised, "__notes__", ()))
+    notes = "".join(getattr(raised, "__notes__", ()))
     match raised:
         case PapermillExecutionError():
             source = raised.source.strip().splitlines()
             return f"{source[-1] if source else 'a cell'}: {raised.ename}: {' '.join(str(raised.evalue).split())}"
         case CellTimeoutError():
-            return f"a cell took longer than the {timeout:g} s it may take"
+            return f"a cell exceeded the time limit of {timeout:g} s"
         case DeadKernelError():
-            return f"the kernel died; it may have been killed, or have run out of memory{said}"
+            return f"the kernel died; it was killed or ran out of memory{notes}"
         case _:
-            return f"{type(raised).__name__}: {' '.join(str(raised).split())}{said}"
+            return f"{type(raised).__name__}: {' '.join(str(raised).split())}{notes}"
 
 
 @contextlib.contextmanager
-def _alone(running: Path, folder: RunFolder, slug: str) -> Iterator[None]:
-    """Only one process executes a notebook into a folder. What a killed one left is kept, as failed."""
+def _exclusive(running: Path, folder: RunFolder, slug: str) -> Iterator[None]:
+    """Only one process executes a notebook into a folder. The notebook of a killed process is kept, as failed."""
     import nbformat
 
     lock = folder.path / f".{slug}.lock"
@@ -380,21 +382,21 @@ def _alone(running: Path, folder: RunFolder, slug: str) -> Iterator[None]:
             import fcntl
 
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:  # no such locks on this platform
+        except ImportError:  # this platform has no file locks
             pass
         except OSError:
             raise StepError(
                 f"{slug} is being executed in run {folder.run_id} by another process; wait for it, "
-                "or give another run_id"
+                "or use another run_id"
             ) from None
         if running.exists():
             _keep_earlier(folder, slug)
-            error = "its process was killed; it is as it was last saved"
+            error = "its process was killed; this is the state last saved"
             try:
                 left = nbformat.read(running, as_version=4)  # type: ignore[no-untyped-call]
-            except ValueError:  # papermill's first and last saves are not whole or not at all
+            except ValueError:  # papermill's first and last saves are not atomic
                 left = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
-                error = "its process was killed while it was saved; nothing of it can be read"
+                error = "its process was killed while it was being saved; it cannot be read"
             _stamp(left, Path(f"{slug}.ipynb"), {"status": "failed", "error": error})
             write_bytes(running, nbformat.writes(left).encode())  # type: ignore[no-untyped-call]
             running.rename(folder.path / f"{slug}.failed.ipynb")
@@ -406,7 +408,7 @@ def _alone(running: Path, folder: RunFolder, slug: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def sigterm_raises() -> Iterator[None]:
-    """SIGTERM as SystemExit, so that a scheduler's stop leaves a failed notebook and no kernel behind."""
+    """Turn SIGTERM into SystemExit, so that a scheduler's stop leaves a failed notebook and no kernel."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""Signing a run off: who looked at which state of it, and when. A second reviewer signs beside the first."""
+"""Sign off a run: who reviewed which state of it, and when. Several reviewers can sign."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runbook.evidence.manifest import MANIFEST, SIGN_OFF, verify
 
 @dataclass(frozen=True)
 class Signature(Shown):
-    """One signature: of the manifest with this hash, and so of every file that it lists."""
+    """One signature, of the manifest with this hash, and so of every file that it lists."""
 
     who: str
     at: str
@@ -31,9 +31,9 @@ class Signature(Shown):
 
 
 def sign_off(folder: Path | RunFolder, who: str, note: str = "") -> Signature:
-    """Sign a run. Raises TamperedRun where it does not verify, CheckFailed where a phase has not passed or is signed.
+    """Sign a run. Raises TamperedRun if it does not verify, CheckFailed if a phase has not passed or `who` has signed.
 
-    Every phase must have been executed headless: what was stepped through in JupyterLab left no notebook to sign.
+    Every phase must have been executed headless: JupyterLab leaves no executed notebook in the run folder.
     """
     root = folder.path if isinstance(folder, RunFolder) else Path(folder).absolute()
     who, note = " ".join(who.split()), note.strip()
@@ -44,7 +44,7 @@ def sign_off(folder: Path | RunFolder, who: str, note: str = "") -> Signature:
     phases = {slug: phase["status"] for slug, phase in manifest["phases"].items()}
     against = reasons_against(manifest)
     if who.casefold() in (name.casefold() for name in checked.signed_by):
-        against.append(f"{who} has signed it already; a second signature is another person's")
+        against.append(f"{who} has signed it already; a second signature must be from another person")
     if against:
         raise CheckFailed(f"run {root.name} cannot be signed off; nothing was written:\n  " + "\n  ".join(against))
     at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -56,16 +56,16 @@ def sign_off(folder: Path | RunFolder, who: str, note: str = "") -> Signature:
 
 
 def reasons_against(manifest: dict[str, Any]) -> list[str]:
-    """Why a run with this manifest cannot be signed off; empty: it can."""
+    """Why a run with this manifest cannot be signed off; empty if it can."""
     reasons = []
     if not manifest["phases"]:
-        reasons.append("it has no phase")
+        reasons.append("it has no phases")
     if manifest.get("dry_run"):
-        reasons.append("it is a dry run: nothing was written, so nothing is proved")
+        reasons.append("it is a dry run: nothing was written, so nothing was verified")
     for slug, phase in manifest["phases"].items():
         match phase["status"]:
             case "passed" if phase["gate"] is None:
-                reasons.append(f"{slug} left no verdict of its gate")
+                reasons.append(f"{slug} has no gate verdict")
             case "passed" if not phase["gate"]["passed"]:
                 reasons.append(f"{slug}: its gate is not green")
             case "passed":
@@ -74,5 +74,7 @@ def reasons_against(manifest: dict[str, Any]) -> list[str]:
             case "failed":
                 reasons.append(f"{slug} failed: {phase['error'] or 'its gate is red'}")
             case _:
-                reasons.append(f"{slug} has no executed notebook: run it with `runbook run`, what stands is not redone")
+                reasons.append(
+                    f"{slug} has no executed notebook: run it with `runbook run`; what is already done is not repeated"
+                )
     return reasons

@@ -55,7 +55,7 @@ def test_evidence(folder):
         folder.write_evidence("../x", "plan", {})
     with pytest.raises(ValueError, match="JSON"):
         folder.write_evidence("02_content", "plan", {"x": float("nan")})
-    with pytest.raises(TypeError, match="no place in evidence"):
+    with pytest.raises(TypeError, match="cannot be written as evidence"):
         folder.write_evidence("02_content", "plan", {"x": object()})
     assert folder.read_evidence("02_content", "plan") == facts
     assert [p.name for p in (folder.path / "evidence" / "02_content").iterdir()] == ["plan.json"]
@@ -118,17 +118,17 @@ def flip(path: Path) -> None:
     ("name", "act", "said"),
     [
         (f"{SLUG}.passed.ipynb", change, "was changed"),
-        (f"{SLUG}.passed.html", flip, "its sha256 is another"),
+        (f"{SLUG}.passed.html", flip, "its sha256 differs"),
         ("index.html", change, "was changed"),
         (f"evidence/{SLUG}/gate.json", change, "was changed"),
         ("quarantine/Carriers.jsonl", lambda p: p.unlink(), "is missing"),
         (f"requests/{SLUG}.jsonl", lambda p: p.write_text(""), "0 bytes, 3 in the manifest"),
-        ("snapshots/Carriers.jsonl.gz", flip, "its sha256 is another"),
-        ("evidence/new.json", lambda p: p.write_text("{}"), "is extra"),
-        (".hidden", lambda p: p.write_text("{}"), "is extra"),
-        ("staged/Jobs.jsonl.gz", lambda p: p.write_text("{}"), "is extra"),
+        ("snapshots/Carriers.jsonl.gz", flip, "its sha256 differs"),
+        ("evidence/new.json", lambda p: p.write_text("{}"), "is not in the manifest"),
+        (".hidden", lambda p: p.write_text("{}"), "is not in the manifest"),
+        ("staged/Jobs.jsonl.gz", lambda p: p.write_text("{}"), "is not in the manifest"),
         (f"{SLUG}.running.ipynb", lambda p: p.write_text("{}"), "being executed, or was killed"),
-        ("evidence/elsewhere", lambda p: p.symlink_to("/"), "is extra"),
+        ("evidence/elsewhere", lambda p: p.symlink_to("/"), "is not in the manifest"),
         (f"{SLUG}.passed.html", lambda p: (p.rename(p.parent / "x"), p.symlink_to("x")), "symbolic link"),
     ],
 )
@@ -150,11 +150,17 @@ def edit(folder: RunFolder, act) -> None:
 @pytest.mark.parametrize(
     ("act", "said"),
     [
-        (lambda m: m["phases"][SLUG]["collections"]["Carriers"].update(quarantined=0), f"says of {SLUG} what its"),
-        (lambda m: m["phases"].pop(SLUG), f"says of {SLUG}"),
-        (lambda m: m["phases"].update({"09_x": m["phases"][SLUG]}), "says of 09_x"),
-        (lambda m: m["files"].pop("index.html"), "is extra"),
-        (lambda m: m.update(run_id="other"), "is of run 'other'"),
+        (
+            lambda m: m["phases"][SLUG]["collections"]["Carriers"].update(quarantined=0),
+            f"differs from the notebook and the evidence of {SLUG}",
+        ),
+        (lambda m: m["phases"].pop(SLUG), f"the evidence of {SLUG}"),
+        (
+            lambda m: m["phases"].update({"09_x": m["phases"][SLUG]}),
+            "differs from the notebook and the evidence of 09_x",
+        ),
+        (lambda m: m["files"].pop("index.html"), "is not in the manifest"),
+        (lambda m: m.update(run_id="other"), "belongs to run 'other'"),
     ],
 )
 def test_an_edited_manifest(folder, act, said):
@@ -176,7 +182,7 @@ def test_held_back_files_may_be_absent(folder):
     shutil.rmtree(folder.path / "snapshots")
     found = verify(folder.path)
     assert found.ok
-    assert "1 held-back files are not here" in repr(found)
+    assert "1 held-back file absent" in repr(found)
     assert not (folder.path / "snapshots").exists(), "verify writes nothing"
 
 
@@ -207,7 +213,7 @@ def test_the_chain(tmp_path, folder):
     assert all(verify(run).ok for run in (folder, second, third))
 
     edit(second, lambda m: m.update(source="elsewhere"))
-    assert any("that run a-third followed" in what for _, what in verify(second).problems)
+    assert any("that run a-third refers to" in what for _, what in verify(second).problems)
     assert any(file == "../b-second/manifest.json" for file, _ in verify(third).problems)
 
     shutil.rmtree(second.path)
@@ -222,7 +228,7 @@ def test_the_chain_holds_when_an_earlier_run_goes_on(tmp_path, folder):
     write_manifest(folder)
     assert verify(folder).ok
     assert verify(second).ok
-    assert "went on since" in repr(verify(second))
+    assert "has continued since" in repr(verify(second))
 
 
 def test_signing(folder):
@@ -271,7 +277,7 @@ def test_a_signature_of_an_earlier_state_is_set_aside(folder):
         ({"green": False}, f"{SLUG}: Carriers is not green"),
         (lambda run: run.write_evidence("run", "run", {"dry_run": True}), "it is a dry run"),
         (lambda run: (run.path / f"{SLUG}.passed.ipynb").unlink(), "has no executed notebook"),
-        (lambda run: (run.path / "evidence" / SLUG / "gate.json").unlink(), "left no verdict of its gate"),
+        (lambda run: (run.path / "evidence" / SLUG / "gate.json").unlink(), "has no gate verdict"),
         (lambda run: run.write_evidence(SLUG, "gate", {"passed": False, "reasons": []}), "its gate is not green"),
     ],
 )

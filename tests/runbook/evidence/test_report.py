@@ -57,7 +57,7 @@ def shown(folder: RunFolder) -> Page:
 def test_leads_a_reviewer_through(tmp_path):
     folder = made(tmp_path / "a-run")
     page = shown(folder)
-    headings = ["What was asked", "Phases", "Collections", "Quarantine", "Warnings", "Left to do by hand", "Requests"]
+    headings = ["Parameters and code", "Phases", "Collections", "Quarantine", "Warnings", "Manual steps", "Requests"]
     places = [page.words.index(words) for words in ["✓ Passed", *headings, "Verify and sign", "Files"]]
     assert places == sorted(places), "the verdict first"
     for words in (
@@ -134,7 +134,7 @@ def test_absent_evidence(tmp_path):
     folder = RunFolder(tmp_path / "bare")
     (folder.path / "evidence" / "01_infrastructure").mkdir()
     words = shown(folder).words
-    assert "only stepped through by hand" in words
+    assert "not executed headless" in words
     assert "No collection has been validated" in words
     assert "01_infrastructure has no executed notebook" in words
 
