@@ -45,15 +45,15 @@ def test_it_prints_what_a_client_needs_and_ctrl_c_ends_it(tmp_path: Path) -> Non
     server = serve("--seed", str(seed), "--data", str(tmp_path / "data"))
     assert server.stdout is not None
     lines = [server.stdout.readline().rstrip("\n") for _ in range(8)]
-    told = {line[:12].strip(): line[12:] for line in lines}
-    url = told["Airtable"].split()[0]
+    payload = {line[:12].strip(): line[12:] for line in lines}
+    url = payload["Airtable"].split()[0]
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url)
-    assert told["Wix Data"].split()[0] == url
-    assert re.fullmatch(r"pat[0-9A-Za-z]{14}\.[0-9a-f]{64}", told["token"])
-    assert told["Wix key"].startswith("IST.")
-    assert told["state"] == str(tmp_path / "data")
-    assert told["base"] == "appCli00000000001   Fleet"
-    headers = {"Authorization": f"Bearer {told['token']}"}
+    assert payload["Wix Data"].split()[0] == url
+    assert re.fullmatch(r"pat[0-9A-Za-z]{14}\.[0-9a-f]{64}", payload["token"])
+    assert payload["Wix key"].startswith("IST.")
+    assert payload["state"] == str(tmp_path / "data")
+    assert payload["base"] == "appCli00000000001   Fleet"
+    headers = {"Authorization": f"Bearer {payload['token']}"}
     assert requests.get(f"{url}/v0/appCli00000000001/T", headers=headers, timeout=5).json() == {"records": []}
     server.send_signal(signal.SIGINT)
     _, errors = server.communicate(timeout=10)

@@ -96,9 +96,9 @@ def call(connection: http.client.HTTPConnection, method: str, path: str, body: A
     headers = {"Authorization": "Bearer kill", "wix-site-id": "kill", "Content-Type": "application/json"}
     connection.request(method, path, json.dumps(body) if body is not None else None, headers)
     answer = connection.getresponse()
-    told = json.loads(answer.read())
-    assert answer.status == 200, told
-    return told
+    payload = json.loads(answer.read())
+    assert answer.status == 200, payload
+    return payload
 
 
 def write(port: int, ledger: Ledger, name: str, stop: threading.Event, send: Send) -> None:
@@ -136,8 +136,8 @@ def save_items(connection: http.client.HTTPConnection, batch: str, turn: int) ->
         {"id": f"{batch}-{number}", "data": {"_id": f"{batch}-{number}", "batch": batch, "turn": turn}}
         for number in range(10)
     ]
-    told = call(connection, "POST", "/wix-data/v2/bulk/items/save", {"dataCollectionId": "Kill", "dataItems": items})
-    assert told["bulkActionMetadata"]["totalFailures"] == 0, told
+    payload = call(connection, "POST", "/wix-data/v2/bulk/items/save", {"dataCollectionId": "Kill", "dataItems": items})
+    assert payload["bulkActionMetadata"]["totalFailures"] == 0, payload
 
 
 def airtable_rows(connection: http.client.HTTPConnection, table: str) -> list[dict[str, Any]]:

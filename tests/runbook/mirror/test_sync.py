@@ -18,7 +18,7 @@ WEBHOOKS_REFUSED = {"match": {"path": "*/webhooks"}, "kind": "status", "status":
 DOWN = {"match": {"service": "airtable"}, "kind": "drop_before", "times": None}
 
 
-def eventually(check: Callable[[], bool], seconds: float = 5.0) -> None:
+def eventually(check: Callable[[], bool], seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < deadline, "not within time"

@@ -137,9 +137,9 @@ class Base:
         """(status, type, message) of a refusal; it must have changed nothing."""
         before = self.state()
         answer = self.call(method, path, body, **options)
-        told = refusal(answer)
+        payload = refusal(answer)
         assert self.state() == before, "a refused request changed something"
-        return told
+        return payload
 
     def state(self) -> dict[str, Any]:
         """Everything the base shows: its schema and all records."""
@@ -172,12 +172,12 @@ class Base:
 
     def field(self, name: str, table: str = "Every") -> dict[str, Any]:
         """A field's schema."""
-        return next(one for one in self.table(table)["fields"] if one["name"] == name)
+        return next(field for field in self.table(table)["fields"] if field["name"] == name)
 
     def table(self, name: str = "Every") -> dict[str, Any]:
         """A table's schema."""
         tables = self.ok("GET", f"/v0/meta/bases/{self.id}/tables")["tables"]
-        return next(one for one in tables if one["name"] == name)
+        return next(table for table in tables if table["name"] == name)
 
     def choices(self, name: str) -> list[str]:
         return [choice["name"] for choice in self.field(name)["options"]["choices"]]
@@ -186,20 +186,20 @@ class Base:
 def refusal(answer: requests.Response) -> tuple[int, str, str | None]:
     """(status, type, message) of a 4xx in one of Airtable's envelopes."""
     assert 400 <= answer.status_code < 500, f"{answer.status_code}: {answer.text[:300]}"
-    told = answer.json()
-    assert set(told) == {"error"}, told
-    if isinstance(told["error"], str):
-        return answer.status_code, told["error"], None
-    assert set(told["error"]) <= {"type", "message"}, told
-    return answer.status_code, told["error"]["type"], told["error"].get("message")
+    payload = answer.json()
+    assert set(payload) == {"error"}, payload
+    if isinstance(payload["error"], str):
+        return answer.status_code, payload["error"], None
+    assert set(payload["error"]) <= {"type", "message"}, payload
+    return answer.status_code, payload["error"]["type"], payload["error"].get("message")
 
 
 def _without_urls(record: dict[str, Any]) -> dict[str, Any]:
     # The URL of an attachment holds the second of its expiry.
     for value in record["fields"].values():
         if isinstance(value, list) and value and isinstance(value[0], dict) and "filename" in value[0]:
-            for one in value:
-                one.pop("url"), one.pop("thumbnails", None)
+            for element in value:
+                element.pop("url"), element.pop("thumbnails", None)
     return record
 
 
@@ -247,7 +247,7 @@ def computed() -> list[str]:
 
 
 @pytest.fixture
-def told() -> Callable[[requests.Response], tuple[int, str, str | None]]:
+def payload() -> Callable[[requests.Response], tuple[int, str, str | None]]:
     return refusal
 
 

@@ -54,7 +54,7 @@ def cell(base, record, field="Files"):
 
 def fetched(base, wait, record):
     """The cell when nothing in it is being fetched any more."""
-    return wait(lambda: [cell(base, record)] if all("size" in one for one in cell(base, record)) else None)[0]
+    return wait(lambda: [cell(base, record)] if all("size" in element for element in cell(base, record)) else None)[0]
 
 
 def test_a_url_is_answered_at_once_without_size_and_type_and_has_them_later(base, files, wait):
@@ -105,7 +105,7 @@ def test_a_failed_file_leaves_and_its_neighbours_stay(base, files, wait):
     urls = [f"{files}/cat.png", f"{files}/missing", f"{files}/guess.pdf"]
     made = base.make(Files=[{"url": url} for url in urls])
     kept = wait(lambda: now if len(now := cell(base, made["id"])) == 2 else None)
-    assert [one["filename"] for one in kept] == ["cat.png", "guess.pdf"]
+    assert [element["filename"] for element in kept] == ["cat.png", "guess.pdf"]
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/x", "http://no-such-host.invalid/x", "http://127.0.0.1:99999/x"])
@@ -160,9 +160,9 @@ def test_an_array_overwrites_and_ids_keep_what_is_there(base, files, wait):
         return base.ok("PATCH", f"Every/{record}", {"fields": {"Files": value}})["fields"].get("Files", [])
 
     more = write([{"id": pdf["id"]}, {"id": cat["id"]}, {"url": f"{files}/docs/a%20letter.txt?v=1"}])
-    assert [one["id"] for one in more[:2]] == [pdf["id"], cat["id"]]
-    assert [one["filename"] for one in write([cat])] == ["cat.png"]  # a whole object as it was read
-    assert [one["filename"] for one in write([{"url": f"{files}/guess.pdf"}])] == ["guess.pdf"]
+    assert [element["id"] for element in more[:2]] == [pdf["id"], cat["id"]]
+    assert [element["filename"] for element in write([cat])] == ["cat.png"]  # a whole object as it was read
+    assert [element["filename"] for element in write([{"url": f"{files}/guess.pdf"}])] == ["guess.pdf"]
     assert write([]) == []
     assert base.refused("PATCH", f"Every/{record}", {"fields": {"Files": [{"id": cat["id"]}]}})[:2] == BAD
 
@@ -256,7 +256,7 @@ def test_an_upload_appends_and_answers_the_cell_under_field_ids(base):
     assert set(first["fields"]) == {files}
     assert first["id"] == record
     second = base.ok("POST", *upload(base, record, b"two", field=files, filename="b.txt"))["fields"][files]
-    assert [(one["filename"], one["size"], one["type"]) for one in second] == [
+    assert [(element["filename"], element["size"], element["type"]) for element in second] == [
         ("a.txt", 1000, "text/plain"),
         ("b.txt", 3, "text/plain"),
     ]
@@ -298,8 +298,8 @@ def test_an_upload_of_the_wrong_shape_is_refused(base, change):
 
 def test_an_upload_into_what_is_no_attachment_field_is_refused(base):
     record = base.make(Name="x")["id"]
-    told = (422, "INVALID_VALUE_FOR_COLUMN", 'Field "Name" cannot accept the provided value')
-    assert base.refused("POST", *upload(base, record, b"x", field="Name")) == told
+    payload = (422, "INVALID_VALUE_FOR_COLUMN", 'Field "Name" cannot accept the provided value')
+    assert base.refused("POST", *upload(base, record, b"x", field="Name")) == payload
     assert base.refused("POST", *upload(base, record, b"x", field="Nope"))[1] == "UNKNOWN_FIELD_NAME"
     assert base.refused("POST", *upload(base, "rec00000000000000", b"x"))[0] == 403
     assert base.call("POST", f"/v0/appNoSuchBase0000/{record}/Files/uploadAttachment", {}).status_code == 404

@@ -147,9 +147,9 @@ def test_an_update_of_the_wrong_shape_is_422(base, method, body):
 @pytest.mark.parametrize("records", [{}, "rec", None, 5, [], [1], [[]], ["rec00000000000000"]], ids=repr)
 def test_a_batch_update_of_the_wrong_shape_says_what_it_takes(base, method, records):
     kind, message = "INVALID_RECORDS", "You must provide an array of up to 10 record objects, each with an"
-    told = base.refused(method, "Every", {"records": records})
-    assert told[:2] == (422, kind)
-    assert told[2].startswith(message)
+    payload = base.refused(method, "Every", {"records": records})
+    assert payload[:2] == (422, kind)
+    assert payload[2].startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -412,9 +412,9 @@ def test_a_formula_nested_in_what_means_nothing_is_computed_quickly(base, formul
     ids=lambda formula: formula[:12],
 )
 def test_a_formula_nested_past_all_reason_is_refused_quickly(base, formula):
-    told = timed(lambda: base.refused("POST", "Every/listRecords", {"filterByFormula": formula}))
-    assert told[:2] == (422, "INVALID_FILTER_BY_FORMULA")
-    assert told[2].startswith("The formula for filtering records is invalid: ")
+    payload = timed(lambda: base.refused("POST", "Every/listRecords", {"filterByFormula": formula}))
+    assert payload[:2] == (422, "INVALID_FILTER_BY_FORMULA")
+    assert payload[2].startswith("The formula for filtering records is invalid: ")
 
 
 @pytest.mark.parametrize(
@@ -488,5 +488,5 @@ def test_a_refused_batch_delete_deletes_nothing(base):
     kept = base.make("Every", Name="kept")["id"]
     other = base.make("Other", Title="t")["id"]
     for stranger in ("rec00000000000000", "nonsense", "", other):
-        told = base.refused("DELETE", "Every", params=[("records[]", kept), ("records[]", stranger)])
-        assert told == (404, "NOT_FOUND", f'Could not find a record with ID "{stranger}".')
+        payload = base.refused("DELETE", "Every", params=[("records[]", kept), ("records[]", stranger)])
+        assert payload == (404, "NOT_FOUND", f'Could not find a record with ID "{stranger}".')

@@ -303,7 +303,7 @@ def test_an_unknown_collaborator_is_refused(base, value):
 
 def test_several_collaborators_are_a_list_of_objects_or_ids(base):
     team = base.write("Team", ["usrBobBobBobBobBo", {"email": "ann@example.com"}])
-    assert [one["name"] for one in team] == ["Bob", "Ann"]
+    assert [element["name"] for element in team] == ["Bob", "Ann"]
     assert base.refused_value("Team", {"id": "usrAnnAnnAnnAnnAn"}) == bad("Team")
     assert base.refused_value("Team", "usrAnnAnnAnnAnnAn") == bad("Team")
 

@@ -36,7 +36,7 @@ def test_comments_are_listed_newest_first_in_pages(base, record):
     seen, offset = [], None
     for _ in range(10):
         page = listed(base, record, pageSize=3, **({"offset": offset} if offset else {}))
-        seen.append([one["id"] for one in page["comments"]])
+        seen.append([comment["id"] for comment in page["comments"]])
         offset = page["offset"]
         if offset is None:
             break

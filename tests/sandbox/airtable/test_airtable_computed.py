@@ -67,7 +67,7 @@ def test_the_times_and_people_of_a_record(base):
 def test_auto_numbers_go_up_and_are_not_given_twice(base):
     first = [base.make(Name="x") for _ in range(3)]
     base.ok("DELETE", f"Every/{first[2]['id']}")
-    assert [one["fields"]["Auto"] for one in first] == [1, 2, 3]
+    assert [element["fields"]["Auto"] for element in first] == [1, 2, 3]
     assert base.make(Name="y")["fields"]["Auto"] == 4
 
 

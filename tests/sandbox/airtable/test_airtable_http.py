@@ -28,8 +28,8 @@ def test_any_token_is_let_in_where_none_was_named(base):
 def test_only_named_tokens_are_let_in_where_some_were_named():
     with Sandbox(tokens=["patOne", "patTwo"]) as box:
         for token, status in (("patOne", 200), ("patTwo", 200), ("patThree", 401), (box.token, 200)):
-            told = {"Authorization": f"Bearer {token}"}
-            answer = requests.get(f"{box.airtable_url}/v0/meta/whoami", headers=told, timeout=10)
+            payload = {"Authorization": f"Bearer {token}"}
+            answer = requests.get(f"{box.airtable_url}/v0/meta/whoami", headers=payload, timeout=10)
             assert answer.status_code == status, token
 
 

@@ -120,8 +120,8 @@ def test_the_free_plan_has_a_thousand_calls_a_month_and_then_a_429_of_its_own(co
         base, sibling = connect(box), connect(box)
         for number in range(1000):
             assert base.call("GET", "Other" if number % 2 else "Every").status_code == 200
-        for one in (base, sibling):  # the cap is the workspace's
-            answer = one.call("GET", "Other")
+        for element in (base, sibling):  # the cap is the workspace's
+            answer = element.call("GET", "Other")
             assert answer.status_code == 429
             (error,) = answer.json()["errors"]
             assert error["error"] == "PUBLIC_API_BILLING_LIMIT_EXCEEDED"
@@ -140,13 +140,13 @@ def test_a_base_holds_so_many_records_in_all_its_tables(connect):
         for table in ["Every", "Other"] * 49 + ["Every"]:
             base.ok("POST", table, {"records": ten})
         base.ok("POST", "Other", {"records": ten[:7]})
-        told = (422, "FAILED_STATE_CHECK", None)
-        assert base.refused("POST", "Every", {"records": ten[:4]}) == told
+        payload = (422, "FAILED_STATE_CHECK", None)
+        assert base.refused("POST", "Every", {"records": ten[:4]}) == payload
         base.ok("POST", "Every", {"records": ten[:3]})
         upsert = {"records": [{"fields": {"Title": "x"}}], "performUpsert": {"fieldsToMergeOn": ["Title"]}}
-        assert base.refused("POST", "Other", {"fields": {}}) == told
-        assert base.refused("PATCH", "Other", upsert) == told
-        assert base.refused("POST", "Every", {"fields": {"Others": ["new"]}, "typecast": True}) == told
+        assert base.refused("POST", "Other", {"fields": {}}) == payload
+        assert base.refused("PATCH", "Other", upsert) == payload
+        assert base.refused("POST", "Every", {"fields": {"Others": ["new"]}, "typecast": True}) == payload
         gone = base.records("Other")[0]["id"]
         base.ok("PATCH", f"Other/{gone}", {"fields": {"Title": "still changed"}})
         base.ok("DELETE", f"Other/{gone}")
@@ -169,14 +169,14 @@ def test_stats_count_requests_refusals_and_records_per_base_and_endpoint(connect
         base.ok("DELETE", "Other", params=[("records[]", record["id"]) for record in made[:2]])
         assert base.call("POST", "Other", {"fields": {"Amount": "x"}}).status_code == 422
         let_in, _ = until_429(base)
-        told = box.stats()["airtable"][base.id]
-        assert told["requests"] == 4 + let_in + 1
-        assert (told["refusals"], told["429"], told["lockouts"], told["dropped"]) == (2, 1, 1, 0)
-        assert told["recordsWritten"] == 5
-        assert told["peakRequestsPerSecond"] >= 2
-        create = told["endpoints"]["POST /v0/{base}/{table}"]
+        payload = box.stats()["airtable"][base.id]
+        assert payload["requests"] == 4 + let_in + 1
+        assert (payload["refusals"], payload["429"], payload["lockouts"], payload["dropped"]) == (2, 1, 1, 0)
+        assert payload["recordsWritten"] == 5
+        assert payload["peakRequestsPerSecond"] >= 2
+        create = payload["endpoints"]["POST /v0/{base}/{table}"]
         assert create == {"requests": 2, "refusals": 1, "429": 0}
-        listing = told["endpoints"]["GET /v0/{base}/{table}"]
+        listing = payload["endpoints"]["GET /v0/{base}/{table}"]
         assert listing == {"requests": let_in + 2, "refusals": 1, "429": 1}
         base.call("GET", "/v0/meta/whoami")
         assert box.stats()["airtable"]["meta"]["requests"] == 1

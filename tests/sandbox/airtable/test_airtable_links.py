@@ -99,8 +99,8 @@ def test_put_clears_links_and_their_other_face(base, others):
 
 @pytest.mark.parametrize("value", ["rec00000000000000", 5, True, {}, {"id": "rec00000000000000"}], ids=repr)
 def test_a_link_that_is_no_list_is_refused_in_its_own_words(base, value):
-    told = (422, "INVALID_VALUE_FOR_COLUMN", "Value is not an array of record IDs.")
-    assert base.refused_value("Others", value) == told
+    payload = (422, "INVALID_VALUE_FOR_COLUMN", "Value is not an array of record IDs.")
+    assert base.refused_value("Others", value) == payload
 
 
 @pytest.mark.parametrize(
@@ -108,8 +108,8 @@ def test_a_link_that_is_no_list_is_refused_in_its_own_words(base, value):
     [("Acme", "Acme"), ("", ""), ("rec1", "rec1"), ("rec" + "!" * 14, "rec" + "!" * 14), (5, "5"), (None, "null")],
 )
 def test_an_element_that_is_no_record_id_is_named(base, element, shown):
-    told = (422, "INVALID_RECORD_ID", f'Value "{shown}" is not a valid record ID.')
-    assert base.refused_value("Others", [element]) == told
+    payload = (422, "INVALID_RECORD_ID", f'Value "{shown}" is not a valid record ID.')
+    assert base.refused_value("Others", [element]) == payload
 
 
 @pytest.mark.parametrize("element", [{}, {"id": "rec00000000000000"}, [], [1]], ids=repr)
@@ -118,8 +118,8 @@ def test_an_element_that_is_an_object_or_list_is_no_record_id(base, element):
 
 
 def test_a_link_to_a_missing_record_is_refused(base, others):
-    told = (422, "ROW_DOES_NOT_EXIST", "Record ID rec00000000000000 does not exist in this table")
-    assert base.refused_value("Others", [others[0], "rec00000000000000"]) == told
+    payload = (422, "ROW_DOES_NOT_EXIST", "Record ID rec00000000000000 does not exist in this table")
+    assert base.refused_value("Others", [others[0], "rec00000000000000"]) == payload
     gone = base.ok("DELETE", f"Other/{others[0]}")["id"]
     assert base.refused_value("Others", [gone])[1] == "ROW_DOES_NOT_EXIST"
 
@@ -127,8 +127,8 @@ def test_a_link_to_a_missing_record_is_refused(base, others):
 def test_a_link_to_a_record_of_another_table_says_which(base):
     stranger = base.make(Name="x")["id"]
     tables = base.tables
-    told = f"Record ID {stranger} belongs to table {tables['Every']}, but the field links to table {tables['Other']}"
-    assert base.refused_value("Others", [stranger]) == (422, "ROW_TABLE_DOES_NOT_MATCH_LINKED_TABLE", told)
+    payload = f"Record ID {stranger} belongs to table {tables['Every']}, but the field links to table {tables['Other']}"
+    assert base.refused_value("Others", [stranger]) == (422, "ROW_TABLE_DOES_NOT_MATCH_LINKED_TABLE", payload)
 
 
 def test_a_record_of_another_base_does_not_exist(base, connect):

@@ -92,8 +92,8 @@ def test_what_is_no_number_is_ignored(base, name, size):
     "offset", ["x", "itr", "rec00000000000000", "itr00000000000000", "itr0/rec0", "/", "a/b", "%00"]
 )
 def test_a_malformed_offset_is_named(base, offset):
-    told = (422, "INVALID_OFFSET_VALUE", f"The value of offset {offset} is invalid")
-    assert base.refused("GET", "Every", params={"offset": offset}) == told
+    payload = (422, "INVALID_OFFSET_VALUE", f"The value of offset {offset} is invalid")
+    assert base.refused("GET", "Every", params={"offset": offset}) == payload
 
 
 def test_a_well_formed_but_dead_offset_has_a_type_and_no_message(base):
@@ -147,7 +147,7 @@ def test_records_deleted_between_pages_are_left_out_and_the_rest_comes(base, par
         if offset is None:
             break
     gone = {ids[number] for number in (10, 11, 15, 29)}
-    assert seen == [one for one in ids if one not in gone]
+    assert seen == [element for element in ids if element not in gone]
 
 
 def test_records_created_between_pages_do_not_come_twice(base):
@@ -199,16 +199,16 @@ def test_any_kind_of_field_sorts(base, field):
 @pytest.mark.parametrize("place", ["fields", "sort", "merge"])
 def test_an_unknown_field_is_named_wherever_it_stands(base, place):
     for name in ("Nope", "name", "fld00000000000000"):
-        told = (422, "UNKNOWN_FIELD_NAME", f'Unknown field name: "{name}"')
+        payload = (422, "UNKNOWN_FIELD_NAME", f'Unknown field name: "{name}"')
         match place:
             case "fields":
-                assert base.refused("GET", "Every", params={"fields[]": name}) == told
-                assert base.refused("POST", "Every/listRecords", {"fields": ["Name", name]}) == told
+                assert base.refused("GET", "Every", params={"fields[]": name}) == payload
+                assert base.refused("POST", "Every/listRecords", {"fields": ["Name", name]}) == payload
             case "sort":
-                assert base.refused("GET", "Every", params={"sort[0][field]": name}) == told
+                assert base.refused("GET", "Every", params={"sort[0][field]": name}) == payload
             case "merge":
                 rows = {"records": [{"fields": {}}], "performUpsert": {"fieldsToMergeOn": [name]}}
-                assert base.refused("PATCH", "Every", rows) == told
+                assert base.refused("PATCH", "Every", rows) == payload
 
 
 # ------------------------------------------------------------------ views
@@ -217,7 +217,7 @@ def test_an_unknown_field_is_named_wherever_it_stands(base, place):
 @pytest.mark.parametrize("view", ["Grid view", "Second"])
 def test_a_view_is_found_by_name_or_id(base, view):
     ids = fill(base, 3)
-    view_id = next(one["id"] for one in base.table()["views"] if one["name"] == view)
+    view_id = next(element["id"] for element in base.table()["views"] if element["name"] == view)
     for key in (view, view_id):
         assert [record["id"] for record in base.ok("GET", "Every", params={"view": key})["records"]] == ids
 
@@ -256,12 +256,12 @@ def test_a_record_has_an_id_a_created_time_and_fields_and_nothing_else(base):
 def test_comments_are_counted_where_that_is_asked_for(base):
     one, two = base.make(Name="one")["id"], base.make(Name="two")["id"]
     base.ok("POST", f"Every/{one}/comments", {"text": "hello"})
-    for method, path, told in (
+    for method, path, payload in (
         ("GET", "Every?recordMetadata[]=commentCount", None),
         ("GET", "Every?recordMetadata%5B%5D=commentCount", None),
         ("POST", "Every/listRecords", {"recordMetadata": ["commentCount"]}),
     ):
-        counts = {record["id"]: record["commentCount"] for record in base.ok(method, path, told)["records"]}
+        counts = {record["id"]: record["commentCount"] for record in base.ok(method, path, payload)["records"]}
         assert counts == {one: 1, two: 0}
     assert "commentCount" not in base.ok("GET", "Every")["records"][0]
 
@@ -366,8 +366,8 @@ def test_a_formula_that_cannot_be_read_says_why(base, formula, reason):
     if reason is None:
         assert base.ok("GET", "Every", params={"filterByFormula": formula}) == {"records": []}
         return
-    told = base.refused("GET", "Every", params={"filterByFormula": formula})
-    assert told == (422, "INVALID_FILTER_BY_FORMULA", f"The formula for filtering records is invalid: {reason}")
+    payload = base.refused("GET", "Every", params={"filterByFormula": formula})
+    assert payload == (422, "INVALID_FILTER_BY_FORMULA", f"The formula for filtering records is invalid: {reason}")
 
 
 @pytest.mark.parametrize("formula", ["0", "FALSE()", "''", "BLANK()", "0/0", "ERROR()", "{Nothing}"])
@@ -461,7 +461,7 @@ def test_a_sort_of_more_than_ten_fields_keeps_its_order(base):
 def test_a_get_and_a_posted_list_answer_alike(base):
     for number in range(7):
         base.make(Name=f"n{number}", Number=number % 3)
-    told = {
+    payload = {
         "fields": ["Name", "Number"],
         "filterByFormula": "{Number}>0",
         "sort": [{"field": "Number", "direction": "desc"}, {"field": "Name"}],
@@ -479,11 +479,11 @@ def test_a_get_and_a_posted_list_answer_alike(base):
         ("pageSize", 3), ("maxRecords", 4), ("view", "Grid view"), ("returnFieldsByFieldId", "1"),
         ("recordMetadata[]", "commentCount"), ("cellFormat", "json"),
     ]  # fmt: skip
-    by_post = base.ok("POST", "Every/listRecords", told)
+    by_post = base.ok("POST", "Every/listRecords", payload)
     by_get = base.ok("GET", "Every", params=query)
     assert by_post["records"] == by_get["records"]
     assert len(by_get["records"]) == 3
-    last_post = base.ok("POST", "Every/listRecords", told | {"offset": by_post["offset"]})
+    last_post = base.ok("POST", "Every/listRecords", payload | {"offset": by_post["offset"]})
     last_get = base.ok("GET", "Every", params=[*query, ("offset", by_get["offset"])])
     assert last_post == last_get
     assert len(last_get["records"]) == 1
@@ -508,9 +508,9 @@ def test_a_record_of_another_table_of_the_base_is_answered(base, connect):
 def test_date_dependency_metadata_shows_links_as_objects(base):
     other = base.make("Other", Title="t")["id"]
     base.make(Name="x", Others=[other])
-    for method, path, told in (
+    for method, path, payload in (
         ("GET", "Every?includeDateDependencyMetadata=true", None),
         ("POST", "Every/listRecords", {"includeDateDependencyMetadata": True}),
     ):
-        assert base.ok(method, path, told)["records"][0]["fields"]["Others"] == [{"id": other}]
+        assert base.ok(method, path, payload)["records"][0]["fields"]["Others"] == [{"id": other}]
     assert base.ok("GET", "Every")["records"][0]["fields"]["Others"] == [other]

@@ -39,9 +39,9 @@ def refused(base, kind, options=None, name="New"):
 
 
 def test_whoami_names_the_tokens_owner(base):
-    told = base.ok("GET", "/v0/meta/whoami")
-    assert re.fullmatch("usr[0-9A-Za-z]{14}", told["id"])
-    assert set(told) <= {"id", "email"}
+    payload = base.ok("GET", "/v0/meta/whoami")
+    assert re.fullmatch("usr[0-9A-Za-z]{14}", payload["id"])
+    assert set(payload) <= {"id", "email"}
 
 
 def test_bases_are_listed_with_a_permission_and_a_page_size_is_refused(base):
@@ -59,7 +59,7 @@ def test_bases_are_listed_a_thousand_a_page(connect):
         assert len(first["bases"]) == 1000
         assert re.fullmatch("itr[0-9A-Za-z]{14}/app[0-9A-Za-z]{14}", first["offset"])
         second = base.ok("GET", "/v0/meta/bases", params={"offset": first["offset"]})
-        assert [one["name"] for one in second["bases"]] == ["999"]
+        assert [element["name"] for element in second["bases"]] == ["999"]
         assert "offset" not in second
 
 
@@ -88,8 +88,8 @@ def test_a_new_base_has_its_tables(base):
 def test_a_new_base_needs_a_workspace_that_exists(base):
     body = {"name": "Fresh", "tables": [{"name": "T", "fields": [NAME]}]}
     assert base.refused("POST", "/v0/meta/bases", body) == (422, "INVALID_REQUEST", "Server error")
-    told = base.refused("POST", "/v0/meta/bases", body | {"workspaceId": "wspNoSuchSpace000"})
-    assert told[:2] == (404, "MODEL_ID_NOT_FOUND")
+    payload = base.refused("POST", "/v0/meta/bases", body | {"workspaceId": "wspNoSuchSpace000"})
+    assert payload[:2] == (404, "MODEL_ID_NOT_FOUND")
 
 
 @pytest.mark.parametrize("change", [{"name": ""}, {"name": None}, {"name": 1}, {"tables": []}, {"tables": None},
@@ -275,8 +275,8 @@ def test_options_show_as_they_were_given(base, kind, options):
 
 @pytest.mark.parametrize(("kind", "options"), SHOWN, ids=repr)
 def test_missing_options_are_named(base, kind, options):
-    told = (*BAD_OPTIONS, "Invalid options for Every.New: Failed schema validation: New.options is missing")
-    assert refused(base, kind) == told
+    payload = (*BAD_OPTIONS, "Invalid options for Every.New: Failed schema validation: New.options is missing")
+    assert refused(base, kind) == payload
     for name in options:
         less = {key: value for key, value in options.items() if key != name}
         message = f"Invalid options for Every.New: Failed schema validation: New.options.{name} is missing"
@@ -408,9 +408,9 @@ def test_a_link_may_name_a_view_of_the_linked_table(base):
 
 @pytest.mark.parametrize("more", ["isReversed", "prefersSingleRecordLink", "inverseLinkFieldId"])
 def test_a_link_takes_no_other_option(base, more):
-    told = refused(base, "multipleRecordLinks", {"linkedTableId": base.tables["Other"], more: False})
-    assert told[:2] == BAD_OPTIONS
-    assert f"{more} is not included in the New.options schema" in told[2]
+    payload = refused(base, "multipleRecordLinks", {"linkedTableId": base.tables["Other"], more: False})
+    assert payload[:2] == BAD_OPTIONS
+    assert f"{more} is not included in the New.options schema" in payload[2]
 
 
 @pytest.mark.parametrize("target", ["tbl00000000000000", "Other", "", None, 1, [], {}])
@@ -432,9 +432,9 @@ def test_a_new_table_may_link_to_one_that_is_there(base):
 @pytest.mark.parametrize("kind", "autoNumber createdTime createdBy lastModifiedTime lastModifiedBy button aiText "
                                  "externalSyncSource count".split())  # fmt: skip
 def test_these_types_cannot_be_created(base, kind):
-    told = (*UNSUPPORTED, f"Invalid options for Every.New: Creating {kind} fields is not supported at this time")
-    assert refused(base, kind) == told
-    assert refused(base, kind, {}) == told
+    payload = (*UNSUPPORTED, f"Invalid options for Every.New: Creating {kind} fields is not supported at this time")
+    assert refused(base, kind) == payload
+    assert refused(base, kind, {}) == payload
     table = {"name": "T", "fields": [NAME, {"name": "New", "type": kind}]}
     assert base.refused("POST", tables(base), table)[:2] == UNSUPPORTED
 
@@ -521,7 +521,10 @@ def test_a_lookup_or_rollup_needs_a_link_and_a_field_behind_it(base):
         ):
             assert refused(base, kind, good | change)[:2] == BAD_OPTIONS
         for missing in good:
-            assert refused(base, kind, {name: one for name, one in good.items() if name != missing})[:2] == BAD_OPTIONS
+            assert (
+                refused(base, kind, {name: element for name, element in good.items() if name != missing})[:2]
+                == BAD_OPTIONS
+            )
     for formula in ("SUM(", "{Amount}", "NOPE(values)", "", 1):
         assert refused(base, "rollup", linked(base, formula=formula))[:2] == BAD_OPTIONS
 
@@ -539,8 +542,8 @@ def test_computed_fields_show_their_own_options(base):
 
 @pytest.mark.parametrize("name", ["Name", "name", "NAME", "", "  ", None])
 def test_a_fields_name_is_unique_in_any_case_and_not_empty(base, name):
-    told = base.refused("POST", fields(base), {"name": name, "type": "url"})
-    assert told[:2] == DUPLICATE
+    payload = base.refused("POST", fields(base), {"name": name, "type": "url"})
+    assert payload[:2] == DUPLICATE
     if name is not None:
         assert base.refused("PATCH", f"{fields(base)}/{base.field('Notes')['id']}", {"name": name})[:2] == DUPLICATE
 
@@ -603,7 +606,7 @@ def test_a_table_holds_500_fields(base):
     assert base.refused("POST", tables(base), body) == (422, "FAILED_STATE_CHECK", None)
     body["fields"].pop()
     made = base.ok("POST", tables(base), body)
-    told = base.refused("POST", f"{tables(base)}/{made['id']}/fields", {"name": "one more", "type": "url"})
-    assert told == (422, "FAILED_STATE_CHECK", None)
+    payload = base.refused("POST", f"{tables(base)}/{made['id']}/fields", {"name": "one more", "type": "url"})
+    assert payload == (422, "FAILED_STATE_CHECK", None)
     link = {"name": "L", "type": "multipleRecordLinks", "options": {"linkedTableId": made["id"]}}
     assert base.refused("POST", fields(base, "Other"), link) == (422, "FAILED_STATE_CHECK", None)

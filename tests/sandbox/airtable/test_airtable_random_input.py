@@ -192,16 +192,16 @@ def fill(value, names):
 
 
 @pytest.fixture(scope="module")
-def own():
+def own_server():
     """A server of its own: the bases and hooks that this makes are nobody else's."""
     with Sandbox(requests_per_second="off") as running:
         yield running
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_random_json_is_accepted_or_refused_as_a_whole(own, connect, endpoint):
+def test_random_json_is_accepted_or_refused_as_a_whole(own_server, connect, endpoint):
     method, path, bodies = ENDPOINTS[endpoint]
-    base = connect(own)
+    base = connect(own_server)
     other = base.make("Other", Title="t")["id"]
     record = base.make("Every", Name="x", Number=2, Tags=["red"], Others=[other])["id"]
     names = {

@@ -33,8 +33,8 @@ def plant(server, body):
 
 
 def bases(server):
-    told = {"Authorization": f"Bearer {server.token}"}
-    return requests.get(f"{server.airtable_url}/v0/meta/bases", headers=told, timeout=10).json()["bases"]
+    payload = {"Authorization": f"Bearer {server.token}"}
+    return requests.get(f"{server.airtable_url}/v0/meta/bases", headers=payload, timeout=10).json()["bases"]
 
 
 LINK = {"name": "L", "type": "multipleRecordLinks", "options": {"linkedTable": "People"}}
@@ -189,8 +189,8 @@ def test_a_seed_keeps_its_ids_and_a_second_of_the_same_is_refused(server, connec
     }
     base = connect(server, body)
     assert base.id == f"app{tail}"
-    told = base.table("T")
-    assert (told["id"], told["description"], told["primaryFieldId"]) == (f"tbl{tail}", "words", f"fld{tail}")
+    payload = base.table("T")
+    assert (payload["id"], payload["description"], payload["primaryFieldId"]) == (f"tbl{tail}", "words", f"fld{tail}")
     assert base.records("T")[0]["id"] == f"rec{tail}"
     made = base.ok("POST", "/v0/meta/bases", {"name": "C", "workspaceId": f"wsp{tail}", "tables": [PEOPLE]})
     assert made["id"]
@@ -283,11 +283,11 @@ GOOD = seed(
 def places(value, path=()):
     yield path
     if isinstance(value, dict):
-        for key, one in value.items():
-            yield from places(one, (*path, key))
+        for key, element in value.items():
+            yield from places(element, (*path, key))
     elif isinstance(value, list):
-        for index, one in enumerate(value):
-            yield from places(one, (*path, index))
+        for index, element in enumerate(value):
+            yield from places(element, (*path, index))
 
 
 def changed(path, value):
@@ -318,10 +318,10 @@ def test_a_seed_with_one_odd_part_is_planted_or_refused_in_words(server, connect
         assert bases(server) == before
         return
     made = answer.json()
-    told = {"Authorization": f"Bearer {server.token}"}
-    shown = requests.get(f"{server.airtable_url}/v0/meta/bases/{made['id']}/tables", headers=told, timeout=10)
+    payload = {"Authorization": f"Bearer {server.token}"}
+    shown = requests.get(f"{server.airtable_url}/v0/meta/bases/{made['id']}/tables", headers=payload, timeout=10)
     assert shown.status_code == 200, (path, value)
-    for one in made["tables"].values():
+    for element in made["tables"].values():
         for query in ("", "?cellFormat=string&timeZone=utc&userLocale=en"):
-            url = f"{server.airtable_url}/v0/{made['id']}/{one}{query}"
-            assert requests.get(url, headers=told, timeout=10).status_code == 200, (path, value)
+            url = f"{server.airtable_url}/v0/{made['id']}/{element}{query}"
+            assert requests.get(url, headers=payload, timeout=10).status_code == 200, (path, value)

@@ -36,9 +36,11 @@ def payloads(base, path, **params):
 
 def changes(base, path, table="Every"):
     """What the payloads say of one table, in order."""
-    told = payloads(base, path)["payloads"]
+    payload = payloads(base, path)["payloads"]
     return [
-        one["changedTablesById"][base.tables[table]] for one in told if base.tables[table] in one["changedTablesById"]
+        element["changedTablesById"][base.tables[table]]
+        for element in payload
+        if base.tables[table] in element["changedTablesById"]
     ]
 
 
@@ -74,14 +76,14 @@ def test_a_hook_sees_one_payload_a_transaction_and_only_those_after_its_creation
     only = payloads(base, later)
     assert (only["cursor"], len(only["payloads"])) == (2, 1)
     assert only["payloads"][0]["baseTransactionNumber"] == first["payloads"][2]["baseTransactionNumber"]
-    numbers = [one["baseTransactionNumber"] for one in first["payloads"]]
+    numbers = [payload["baseTransactionNumber"] for payload in first["payloads"]]
     assert numbers == sorted(set(numbers))
     owner = base.ok("GET", "/v0/meta/whoami")["id"]
-    for one in first["payloads"]:
-        assert one["payloadFormat"] == "v0"
-        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", one["timestamp"])
-        assert one["actionMetadata"]["source"] == "publicApi"
-        assert one["actionMetadata"]["sourceMetadata"]["user"]["id"] == owner
+    for payload in first["payloads"]:
+        assert payload["payloadFormat"] == "v0"
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", payload["timestamp"])
+        assert payload["actionMetadata"]["source"] == "publicApi"
+        assert payload["actionMetadata"]["sourceMetadata"]["user"]["id"] == owner
 
 
 def test_created_changed_and_destroyed_records_are_told_by_id(base):
@@ -91,9 +93,9 @@ def test_created_changed_and_destroyed_records_are_told_by_id(base):
     base.ok("PATCH", f"Every/{made['id']}", {"fields": {"Name": "b", "Number": None}})
     base.ok("DELETE", f"Every/{made['id']}")
     created, changed, destroyed = changes(base, path)
-    told = created["createdRecordsById"][made["id"]]
-    assert told["createdTime"] == made["createdTime"]
-    assert told["cellValuesByFieldId"][name] == "a"
+    payload = created["createdRecordsById"][made["id"]]
+    assert payload["createdTime"] == made["createdTime"]
+    assert payload["cellValuesByFieldId"][name] == "a"
     assert changed["changedRecordsById"][made["id"]] == {
         "current": {"cellValuesByFieldId": {name: "b", number: None}},
         "previous": {"cellValuesByFieldId": {name: "a", number: 1}},
@@ -102,7 +104,7 @@ def test_created_changed_and_destroyed_records_are_told_by_id(base):
 
 
 def test_previous_and_unchanged_cells_come_only_where_they_are_included(base):
-    name, notes, mail = (base.field(one)["id"] for one in ("Name", "Notes", "Mail"))
+    name, notes, mail = (base.field(element)["id"] for element in ("Name", "Notes", "Mail"))
     plain, every, some = (
         hook(base),
         hook(base, includes={"includeCellValuesInFieldIds": "all"}),
@@ -110,26 +112,26 @@ def test_previous_and_unchanged_cells_come_only_where_they_are_included(base):
     )
     record = base.make(Name="a", Notes="n", Mail="m")["id"]
     base.ok("PATCH", f"Every/{record}", {"fields": {"Name": "b"}})
-    told = [changes(base, one)[-1]["changedRecordsById"][record] for one in (plain, every, some)]
-    assert set(told[0]) == {"current"}
-    unchanged = told[1]["unchanged"]["cellValuesByFieldId"]
+    payload = [changes(base, element)[-1]["changedRecordsById"][record] for element in (plain, every, some)]
+    assert set(payload[0]) == {"current"}
+    unchanged = payload[1]["unchanged"]["cellValuesByFieldId"]
     assert (unchanged[notes], unchanged[mail]) == ("n", "m")
     assert name not in unchanged
-    assert told[2]["unchanged"] == {"cellValuesByFieldId": {notes: "n"}}
+    assert payload[2]["unchanged"] == {"cellValuesByFieldId": {notes: "n"}}
 
 
 def test_cells_are_told_in_format_v2(base):
     path = hook(base)
     other = base.make("Other", Title="t", Amount=3)["id"]
     base.make(Status="Todo", Tags=["red"], Others=[other], Number=2)
-    told = next(iter(changes(base, path)[0]["createdRecordsById"].values()))["cellValuesByFieldId"]
-    ids = {one["name"]: one["id"] for one in base.table()["fields"]}
-    (status,) = [one for one in base.field("Status")["options"]["choices"] if one["name"] == "Todo"]
-    assert told[ids["Status"]] == status
-    assert [one["name"] for one in told[ids["Tags"]]] == ["red"]
-    assert told[ids["Others"]] == [{"id": other, "name": "t"}]
-    assert told[ids["Titles"]] == {"valuesByLinkedRecordId": {other: ["t"]}, "linkedRecordIds": [other]}
-    assert told[ids["Number"]] == 2
+    payload = next(iter(changes(base, path)[0]["createdRecordsById"].values()))["cellValuesByFieldId"]
+    ids = {field["name"]: field["id"] for field in base.table()["fields"]}
+    (status,) = [choice for choice in base.field("Status")["options"]["choices"] if choice["name"] == "Todo"]
+    assert payload[ids["Status"]] == status
+    assert [element["name"] for element in payload[ids["Tags"]]] == ["red"]
+    assert payload[ids["Others"]] == [{"id": other, "name": "t"}]
+    assert payload[ids["Titles"]] == {"valuesByLinkedRecordId": {other: ["t"]}, "linkedRecordIds": [other]}
+    assert payload[ids["Number"]] == 2
 
 
 def test_the_other_face_of_a_link_is_a_change_too(base):
@@ -169,7 +171,7 @@ def test_change_types_filter(base, wanted, keys):
     record = base.make(Name="x")["id"]
     base.ok("PATCH", f"Every/{record}", {"fields": {"Name": "y"}})
     base.ok("DELETE", f"Every/{record}")
-    assert [key for one in changes(base, path) for key in one] == keys
+    assert [key for change in changes(base, path) for key in change] == keys
 
 
 def test_watched_fields_filter(base):
@@ -177,8 +179,8 @@ def test_watched_fields_filter(base):
     record = base.make(Name="x")["id"]
     base.ok("PATCH", f"Every/{record}", {"fields": {"Name": "y"}})
     base.ok("PATCH", f"Every/{record}", {"fields": {"Notes": "n", "Name": "z"}})
-    (told,) = changes(base, path)
-    assert set(told["changedRecordsById"][record]["current"]["cellValuesByFieldId"]) == {base.field("Notes")["id"]}
+    (payload,) = changes(base, path)
+    assert set(payload["changedRecordsById"][record]["current"]["cellValuesByFieldId"]) == {base.field("Notes")["id"]}
 
 
 def test_a_scope_filters_by_table_or_view(base):
@@ -187,7 +189,7 @@ def test_a_scope_filters_by_table_or_view(base):
     base.make(Name="x")
     base.make("Other", Title="t")
     for path in paths:
-        assert [list(one["changedTablesById"]) for one in payloads(base, path)["payloads"]] == [[table]]
+        assert [list(payload["changedTablesById"]) for payload in payloads(base, path)["payloads"]] == [[table]]
 
 
 def test_sources_filter(base):
@@ -207,8 +209,8 @@ def test_new_and_changed_fields_and_tables_are_told(base):
     created, changed, renamed, new = payloads(base, path)["payloads"]
     other = base.tables["Other"]
     assert created["changedTablesById"][other] == {"createdFieldsById": {field: {"name": "New", "type": "url"}}}
-    told = changed["changedTablesById"][other]["changedFieldsById"][field]
-    assert (told["current"]["name"], told["previous"]["name"]) == ("Newer", "New")
+    payload = changed["changedTablesById"][other]["changedFieldsById"][field]
+    assert (payload["current"]["name"], payload["previous"]["name"]) == ("Newer", "New")
     metadata = renamed["changedTablesById"][other]["changedMetadata"]
     assert (metadata["current"]["name"], metadata["previous"]["name"]) == ("Others", "Other")
     assert new["createdTablesById"][table["id"]]["metadata"]["name"] == "T"
@@ -221,10 +223,10 @@ def test_an_inverse_field_is_told_too(base):
     options = {"linkedTableId": base.tables["Other"]}
     link = {"name": "New", "type": "multipleRecordLinks", "options": options}
     made = base.ok("POST", f"/v0/meta/bases/{base.id}/tables/Every/fields", link)
-    (told,) = payloads(base, path)["payloads"]
-    assert set(told["changedTablesById"]) == {base.tables["Every"], base.tables["Other"]}
+    (payload,) = payloads(base, path)["payloads"]
+    assert set(payload["changedTablesById"]) == {base.tables["Every"], base.tables["Other"]}
     inverse = made["options"]["inverseLinkFieldId"]
-    assert inverse in told["changedTablesById"][base.tables["Other"]]["createdFieldsById"]
+    assert inverse in payload["changedTablesById"][base.tables["Other"]]["createdFieldsById"]
 
 
 def test_payloads_come_fifty_a_page_and_a_cursor_can_go_back(base):
@@ -260,15 +262,16 @@ def test_a_webhook_expires_in_seven_days_unless_it_is_renewed_or_read(connect):
         base = connect(box)
         forgotten, renewed, read = hook(base), hook(base), hook(base)
         box.clock(advance=WEEK - 60)
-        told = base.ok("POST", f"{renewed}/refresh")
-        assert set(told) == {"expirationTime"}
+        payload = base.ok("POST", f"{renewed}/refresh")
+        assert set(payload) == {"expirationTime"}
         payloads(base, read)
         box.clock(advance=120)
         listed = {
-            one["id"]: one["expirationTime"] for one in base.ok("GET", f"/v0/bases/{base.id}/webhooks")["webhooks"]
+            webhook["id"]: webhook["expirationTime"]
+            for webhook in base.ok("GET", f"/v0/bases/{base.id}/webhooks")["webhooks"]
         }
         assert set(listed) == {renewed.rsplit("/", 1)[1], read.rsplit("/", 1)[1]}
-        assert listed[renewed.rsplit("/", 1)[1]] == told["expirationTime"]
+        assert listed[renewed.rsplit("/", 1)[1]] == payload["expirationTime"]
         assert base.refused("GET", f"{forgotten}/payloads")[:2] == FORBIDDEN
         assert base.refused("POST", f"{forgotten}/refresh")[:2] == FORBIDDEN
 
@@ -290,11 +293,16 @@ def test_a_deleted_or_unknown_webhook_or_one_of_another_base_is_403(base, connec
     path = hook(base)
     foreign = f"/v0/bases/{base.id}/webhooks/" + hook(connect(base.box)).rsplit("/", 1)[1]
     assert base.ok("DELETE", path) == {}
-    for one in (path, foreign, f"/v0/bases/{base.id}/webhooks/ach00000000000000", f"/v0/bases/{base.id}/webhooks/%ff"):
-        assert base.refused("GET", f"{one}/payloads")[:2] == FORBIDDEN
-        assert base.refused("POST", f"{one}/refresh")[:2] == FORBIDDEN
-        assert base.refused("POST", f"{one}/enableNotifications", {"enable": True})[:2] == FORBIDDEN
-        assert base.refused("DELETE", one)[:2] == FORBIDDEN
+    for element in (
+        path,
+        foreign,
+        f"/v0/bases/{base.id}/webhooks/ach00000000000000",
+        f"/v0/bases/{base.id}/webhooks/%ff",
+    ):
+        assert base.refused("GET", f"{element}/payloads")[:2] == FORBIDDEN
+        assert base.refused("POST", f"{element}/refresh")[:2] == FORBIDDEN
+        assert base.refused("POST", f"{element}/enableNotifications", {"enable": True})[:2] == FORBIDDEN
+        assert base.refused("DELETE", element)[:2] == FORBIDDEN
     assert base.refused("GET", "/v0/bases/appNoSuchBase0000/webhooks")[:2] == FORBIDDEN
 
 
@@ -351,7 +359,7 @@ def test_notifications_are_turned_by_a_boolean(base, body):
 
 
 def pings(site):
-    return [one for one in site.seen if one[0] == "POST"]
+    return [element for element in site.seen if element[0] == "POST"]
 
 
 def test_a_ping_names_base_and_hook_and_proves_who_sent_it(base, site, wait):
@@ -361,9 +369,9 @@ def test_a_ping_names_base_and_hook_and_proves_who_sent_it(base, site, wait):
     ((_, path, headers, content),) = wait(lambda: pings(site))
     assert path == "/ping?x=1"
     assert headers["content-type"].startswith("application/json")
-    told = json.loads(content)
-    assert (told["base"], told["webhook"]) == ({"id": base.id}, {"id": made["id"]})
-    assert set(told) == {"base", "webhook", "timestamp"}
+    payload = json.loads(content)
+    assert (payload["base"], payload["webhook"]) == ({"id": base.id}, {"id": made["id"]})
+    assert set(payload) == {"base", "webhook", "timestamp"}
     secret = base64.b64decode(made["macSecretBase64"])
     assert headers["x-airtable-content-mac"] == "hmac-sha256=" + hmac.new(secret, content, hashlib.sha256).hexdigest()
 
@@ -401,11 +409,11 @@ def test_no_ping_is_sent_where_notifications_are_off_or_nothing_is_watched(base,
     record = base.make(Name="x")["id"]
     base.ok("DELETE", f"Every/{record}")
     wait(lambda: pings(site))
-    assert [one[1] for one in pings(site)] == ["/adds"]
+    assert [ping[1] for ping in pings(site)] == ["/adds"]
     assert len(payloads(base, quiet)["payloads"]) == 2
     base.ok("POST", f"{quiet}/enableNotifications", {"enable": True})
     base.make(Name="y")
-    wait(lambda: {one[1] for one in pings(site)} == {"/adds", "/quiet"})
+    wait(lambda: {ping[1] for ping in pings(site)} == {"/adds", "/quiet"})
 
 
 def test_no_ping_reaches_this_machine_without_the_switch(connect, site, wait):

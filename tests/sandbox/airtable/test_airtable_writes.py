@@ -76,18 +76,18 @@ def test_more_than_ten_records_a_request_are_refused_in_three_ways(base, count):
         assert base.refused(method, "Every", {"records": updates}) == UPDATE_LIMIT
         assert base.refused(method, "Every", {**by_name(), "records": rows}) == UPDATE_LIMIT
     gone = [("records[]", made[number % 11]) for number in range(count)]
-    told = (422, "INVALID_RECORDS", "You must provide an array of up to 10 record IDs.")
-    assert base.refused("DELETE", "Every", params=gone) == told
+    payload = (422, "INVALID_RECORDS", "You must provide an array of up to 10 record IDs.")
+    assert base.refused("DELETE", "Every", params=gone) == payload
 
 
 def test_ten_records_a_request_are_taken(base):
     made = base.ok("POST", "Every", {"records": [{"fields": {"Name": str(number)}} for number in range(10)]})["records"]
     ids = [record["id"] for record in made]
     assert [record["fields"]["Name"] for record in made] == [str(number) for number in range(10)]
-    rows = [{"id": one, "fields": {"Number": 1}} for one in ids]
+    rows = [{"id": element, "fields": {"Number": 1}} for element in ids]
     assert [record["id"] for record in base.ok("PATCH", "Every", {"records": rows[::-1]})["records"]] == ids[::-1]
-    gone = base.ok("DELETE", "Every", params=[("records[]", one) for one in ids[::-1]])
-    assert gone == {"records": [{"id": one, "deleted": True} for one in ids[::-1]]}
+    gone = base.ok("DELETE", "Every", params=[("records[]", element) for element in ids[::-1]])
+    assert gone == {"records": [{"id": element, "deleted": True} for element in ids[::-1]]}
     assert base.records() == []
 
 
@@ -95,8 +95,8 @@ def test_the_batch_limit_is_a_switch(connect):
     with Sandbox(requests_per_second="off", batch_limit=50) as box:
         base = connect(box)
         assert len(base.ok("POST", "Every", {"records": [{"fields": {}}] * 50})["records"]) == 50
-        told = base.refused("POST", "Every", {"records": [{"fields": {}}] * 51})
-        assert told[2] == "A maximum of 50 records can be created per request but you have provided 51."
+        payload = base.refused("POST", "Every", {"records": [{"fields": {}}] * 51})
+        assert payload[2] == "A maximum of 50 records can be created per request but you have provided 51."
 
 
 @pytest.mark.parametrize("query", ["", "?records[]=", "?records="])
@@ -133,9 +133,9 @@ def test_a_batch_update_of_an_unknown_row_names_it(base, method):
     other = base.make("Other", Title="t")["id"]
     for stranger in ("rec00000000000000", other):
         rows = [{"id": kept, "fields": {"Name": "new"}}, {"id": stranger, "fields": {}}]
-        told = (422, "ROW_DOES_NOT_EXIST", f"Record ID {stranger} does not exist in this table")
-        assert base.refused(method, "Every", {"records": rows}) == told
-        assert base.refused(method, "Every", by_name() | {"records": rows}) == told
+        payload = (422, "ROW_DOES_NOT_EXIST", f"Record ID {stranger} does not exist in this table")
+        assert base.refused(method, "Every", {"records": rows}) == payload
+        assert base.refused(method, "Every", by_name() | {"records": rows}) == payload
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE"])
@@ -204,8 +204,8 @@ def test_an_upsert_row_with_an_id_is_a_plain_update(base):
     answer = base.ok("PATCH", "Every", by_name() | {"records": [{"id": one, "fields": {"Name": "two"}}]})
     assert answer["updatedRecords"] == [one]
     assert [record["fields"]["Name"] for record in base.records()] == ["two", "two"]
-    told = base.refused("PATCH", "Every", by_name() | {"records": [{"id": "rec00000000000000", "fields": {}}]})
-    assert told[1] == "ROW_DOES_NOT_EXIST"
+    payload = base.refused("PATCH", "Every", by_name() | {"records": [{"id": "rec00000000000000", "fields": {}}]})
+    assert payload[1] == "ROW_DOES_NOT_EXIST"
     assert two
 
 
@@ -260,8 +260,8 @@ def test_an_upsert_matches_text_exactly(base, text):
 @pytest.mark.parametrize("field", ["Twice", "Titles", "Sum", "How many", "Auto", "Created", "Maker"])
 def test_an_upsert_does_not_merge_on_computed_fields(base, field):
     body = by_name(Name="x") | {"performUpsert": {"fieldsToMergeOn": ["Name", field]}}
-    told = f'Field "{field}" cannot accept a value because the field is computed'
-    assert base.refused("PATCH", "Every", body) == (422, "INVALID_VALUE_FOR_COLUMN", told)
+    payload = f'Field "{field}" cannot accept a value because the field is computed'
+    assert base.refused("PATCH", "Every", body) == (422, "INVALID_VALUE_FOR_COLUMN", payload)
 
 
 @pytest.mark.parametrize("field", ["Done", "Files", "Owner", "Team", "Others", "Code"])
@@ -292,5 +292,5 @@ def test_ids_have_their_form(base):
     table, view = base.table(), base.table()["views"][0]
     choice = base.field("Status")["options"]["choices"][0]
     found = [(base.id, "app"), (table["id"], "tbl"), (base.field("Name")["id"], "fld"), (view["id"], "viw")]
-    for one, prefix in [*found, (choice["id"], "sel"), (base.make(Name="x")["id"], "rec")]:
-        assert re.fullmatch(prefix + "[0-9A-Za-z]{14}", one)
+    for element, prefix in [*found, (choice["id"], "sel"), (base.make(Name="x")["id"], "rec")]:
+        assert re.fullmatch(prefix + "[0-9A-Za-z]{14}", element)

@@ -18,8 +18,14 @@ def test_create_and_get(wix):
     assert made["revision"] == "1"
     assert made["maxPageSize"] == 1000
     assert made["permissions"] == permissions
-    assert [one["key"] for one in made["fields"]] == ["dot_number", "_id", "_owner", "_createdDate", "_updatedDate"]
-    assert [one["systemField"] for one in made["fields"]] == [False, True, True, True, True]
+    assert [element["key"] for element in made["fields"]] == [
+        "dot_number",
+        "_id",
+        "_owner",
+        "_createdDate",
+        "_updatedDate",
+    ]
+    assert [element["systemField"] for element in made["fields"]] == [False, True, True, True, True]
     assert wix.ok("GET", "/collections/Cars?dataCollectionId=Cars")["collection"] == made
     wix.refused(409, "WDE0104", "POST", "/collections", {"collection": body})
     some = wix.ok("GET", "/collections/Cars?dataCollectionId=Cars&consistentRead=true&fields=revision&fields=plugins")
@@ -75,10 +81,10 @@ def test_list(wix):
     for name in ("b", "a", "c"):
         wix.make(name)
     answer = wix.ok("GET", "/collections?paging.limit=2&paging.offset=1&consistentRead=true")
-    assert [one["id"] for one in answer["collections"]] == ["b", "c"]
+    assert [collection["id"] for collection in answer["collections"]] == ["b", "c"]
     assert answer["pagingMetadata"] == {"count": 2, "offset": 1, "total": 3, "tooManyToCount": False}
     answer = wix.ok("GET", "/collections?sort.fieldName=id&sort.order=DESC&fields=displayName")
-    assert [one["id"] for one in answer["collections"]] == ["c", "b", "a"]
+    assert [collection["id"] for collection in answer["collections"]] == ["c", "b", "a"]
     for bad in ("paging.limit=x", "paging.limit=0", "sort.order=UP", "consistentRead=maybe", "paging=5"):
         wix.refused(400, "validationError", "GET", f"/collections?{bad}")
 
@@ -89,7 +95,7 @@ def test_update_needs_the_revision_and_replaces_all(wix):
     changed = {"id": "Cars", "revision": body["revision"], "fields": [{"key": "n", "type": "NUMBER"}]}
     answer = wix.ok("PUT", "/collections", {"collection": changed})["collection"]
     assert answer["revision"] == "2"
-    assert [one["key"] for one in answer["fields"]][:2] == ["n", "_id"]
+    assert [field["key"] for field in answer["fields"]][:2] == ["n", "_id"]
     assert answer["permissions"]["read"] == "ADMIN"
     assert answer["createdDate"] == body["createdDate"]
     wix.refused(409, "WDE0178", "PUT", "/collections", {"collection": changed})
@@ -124,7 +130,7 @@ def test_fields(wix):
     wix.make("Cars")
     new = {"key": "x", "type": "TEXT", "description": "d"}
     made = wix.ok("POST", "/collections/create-field", {**C, "field": new})["dataCollection"]
-    assert [one["key"] for one in made["fields"]][:2] == ["name", "x"]
+    assert [field["key"] for field in made["fields"]][:2] == ["name", "x"]
     wix.refused(400, "WDE0080", "POST", "/collections/create-field", {**C, "field": new})
     patched = wix.ok("POST", "/collections/patch-field", {**C, "field": {"key": "x", "displayName": "X"}})
     assert patched["dataCollection"]["fields"][1]["description"] == "d"
@@ -232,6 +238,6 @@ def test_jobs(wix):
 
 def test_available_indexes(wix):
     wix.make("Cars")
-    told = wix.ok("GET", "/indexes/available?dataCollectionId=Cars")
-    assert told == {"regular1Field": 0, "regular3Field": 3, "unique1Field": 1, "total": 4}
+    payload = wix.ok("GET", "/indexes/available?dataCollectionId=Cars")
+    assert payload == {"regular1Field": 0, "regular3Field": 3, "unique1Field": 1, "total": 4}
     wix.refused(404, "WDE0025", "GET", "/indexes/available?dataCollectionId=No")

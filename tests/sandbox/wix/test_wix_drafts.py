@@ -109,8 +109,8 @@ def test_status_of_writes(wix):
 
 
 def test_items_are_marked_under_publish(marked):
-    told = marked.ok("POST", "/items/publish-draft", ITEM)["dataItem"]
-    assert (told["dataCollectionId"], told["data"]["_publishStatus"]) == ("Cars", "PUBLISHED")
+    payload = marked.ok("POST", "/items/publish-draft", ITEM)["dataItem"]
+    assert (payload["dataCollectionId"], payload["data"]["_publishStatus"]) == ("Cars", "PUBLISHED")
     assert marked.get("Cars", "a")
     marked.refused(404, "WDE0073", "POST", "/items/publish-draft", ITEM)
     assert marked.ok("POST", "/items/unpublish", ITEM)["dataItem"]["data"]["_publishStatus"] == "DRAFT"
@@ -134,8 +134,8 @@ def test_drafts_beside_the_published_items(paired):
     drafts = {"dataCollectionId": "Cars__drafts"}
     made = paired.get("Cars", "a")["_createdDate"]
     paired.state.clock.advance(60)
-    told = paired.ok("POST", "/items/create-draft", ITEM)["dataItem"]
-    assert (told["dataCollectionId"], told["id"], told["data"]["n"], told["data"]["_createdDate"]) == (
+    payload = paired.ok("POST", "/items/create-draft", ITEM)["dataItem"]
+    assert (payload["dataCollectionId"], payload["id"], payload["data"]["n"], payload["data"]["_createdDate"]) == (
         "Cars__drafts",
         "a",
         1,
@@ -145,12 +145,16 @@ def test_drafts_beside_the_published_items(paired):
     assert kin(paired, "Cars__drafts") == ["b"]
     paired.ok("POST", "/items/update", {**drafts, "dataItem": {"id": "a", "data": {"n": 2}}})
     assert paired.get("Cars", "a")["n"] == 1
-    told = paired.ok("POST", "/items/publish-draft", ITEM)["dataItem"]
-    assert (told["dataCollectionId"], told["data"]["n"], told["data"]["_createdDate"]) == ("Cars", 2, made)
+    payload = paired.ok("POST", "/items/publish-draft", ITEM)["dataItem"]
+    assert (payload["dataCollectionId"], payload["data"]["n"], payload["data"]["_createdDate"]) == ("Cars", 2, made)
     assert (paired.ids("Cars__drafts"), kin(paired)) == ([], ["b"])
     paired.refused(404, "WDE0073", "POST", "/items/publish-draft", ITEM)
-    told = paired.ok("POST", "/items/unpublish", ITEM)["dataItem"]
-    assert (told["dataCollectionId"], paired.ids("Cars"), paired.ids("Cars__drafts")) == ("Cars__drafts", ["b"], ["a"])
+    payload = paired.ok("POST", "/items/unpublish", ITEM)["dataItem"]
+    assert (payload["dataCollectionId"], paired.ids("Cars"), paired.ids("Cars__drafts")) == (
+        "Cars__drafts",
+        ["b"],
+        ["a"],
+    )
     paired.refused(404, "WDE0073", "POST", "/items/unpublish", ITEM)
     paired.ok("POST", "/items/publish-draft", ITEM)
     assert kin(paired) == ["b"]
@@ -172,7 +176,9 @@ def test_bulk_drafts(paired):
 def test_the_pair_stays_together(paired):
     field = {"key": "new", "type": "TEXT"}
     paired.ok("POST", "/collections/create-field", {**C, "field": field})
-    assert "new" in {one["key"] for one in paired.ok("GET", "/collections/Cars__drafts")["collection"]["fields"]}
+    assert "new" in {
+        element["key"] for element in paired.ok("GET", "/collections/Cars__drafts")["collection"]["fields"]
+    }
     body = paired.ok("GET", "/collections/Cars")["collection"]
     paired.ok("PUT", "/collections", {"collection": {**body, "plugins": [{"type": "CMS"}]}})
     assert [plugin["type"] for plugin in plugins(paired)] == ["CMS", "DRAFT_ITEMS"]
@@ -212,8 +218,8 @@ def test_from_draft_items_to_publish(paired, action, published, every):
     paired.refused(400, "WDE0080", "POST", "/collections/add-publish-plugin", {**C, "publishOptions": {}})
     paired.refused(400, "WDE0080", "POST", "/collections/add-plugin", {**C, "plugin": PUBLISH})
     body = {**C, "publishOptions": {"defaultStatus": "DRAFT"}, "draftItemsPluginConflictAction": action}
-    told = paired.ok("POST", "/collections/add-publish-plugin", body)["dataCollection"]
-    assert told["plugins"] == [{"type": "PUBLISH", "publishOptions": {"defaultStatus": "DRAFT"}}]
+    payload = paired.ok("POST", "/collections/add-publish-plugin", body)["dataCollection"]
+    assert payload["plugins"] == [{"type": "PUBLISH", "publishOptions": {"defaultStatus": "DRAFT"}}]
     assert {item["id"]: item["data"].get("n") for item in paired.query("Cars")["dataItems"]} == published
     assert sorted(paired.ids("Cars", **SHOWN)) == every
 
@@ -221,8 +227,8 @@ def test_from_draft_items_to_publish(paired, action, published, every):
 def test_from_publish_to_draft_items(marked):
     marked.refused(400, "WDE0080", "POST", "/collections/add-draft-items-plugin", C)
     body = {**C, "publishPluginConflictAction": "COPY_DRAFT_ITEMS_WITH_DRAFT_STATUS"}
-    told = marked.ok("POST", "/collections/add-draft-items-plugin", body)["dataCollection"]
-    assert [plugin["type"] for plugin in told["plugins"]] == ["DRAFT_ITEMS"]
+    payload = marked.ok("POST", "/collections/add-draft-items-plugin", body)["dataCollection"]
+    assert [plugin["type"] for plugin in payload["plugins"]] == ["DRAFT_ITEMS"]
     assert (marked.ids("Cars"), marked.ids("Cars__drafts")) == (["b"], ["a"])
     assert "_publishStatus" not in marked.get("Cars__drafts", "a")
     marked.refused(400, "WDE0080", "POST", "/collections/add-draft-items-plugin", body)
@@ -231,8 +237,8 @@ def test_from_publish_to_draft_items(marked):
 def test_plugins(wix):
     wix.make("Cars", plugins=[{"type": "CMS"}])
     urlized = {"type": "URLIZED", "urlizedOptions": {"format": "PLAIN"}}
-    told = wix.ok("POST", "/collections/add-plugin", {**C, "plugin": urlized})["dataCollection"]
-    assert (told["plugins"], told["revision"]) == ([{"type": "CMS"}, urlized], "2")
+    payload = wix.ok("POST", "/collections/add-plugin", {**C, "plugin": urlized})["dataCollection"]
+    assert (payload["plugins"], payload["revision"]) == ([{"type": "CMS"}, urlized], "2")
     wix.refused(400, "WDE0080", "POST", "/collections/add-plugin", {**C, "plugin": urlized})
     wix.ok("POST", "/collections/delete-plugin", {**C, "pluginType": "CMS"})
     wix.refused(400, "WDE0080", "POST", "/collections/delete-plugin", {**C, "pluginType": "CMS"})

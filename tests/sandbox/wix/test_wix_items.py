@@ -51,8 +51,8 @@ def test_stamps_are_the_services_own(cars):
 
 def test_an_owner_is_set_with_the_sites_rights_alone(cars):
     def write(path, owner, **data):
-        told = {**C, "dataItem": {"id": "a", "data": {"_id": "a", "_owner": owner, **data}}}
-        return cars.ok("POST", path, told)["dataItem"]["data"]["_owner"]
+        payload = {**C, "dataItem": {"id": "a", "data": {"_id": "a", "_owner": owner, **data}}}
+        return cars.ok("POST", path, payload)["dataItem"]["data"]["_owner"]
 
     assert write("/items", "me") == "me"
     assert write("/items/update", None) == "me"
@@ -60,8 +60,8 @@ def test_an_owner_is_set_with_the_sites_rights_alone(cars):
     assert write("/items/update", "you") == "you"
     cars.make("Open", permissions={"read": "ANYONE", "insert": "ANYONE", "update": "ANYONE", "remove": "ANYONE"})
     cars.state.wix_data_rights = False
-    told = {"dataCollectionId": "Open", "dataItem": {"data": {"_id": "b", "_owner": "me"}}}
-    assert cars.ok("POST", "/items", told)["dataItem"]["data"]["_owner"] != "me"
+    payload = {"dataCollectionId": "Open", "dataItem": {"data": {"_id": "b", "_owner": "me"}}}
+    assert cars.ok("POST", "/items", payload)["dataItem"]["data"]["_owner"] != "me"
 
 
 def test_update_replaces_the_whole_item(cars):
@@ -190,7 +190,7 @@ def test_bulk_bounds(cars):
 def test_bad_items(cars, item, code):
     cars.refused(400, code, "POST", "/items", {**C, "dataItem": item})
     result = cars.ok("POST", "/bulk/items/insert", {**C, "dataItems": [item, {"data": {"_id": "good"}}]})
-    assert [one["itemMetadata"]["success"] for one in result["results"]] == [False, True]
+    assert [element["itemMetadata"]["success"] for element in result["results"]] == [False, True]
     assert cars.ids("Cars") == ["good"]
 
 

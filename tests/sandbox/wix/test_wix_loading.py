@@ -36,7 +36,7 @@ def test_a_site(wix, tmp_path):
     assert "drivers" not in item
     body = {"dataCollectionId": "Cars", "referringItemId": "c1", "referringItemFieldName": "drivers"}
     results = wix.ok("POST", "/items/query-referenced", body)["results"]
-    assert [one.get("dataItem", {}).get("id") for one in results] == ["d1", "d2", None]
+    assert [result.get("dataItem", {}).get("id") for result in results] == ["d1", "d2", None]
     assert results[2] == {"unresolvedReference": {"referringItemId": "c1", "referringItemFieldName": "drivers"}}
 
 

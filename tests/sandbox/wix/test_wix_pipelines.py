@@ -25,7 +25,7 @@ def refused(wix, code, *stages, status=400):
 
 
 def shaped(*expressions):
-    fields = [{"reshape": {"resultFieldName": f"r{n}", "expression": one}} for n, one in enumerate(expressions)]
+    fields = [{"reshape": {"resultFieldName": f"r{n}", "expression": element}} for n, element in enumerate(expressions)]
     return {"projection": {"fields": fields}}
 
 

@@ -25,7 +25,8 @@ def linked(wix):
 
 def link(wix, *pairs, collection="Cars", field="drivers", path="insert"):
     entries = [
-        {"referringItemFieldName": field, "referringItemId": one, "referencedItemId": other} for one, other in pairs
+        {"referringItemFieldName": field, "referringItemId": element, "referencedItemId": other}
+        for element, other in pairs
     ]
     body = {"dataCollectionId": collection, "dataItemReferences": entries, "returnEntity": True}
     return wix.ok("POST", f"/bulk/items/{path}-references", body)
@@ -34,7 +35,7 @@ def link(wix, *pairs, collection="Cars", field="drivers", path="insert"):
 def referenced(wix, item, collection="Cars", field="drivers", **more):
     body = {"dataCollectionId": collection, "referringItemId": item, "referringItemFieldName": field, **more}
     answer = wix.ok("POST", "/items/query-referenced", body)
-    return [one.get("dataItem", {}).get("id") for one in answer["results"]]
+    return [result.get("dataItem", {}).get("id") for result in answer["results"]]
 
 
 def test_two_faces(linked):
@@ -42,7 +43,7 @@ def test_two_faces(linked):
     other = next(field for field in fields if field["key"] == "cars")
     assert other["typeMetadata"]["multiReference"]["referencedCollectionId"] == "Cars"
     answer = link(linked, ("a1", "d2"), ("a1", "d1"), ("a1", "d2"), ("zz", "d1"), ("a1", "zz"))
-    codes = [one["referenceMetadata"].get("error", {}).get("code") for one in answer["results"]]
+    codes = [result["referenceMetadata"].get("error", {}).get("code") for result in answer["results"]]
     assert codes == [None, None, "WDE0029", "WDE0073", "WDE0073"]
     assert referenced(linked, "a1") == ["d2", "d1"]
     assert referenced(linked, "a1", order="DESC") == ["d1", "d2"]
@@ -83,7 +84,7 @@ def test_includes_cut_in_silence(linked):
     assert len(item["drivers"]) == 50
     assert item["boss"]["name"] == "n1"
     page = linked.query("Cars", includeReferences=[{"field": "drivers", "limit": 55}, {"field": "boss"}])
-    items = {one["id"]: one["data"] for one in page["dataItems"]}
+    items = {dataItem["id"]: dataItem["data"] for dataItem in page["dataItems"]}
     assert len(items["a1"]["drivers"]) == 55
     assert items["a2"]["drivers"] == []
     assert items["a2"]["boss"] == "gone"
