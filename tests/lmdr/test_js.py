@@ -297,7 +297,7 @@ def test_minimum_and_maximum_with_nan() -> None:
         assert math.isnan(js.maximum(*pair))
 
 
-def test_a_sum_is_made_from_left_to_right() -> None:
+def test_a_sum_is_computed_from_left_to_right() -> None:
     assert js.total([1e100, 1.0, -1e100]) == 0  # 1.0 to sum() of Python 3.12
     assert js.total([0.1] * 10) == 0.9999999999999999
     assert alike(js.total([]), 0)

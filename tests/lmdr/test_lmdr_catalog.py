@@ -194,7 +194,7 @@ def test_choices_cover_what_services_write(catalog: Catalog, wix: str, key: str,
     assert set(written.split()) <= set(catalog.collection(wix).field(key).choices)
 
 
-def test_what_is_personal(catalog: Catalog) -> None:
+def test_personal_fields(catalog: Catalog) -> None:
     words = ("email", "phone", "dob", "first_name", "last_name", "display_name", "cdl_number", "streetAddress",
              "contact_name", "contactName", "reviewer_name", "driver_name", "driver_message", "recruiter_notes",
              "ip_address", "cdl_front_url", "cdl_back_image", "med_card_url", "resume_url", "home_zip")  # fmt: skip

@@ -37,14 +37,16 @@ def subscription(plan: Any, used: Any = 0, *, active: Any = True) -> dict[str, A
         ({"plan_type": ["pro"], "is_active": True}, False, False, 0, False),
     ],
 )
-def test_what_a_row_allows(row: Any, valid: bool | None, searches: bool, remaining: int, views: bool) -> None:
+def test_permissions_of_a_subscription(
+    row: Any, valid: bool | None, searches: bool, remaining: int, views: bool
+) -> None:
     assert plans.is_valid_subscription(row) is valid
     assert plans.can_search_drivers(row) is searches
     assert plans.calculate_remaining(row) == remaining
     assert plans.can_view_profile(row) is views
 
 
-def test_a_quota_that_is_no_number_allows_nothing() -> None:
+def test_an_invalid_quota_allows_nothing() -> None:
     assert not plans.can_view_profile({"plan_type": "pro", "is_active": True, "monthly_view_quota": "many"})
 
 

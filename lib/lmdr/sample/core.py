@@ -50,34 +50,21 @@ def carriers(gen: Generator, n: int) -> Iterator[Item]:
                 "company_description": gen.paragraph(), "valid_through": day(NOW + rng.randrange(200) * DAY),
             }  # fmt: skip
         if gen.chance(0.3):
-            row |= {
-                name: round(rng.uniform(0, 100), 2)
-                for name in ("priority_score", "fleetScore", "ratioScore", "geoScore")
-            }
-            row |= {
-                "mileageScore": rng.randrange(100),
-                "load_truck_ratio": round(rng.uniform(0.5, 4), 4),
-                "fleet_mpg": 6.75,
-            }
+            scores = ("priority_score", "fleetScore", "ratioScore", "geoScore")
+            row |= {name: round(rng.uniform(0, 100), 2) for name in scores}
+            row |= {"mileageScore": rng.randrange(100), "load_truck_ratio": round(rng.uniform(0.5, 4), 4)}
+            row["fleet_mpg"] = 6.75
         if gen.chance(0.6):
             row |= {"safety_rating": rng.choice(("SATISFACTORY", "CONDITIONAL", "UNSATISFACTORY", "NOT RATED"))}
             row |= {"is_authorized": not gen.chance(0.1), "clientCarriers": rng.choice(("", "client", None))}
         if gen.chance(0.4):
             row |= {"status": rng.choice(("active", "active", "inactive", "suspended", "pending_review"))}
-            changed = {
-                "from": "pending_review",
-                "to": row["status"],
-                "reason": gen.sentence(),
-                "changedBy": gen.admins[0],
-            }
-            row |= {"statusHistory": [{**changed, "changedAt": date(ms + DAY)}], "isFlagged": False}
+            change = {"from": "pending_review", "to": row["status"], "reason": gen.sentence()}
+            change |= {"changedBy": gen.admins[0], "changedAt": date(ms + DAY)}
+            row |= {"statusHistory": [change], "isFlagged": False}
         if gen.chance(0.05):
-            row |= {
-                "isFlagged": True,
-                "flagReason": gen.sentence(),
-                "flaggedAt": date(gen.timestamp(ms)),
-                "is_flagged": True,
-            }
+            row |= {"isFlagged": True, "flagReason": gen.sentence(), "flaggedAt": date(gen.timestamp(ms))}
+            row["is_flagged"] = True
         gen.carriers.append(Carrier(row["_id"], row["dot_number"], name, place, row["_owner"]))
         yield row
 
@@ -117,7 +104,7 @@ def _new_profile(gen: Generator, ms: int) -> Item:
 
 def _qualified(gen: Generator) -> Item:
     rng = gen.rng
-    found: Item = {
+    fields: Item = {
         "cdl_class": rng.choice("AAABC"), "endorsements": gen.subset(ENDORSEMENTS, 4),
         "clean_mvr": rng.choice((True, False)),
         "years_experience": rng.choice((0, 1, 2.5, rng.randrange(3, 35))), "accidents_last_3_years": rng.randrange(3),
@@ -126,20 +113,18 @@ def _qualified(gen: Generator) -> Item:
         "preferred_routes": gen.subset(ROUTES, 2), "restrictions": rng.choice((["NONE"], [], ["E", "L"])),
     }  # fmt: skip
     if gen.chance(0.15):
-        found |= {"endorsements": ["hazmat", "tanker"], "equipment_experience": ["Dry Van, 53 ft", "Reefer"]}
+        fields |= {"endorsements": ["hazmat", "tanker"], "equipment_experience": ["Dry Van, 53 ft", "Reefer"]}
     if gen.chance(0.7):
-        found["cdl_back_image"] = f"https://static.example.com/media/{rng.getrandbits(40):010x}.jpg"
-        found |= {
-            "cdl_front_status": rng.choice(("pending", "verified", "approved", "rejected")),
-            "cdl_back_status": "pending",
-        }
-    return found
+        fields["cdl_back_image"] = f"https://static.example.com/media/{rng.getrandbits(40):010x}.jpg"
+        front = rng.choice(("pending", "verified", "approved", "rejected"))
+        fields |= {"cdl_front_status": front, "cdl_back_status": "pending"}
+    return fields
 
 
 def _applied(gen: Generator, person: Person, row: Item, ms: int) -> Item:
     rng = gen.rng
     mvr, at, city = rng.choice(("Clean", "1 violation", "")), gen.timestamp(ms), person.place
-    found: Item = {
+    fields: Item = {
         "first_name": person.first, "last_name": person.last, "display_name": person.name, "email": person.email,
         "phone": person.phone, "dob": day(-rng.randrange(0, 9000) * DAY + 8000 * DAY), "city": city.city,
         "state": city.state,
@@ -157,19 +142,18 @@ def _applied(gen: Generator, person: Person, row: Item, ms: int) -> Item:
         "status": rng.choice(("active", "pending", "suspended", "incomplete")),
     }  # fmt: skip
     if gen.chance(0.4):
-        found |= {"med_card_image": gen.media("med_card"), "med_card_url": gen.file_url("med.jpg"),
+        fields |= {"med_card_image": gen.media("med_card"), "med_card_url": gen.file_url("med.jpg"),
         "med_card_status": "pending",
                   "med_card_expiration": day(NOW + rng.randrange(700) * DAY),
                   "resume_file": gen.file_url("resume.pdf")}  # fmt: skip
     if gen.chance(0.2):
-        found |= {"visibility_level": rng.choice(("limited", "hidden")), "is_searchable": gen.chance(0.5)}
-        found["statusHistory"] = [
-            {"from": "pending", "to": "active", "changedAt": date(at), "changedBy": gen.admins[0]}
-        ]
-        found |= {"verificationStatus": rng.choice(("unverified", "in_review", "verified")), "verifiedAt": date(at)}
+        fields |= {"visibility_level": rng.choice(("limited", "hidden")), "is_searchable": gen.chance(0.5)}
+        change = {"from": "pending", "to": "active", "changedAt": date(at), "changedBy": gen.admins[0]}
+        fields["statusHistory"] = [change]
+        fields |= {"verificationStatus": rng.choice(("unverified", "in_review", "verified")), "verifiedAt": date(at)}
     if not row.get("cdl_class"):
-        found["missing_fields"] = ["CDL class", "CDL photos"]
-    return found
+        fields["missing_fields"] = ["CDL class", "CDL photos"]
+    return fields
 
 
 def _scored(gen: Generator, ms: int) -> Item:

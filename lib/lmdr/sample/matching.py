@@ -42,7 +42,7 @@ def _saved(gen: Generator, interest: Interest, row: Item) -> Item:
 def _applied(gen: Generator, interest: Interest, row: Item) -> Item:
     person, at, status = interest.driver.person, interest.ms, gen.rng.choice(_STAGES)
     history = [{"status": "applied", "timestamp": date(at)["$date"], "note": "Application submitted"}]
-    found: Item = {
+    fields: Item = {
         "action": "applied", "status": status, "application_date": date(at), "action_timestamp": date(at),
         "contact_phone": person.phone, "contact_email": person.email,
         "preferred_contact": gen.rng.choice(("phone", "email")),
@@ -54,12 +54,12 @@ def _applied(gen: Generator, interest: Interest, row: Item) -> Item:
         later = min(NOW, at + gen.rng.randrange(1, 20 * DAY))
         history.append({"status": status, "timestamp": date(later)["$date"], "note": f"Status changed to {status}",
                         "actor": "recruiter"})  # fmt: skip
-        found |= {"action_timestamp": date(later), "recruiter_response_time": round((later - at) / 3_600_000, 1)}
-        found["recruiter_notes"] = gen.sentence() if gen.chance(0.4) else ""
+        fields |= {"action_timestamp": date(later), "recruiter_response_time": round((later - at) / 3_600_000, 1)}
+        fields["recruiter_notes"] = gen.sentence() if gen.chance(0.4) else ""
         if status in _OUTCOMES:
-            found |= {"outcome": status, "outcome_date": date(later)}
-    found["status_history"] = json.dumps(history, separators=(",", ":"))
-    return found
+            fields |= {"outcome": status, "outcome_date": date(later)}
+    fields["status_history"] = json.dumps(history, separators=(",", ":"))
+    return fields
 
 
 def _added(gen: Generator, interest: Interest, row: Item) -> Item:
@@ -102,7 +102,7 @@ def carrier_driver_views(gen: Generator, n: int) -> Iterator[Item]:
             view_type="full_profile", billing_period=day(ms)[:7], match_score=gen.rng.randrange(101),
         )  # fmt: skip
         if gen.chance(0.05):
-            row["view_type"] = {"userId": row["recruiter_id"]}  # what driverMatching passes there
+            row["view_type"] = {"userId": row["recruiter_id"]}  # as driverMatching passes it
         yield row
 
 

@@ -91,7 +91,7 @@ def test_absent_records_count() -> None:
     assert calculate_completeness(RECORDS) == 0
 
 
-def test_what_follows_from_a_profile() -> None:
+def test_derived_fields_of_a_profile() -> None:
     profile = {"display_name": " ", "home_zip": "", "years_experience": 0, "cdl_front_image": "f", "note": None}
     before = dict(profile)
     assert enrich_profile(profile) == {

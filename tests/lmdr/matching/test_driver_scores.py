@@ -81,7 +81,7 @@ def test_a_score_and_its_details() -> None:
     assert found["weights"] is not found["normalizedWeights"]
 
 
-def test_who_is_not_scored() -> None:
+def test_drivers_that_are_not_scored() -> None:
     assert calculate_driver_match_score(None, None, now=NOON) == {"overallScore": 0, "error": "Invalid driver"}
     assert calculate_driver_match_score({}, None, now=NOON) == {"overallScore": 0, "error": "Invalid preferences"}
     hidden = {
@@ -99,7 +99,7 @@ def test_who_is_not_scored() -> None:
 @pytest.mark.parametrize(
     "change", [{"is_searchable": MISSING}, {"is_searchable": None}, {"visibility_level": "limited"}]
 )
-def test_only_who_hides_is_hidden(change: dict[str, Any]) -> None:
+def test_only_hidden_drivers_are_excluded(change: dict[str, Any]) -> None:
     assert calculate_driver_match_score(given(DRIVER, **change), PREFERENCES, now=NOON)["overallScore"] == 91
 
 

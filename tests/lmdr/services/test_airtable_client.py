@@ -20,7 +20,7 @@ def test_a_carrier_is_found_by_its_dot_as_number_or_text(platform: Platform, dot
 
 
 @pytest.mark.parametrize("dot", ["", None, "12ab", "-7", 7.5, True, "7654321", "' OR TRUE()", "9" * 5000])
-def test_what_is_no_dot_number_finds_no_carrier(platform: Platform, dot: Any) -> None:
+def test_an_invalid_dot_number_finds_no_carrier(platform: Platform, dot: Any) -> None:
     platform.put("Carriers", dot_number=1, legal_name="ACME")
     assert client.get_carrier_by_dot(platform.context(), dot) is None
 
@@ -58,7 +58,7 @@ def test_a_carrier_without_a_dot_or_with_a_duplicate_is_refused(platform: Platfo
     assert {row["dot_number"] for row in platform.rows("Carriers")} == {77, 78}
 
 
-def test_an_update_of_a_carrier_changes_what_it_names(platform: Platform) -> None:
+def test_an_update_of_a_carrier_changes_only_the_given_keys(platform: Platform) -> None:
     context = platform.context()
     row = client.insert_carrier(context, {"dot_number": 77, "legal_name": "ACME", "phy_zip": "07001"})
     changed = client.update_carrier(context, row["_id"], {"dot_number": "77", "legal_name": "ACME LLC"})

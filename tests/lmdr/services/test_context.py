@@ -13,7 +13,7 @@ from runbook.json_types import MISSING
 from runbook.query import Query
 
 
-def test_a_row_is_what_was_put_with_stamps_of_the_clock(platform: Platform) -> None:
+def test_a_row_is_stored_unchanged_with_timestamps_of_the_clock(platform: Platform) -> None:
     row = platform.put("Carriers", dot_number=7, legal_name="ACME", phy_zip="07001", is_active=False)
     assert (row["dot_number"], row["phy_zip"], row["is_active"]) == (7, "07001", False)
     assert abs(row["_createdDate"] - platform.now) < timedelta(seconds=5)
@@ -36,7 +36,7 @@ def test_errors_name_the_place(platform: Platform) -> None:
     assert platform.rows("Carriers") == []
 
 
-def test_who_calls() -> None:
+def test_properties_of_a_caller() -> None:
     assert not ANYONE.logged_in
     assert Caller("m").logged_in
     assert not Caller("m", roles=frozenset({"driver"})).is_admin

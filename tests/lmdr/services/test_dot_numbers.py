@@ -29,6 +29,6 @@ from lmdr.services.dot_numbers import dot_number, dot_text
     ],
     ids=lambda value: repr(value)[:12],
 )
-def test_a_dot_number_is_read_from_what_comes(value: Any, text: str, number: int | None) -> None:
+def test_a_dot_number_is_parsed_from_numbers_and_texts(value: Any, text: str, number: int | None) -> None:
     assert dot_text(value) == text
     assert dot_number(value) == number

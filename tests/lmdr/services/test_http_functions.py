@@ -156,7 +156,7 @@ def test_a_get_is_a_health_check(hook: Hook) -> None:
     assert requests.put(hook.url, timeout=5).status_code == 405
 
 
-def test_what_is_not_signed_by_stripe_is_refused_and_nothing_is_written(hook: Hook, platform: Platform) -> None:
+def test_an_unsigned_request_is_refused_and_writes_nothing(hook: Hook, platform: Platform) -> None:
     sent = subscription("created")
     payload = json.dumps(sent)
     now = int(platform.now.timestamp())
@@ -205,7 +205,7 @@ def test_any_of_several_signatures_will_do(hook: Hook, platform: Platform) -> No
     "payload",
     [b"", b"[]", b"{", b"null", b'{"id": 1, "type": "a", "data": {"object": {}}}', b'{"id": "evt", "type": "a"}'],
 )
-def test_what_is_signed_and_no_event_is_refused(hook: Hook, platform: Platform, payload: bytes) -> None:
+def test_a_signed_payload_that_is_not_an_event_is_refused(hook: Hook, platform: Platform, payload: bytes) -> None:
     answer = hook.post(payload)
     assert (answer.status_code, answer.json()) == (400, {"error": "Invalid payload"})
     assert nothing_written(platform)
@@ -512,7 +512,7 @@ def test_a_reset_is_not_repeated_though_its_event_was_not_logged(
     assert billed(platform) == ["payment_succeeded"]
 
 
-def test_a_claim_is_respected_until_its_process_must_have_died(hook: Hook, platform: Platform) -> None:
+def test_a_claim_is_respected_until_it_times_out(hook: Hook, platform: Platform) -> None:
     sent = subscription("created")
     assert claim(hook.context, sent["id"], sent["type"], {"carrierDot": DOT})
     assert not is_event_processed(hook.context, sent["id"])
@@ -537,7 +537,7 @@ def test_an_event_waits_for_an_older_event_of_its_carrier(hook: Hook, platform: 
 
 
 @pytest.mark.parametrize("seen", [None, {"_id": "gone", "processed": False, "processed_at": NOON - CLAIM_TIMEOUT}])
-def test_a_claim_looks_again_where_another_was_quicker(
+def test_a_claim_is_retried_after_a_concurrent_one(
     hook: Hook, platform: Platform, monkeypatch: pytest.MonkeyPatch, seen: dict[str, Any] | None
 ) -> None:
     sent, read = subscription("created"), stripe_log._row
@@ -566,7 +566,7 @@ def test_an_unreadable_log_counts_as_not_processed(platform: Platform) -> None:
         claim(replace(platform.context(), records=Down()), "evt_1", "ping", {})  # type: ignore[arg-type]
 
 
-def test_the_loop_stays_free_while_an_event_is_dealt_with(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_event_loop_is_free_while_an_event_is_processed(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go = threading.Event(), threading.Event()
 
     def slow(context: Context, sent: Any) -> dict[str, Any]:

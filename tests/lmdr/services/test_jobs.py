@@ -138,7 +138,7 @@ def test_a_checkout_without_an_address_is_not_noted(platform: Platform) -> None:
     assert platform.rows("CheckoutAbandonment") == []
 
 
-def test_three_mails_each_when_it_is_due_and_once(platform: Platform) -> None:
+def test_three_mails_are_sent_once_each_when_due(platform: Platform) -> None:
     context, begun = platform.context(), platform.now
     track_abandoned_checkout(context, session(customer_details={"email": "a@b.test", "name": "Ann"}))
     for hours, number in ((2, 1), (72, 2), (168, 3)):
@@ -164,7 +164,7 @@ def test_late_mails_are_sent_in_order_one_per_run(platform: Platform) -> None:
     assert [template[-1] for template, _, _ in platform.mails] == ["1", "2", "3"]
 
 
-def test_who_came_back_gets_no_more_mails(platform: Platform) -> None:
+def test_a_recovered_checkout_gets_no_more_mails(platform: Platform) -> None:
     context = platform.context()
     track_abandoned_checkout(context, session())
     platform.at(platform.now + timedelta(hours=2))

@@ -127,20 +127,20 @@ def build_safety_summary(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _basics(answer: Any) -> dict[str, dict[str, Any]]:
-    found = {}
+    basics = {}
     for entry in js.get(answer, "content") or []:
         basic = js.get(entry, "basic") or {}
         name = js.get(basic, "basicsType", "basicsShortDesc")
         if not isinstance(name, str):
             continue
         thresholds = ("exceededFMCSAInterventionThreshold", "onRoadPerformanceThresholdViolationIndicator")
-        found[_BASICS.get(name) or re.sub("[^a-z]", "_", name.lower())] = {
+        basics[_BASICS.get(name) or re.sub("[^a-z]", "_", name.lower())] = {
             "percentile": _number(basic.get("basicsPercentile")),
             "measure": _number(basic.get("measureValue")),
             "violations": _count(basic.get("totalViolation")),
             "alert": any(basic.get(key) in ("Y", "1") for key in thresholds),
         }
-    return found
+    return basics
 
 
 def _number(value: Any) -> js.Number | None:

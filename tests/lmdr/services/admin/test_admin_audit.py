@@ -219,7 +219,7 @@ def test_figures_of_the_log(platform: Platform) -> None:
     }
 
 
-def test_who_and_what_can_be_filtered_by(platform: Platform) -> None:
+def test_the_admins_and_actions_for_filters(platform: Platform) -> None:
     log_action(platform.context(), ANYONE, "exportData", "system")
     log_action(platform.context(), SUPER, "exportData", "system")
     log_action(platform.context(), ADMIN, "flagCarrier", "carrier", "c1", {"reason": "late", "at": NOON})

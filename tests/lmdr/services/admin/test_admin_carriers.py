@@ -173,7 +173,7 @@ def test_a_flag_is_set_and_removed(platform: Platform) -> None:
     ]
 
 
-def test_a_refresh_deletes_what_is_cached(platform: Platform) -> None:
+def test_a_refresh_deletes_the_cached_enrichment(platform: Platform) -> None:
     [acme, *_] = fleet(platform)
     platform.put("CarrierEnrichments", dot_number="71")
     other = platform.put("CarrierEnrichments", dot_number="711")

@@ -215,7 +215,7 @@ def test_a_chart_leaves_today_out(platform: Platform) -> None:
         ({"tokensUsed": "many"}, 0),
     ],
 )
-def test_what_a_call_costs(call: dict[str, Any], usd: float) -> None:
+def test_the_cost_of_a_call(call: dict[str, Any], usd: float) -> None:
     assert call_cost(call) == pytest.approx(usd, rel=1e-12)
 
 

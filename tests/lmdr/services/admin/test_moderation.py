@@ -34,7 +34,7 @@ def done_by_moderator(action: str, kind: str, item_id: str) -> list[tuple[Any, .
     return [(action, kind, item_id, "member-9", "mo@example.com")]
 
 
-def test_moderation_is_for_those_in_admin_users_whatever_their_role(moderated: Platform) -> None:
+def test_moderation_is_for_members_of_admin_users_of_any_role(moderated: Platform) -> None:
     moderated.put("AdminUsers", email="ann@example.com", status="inactive")
     review = moderated.put("CarrierReviews", status="pending")
     job = moderated.put("JobPostings", status="pending")
@@ -56,7 +56,7 @@ def test_moderation_is_for_those_in_admin_users_whatever_their_role(moderated: P
     assert len(get_moderation_queue(moderated.context(), MODERATOR)) == 2
 
 
-def test_the_queue_merges_what_waits_the_newest_first(moderated: Platform) -> None:
+def test_the_queue_merges_pending_items_newest_first(moderated: Platform) -> None:
     review = moderated.put("CarrierReviews", status="pending", submitted_date=NOON - 2 * HOUR, title="Fine", rating=4)
     moderated.put("CarrierReviews", status="approved", submitted_date=NOON)
     job = moderated.put("JobPostings", status="pending", created=NOON - 3 * HOUR, title="OTR")
@@ -103,7 +103,7 @@ def test_fifty_of_each_kind_are_read(moderated: Platform) -> None:
     assert get_moderation_stats(moderated.context(), MODERATOR)["pendingReviews"] == 51
 
 
-def test_a_review_takes_any_status(moderated: Platform) -> None:
+def test_a_review_accepts_any_status(moderated: Platform) -> None:
     review = moderated.put("CarrierReviews", status="pending", title="Fine")["_id"]
     update_review_status(moderated.context(), MODERATOR, review, "on hold", "check names")
     row = moderated.row("CarrierReviews", review)

@@ -236,7 +236,7 @@ def test_the_status_is_of_the_callers_or_the_named_carrier(platform: Platform) -
     assert (other["subscription"], other["canSearch"]) == (default_subscription(), False)
 
 
-def test_what_plans_cost(platform: Platform) -> None:
+def test_prices_of_plans(platform: Platform) -> None:
     plans = get_all_plan_info(platform.context())
     assert {name: (plan["price"], plan["monthlyViewQuota"]) for name, plan in plans.items()} == {
         "pro": (24_900, 25),

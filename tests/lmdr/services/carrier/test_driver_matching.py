@@ -283,7 +283,7 @@ def test_without_a_view_left_no_profile_is_shown(platform: Platform, carrier: It
     assert platform.rows("CarrierDriverViews") == []
 
 
-def test_a_driver_who_is_not_to_be_found_costs_nothing(platform: Platform, carrier: Item) -> None:
+def test_a_driver_who_is_not_searchable_costs_no_view(platform: Platform, carrier: Item) -> None:
     context = platform.context()
     for row_id, code in (
         ("gone", "DRIVER_NOT_FOUND"),

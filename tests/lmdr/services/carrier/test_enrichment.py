@@ -135,7 +135,7 @@ def test_an_old_enrichment_stays_if_a_new_one_fails(platform: Platform) -> None:
     assert platform.rows("CarrierEnrichments")[0]["ai_summary"] == "OLD"
 
 
-def test_safety_goes_into_the_summary_and_is_never_fatal(platform: Platform) -> None:
+def test_safety_data_is_summarised_and_its_errors_are_ignored(platform: Platform) -> None:
     answer = {"content": {"carrier": {"legalName": "ACME", "safetyRating": "C", "allowedToOperate": "Y"}}}
     providers = Providers()
     context = providers.context(platform, fmcsa=Fmcsa(lambda path, timeout: (200, answer)))

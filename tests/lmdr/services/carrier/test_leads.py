@@ -85,7 +85,7 @@ def test_a_request_is_linked_to_the_carrier_of_its_dot_number(
     assert row["linked_carrier_id"] == (carrier["_id"] if linked else None)
 
 
-def test_a_request_tells_how_far_it_is(platform: Platform) -> None:
+def test_a_request_has_its_status(platform: Platform) -> None:
     answer = submit(platform)
     assert get_lead_status(platform.context(), answer["requestId"]) == {
         "success": True, "status": "new", "companyName": "ACME", "submittedDate": platform.now,

@@ -82,7 +82,7 @@ def test_the_first_thing_wrong_with_an_application_decides(platform: Platform, p
     assert platform.mails == []
 
 
-def test_what_keeps_files_gives_their_urls(platform: Platform, profile: str) -> None:
+def test_the_upload_provider_gives_urls(platform: Platform, profile: str) -> None:
     def keep(name: str, data: str, content_type: str) -> str:
         if data == "bad":
             raise OSError("secret")
@@ -154,7 +154,7 @@ def test_a_double_click_is_one_application(platform: Platform, profile: str) -> 
     assert len(json.loads(row["status_history"])) == 1
 
 
-def test_an_application_that_was_removed_can_be_made_again(platform: Platform, profile: str) -> None:
+def test_a_removed_application_can_be_submitted_again(platform: Platform, profile: str) -> None:
     first = submit_application(platform.context(), ADA, FORM)["applicationId"]
     platform.records.remove("DriverCarrierInterests", first)
     assert submit_application(platform.context(), ADA, FORM)["isNew"] is True

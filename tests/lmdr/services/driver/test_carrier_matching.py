@@ -108,7 +108,7 @@ def test_a_legal_name_is_shown_once_with_its_best_match_or_the_first_of_a_tie(pl
     assert (found["totalScored"], found["totalMatches"]) == (6, 3)
 
 
-def test_a_zip_that_is_no_number_makes_no_match(platform: Platform) -> None:
+def test_an_invalid_zip_matches_nothing(platform: Platform) -> None:
     platform.put("Carriers", dot_number=1, legal_name="NORTH", phy_zip="K1A 0B1")
     found = matching.find_matching_carriers(platform.context(), ANYONE, HOME)
     assert (found["matches"], found["totalScored"], found["totalMatches"]) == ([], 1, 0)
@@ -185,7 +185,7 @@ def test_five_hundred_carriers_are_matched_at_once(platform: Platform) -> None:
     assert (found["totalScored"], len(found["matches"])) == (500, 10)
 
 
-def test_what_a_driver_does_about_a_match_becomes_its_interest(platform: Platform) -> None:
+def test_a_drivers_action_on_a_match_is_an_interest(platform: Platform) -> None:
     fields = {"driverZip": "07001", "carrierDOT": 7, "carrierName": "ACME", "matchScore": 81, "action": "saved"}
     answer = matching.log_match_event(platform.context(), ANN, fields)
     [row] = platform.rows("DriverCarrierInterests")

@@ -79,7 +79,7 @@ def test_two_pages_opened_at_once_create_one_profile(platform: Platform) -> None
         lambda context, caller: profiles.remove_carrier_interest(context, caller, 7),
     ],
 )
-def test_who_is_not_logged_in_changes_nothing(platform: Platform, call: Callable[..., Any]) -> None:
+def test_an_anonymous_caller_changes_nothing(platform: Platform, call: Callable[..., Any]) -> None:
     assert call(platform.context(), ANYONE) == NOT_LOGGED_IN
     assert platform.rows("DriverProfiles") == []
     assert platform.rows("DriverCarrierInterests") == []

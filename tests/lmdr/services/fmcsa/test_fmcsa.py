@@ -241,7 +241,7 @@ def open_circuit() -> tuple[Circuit, datetime]:
     return circuit, NOW + timedelta(seconds=60)
 
 
-def test_a_success_takes_one_failure_back() -> None:
+def test_a_success_cancels_one_failure() -> None:
     circuit = Circuit()
     for _ in range(4):
         circuit.failed(NOW)

@@ -85,7 +85,7 @@ def test_a_recruiter_with_an_inactive_link_cannot_write(platform: Platform, appl
     assert not send_message(platform.context(), RECRUITER, quick["_id"], "hi", "r", "recruiter")["success"]
 
 
-def test_reading_marks_only_what_is_addressed_to_the_reader(platform: Platform) -> None:
+def test_only_messages_to_the_reader_are_marked_as_read(platform: Platform) -> None:
     rows: list[dict[str, Any]] = [
         {"application_id": "a", "receiver_id": DRIVER.member_id},
         {"application_id": "a", "receiver_id": DRIVER.member_id},

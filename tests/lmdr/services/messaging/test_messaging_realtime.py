@@ -31,7 +31,7 @@ def contents(answer: dict[str, Any]) -> list[str]:
     return [message["content"] for message in answer["messages"]]
 
 
-def test_new_is_what_is_strictly_later(talk: Platform) -> None:
+def test_only_later_messages_are_new(talk: Platform) -> None:
     context = talk.context()
     first = talk.now
     milliseconds = first.timestamp() * 1000

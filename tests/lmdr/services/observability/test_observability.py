@@ -44,7 +44,7 @@ def messages(platform: Platform, **options: Any) -> list[str]:
     return [line["message"] for line in get_logs(platform.context(), SUPER, options)["logs"]]
 
 
-def test_secrets_are_taken_out_at_any_depth() -> None:
+def test_secrets_are_redacted_at_any_depth() -> None:
     fields = {
         "Authorization": "Bearer s3cret",
         "headers": {"X-API-Key": "s3cret", " cookie ": "s3cret", "accept": "text/html"},
@@ -62,7 +62,7 @@ def test_texts_end_after_a_thousand_characters() -> None:
     assert (len(stored["request"]), len(stored["response"][0])) == (1000, 1000)
 
 
-def test_what_json_cannot_hold_is_named() -> None:
+def test_values_that_json_cannot_represent_become_their_type() -> None:
     loop: list[Any] = []
     loop.append(loop)
     fields = {
@@ -277,7 +277,7 @@ def test_ai_analytics_by_provider(platform: Platform) -> None:
     }
 
 
-def test_what_logs_can_be_searched_for(platform: Platform) -> None:
+def test_metadata_for_searching_logs(platform: Platform) -> None:
     lines(platform, {"source": "b", "tags": ["x", "a"]}, {"source": "a", "tags": ["a"]}, {})
     found = get_log_metadata(platform.context(), SUPER)
     assert (found["sources"], found["tags"]) == (["a", "b"], ["a", "x"])

@@ -30,7 +30,7 @@ def verify(platform: Platform, **changes: Any) -> None:
     )
 
 
-def test_a_profile_is_made_once_and_touched_after_that(platform: Platform) -> None:
+def test_a_profile_is_created_once_and_then_updated(platform: Platform) -> None:
     context = platform.context()
     first = get_or_create_recruiter_profile(context, RAY)
     assert (first["isNew"], first["needsSetup"], first["carriers"]) == (True, True, [])
@@ -68,7 +68,7 @@ def test_a_dot_number_is_validated_as_text_and_as_a_number(platform: Platform) -
         assert validate_carrier_dot(context, dot) == {"success": False, "valid": False, "error": error}
 
 
-def test_a_new_carrier_waits_for_verification_however_often_it_is_added(platform: Platform) -> None:
+def test_a_new_carrier_waits_for_verification_even_if_added_repeatedly(platform: Platform) -> None:
     context = platform.context()
     platform.put("Carriers", dot_number=77, legal_name="ACME")
     pending = {
@@ -86,7 +86,7 @@ def test_a_new_carrier_waits_for_verification_however_often_it_is_added(platform
     assert get_recruiter_carriers(context, RAY)["carriers"] == []
 
 
-def test_a_verified_link_that_was_removed_comes_back_at_once(platform: Platform) -> None:
+def test_a_verified_link_that_was_removed_is_active_again_at_once(platform: Platform) -> None:
     context = platform.context()
     platform.put("Carriers", dot_number=77)
     add_carrier(context, RAY, 77)

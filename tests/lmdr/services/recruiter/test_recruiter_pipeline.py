@@ -124,7 +124,7 @@ def test_the_clock_of_an_answer_starts_with_the_application_or_the_last_action(
     assert len(platform.mails) == 1  # the second has no driver to tell
 
 
-def test_a_candidate_of_another_carrier_is_not_touched(platform: Platform, driver: Item) -> None:
+def test_a_candidate_of_another_carrier_cannot_be_changed(platform: Platform, driver: Item) -> None:
     context, row = platform.context(), candidate(platform, driver)
     quick = platform.put("DriverCarrierInterests", driver_id=driver["_id"], carrier_id="c")  # it has no DOT number
     calls = (

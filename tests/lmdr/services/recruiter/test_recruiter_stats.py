@@ -22,7 +22,7 @@ def answers(platform: Platform, dot: str, *hours: Any) -> None:
     platform.records.bulk_insert("DriverCarrierInterests", rows)
 
 
-def test_the_mean_is_over_what_was_answered(platform: Platform) -> None:
+def test_the_mean_is_over_answered_applications(platform: Platform) -> None:
     answers(platform, "7", 1.5, None, "absent", 0, 2)
     answers(platform, "77", 100)
     stats = get_recruiter_stats(platform.context(), 7)
