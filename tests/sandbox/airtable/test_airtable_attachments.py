@@ -86,9 +86,9 @@ def test_a_url_is_answered_at_once_without_size_and_type_and_has_them_later(base
 )
 def test_a_file_has_its_own_name_or_the_given_one(base, files, wait, path, given, filename, kind):
     item = {"url": files + path} | ({"filename": given} if given else {})
-    (one,) = fetched(base, wait, base.make(Files=[item])["id"])
-    assert (one["filename"], one["type"]) == (filename, kind)
-    assert requests.get(one["url"], timeout=10).status_code == 200
+    (attachment,) = fetched(base, wait, base.make(Files=[item])["id"])
+    assert (attachment["filename"], attachment["type"]) == (filename, kind)
+    assert requests.get(attachment["url"], timeout=10).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -171,30 +171,30 @@ def test_a_url_dies_after_two_hours_and_a_new_read_gives_a_new_one(connect, file
     with Sandbox(requests_per_second="off", fetch_loopback=True) as box:
         base = connect(box)
         record = base.make(Files=[{"url": f"{files}/cat.png"}])["id"]
-        (one,) = fetched(base, wait, record)
+        (attachment,) = fetched(base, wait, record)
         box.clock(advance=7100)
-        assert requests.get(one["url"], timeout=10).status_code == 200
+        assert requests.get(attachment["url"], timeout=10).status_code == 200
         box.clock(advance=200)
-        assert requests.get(one["url"], timeout=10).status_code == 410
+        assert requests.get(attachment["url"], timeout=10).status_code == 410
         (again,) = cell(base, record)
-        assert again["id"] == one["id"]
+        assert again["id"] == attachment["id"]
         assert requests.get(again["url"], timeout=10).status_code == 200
         # sending back the dead URL is the classic failure: it is taken, and what it holds is an error page
-        base.ok("PATCH", f"Every/{record}", {"fields": {"Files": [{"url": one["url"]}]}})
+        base.ok("PATCH", f"Every/{record}", {"fields": {"Files": [{"url": attachment["url"]}]}})
         wait(lambda: cell(base, record) == [])
 
 
 def test_a_made_up_url_is_not_served(base, files, wait):
-    (one,) = fetched(base, wait, base.make(Files=[{"url": f"{files}/cat.png"}])["id"])
-    root, attachment, expires, mac, name = one["url"].rsplit("/", 4)
+    (attachment,) = fetched(base, wait, base.make(Files=[{"url": f"{files}/cat.png"}])["id"])
+    root, attachment_id, expires, mac, name = attachment["url"].rsplit("/", 4)
     for parts in (
-        (attachment, str(int(expires) + 1), mac, name),
-        (attachment, expires, mac[::-1], name),
+        (attachment_id, str(int(expires) + 1), mac, name),
+        (attachment_id, expires, mac[::-1], name),
         ("att00000000000000", expires, mac, name),
-        (attachment, "x", mac, name),
-        (attachment, "\u0661", mac, name),
-        (attachment, "9" * 5000, mac, name),
-        (attachment, expires, "%ff", name),
+        (attachment_id, "x", mac, name),
+        (attachment_id, "\u0661", mac, name),
+        (attachment_id, "9" * 5000, mac, name),
+        (attachment_id, expires, "%ff", name),
     ):
         assert requests.get("/".join([root, *parts]), timeout=10).status_code == 404
 

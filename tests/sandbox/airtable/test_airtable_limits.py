@@ -64,11 +64,11 @@ def test_every_call_to_a_base_counts_against_it_whatever_it_is(connect):
 
 def test_the_lock_out_is_of_one_base(connect):
     with Sandbox() as box:
-        one, two = connect(box), connect(box)
-        until_429(one)
-        assert two.call("GET", "Other").status_code == 200
-        assert one.call("GET", "/v0/meta/bases").status_code == 200
-        assert one.call("GET", f"/v0/meta/bases/{one.id}/tables").status_code == 429
+        first, second = connect(box), connect(box)
+        until_429(first)
+        assert second.call("GET", "Other").status_code == 200
+        assert first.call("GET", "/v0/meta/bases").status_code == 200
+        assert first.call("GET", f"/v0/meta/bases/{first.id}/tables").status_code == 429
 
 
 def test_a_refused_token_and_a_preflight_do_not_count(connect):
@@ -97,15 +97,15 @@ def test_the_penalty_is_a_switch(connect, penalty):
 def test_a_token_may_ask_fifty_times_a_second_over_all_bases(connect):
     assert Settings().requests_per_second_of_token == 50
     with Sandbox(requests_per_second=1000, requests_per_second_of_token=10) as box:
-        one, two = connect(box), connect(box)
-        statuses = [base.call("GET", "Other").status_code for _ in range(30) for base in (one, two)]
+        first, second = connect(box), connect(box)
+        statuses = [base.call("GET", "Other").status_code for _ in range(30) for base in (first, second)]
         assert 429 in statuses
-        for base in (one, two):
+        for base in (first, second):
             assert base.call("GET", "Other").json() == TOO_MANY
         other = {"Authorization": "Bearer patOfSomebodyElse"}
-        assert one.call("GET", "Other", headers=other).status_code == 200
+        assert first.call("GET", "Other", headers=other).status_code == 200
         box.clock(advance=31)
-        assert one.call("GET", "Other").status_code == 200
+        assert first.call("GET", "Other").status_code == 200
 
 
 def test_off_turns_off_every_limit_that_counts_requests(connect):

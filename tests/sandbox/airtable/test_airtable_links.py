@@ -19,29 +19,29 @@ def links(base, record, field="Others"):
 
 
 def test_both_faces_of_a_link_agree(base, others):
-    one = base.make(Others=others[:2])["id"]
-    assert [back(base, other) for other in others] == [[one], [one], [], []]
-    two = base.make(Others=[others[1]])["id"]
-    assert back(base, others[1]) == [one, two]
-    base.ok("PATCH", f"Every/{one}", {"fields": {"Others": [others[3]]}})
-    assert [back(base, other) for other in others] == [[], [two], [], [one]]
-    base.ok("PATCH", f"Other/{others[2]}", {"fields": {"Back": [two, one]}})
-    assert links(base, one) == [others[3], others[2]]
-    assert links(base, two) == [others[1], others[2]]
+    first = base.make(Others=others[:2])["id"]
+    assert [back(base, other) for other in others] == [[first], [first], [], []]
+    second = base.make(Others=[others[1]])["id"]
+    assert back(base, others[1]) == [first, second]
+    base.ok("PATCH", f"Every/{first}", {"fields": {"Others": [others[3]]}})
+    assert [back(base, other) for other in others] == [[], [second], [], [first]]
+    base.ok("PATCH", f"Other/{others[2]}", {"fields": {"Back": [second, first]}})
+    assert links(base, first) == [others[3], others[2]]
+    assert links(base, second) == [others[1], others[2]]
     base.ok("PATCH", f"Other/{others[2]}", {"fields": {"Back": []}})
-    assert links(base, one) == [others[3]]
+    assert links(base, first) == [others[3]]
 
 
 def test_a_link_keeps_the_order_it_was_written_in_on_each_side(base, others):
     order = [others[2], others[0], others[3], others[1]]
-    one = base.make(Others=order)
-    assert one["fields"]["Others"] == order
-    assert links(base, one["id"]) == order
-    base.ok("PATCH", f"Every/{one['id']}", {"fields": {"Others": order[::-1]}})
-    assert links(base, one["id"]) == order[::-1]
-    two = base.make(Name="two")["id"]
-    base.ok("PATCH", f"Other/{others[0]}", {"fields": {"Back": [two, one["id"]]}})
-    assert back(base, others[0]) == [two, one["id"]]
+    first = base.make(Others=order)
+    assert first["fields"]["Others"] == order
+    assert links(base, first["id"]) == order
+    base.ok("PATCH", f"Every/{first['id']}", {"fields": {"Others": order[::-1]}})
+    assert links(base, first["id"]) == order[::-1]
+    second = base.make(Name="two")["id"]
+    base.ok("PATCH", f"Other/{others[0]}", {"fields": {"Back": [second, first["id"]]}})
+    assert back(base, others[0]) == [second, first["id"]]
 
 
 def test_a_record_stands_once_in_a_cell(base, others):
@@ -72,27 +72,27 @@ def test_several_records_may_be_linked_where_the_interface_prefers_one(base, con
 
 
 def test_a_link_to_its_own_table_has_no_other_face(base):
-    one, two = base.make(Name="one")["id"], base.make(Name="two")["id"]
+    first, second = base.make(Name="one")["id"], base.make(Name="two")["id"]
     assert "inverseLinkFieldId" not in base.field("Self")["options"]
-    base.ok("PATCH", f"Every/{one}", {"fields": {"Self": [two, one]}})
-    assert links(base, one, "Self") == [two, one]
-    assert links(base, two, "Self") == []
+    base.ok("PATCH", f"Every/{first}", {"fields": {"Self": [second, first]}})
+    assert links(base, first, "Self") == [second, first]
+    assert links(base, second, "Self") == []
 
 
 def test_deleting_a_record_drops_it_from_every_link(base, others):
-    one = base.make(Others=others[:3])["id"]
-    two = base.make(Self=[one], Others=[others[1]])["id"]
+    first = base.make(Others=others[:3])["id"]
+    second = base.make(Self=[first], Others=[others[1]])["id"]
     base.ok("DELETE", f"Other/{others[1]}")
-    assert links(base, one) == [others[0], others[2]]
-    assert links(base, two) == []
-    base.ok("DELETE", f"Every/{one}")
-    assert links(base, two, "Self") == []
+    assert links(base, first) == [others[0], others[2]]
+    assert links(base, second) == []
+    base.ok("DELETE", f"Every/{first}")
+    assert links(base, second, "Self") == []
     assert back(base, others[0]) == []
 
 
 def test_put_clears_links_and_their_other_face(base, others):
-    one = base.make(Name="x", Others=others[:2])["id"]
-    put = base.ok("PUT", f"Every/{one}", {"fields": {"Name": "y"}})
+    first = base.make(Name="x", Others=others[:2])["id"]
+    put = base.ok("PUT", f"Every/{first}", {"fields": {"Name": "y"}})
     assert "Others" not in put["fields"]
     assert back(base, others[0]) == []
 
@@ -159,22 +159,22 @@ def test_typecast_of_a_blank_name_links_nothing(base):
 
 
 def test_the_answer_to_a_batch_shows_what_is_so_after_the_whole_batch(base, others):
-    one, two = base.make(Name="one")["id"], base.make(Name="two")["id"]
-    rows = [{"id": one, "fields": {"Self": [two]}}, {"id": two, "fields": {"Name": "renamed"}}]
+    first, second = base.make(Name="one")["id"], base.make(Name="two")["id"]
+    rows = [{"id": first, "fields": {"Self": [second]}}, {"id": second, "fields": {"Name": "renamed"}}]
     base.ok("PATCH", "Every", {"records": rows})
     target = others[0]
     answer = base.ok(
         "PATCH",
         "Every",
-        {"records": [{"id": one, "fields": {"Others": [target]}}, {"id": one, "fields": {"Others": []}}]},
+        {"records": [{"id": first, "fields": {"Others": [target]}}, {"id": first, "fields": {"Others": []}}]},
     )
     assert ["Others" in record["fields"] for record in answer["records"]] == [False, False]
     assert back(base, target) == []
 
 
 def test_linking_changes_the_modified_time_of_both_sides(base, others):
-    one = base.make(Name="one")["id"]
+    first = base.make(Name="one")["id"]
     base.box.clock(advance=100)
-    base.ok("PATCH", f"Other/{others[0]}", {"fields": {"Back": [one]}})
-    after = base.ok("GET", f"Every/{one}")["fields"]
+    base.ok("PATCH", f"Other/{others[0]}", {"fields": {"Back": [first]}})
+    after = base.ok("GET", f"Every/{first}")["fields"]
     assert after["Changed"] > after["Created"]

@@ -254,15 +254,15 @@ def test_a_record_has_an_id_a_created_time_and_fields_and_nothing_else(base):
 
 
 def test_comments_are_counted_where_that_is_asked_for(base):
-    one, two = base.make(Name="one")["id"], base.make(Name="two")["id"]
-    base.ok("POST", f"Every/{one}/comments", {"text": "hello"})
+    first, second = base.make(Name="one")["id"], base.make(Name="two")["id"]
+    base.ok("POST", f"Every/{first}/comments", {"text": "hello"})
     for method, path, payload in (
         ("GET", "Every?recordMetadata[]=commentCount", None),
         ("GET", "Every?recordMetadata%5B%5D=commentCount", None),
         ("POST", "Every/listRecords", {"recordMetadata": ["commentCount"]}),
     ):
         counts = {record["id"]: record["commentCount"] for record in base.ok(method, path, payload)["records"]}
-        assert counts == {one: 1, two: 0}
+        assert counts == {first: 1, second: 0}
     assert "commentCount" not in base.ok("GET", "Every")["records"][0]
 
 

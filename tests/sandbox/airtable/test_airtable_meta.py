@@ -371,8 +371,8 @@ def test_a_link_brings_its_inverse_named_after_the_source_table(base):
     assert inverse["options"]["inverseLinkFieldId"] == made["id"]
     assert inverse["options"]["linkedTableId"] == base.tables["Every"]
     other = base.make("Other", Title="t")["id"]
-    one = base.make(New=[other])["id"]
-    assert base.ok("GET", f"Other/{other}")["fields"]["Every"] == [one]
+    first = base.make(New=[other])["id"]
+    assert base.ok("GET", f"Other/{other}")["fields"]["Every"] == [first]
 
 
 def test_a_second_inverse_gets_a_number(base):

@@ -376,8 +376,8 @@ def test_a_ping_names_base_and_hook_and_proves_who_sent_it(base, site, wait):
     assert headers["x-airtable-content-mac"] == "hmac-sha256=" + hmac.new(secret, content, hashlib.sha256).hexdigest()
 
     def done():
-        (one,) = base.ok("GET", f"/v0/bases/{base.id}/webhooks")["webhooks"]
-        return one if one["lastNotificationResult"] else None
+        (first,) = base.ok("GET", f"/v0/bases/{base.id}/webhooks")["webhooks"]
+        return first if first["lastNotificationResult"] else None
 
     listed = wait(done)
     assert listed["lastNotificationResult"]["success"] is True
@@ -390,8 +390,8 @@ def test_a_ping_that_fails_is_sent_again_and_the_result_says_why(base, site, wai
     base.make(Name="x")
 
     def result():
-        (one,) = base.ok("GET", path.rsplit("/", 1)[0])["webhooks"]
-        return one["lastNotificationResult"]
+        (first,) = base.ok("GET", path.rsplit("/", 1)[0])["webhooks"]
+        return first["lastNotificationResult"]
 
     failed = wait(result)
     assert failed["success"] is False
@@ -423,8 +423,8 @@ def test_no_ping_reaches_this_machine_without_the_switch(connect, site, wait):
         base.make(Name="x")
 
         def result():
-            (one,) = base.ok("GET", path.rsplit("/", 1)[0])["webhooks"]
-            return one["lastNotificationResult"]
+            (first,) = base.ok("GET", path.rsplit("/", 1)[0])["webhooks"]
+            return first["lastNotificationResult"]
 
         assert wait(result)["success"] is False
         assert site.seen == []

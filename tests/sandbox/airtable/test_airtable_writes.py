@@ -21,8 +21,8 @@ def by_name(**fields):
 
 
 def test_a_single_create_answers_the_record_and_a_batch_a_list(base):
-    one = base.ok("POST", "Every", {"fields": {"Name": "x"}})
-    assert set(one) == {"id", "createdTime", "fields"}
+    first = base.ok("POST", "Every", {"fields": {"Name": "x"}})
+    assert set(first) == {"id", "createdTime", "fields"}
     many = base.ok("POST", "Every", {"records": [{"fields": {"Name": "y"}}]})
     assert set(many) == {"records"}
     assert set(many["records"][0]) == {"id", "createdTime", "fields"}
@@ -200,13 +200,13 @@ def test_an_upsert_matches_on_all_of_up_to_three_fields(base):
 
 
 def test_an_upsert_row_with_an_id_is_a_plain_update(base):
-    one, two = base.make(Name="one")["id"], base.make(Name="two")["id"]
-    answer = base.ok("PATCH", "Every", by_name() | {"records": [{"id": one, "fields": {"Name": "two"}}]})
-    assert answer["updatedRecords"] == [one]
+    first, second = base.make(Name="one")["id"], base.make(Name="two")["id"]
+    answer = base.ok("PATCH", "Every", by_name() | {"records": [{"id": first, "fields": {"Name": "two"}}]})
+    assert answer["updatedRecords"] == [first]
     assert [record["fields"]["Name"] for record in base.records()] == ["two", "two"]
     payload = base.refused("PATCH", "Every", by_name() | {"records": [{"id": "rec00000000000000", "fields": {}}]})
     assert payload[1] == "ROW_DOES_NOT_EXIST"
-    assert two
+    assert second
 
 
 @pytest.mark.parametrize("fields", [{"Name": None}, {"Name": ""}, {}, {"Number": 1}])
