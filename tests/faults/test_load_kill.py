@@ -107,30 +107,30 @@ def _written(box: Sandbox) -> int:
 
 
 def _check(w: World) -> None:
-    rows, there = items(), {name: w.records(name) for name in ("Trucks", "Trips")}
-    assert {name: set(found) for name, found in there.items()} == {
+    rows, records = items(), {name: w.records(name) for name in ("Trucks", "Trips")}
+    assert {name: set(found) for name, found in records.items()} == {
         name: {row["_id"] for row in found} for name, found in rows.items()
     }
     ids = {
-        name: {legacy: known.record_id for legacy, known in w.state.rows(BASE, name).all().items()} for name in there
+        name: {legacy: known.record_id for legacy, known in w.state.rows(BASE, name).all().items()} for name in records
     }
-    records = {
+    record_ids = {
         name: {
             record["fields"]["Legacy Wix ID"]: record["id"]
             for record in w.airtable.records(BASE, name, fields=["Legacy Wix ID"])
         }
-        for name in there
+        for name in records
     }
-    assert ids == records
+    assert ids == record_ids
     for row in rows["Trucks"]:
-        cells = there["Trucks"][row["_id"]]
+        cells = records["Trucks"][row["_id"]]
         assert (cells["Plate"], cells["DOT"], cells["Kind"]) == (row["plate"], int(row["dot"]), row["kind"])
         assert cells.get("Sold", False) == row["sold"]
         assert cells["Boss"] == [ids["Trucks"][row["boss"]]]
         assert cells["Last Trip"] == [ids["Trips"][row["last_trip"]]]
     for row in rows["Trips"]:
         n = int(row["_id"][1:]) * 2
-        assert there["Trips"][row["_id"]].get("Truck") == ([ids["Trucks"][f"t{n}"]] if n < TRUCKS else None)
+        assert records["Trips"][row["_id"]].get("Truck") == ([ids["Trucks"][f"t{n}"]] if n < TRUCKS else None)
     assert w.state.rows(BASE, "Trucks").unfinished() == w.state.rows(BASE, "Trips").unfinished() == []
     assert w.quarantine.entries("Trucks") == w.quarantine.entries("Trips") == []
     kinds = next(t for t in w.airtable.tables(BASE) if t["name"] == "Trucks")["fields"]

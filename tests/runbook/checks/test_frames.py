@@ -161,7 +161,7 @@ def test_a_choice_is_allowed_as_its_codec_reads_it(catalog: Catalog, tmp_path: P
     assert bad(wix_report(catalog, tmp_path, [{**ITEM, "level": "top_level"}, second])) == {}
 
 
-def test_what_is_required_and_not_there_is_found_on_both_sides(catalog: Catalog, tmp_path: Path) -> None:
+def test_what_is_required_and_missing_is_found_on_both_sides(catalog: Catalog, tmp_path: Path) -> None:
     lacks = {key: value for key, value in ITEM.items() if key != "name"}
     assert bad(wix_report(catalog, tmp_path, [lacks])) == {("name", "filled"): ("fail", ("id-0",))}
     lacks = {name: value for name, value in RECORD.items() if name != "Name"}
@@ -222,6 +222,6 @@ def test_no_personal_value_is_in_what_a_suite_came_to(catalog: Catalog, tmp_path
         "Born": "hidden",
         "Kind": "confidential",
     }
-    told = json.dumps(airtable_report(catalog, tmp_path, [wrong]).facts())
+    shown = json.dumps(airtable_report(catalog, tmp_path, [wrong]).facts())
     for value in ("5551234", "secret", "private", "hidden", "confidential"):
-        assert value not in told
+        assert value not in shown

@@ -82,10 +82,10 @@ def test_an_empty_suite_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kept", "said"), [((ROWS,), "that id is filled"), ((FILLED,), "the number of rows")], ids=["rows", "filled"]
+    ("kept", "message"), [((ROWS,), "that id is filled"), ((FILLED,), "the number of rows")], ids=["rows", "filled"]
 )
-def test_a_suite_that_guards_nothing_is_refused(kept: tuple[dict[str, Any], ...], said: str) -> None:
-    with pytest.raises(CheckNotRun, match=said):
+def test_a_suite_that_guards_nothing_is_refused(kept: tuple[dict[str, Any], ...], message: str) -> None:
+    with pytest.raises(CheckNotRun, match=message):
         run(Suite("people", "", kept), frame(size=["S"]))
 
 
@@ -149,7 +149,7 @@ def test_an_exception_in_a_check_is_an_error_and_quotes_no_cell() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "info",
     [
         {"raised_exception": True, "exception_message": "no", "exception_traceback": "T\nKeyError: 'Ann'"},
         {
@@ -162,8 +162,8 @@ def test_an_exception_in_a_check_is_an_error_and_quotes_no_cell() -> None:
     ],
     ids=["flat", "by metric"],
 )
-def test_both_shapes_of_an_exception_are_read(told: dict[str, Any]) -> None:
-    assert runner._exception(told) == "could not be run: KeyError"
+def test_both_shapes_of_an_exception_are_read(info: dict[str, Any]) -> None:
+    assert runner._exception(info) == "could not be run: KeyError"
 
 
 def test_no_exception_is_none() -> None:
@@ -212,10 +212,10 @@ def test_no_value_of_a_cell_is_in_the_evidence() -> None:
     ]
     report = run(suite(*checks), frame(name=["Ann Lee", "Ann Lee"], age=[717273, 717273]))
     assert {o.verdict for o in report.outcomes[2:]} == {"fail", "warn"}
-    told = json.dumps(report.facts()) + repr(report) + report._repr_html_()
-    assert "Ann" not in told
-    assert "717273" not in told
-    assert "row-0" in told
+    shown = json.dumps(report.facts()) + repr(report) + report._repr_html_()
+    assert "Ann" not in shown
+    assert "717273" not in shown
+    assert "row-0" in shown
 
 
 def test_rows_are_named_by_legacy_id_and_capped() -> None:
@@ -271,9 +271,9 @@ def test_it_is_silent_and_leaves_no_file(
     (tmp_path / "gx" / "great_expectations.yml").write_text("no: context\n")
     runner._batch_definition.cache_clear()
     run(suite(check("column_values_to_be_unique", column="a")), frame(a=["x"] * 2))
-    told = capfd.readouterr()
-    assert told.out == ""
-    assert told.err == ""
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert captured.err == ""
     assert [p.name for p in tmp_path.rglob("*")] == ["gx", "great_expectations.yml"]
 
 
@@ -333,8 +333,8 @@ def test_a_failure_reads_as_a_sentence() -> None:
 
 
 def test_a_description_is_the_sentence() -> None:
-    said = {**check("column_values_to_be_unique", column="a"), "description": "No two alike"}
-    assert run(suite(said), frame(a=["x", "x"])).outcomes[2].sentence == "No two alike"
+    described = {**check("column_values_to_be_unique", column="a"), "description": "No two alike"}
+    assert run(suite(described), frame(a=["x", "x"])).outcomes[2].sentence == "No two alike"
 
 
 def test_without_a_renderer_the_type_is_the_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,7 +191,7 @@ def test_rows_under_another_record_than_state_knows_are_counted(fleet: World) ->
     assert "1 rows have another record than" in repr(check)
 
 
-def test_a_link_that_is_not_there_fails(loaded: Loaded) -> None:
+def test_a_missing_link_column_fails(loaded: Loaded) -> None:
     tables = loaded.airtable.tables(BASE)
     drivers = next(t for t in tables if t["name"] == "Drivers")
     hub = next(f for f in drivers["fields"] if f["name"] == "Hub")

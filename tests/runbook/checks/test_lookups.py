@@ -76,7 +76,7 @@ def test_a_row_that_is_missing_and_one_that_is_too_many(loaded: Loaded) -> None:
     assert any("(none), 1 others were, 0 twice" in words for words in check.wrong)
 
 
-def test_a_row_that_is_there_twice(loaded: Loaded) -> None:
+def test_a_row_that_is_doubled(loaded: Loaded) -> None:
     loaded.airtable.create(BASE, "Hubs", [{"Legacy Wix ID": "h3", "Name": "Hub 3"}])
     assert any("1 twice" in words for words in loaded.check("name", samples=40).wrong)
 

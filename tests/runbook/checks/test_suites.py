@@ -60,9 +60,9 @@ def catalog(tmp_path: Path) -> Catalog:
     return write_catalog(tmp_path / "catalog", FILE)
 
 
-def write_catalog(folder: Path, told: dict[str, Any]) -> Catalog:
+def write_catalog(folder: Path, payload: dict[str, Any]) -> Catalog:
     folder.mkdir(exist_ok=True)
-    (folder / "one.yaml").write_text(yaml.safe_dump(told))
+    (folder / "one.yaml").write_text(yaml.safe_dump(payload))
     return load_catalog(folder)
 
 
@@ -144,11 +144,11 @@ def test_what_was_added_by_hand_survives(catalog: Catalog, tmp_path: Path) -> No
     folder = tmp_path / "suites"
     write_suites(catalog, folder)
     path = suite_path(catalog, catalog.collection("People"), "airtable", folder)
-    told = json.loads(path.read_text())
+    payload = json.loads(path.read_text())
     mine = {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "Name"}, "notes": "asked for by Ann"}
-    told["expectations"].insert(3, mine)
-    told["description"] = "Said by hand"
-    path.write_text(json.dumps(told))
+    payload["expectations"].insert(3, mine)
+    payload["description"] = "Said by hand"
+    path.write_text(json.dumps(payload))
     again = write_suites(catalog, folder)
     assert again.by_hand == {"people_airtable.json": 1}
     assert read_suite(path).expectations[-1] == mine
@@ -169,10 +169,10 @@ def test_what_was_derived_and_then_changed_is_drift(catalog: Catalog, tmp_path: 
 def test_a_changed_catalog_is_drift(catalog: Catalog, tmp_path: Path) -> None:
     folder = tmp_path / "suites"
     write_suites(catalog, folder)
-    told = json.loads(json.dumps(FILE))
-    told["collections"][0]["fields"][4]["type"] = "singleLineText"
-    del told["collections"][0]["fields"][4]["choices"]
-    assert drifted(write_catalog(tmp_path / "catalog", told), folder) == [
+    payload = json.loads(json.dumps(FILE))
+    payload["collections"][0]["fields"][4]["type"] = "singleLineText"
+    del payload["collections"][0]["fields"][4]["choices"]
+    assert drifted(write_catalog(tmp_path / "catalog", payload), folder) == [
         "people_wix.json: differs from the catalog",
         "people_airtable.json: differs from the catalog",
     ]
@@ -216,10 +216,10 @@ def test_names_of_files(name: str, stem: str) -> None:
 
 
 def test_two_names_that_look_alike_get_two_files(tmp_path: Path) -> None:
-    told = json.loads(json.dumps(FILE))
-    twin = {**told["collections"][0], "wix": "people", "table": "Persons", "links": []}
-    told["collections"].append(twin)
-    found = write_catalog(tmp_path / "catalog", told)
+    payload = json.loads(json.dumps(FILE))
+    twin = {**payload["collections"][0], "wix": "people", "table": "Persons", "links": []}
+    payload["collections"].append(twin)
+    found = write_catalog(tmp_path / "catalog", payload)
     assert len(write_suites(found, tmp_path / "suites").changed) == 4
     paths = {suite_path(found, c, "wix", tmp_path) for c in found.collections.values()}
     assert len(paths) == 2

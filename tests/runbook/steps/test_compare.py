@@ -195,10 +195,10 @@ def test_no_personal_value_and_no_text_is_shown() -> None:
         "Wix Original": '{"values":{"unknown":"Secret"}}', "Blurry": "Secret",
     }  # fmt: skip
     found = world.compare()
-    told = json.dumps(found.facts()) + repr(found) + found._repr_html_() + "".join(found.reasons())
+    shown = json.dumps(found.facts()) + repr(found) + found._repr_html_() + "".join(found.reasons())
     assert found.unexplained_cells == 5
-    assert "ecret" not in told
-    assert "Ann" not in told
+    assert "ecret" not in shown
+    assert "Ann" not in shown
 
 
 # Rules

@@ -134,7 +134,7 @@ def test_another_source_is_read_though_its_rows_look_alike(wix, folder, tmp_path
     assert export(FolderSource(folder, CATALOG), CARRIERS, tmp_path / "s").source == "export"
 
 
-def test_a_damaged_snapshot_is_made_anew_and_told(folder, tmp_path):
+def test_a_damaged_snapshot_is_written_again_and_noted(folder, tmp_path):
     source = FolderSource(folder, CATALOG)
     first = export(source, CARRIERS, tmp_path / "s")
     first.path.write_bytes(first.path.read_bytes()[:-1])
@@ -163,10 +163,10 @@ def test_what_is_absent_is_an_empty_snapshot_that_says_so(folder, tmp_path):
 
 def test_progress_ends_at_the_count(wix, folder, tmp_path):
     for source in (wix, FolderSource(folder, CATALOG)):
-        told = []
+        progress = []
         for _ in range(2):  # made, then reused
-            export(source, CARRIERS, tmp_path / source.label, on_progress=lambda *now, to=told: to.append(now))
-            assert told[-1] == (2500, 2500)
+            export(source, CARRIERS, tmp_path / source.label, on_progress=lambda *now, to=progress: to.append(now))
+            assert progress[-1] == (2500, 2500)
 
 
 def test_what_is_shown_holds_no_value(folder, tmp_path):

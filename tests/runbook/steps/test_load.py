@@ -1,4 +1,4 @@
-"""Loading: what is new or changed is written, once; what cannot be is told; nothing is there twice."""
+"""Loading: what is new or changed is written, once; what cannot be is reported; no row is written twice."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def test_rows_are_created_once_and_a_second_load_writes_nothing(w: World) -> Non
     done = w.load("Trucks", trucks(25))
     assert (done.staged, done.created, done.updated, done.unchanged) == (25, 25, 0, 0)
     assert done.requests == writes(w, len(w.airtable.log) - done.requests) + 1  # and the look for what was there
-    there = w.records("Trucks")
-    assert there.keys() == {f"t{n}" for n in range(25)}
-    assert there["t7"]["Plate"] == "P-7"
+    records = w.records("Trucks")
+    assert records.keys() == {f"t{n}" for n in range(25)}
+    assert records["t7"]["Plate"] == "P-7"
 
     before = len(w.airtable.log)
     again = w.load("Trucks", trucks(25))
@@ -63,16 +63,16 @@ def test_only_what_changed_is_written_and_emptied_cells_are_cleared(w: World) ->
     items[4]["plate"] = "Q"
     done = w.load("Trucks", [*items, *trucks(1, 90)])
     assert (done.created, done.updated, done.unchanged, done.cleared) == (1, 2, 18, 1)
-    there = w.records("Trucks")
-    assert {key: there["t3"].get(key) for key in ("Plate", "DOT", "Sold", "Kind", "Tags")} == {
+    records = w.records("Trucks")
+    assert {key: records["t3"].get(key) for key in ("Plate", "DOT", "Sold", "Kind", "Tags")} == {
         "Plate": None,
         "DOT": 5,
         "Sold": None,
         "Kind": None,
         "Tags": None,
     }
-    assert there["t4"]["Plate"] == "Q"
-    assert there["t5"]["Plate"] == "P-5"
+    assert records["t4"]["Plate"] == "Q"
+    assert records["t5"]["Plate"] == "P-5"
 
 
 def test_a_dry_run_counts_and_writes_nothing(w: World) -> None:
@@ -93,7 +93,7 @@ def test_where_airtable_is_the_truth_nothing_is_written(w: World) -> None:
     assert writes(w, before) == 0
 
 
-def test_a_row_that_is_distrusted_or_lost_by_hand_is_written_again(w: World) -> None:
+def test_a_row_that_is_invalidated_or_deleted_by_hand_is_written_again(w: World) -> None:
     w.load("Trucks", trucks(5))
     w.airtable.delete(BASE, "Trucks", [w.record_id("Trucks", "t2")])
     w.state.rows(BASE, "Trucks").invalidate(["t2", "t3"])
@@ -108,7 +108,7 @@ def test_figures_add_up_and_show_themselves(w: World) -> None:
     assert facts["staged"] == facts["loaded"] + facts["quarantined"] == 7
     assert "Trucks" in done._repr_html_()
     seen: list[tuple[int, int]] = []
-    w.load("Trucks", trucks(7, plate="x"), on_progress=lambda *told: seen.append(told))
+    w.load("Trucks", trucks(7, plate="x"), on_progress=lambda *progress: seen.append(progress))
     assert seen[-1] == (7, 7)
 
 
@@ -124,10 +124,10 @@ def test_links_lead_by_natural_key_then_by_id(w: World) -> None:
         {"_id": "r4"},
     ]
     done = w.links(w.load("Trips", trips))
-    there = w.records("Trips")
-    assert there["r1"]["Truck"] == [w.record_id("Trucks", "t1")]
-    assert there["r2"]["Truck"] == [w.record_id("Trucks", "t2")]
-    assert "Truck" not in there["r3"]
+    records = w.records("Trips")
+    assert records["r1"]["Truck"] == [w.record_id("Trucks", "t1")]
+    assert records["r2"]["Truck"] == [w.record_id("Trucks", "t2")]
+    assert "Truck" not in records["r3"]
     assert done.dangling == {"Truck": ("r3",)}
     assert w.records("Trucks")["t1"]["Tours"] == [w.record_id("Trips", "r1")]
 
@@ -135,9 +135,9 @@ def test_links_lead_by_natural_key_then_by_id(w: World) -> None:
 def test_a_key_of_two_rows_is_ambiguous_and_not_guessed(w: World) -> None:
     w.load("Trucks", [{"_id": "t1", "dot": "5"}, {"_id": "t2", "dot": " 05"}])
     done = w.load("Trips", [{"_id": "r1", "truck_dot": "5"}, {"_id": "r2", "truck_dot": "5", "truck_id": "t2"}])
-    there = w.records("Trips")
-    assert "Truck" not in there["r1"]
-    assert there["r2"]["Truck"] == [w.record_id("Trucks", "t2")]
+    records = w.records("Trips")
+    assert "Truck" not in records["r1"]
+    assert records["r2"]["Truck"] == [w.record_id("Trucks", "t2")]
     assert done.ambiguous == {"Truck": ("r1",)}
     assert done.dangling == {}
     assert done.quarantined == 0
@@ -158,9 +158,9 @@ def test_links_to_itself_and_to_what_comes_later_are_written_in_a_second_pass(w:
     assert done.linked == 28
     assert done.dangling == {"Boss": ("t6",)}
     assert writes(w, before) == 3
-    there = w.records("Trucks")
-    assert there["t9"]["Boss"] == [w.record_id("Trucks", "t8")]
-    assert there["t5"]["Last Trip"] == [w.record_id("Trips", "r1")]
+    records = w.records("Trucks")
+    assert records["t9"]["Boss"] == [w.record_id("Trucks", "t8")]
+    assert records["t5"]["Last Trip"] == [w.record_id("Trips", "r1")]
 
     before = len(w.airtable.log)
     again = w.load("Trucks", items)
@@ -199,7 +199,7 @@ def test_of_a_list_of_references_the_one_that_was_deleted_is_left_out(w: World) 
     assert w.records("Owners")["o1"]["Fleet"] == [w.record_id("Trucks", "t0"), w.record_id("Trucks", "t2")]
 
 
-def test_a_target_that_is_not_loaded_is_told_from_a_row_that_is_not_there(w: World) -> None:
+def test_a_target_that_is_not_loaded_is_not_a_dangling_key(w: World) -> None:
     trips = [{"_id": "r1", "owner_id": "o1"}, {"_id": "r2", "owner_id": "nobody"}]
     first = w.links(w.load("Trips", trips))
     assert first.not_loaded == {"Owner": ("r1", "r2")}
@@ -372,7 +372,7 @@ def test_several_records_of_one_row_stop_the_collection_and_no_other(w: World, b
     assert {cells["Plate"] for cells in w.records("Trucks").values()} == {"other"}
 
 
-def test_a_full_base_is_told_and_nothing_is_put_into_quarantine(tmp_path: Path) -> None:
+def test_a_full_base_is_an_error_and_nothing_is_put_into_quarantine(tmp_path: Path) -> None:
     with Sandbox(seed=SEED, requests_per_second="off", plan="free") as box, world(box, tmp_path) as w:
         with pytest.raises(StepError, match="RUNBOOK_PLAN"):
             w.load("Trucks", trucks(1100))
@@ -380,7 +380,7 @@ def test_a_full_base_is_told_and_nothing_is_put_into_quarantine(tmp_path: Path) 
         assert 900 <= len(w.state.rows(BASE, "Trucks").all()) <= 1000
 
 
-def test_a_missing_column_is_told_before_anything_is_written(box: Sandbox, w: World) -> None:
+def test_a_missing_column_is_an_error_before_anything_is_written(box: Sandbox, w: World) -> None:
     field = next(
         f for t in w.airtable.tables(BASE) if t["name"] == "Trucks" for f in t["fields"] if f["name"] == "Plate"
     )
@@ -396,13 +396,13 @@ def test_a_spent_month_leaves_what_was_written_and_goes_on_later(box: Sandbox, w
     box.faults({"kind": "status", "status": 429, "body": body, "times": None, "match": {**PATCH, "nth": 6}})
     with pytest.raises(BudgetSpent):
         w.load("Trucks", trucks(100))
-    there = len(w.records("Trucks"))
-    assert 0 < there < 100
-    assert len(w.state.rows(BASE, "Trucks").all()) == there
+    count = len(w.records("Trucks"))
+    assert 0 < count < 100
+    assert len(w.state.rows(BASE, "Trucks").all()) == count
     box.faults(clear=True)
     done = w.load("Trucks", trucks(100))
-    assert done.unchanged == there
-    assert done.created == 100 - there
+    assert done.unchanged == count
+    assert done.created == 100 - count
     assert len(w.records("Trucks")) == 100
 
 
@@ -417,21 +417,21 @@ def test_lost_answers_make_no_doubles(box: Sandbox, w: World, kind: str) -> None
     assert len(w.records("Trucks")) == 100
 
 
-def test_what_was_under_way_is_looked_up_and_adopted(box: Sandbox, w: World) -> None:
+def test_what_was_in_flight_is_looked_up_and_matched(box: Sandbox, w: World) -> None:
     box.faults({"kind": "drop_after_commit", "times": None, "match": PATCH})
     with pytest.raises(AirtableError, match="broke the connection"):
         w.load("Trucks", trucks(40))
     box.faults(clear=True)
-    there = len(w.records("Trucks"))
-    assert there > 0
+    count = len(w.records("Trucks"))
+    assert count > 0
     assert w.state.rows(BASE, "Trucks").all() == {}
     done = w.load("Trucks", trucks(40))
-    assert done.matched == there
-    assert (done.created, done.updated) == (40 - there, there)
+    assert done.matched == count
+    assert (done.created, done.updated) == (40 - count, count)
     assert len(w.records("Trucks")) == 40
 
 
-def test_what_was_under_way_and_is_not_there_is_looked_up_once_and_forgotten(w: World) -> None:
+def test_what_was_in_flight_and_not_written_is_looked_up_once_and_forgotten(w: World) -> None:
     w.load("Trucks", trucks(5))
     w.airtable.delete(BASE, "Trucks", [w.record_id("Trucks", "t2")])
     w.state.rows(BASE, "Trucks").start_batches([["t1", "t2", "t9"]])  # a kill: whether they were written is not known
@@ -442,20 +442,20 @@ def test_what_was_under_way_and_is_not_there_is_looked_up_once_and_forgotten(w: 
     assert w.load("Trucks", trucks(5)).requests == 0
 
 
-def test_a_base_that_state_knows_nothing_of_is_adopted(box: Sandbox, w: World, tmp_path: Path) -> None:
+def test_records_of_a_base_that_state_does_not_know_are_matched(box: Sandbox, w: World, tmp_path: Path) -> None:
     items = trucks(25, sold=True)
     w.load("Trucks", items)
     with world(box, tmp_path / "elsewhere") as other:
         items[4] = {"_id": "t4", "plate": "new"}
         done = other.load("Trucks", items)
         assert (done.matched, done.created, done.updated) == (25, 0, 25)
-        there = other.records("Trucks")
-        assert len(there) == 25
-        assert "Sold" not in there["t4"]
+        records = other.records("Trucks")
+        assert len(records) == 25
+        assert "Sold" not in records["t4"]
         assert other.load("Trucks", items).unchanged == 25
 
 
-def test_doubles_in_a_base_that_state_knows_nothing_of_are_told(w: World) -> None:
+def test_duplicates_in_a_base_that_state_does_not_know_are_an_error(w: World) -> None:
     w.airtable.create(BASE, "Trucks", [{LEGACY_ID: "t1"}, {LEGACY_ID: "t1"}, {"Plate": "no id"}])
     with pytest.raises(AmbiguousKey, match="t1"):
         w.load("Trucks", trucks(3))
@@ -465,7 +465,7 @@ def test_doubles_in_a_base_that_state_knows_nothing_of_are_told(w: World) -> Non
 # Rows that are gone from the source
 
 
-def test_rows_that_are_gone_are_told_and_removed_where_that_was_planned(w: World) -> None:
+def test_rows_that_are_gone_are_counted_and_removed_on_request(w: World) -> None:
     w.load("Trucks", trucks(30))
     done = w.load("Trucks", trucks(28))
     assert (done.gone, done.removed) == (2, 0)
@@ -475,7 +475,7 @@ def test_rows_that_are_gone_are_told_and_removed_where_that_was_planned(w: World
     assert w.records("Trucks").keys() == w.state.rows(BASE, "Trucks").all().keys() == {f"t{n}" for n in range(28)}
 
 
-def test_many_rows_gone_at_once_need_a_word(w: World) -> None:
+def test_many_rows_gone_at_once_must_be_confirmed(w: World) -> None:
     w.load("Trucks", trucks(60))
     before = len(w.airtable.log)
     with pytest.raises(StepError, match="21 of 60 rows"):

@@ -140,7 +140,7 @@ def test_the_table_tells_a_reviewer_what_became_of_the_rows(stage):
     assert transformed.facts()["path"] == "Carriers.jsonl.gz"
 
 
-def test_values_that_should_be_unique_are_told_and_staged(stage):
+def test_values_that_should_be_unique_are_warned_of_and_staged(stage):
     transformed = stage([{"_id": str(n), "dot": "5", "ssn": 1} for n in range(3)])
 
     assert transformed.staged == 3
@@ -226,8 +226,8 @@ def test_rows_that_are_better_now_leave_quarantine_and_other_steps_entries_stay(
     assert quarantine.entries("Carriers") == [Entry("load", "a", None, "422")]
 
 
-@pytest.mark.parametrize("moment", ["rows", "quarantine", "description"])
-def test_a_kill_leaves_nothing_that_could_be_taken_for_whole(stage, monkeypatch, quarantine, moment):
+@pytest.mark.parametrize("point", ["rows", "quarantine", "description"])
+def test_a_kill_leaves_nothing_that_looks_complete(stage, monkeypatch, quarantine, point):
     class Killed(BaseException):
         pass
 
@@ -240,7 +240,7 @@ def test_a_kill_leaves_nothing_that_could_be_taken_for_whole(stage, monkeypatch,
         "description": (module.Transformed, "facts"),
     }
     with monkeypatch.context() as patch:
-        patch.setattr(*places[moment], kill)
+        patch.setattr(*places[point], kill)
         with pytest.raises(Killed):
             stage([*GOOD, *BAD])
 
@@ -325,7 +325,7 @@ def test_a_lossy_field_may_come_back_otherwise_and_is_counted(stage):
     assert next(transformed.rows()).fields == {"Legacy Wix ID": "a", "Dot": 7, "Name": "Ann"}
 
 
-def test_progress_ends_at_the_whole(stage):
+def test_progress_ends_at_the_total(stage):
     heard: list[tuple[int, int]] = []
     stage(GOOD, on_progress=lambda done, total: heard.append((done, total)))
     stage(GOOD, on_progress=lambda done, total: heard.append((done, total)))

@@ -187,10 +187,10 @@ def test_what_was_loaded_is_green(world: World) -> None:
     assert world.validate("Firms").green
 
 
-def test_progress_ends_at_its_whole(world: World) -> None:
-    told: list[tuple[int, int]] = []
-    world.validate(on_progress=lambda done, total: told.append((done, total)))
-    assert told[-1] == (ROWS, ROWS)
+def test_progress_ends_at_the_total(world: World) -> None:
+    progress: list[tuple[int, int]] = []
+    world.validate(on_progress=lambda done, total: progress.append((done, total)))
+    assert progress[-1] == (ROWS, ROWS)
 
 
 WRONG: list[tuple[str, Any]] = [
@@ -272,7 +272,7 @@ def test_a_row_under_another_record_than_state_says(world: World) -> None:
     assert not done.green
 
 
-def test_what_load_put_aside_is_accounted_for(world: World) -> None:
+def test_what_load_quarantined_is_accounted_for(world: World) -> None:
     world.airtable.delete(BASE, world.tables.id("People"), [world.people["id-8"]])
     world.quarantine.add("People", Entry("load", "id-8", "Mail", "refused"))
     done = world.validate()
@@ -296,8 +296,8 @@ def test_changes_after_the_turn_of_the_flag_are_explained(world: World) -> None:
     world.state.flags.set("people", "airtable", who="test", why="test")
     world.change("id-4", Name="Changed", **{"Wix Updated": "2999-01-01T00:00:00.000Z"})
     world.change("id-5", Name="Changed too")
-    born = {LEGACY_ID: "new", "Name": "Born there", "Wix Created": "2999-01-01T00:00:00.000Z"}
-    world.airtable.create(BASE, world.tables.id("People"), [born])
+    created = {LEGACY_ID: "new", "Name": "Born there", "Wix Created": "2999-01-01T00:00:00.000Z"}
+    world.airtable.create(BASE, world.tables.id("People"), [created])
     done = world.validate()
     assert done.comparison.explained["changed since cutover"] == 2
     assert [d.id for d in done.comparison.unexplained] == ["id-5"]
@@ -341,10 +341,10 @@ def test_a_suite_that_is_missing_or_empty_is_no_pass(world: World) -> None:
 
 def test_a_critical_check_added_by_hand_decides(world: World) -> None:
     path = world.folder / "suites" / "people_airtable.json"
-    told = json.loads(path.read_text())
+    payload = json.loads(path.read_text())
     mine = {"type": "expect_column_max_to_be_between", "kwargs": {"column": "Age", "max_value": 40}}
-    told["expectations"].append(mine)
-    path.write_text(json.dumps(told))
+    payload["expectations"].append(mine)
+    path.write_text(json.dumps(payload))
     done = world.validate()
     assert not done.green
     assert len(done.reasons) == 1
@@ -357,10 +357,10 @@ def test_the_evidence_holds_no_personal_value(world: World) -> None:
     path = done.write(world.folder / "evidence" / "02_people")
     assert path.name == "People.validation.json"
     text = path.read_text() + repr(done) + done._repr_html_() + json.dumps(done.facts())
-    told = json.loads(path.read_text())
-    assert told["green"] is False
-    assert told["suites"]["airtable"]["checks"]
-    assert {d["column"] for d in told["comparison"]["differences"]} == {"Name", "Mail", "Note", "Age"}
+    payload = json.loads(path.read_text())
+    assert payload["green"] is False
+    assert payload["suites"]["airtable"]["checks"]
+    assert {d["column"] for d in payload["comparison"]["differences"]} == {"Name", "Mail", "Note", "Age"}
     for value in ("ecret", "Ann ", "ann4@example.com", "555-01"):
         assert value not in text
     assert not list(path.parent.glob("*.part"))
