@@ -1,4 +1,4 @@
-"""The pictures of a run: small PNGs with words for those who cannot see them, as outputs or parts of a Page.
+"""The pictures of a run: small PNGs with a text summary, as cell outputs or parts of a Page.
 
     pictures.counts([("Carriers", 1200, 1198, 2)])
     pictures.requests_over_time(log.rows(), limit=5)
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from runbook.display import plural
 from runbook.settings import CRITICAL_SHARE, WARN_SHARE
 
 if TYPE_CHECKING:
@@ -28,53 +29,53 @@ INK, SOFT, GRID = "#1f2430", "#5d6675", "#dfe3e8"
 SOURCE, TARGET, BAD, WARN, GOOD = "#a9bdd2", "#24527a", "#c8452f", "#e8a838", "#4c956c"
 WIDTH = 8.6  # inches: what a notebook page holds
 DPI = 96
-MOST = 15  # reasons in one picture; the rest is summed up
+MAX_REASONS = 15  # reasons per picture; the rest is summed up
 
-_drawing = threading.Lock()  # matplotlib's fonts and text layout are not made for threads
+_drawing = threading.Lock()  # matplotlib's fonts and text layout are not thread-safe
 
 
 @dataclass(frozen=True, repr=False)
 class Picture:
-    """A PNG and what it says in words. Shows itself in a notebook; in a log, its words."""
+    """A PNG and its summary. A notebook shows the picture, a log shows the summary."""
 
     title: str
-    words: str
+    summary: str
     png: bytes = field(repr=False)
 
     def __repr__(self) -> str:
-        return f"[picture] {self.title}: {self.words}"
+        return f"[picture] {self.title}: {self.summary}"
 
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
-        return self.png, {"alt": f"{self.title}: {self.words}"}
+        return self.png, {"alt": f"{self.title}: {self.summary}"}
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
     ) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         encoded = base64.b64encode(self.png).decode()
-        return {"image/png": encoded, "text/plain": repr(self)}, {"image/png": {"alt": f"{self.title}: {self.words}"}}
+        return {"image/png": encoded, "text/plain": repr(self)}, {"image/png": {"alt": f"{self.title}: {self.summary}"}}
 
     def html(self) -> str:
-        """An `<img>` that holds the picture itself, for a page of several parts."""
+        """An `<img>` that contains the picture, for a page of several parts."""
         encoded = base64.b64encode(self.png).decode()
-        alt = escape(f"{self.title}: {self.words}")
+        alt = escape(f"{self.title}: {self.summary}")
         return f'<img alt="{alt}" style="max-width:100%;border-radius:4px" src="data:image/png;base64,{encoded}">'
 
 
 @dataclass(frozen=True, repr=False)
 class NoPicture:
-    """Said in place of a picture where there is nothing to draw."""
+    """Shown instead of a picture if there is nothing to draw."""
 
     title: str
-    words: str
+    summary: str
 
     def __repr__(self) -> str:
-        return f"{self.title}: {self.words}"
+        return f"{self.title}: {self.summary}"
 
     def _repr_html_(self) -> str:
         return f'<div style="font-family:system-ui,sans-serif;font-size:13px">{escape(repr(self))}</div>'
 
     def html(self) -> str:
-        """The same words."""
+        """The same text."""
         return self._repr_html_()
 
 
@@ -98,7 +99,7 @@ def counts(rows: Iterable[tuple[str, int, int, int]]) -> Picture | NoPicture:
                 [h[0] for h in held], [h[2] for h in held], 0.36, [h[1] for h in held],
                 color="white", edgecolor=BAD, hatch="////", linewidth=0.8, label="in quarantine", zorder=3,
             )  # fmt: skip
-        # What the words beside the longest bars need of the width.
+        # The share of the width that the labels beside the longest bars need.
         room = 0.42 if any(e != n or q > 0 for _, e, n, q in lines) else 0.12
         if log:
             axes.set_xscale("log")
@@ -106,28 +107,28 @@ def counts(rows: Iterable[tuple[str, int, int, int]]) -> Picture | NoPicture:
         else:
             axes.set_xlim(0, max(1, most) / (1 - room))
         for i, (_, exported, loaded, quarantined) in enumerate(lines):
-            said = f"{exported:,}" if exported == loaded else f"{exported:,} → {loaded:,}"
-            said += f"  ({quarantined:,} quarantined)" if quarantined else ""
+            label = f"{exported:,}" if exported == loaded else f"{exported:,} → {loaded:,}"
+            label += f"  ({quarantined:,} quarantined)" if quarantined else ""
             lost = exported != loaded + quarantined
             missing = exported - loaded - quarantined
-            said += f"  ✗ {abs(missing):,} {'missing' if missing > 0 else 'too many'}" if lost else ""
+            label += f"  ✗ {abs(missing):,} {'missing' if missing > 0 else 'too many'}" if lost else ""
             end = max(exported, loaded + quarantined, (least or 1) * 0.55)
             axes.annotate(
-                said, (end, i), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8,
+                label, (end, i), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8,
                 color=BAD if lost or quarantined else INK, fontweight="bold" if lost else "normal",
             )  # fmt: skip
         _categories(axes, names)
         _axes(axes, "rows (logarithmic scale)" if log else "rows")
         _legend(figure, axes)
         exported, loaded, quarantined = (sum(int(line[k]) for line in lines) for k in (1, 2, 3))
-        words = f"{exported:,} rows exported = {loaded:,} loaded + {quarantined:,} in quarantine"
+        summary = f"{exported:,} rows exported = {loaded:,} loaded + {quarantined:,} in quarantine"
         if exported != loaded + quarantined:
-            words = f"✗ {exported:,} rows exported, but {loaded:,} loaded and {quarantined:,} in quarantine"
-        return _picture(figure, title, f"{words}, {_n(len(lines), 'collection')}")
+            summary = f"✗ {exported:,} rows exported, but {loaded:,} loaded and {quarantined:,} in quarantine"
+        return _picture(figure, title, f"{summary}, {plural(len(lines), 'collection')}")
 
 
 def requests_over_time(requests: Iterable[Mapping[str, Any]], limit: float) -> Picture | NoPicture:
-    """Requests a second against the limit; answers 429 marked. `requests`: rows with `at` (epoch, s) and `status`."""
+    """Requests per second and the rate limit; 429s are marked. `requests`: rows with `at` (epoch, s) and `status`."""
     rows, title = [r for r in requests if r.get("at") is not None], "Requests to Airtable"
     if not rows:
         return NoPicture(title, "none was made")
@@ -166,11 +167,11 @@ def requests_over_time(requests: Iterable[Mapping[str, Any]], limit: float) -> P
             "requests a second" + (f" (mean of {every} s)" if every > 1 else ""),
         )
         _legend(figure, axes)
-        words = (
-            f"{_n(len(rows), 'request')} in {_time(last)}, at most {peak:,} in one second of the {limit:g} allowed, "
-            f"{'no' if not refused else f'{refused:,}'} answered 429"
+        summary = (
+            f"{plural(len(rows), 'request')} in {_time(last)}, at most {peak:,} in one second of the "
+            f"{limit:g} allowed, {'no' if not refused else f'{refused:,}'} answered 429"
         )
-        return _picture(figure, title, words)
+        return _picture(figure, title, summary)
 
 
 OUTCOMES = (
@@ -222,27 +223,27 @@ def outcomes(matrix: Mapping[str, Mapping[str, Any]]) -> Picture | NoPicture:
 
         marks = [Patch(color=color, label=f"{sign} {name}: {tally[name]:,}") for name, sign, color, _ in OUTCOMES]
         figure.legend(handles=marks, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
-        words = ", ".join(f"{tally[name]:,} {name}" for name, *_ in OUTCOMES if tally[name] or name == "pass")
+        summary = ", ".join(f"{tally[name]:,} {name}" for name, *_ in OUTCOMES if tally[name] or name == "pass")
         red = [
             c for c, row in matrix.items() if any(str(v).lower() not in _GOOD for v in row.values() if v is not None)
         ]
-        words += (
+        summary += (
             f"; not green: {', '.join(red[:6])}{f' and {len(red) - 6} more' if len(red) > 6 else ''}" if red else ""
         )
-        return _picture(figure, title, words)
+        return _picture(figure, title, summary)
 
 
 _GOOD = {"pass", "passed", "ok", "warn", "warning", "warned"}
 
 
 def quarantine(by_reason: Mapping[str, int]) -> Picture | NoPicture:
-    """Rows in quarantine by reason, the most frequent first; above `MOST` reasons the rest is summed up."""
+    """Rows in quarantine by reason, the most frequent first; above `MAX_REASONS` reasons the rest is summed up."""
     title = "Quarantine, by reason"
     ranked = sorted(((n, reason) for reason, n in by_reason.items() if n), key=lambda pair: (-pair[0], pair[1]))
     if not ranked:
         return NoPicture(title, "no row is in quarantine")
     total = sum(n for n, _ in ranked)
-    shown = ranked if len(ranked) <= MOST else ranked[: MOST - 1]
+    shown = ranked if len(ranked) <= MAX_REASONS else ranked[: MAX_REASONS - 1]
     bars = [(reason, n) for n, reason in shown]
     if rest := ranked[len(shown) :]:
         bars.append((f"{len(rest):,} further reasons", sum(n for n, _ in rest)))
@@ -262,13 +263,15 @@ def quarantine(by_reason: Mapping[str, int]) -> Picture | NoPicture:
         axes.set_xlim(0, most * 1.08)
         axes.locator_params(axis="x", integer=True)
         _axes(axes, "entries")
-        words = f"{_n(total, 'entry', 'entries')}; most often {_clip(ranked[0][1], 90)} ({ranked[0][0]:,})"
-        return _picture(figure, title, words)
+        summary = (
+            f"{total:,} {'entry' if total == 1 else 'entries'}; most often {_clip(ranked[0][1], 90)} ({ranked[0][0]:,})"
+        )
+        return _picture(figure, title, summary)
 
 
 def latency(requests: Iterable[Mapping[str, Any]]) -> Picture | NoPicture:
-    """How long Airtable took to answer, in ms, with P50, P95 and P99. `requests`: rows with `ms`."""
-    title = "Answer times of Airtable"
+    """Airtable's response times in ms, with P50, P95 and P99. `requests`: rows with `ms`."""
+    title = "Response times of Airtable"
     times = sorted(float(r["ms"]) for r in requests if r.get("ms") is not None)
     if not times:
         return NoPicture(title, "no request was made")
@@ -293,8 +296,8 @@ def latency(requests: Iterable[Mapping[str, Any]]) -> Picture | NoPicture:
         if log:
             axes.set_xscale("log")
         _axes(axes, f"milliseconds{' (logarithmic scale)' if log else ''}", "requests")
-        words = f"{_n(len(times), 'request')}: " + ", ".join(f"P{p} {v:,.0f} ms" for p, v in marks.items())
-        return _picture(figure, title, f"{words}, the longest {times[-1]:,.0f} ms")
+        summary = f"{plural(len(times), 'request')}: " + ", ".join(f"P{p} {v:,.0f} ms" for p, v in marks.items())
+        return _picture(figure, title, f"{summary}, the longest {times[-1]:,.0f} ms")
 
 
 def record_limit(rows: Mapping[str, int], limit: int) -> Picture | NoPicture:
@@ -303,12 +306,12 @@ def record_limit(rows: Mapping[str, int], limit: int) -> Picture | NoPicture:
     ranked = sorted(((n, table) for table, n in rows.items() if n), key=lambda pair: (-pair[0], pair[1]))
     total = sum(n for n, _ in ranked)
     if not ranked or limit <= 0:
-        return NoPicture(title, f"the base holds no records of the {limit:,} it may")
+        return NoPicture(title, f"the base has no records; its limit is {limit:,}")
     share = total / limit
     verdict, color = (
         ("✗ full", BAD)
         if share >= CRITICAL_SHARE
-        else ("! close to it", WARN)
+        else ("! close to the limit", WARN)
         if share >= WARN_SHARE
         else ("✓ room left", GOOD)
     )
@@ -319,10 +322,10 @@ def record_limit(rows: Mapping[str, int], limit: int) -> Picture | NoPicture:
         figure, _ = _figure(height, axes=False)
         grid = GridSpec(2, 1, figure=figure, height_ratios=[0.75, max(0.6, height - 1.7)])
         whole, parts = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
-        for at, words, style in ((WARN_SHARE, "80 %", "--"), (CRITICAL_SHARE, "95 %", "-"), (1.0, "", "-")):
-            whole.axvline(at * 100, color=INK, linestyle=style, linewidth=1.3 if words else 2, zorder=3)
-            if words:
-                whole.annotate(words, (at * 100, 1), xycoords=("data", "axes fraction"), xytext=(0, 2),
+        for at, label, style in ((WARN_SHARE, "80 %", "--"), (CRITICAL_SHARE, "95 %", "-"), (1.0, "", "-")):
+            whole.axvline(at * 100, color=INK, linestyle=style, linewidth=1.3 if label else 2, zorder=3)
+            if label:
+                whole.annotate(label, (at * 100, 1), xycoords=("data", "axes fraction"), xytext=(0, 2),
                                textcoords="offset points", ha="center", fontsize=8.5)  # fmt: skip
         whole.barh(
             [0],
@@ -333,9 +336,9 @@ def record_limit(rows: Mapping[str, int], limit: int) -> Picture | NoPicture:
             edgecolor="white",
             zorder=2,
         )
-        said = f"{total:,} of {limit:,} records: {share:.1%}, {verdict}"
+        label = f"{total:,} of {limit:,} records: {share:.1%}, {verdict}"
         whole.annotate(
-            said, (1.5, 0), va="center", fontsize=9, fontweight="bold", color=INK, zorder=5,
+            label, (1.5, 0), va="center", fontsize=9, fontweight="bold", color=INK, zorder=5,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 2, "alpha": 0.9},
         )  # fmt: skip
         whole.set_xlim(0, max(103.0, share * 104))
@@ -348,11 +351,11 @@ def record_limit(rows: Mapping[str, int], limit: int) -> Picture | NoPicture:
         _categories(parts, [table for _, table in ranked])
         parts.set_xlim(0, ranked[0][0] / limit * 100 * 1.15)
         _axes(parts, "% of the limit, by table")
-        return _picture(figure, title, f"{said}; the largest table is {ranked[0][1]} with {ranked[0][0]:,}")
+        return _picture(figure, title, f"{label}; the largest table is {ranked[0][1]} with {ranked[0][0]:,}")
 
 
 def _figure(height: float, *, axes: bool = True) -> tuple[Figure, Axes]:
-    """A figure outside pyplot: it is gone when it is no longer referred to."""
+    """A figure outside pyplot: it is freed when nothing refers to it."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -412,16 +415,16 @@ def _legend(figure: Figure, axes: Axes) -> None:
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
 
 
-def _picture(figure: Figure, title: str, words: str) -> Picture:
+def _picture(figure: Figure, title: str, summary: str) -> Picture:
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold", color=INK)
     out = io.BytesIO()
     figure.savefig(out, format="png", metadata={"Software": None})
     figure.clear()
-    return Picture(title, words, _small(out.getvalue()))
+    return Picture(title, summary, _small(out.getvalue()))
 
 
 def _small(png: bytes) -> bytes:
-    """The same picture in 64 colours: a third of the size, and no eye sees it."""
+    """The same picture in 64 colours: a third of the size, without a visible difference."""
     from PIL import Image  # comes with matplotlib
 
     with Image.open(io.BytesIO(png)) as image:
@@ -437,10 +440,6 @@ def _literal(text: str) -> str:
 def _clip(text: str, size: int) -> str:
     text = " ".join(text.split())
     return text if len(text) <= size else text[: size - 1] + "…"
-
-
-def _n(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def _time(seconds: float) -> str:

@@ -66,8 +66,8 @@ def test_nothing_to_draw_says_so():
         pictures.record_limit({"Carriers": 5}, 0),
     ):
         assert isinstance(picture, pictures.NoPicture)
-        assert picture.words in repr(picture)
-        assert picture.words in picture.html()
+        assert picture.summary in repr(picture)
+        assert picture.summary in picture.html()
 
 
 def test_edges():
@@ -85,7 +85,7 @@ def test_words_say_what_is_drawn():
     said = repr(pictures.latency([{"ms": n} for n in range(1, 101)]))
     assert "P50 50 ms, P95 95 ms, P99 99 ms, the longest 100 ms" in said
     assert "96.0%, ✗ full" in repr(pictures.record_limit({"A": 960}, 1000))
-    assert "80.0%, ! close to it" in repr(pictures.record_limit({"A": 800}, 1000))
+    assert "80.0%, ! close to the limit" in repr(pictures.record_limit({"A": 800}, 1000))
     assert "79.9%, ✓ room left" in repr(pictures.record_limit({"A": 799}, 1000))
     assert "45 entries" in repr(pictures.quarantine({"a": 40, "b": 5}))
 
