@@ -17,6 +17,7 @@ from sandbox.settings import Settings
 ROOT = Path(__file__).parent.parent
 PROJECT = (ROOT / "README.md").read_text()
 README = (ROOT / "lib/sandbox/README.md").read_text()
+DOCS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/faq.md")]
 
 
 def example(language: str) -> str:
@@ -88,6 +89,51 @@ def test_every_path_in_the_project_readme_exists() -> None:
     assert len(outer) > 6
     assert [path for path in inner if not (ROOT / "lib/runbook" / path).exists()] == []
     assert [path for path in outer if not (ROOT / path).exists()] == []
+
+
+def test_every_link_of_the_docs_leads_to_a_file() -> None:
+    links = [(path, link) for path in DOCS for link in re.findall(r"\]\(([^)#]+)\)", path.read_text())]
+    assert len(links) > 10
+    assert [(path.name, link) for path, link in links if not (path.parent / link).exists()] == []
+
+
+def test_every_document_is_linked_from_the_readme() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", PROJECT)
+    documents = [path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]]
+    assert len(documents) > 4
+    assert set(documents) - {*links, "README.md"} == set()
+
+
+def test_every_module_and_test_that_the_docs_name_exists() -> None:
+    texts = {path.name: path.read_text() for path in DOCS if path.name != "README.md"}
+    named = [(name, found) for name, text in texts.items() for found in re.findall(r"`([\w/]+\.py(?:::\w+)?)`", text)]
+    assert len(named) > 30
+    assert [(name, found) for name, found in named if not _exists(found)] == []
+
+
+def _exists(name: str) -> bool:
+    path, _, test = name.partition("::")
+    places = [ROOT, ROOT / "lib", ROOT / "lib/runbook", ROOT / "lib/lmdr", ROOT / "lib/sandbox"]
+    found = next((place / path for place in places if (place / path).exists()), None)
+    return found is not None and (not test or f"def {test}(" in found.read_text())
+
+
+def test_the_layers_of_the_architecture_are_those_that_are_checked() -> None:
+    import tomllib
+
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(c["layers"] for c in contracts if c.get("containers") == ["runbook"])
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*)(?:, …)? \|", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
+    told = [set(re.findall(r"\w+", row)) for row in rows]
+    checked = [set(re.findall(r"\w+", layer)) for layer in layers]
+    assert told[:-1] == checked[:-1]
+    assert told[-1] <= checked[-1]
+
+
+def test_every_rule_of_the_design_names_its_tests() -> None:
+    rules = re.findall(r"^\| (\d+)\. .+? \| (.+) \|$", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
+    assert [int(number) for number, _ in rules] == list(range(1, 13))
+    assert [number for number, tests in rules if "::test_" not in tests] == []
 
 
 def test_every_make_target_in_the_readme_exists() -> None:
