@@ -140,6 +140,12 @@ def test_a_list_whose_iterator_expired_is_begun_anew_and_no_record_comes_twice(
 def test_a_wrong_number_of_records_is_refused_before_it_is_sent(airtable: Airtable, n: int) -> None:
     with pytest.raises(ValueError, match="1 to 10"):
         airtable.upsert(BASE, TABLE, rows(n), MERGE_ON)
+    with pytest.raises(ValueError, match="1 to 10"):
+        airtable.update(BASE, TABLE, rows(n))
+    with pytest.raises(ValueError, match="1 to 10"):
+        airtable.create(BASE, TABLE, rows(n))
+    with pytest.raises(ValueError, match="1 to 10"):
+        airtable.delete(BASE, TABLE, ["rec"] * n)
     assert len(airtable.log) == 0
 
 
@@ -415,6 +421,7 @@ def test_the_first_page_of_a_filter_is_not_measured(airtable: Airtable) -> None:
     airtable.create(BASE, TABLE, [{"Wheels": number} for number in range(3)])
     limiter = airtable.rate_limiter(BASE)
     before = len(limiter._latencies)
+    assert before == 1  # of the request that created them
     assert len(list(airtable.records(BASE, TABLE, formula="{Wheels}>=0", page_size=2))) == 3
     assert len(limiter._latencies) == before + 1  # the second page's
     assert len(list(airtable.records(BASE, TABLE))) == 3

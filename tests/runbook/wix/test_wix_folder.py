@@ -12,6 +12,7 @@ import pytest
 from runbook.errors import SettingError, SourceError
 from runbook.steps.export import export
 from runbook.wix.folder import FolderSource
+from runbook.wix.json_lines import JsonLines
 
 ITEM = {"_id": "a", "name": "Ann", "_updatedDate": {"$date": "2025-01-01T00:00:00.000Z"}}
 CSV = b'\xef\xbb\xbf"ID","Name"\n"a","Ann"\n'
@@ -223,3 +224,21 @@ def test_real_csv_is_the_json_lines_but_for_what_csv_loses(shapes, name):
         f"from {name}.csv",
         'from CSV: dates have no milliseconds; null, "" and a missing key are the same, read as missing',
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"_id": "a"}, {"_id": "b"}]',
+        '[{"_id": "a"},\n{"_id": "b"}]\n',
+        '[\n{"_id": "a"},\n{"_id": "b"}\n]\n',
+        '{"_id": "a"},\n{"_id": "b"}\n',
+        '{"dataItems": [{"id": "a", "data": {}}, {"id": "b", "data": {"_id": "b"}}]}',
+    ],
+)
+def test_items_of_an_array_are_read_and_noted(tmp_path, text):
+    path = tmp_path / "Carriers.jsonl"
+    path.write_text(text)
+    file = JsonLines(path)
+    assert list(file.items()) == [{"_id": "a"}, {"_id": "b"}]
+    assert file.notes == ["its items are in an array, not one per line"]
