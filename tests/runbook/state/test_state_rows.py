@@ -147,3 +147,20 @@ def test_keys_replaced_by_many_threads_are_all_kept(trucks: CollectionRows) -> N
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda name: trucks.replace_keys_of(name, {"plate": name}), names))
     assert trucks.resolve_all("plate") == {name: f"rec-{name}" for name in names}
+
+
+def test_a_row_without_a_key_any_more_loses_it(trucks: CollectionRows) -> None:
+    trucks.put([KnownRow("a", "rec1"), KnownRow("b", "rec2")])
+    trucks.replace_key("plate", {"a": "1", "b": "2"})
+    trucks.replace_key("plate", {"b": "2"})
+    assert trucks.resolve_all("plate") == {"2": "rec2"}
+
+
+def test_more_rows_than_one_statement_takes(trucks: CollectionRows) -> None:
+    names = [f"{n}" for n in range(1203)]
+    trucks.put([KnownRow(name, f"rec-{name}", "h") for name in names])
+    assert trucks.record_ids(names) == {name: f"rec-{name}" for name in names}
+    trucks.invalidate(names[1:])
+    assert [row.legacy_id for row in trucks.all().values() if row.hash] == ["0"]
+    trucks.forget(names[1:])
+    assert trucks.all().keys() == {"0"}
