@@ -6,6 +6,9 @@ PACKAGES := lib tests bench notebooks
 
 FLAGS :=
 
+# Where it is set, every kernel and every test process compiles the project and the tests anew, for seconds each.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help migrate test quick lab sandbox lint types bench lock clean
 
 help:  ## this list

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sandbox.admin_api import AdminApi
 from sandbox.app import App
 from sandbox.app_state import WORKSPACE, AppState
-from sandbox.server import HOST, bind, make_server
+from sandbox.server import HOST, Server, bind, make_server
 from sandbox.settings import Settings
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Sandbox:
         self._seeds = [seed] if isinstance(seed, str | Path | dict) else list(seed)
         self._site = Path(site) if site is not None else None
         self._state: AppState | None = None
-        self._server: uvicorn.Server | None = None
+        self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
     # ------------------------------------------------------------------ life
@@ -150,7 +150,7 @@ class Sandbox:
     def stop(self) -> None:
         """Stop serving; with `data` the state stays on disk."""
         if self._server is not None and self._thread is not None and self._state is not None:
-            self._server.should_exit = True
+            self._server.stop()
             self._thread.join()
             self._state.store.close()
         self._server = self._thread = None
@@ -225,7 +225,9 @@ class Sandbox:
         import requests
 
         # Through HTTP like everyone else: the state belongs to the server's thread.
-        response = requests.request(method, f"{self._running.base_url}/_sandbox/{path}", json=body, timeout=60)
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy stands before this machine
+            response = session.request(method, f"{self._running.base_url}/_sandbox/{path}", json=body, timeout=60)
         payload: dict[str, Any] = response.json()
         if response.status_code != 200:
             raise ValueError(payload["error"])

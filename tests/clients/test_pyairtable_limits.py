@@ -13,6 +13,8 @@ from pyairtable import retry_strategy
 
 from sandbox.in_process import Sandbox
 
+pytestmark = pytest.mark.slow
+
 SEED = {
     "base": {"name": "Small"},
     "tables": [{"name": "T", "fields": [{"name": "Name", "type": "singleLineText"}]}],

@@ -219,6 +219,7 @@ def test_a_notification_is_delivered_and_proved_by_its_secret(
     assert len(changes(webhook)) == 1
 
 
+@pytest.mark.slow
 def test_a_refused_notification_is_tried_again(
     base: pyairtable.Base, drivers: pyairtable.Table, listener: Listener
 ) -> None:

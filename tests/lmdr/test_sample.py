@@ -22,6 +22,8 @@ from runbook.catalog import Catalog
 from runbook.codecs import Refused, codec_of
 from sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 Rows = dict[str, dict[str, dict[str, Any]]]
 
 REFUSED = {anomaly.id for anomaly in QUARANTINED}

@@ -89,6 +89,7 @@ def test_a_dataclass_shows_its_table_not_its_fields():
         assert "kept in" not in repr(result)
 
 
+@pytest.mark.slow
 def test_a_page_shows_its_parts_in_order():
     class Result(Shown):
         def table(self) -> Table:

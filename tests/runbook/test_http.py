@@ -163,6 +163,8 @@ def test_a_body_is_sent_as_compact_json_and_the_time_is_measured() -> None:
 
     def serve(connection: socket.socket) -> None:
         received.append(connection.recv(65536))
+        while received[-1].startswith(b"PATCH") and not received[-1].endswith(b"}"):  # the body may come by itself
+            received[-1] += connection.recv(65536)
         time.sleep(0.05)
         connection.sendall(body(b"[1]"))
 

@@ -38,6 +38,7 @@ def drawn(n: int) -> dict[str, pictures.Picture | pictures.NoPicture]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 9, 40])
 def test_pictures_are_small_and_sized_for_a_page(n):
     for name, picture in drawn(n).items():
@@ -48,6 +49,7 @@ def test_pictures_are_small_and_sized_for_a_page(n):
             assert image.height < 2000, name
 
 
+@pytest.mark.slow
 def test_the_same_data_give_the_same_picture():
     first, second = drawn(9), drawn(9)
     assert all(first[name].png == second[name].png for name in first)
@@ -113,6 +115,7 @@ def test_no_global_state_of_matplotlib_is_touched():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_drawn_from_threads():
     wanted = drawn(3)["counts"].png
     got: list[bytes] = []

@@ -131,6 +131,7 @@ def same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 def test_python_and_javascript_give_the_same_scores() -> None:
     rng = random.Random(20260121)

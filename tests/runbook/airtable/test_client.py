@@ -298,6 +298,7 @@ def test_both_bodies_of_a_429_are_sat_out(box: Sandbox, airtable: Airtable) -> N
     assert ids_there(airtable) == ["t0"]
 
 
+@pytest.mark.slow
 def test_threads_that_pass_the_limit_pause_once_and_all_get_through(
     state: State, make: Callable[..., Airtable]
 ) -> None:

@@ -80,6 +80,7 @@ def state(tmp_path: Path) -> Iterator[State]:
         yield opened
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "seconds"), [(20.0, 2.0), (50.0, 2.0)])
 def test_two_processes_with_threads_keep_the_quota_and_use_it(tmp_path: Path, rate: float, seconds: float) -> None:
     state_url = f"sqlite:///{tmp_path / 'state.db'}"

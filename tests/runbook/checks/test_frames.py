@@ -67,6 +67,7 @@ def bad(report: SuiteReport) -> dict[tuple[str | None, str], tuple[str, tuple[st
     return {(o.column, o.kind): (o.verdict, o.ids) for o in report.outcomes if o.verdict != "pass"}
 
 
+@pytest.mark.slow
 def test_what_is_as_it_should_be_passes_on_both_sides(catalog: Catalog, tmp_path: Path) -> None:
     second = {"_id": "id-1", "name": "Bob", "active": False}
     assert bad(wix_report(catalog, tmp_path, [ITEM, second])) == {}

@@ -225,6 +225,7 @@ def test_rows_are_named_by_legacy_id_and_capped() -> None:
     assert outcome.ids == tuple(f"row-{n}" for n in range(runner.SHOWN_IDS))
 
 
+@pytest.mark.slow
 def test_a_set_of_many_values_is_not_repeated() -> None:
     values = [f"value-{n}" for n in range(5000)]
     report = run(suite(check("column_values_to_be_in_set", column="n", value_set=values)), frame(n=["x"]))
@@ -315,6 +316,7 @@ def test_threads_do_not_mix_their_frames() -> None:
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_no_frame_is_held_afterwards() -> None:
     data = frame(a=["x", "y"])
     gone = weakref.ref(data)

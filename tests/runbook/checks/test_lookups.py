@@ -151,6 +151,7 @@ def test_quantiles(share: float, wanted: float) -> None:
     assert quantile([], share) == 0.0
 
 
+@pytest.mark.slow
 def test_the_limit_holds_under_load(tmp_path: Path) -> None:
     """Eight threads, a limit of 40 a second that the sandbox enforces."""
     with Sandbox(seed=seed(), requests_per_second=40) as box, connect(box, tmp_path, rate=40) as airtable:

@@ -57,6 +57,7 @@ def reports(name: str) -> tuple[SuiteReport, SuiteReport]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Carriers", "CarrierSafetyData", "BlogPosts", "FAQs", "DriverJobs"])
 def test_what_transform_lets_through_passes(name: str) -> None:
     for report in reports(name):

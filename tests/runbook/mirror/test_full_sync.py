@@ -289,6 +289,7 @@ def test_a_file_that_breaks_while_it_is_used_is_created_again(fleet: Fleet) -> N
 # Killed
 
 
+@pytest.mark.slow
 def test_whenever_a_process_is_killed_the_next_goes_on(fleet: Fleet) -> None:
     fleet.add("Carriers", *items(250))
     script = Path(__file__).parents[2] / "kits" / "killed_mirror.py"

@@ -152,6 +152,7 @@ def test_pinned_records_know_no_later_turn(marked: Both) -> None:
     assert side_of(marked.routed) == "airtable"
 
 
+@pytest.mark.slow
 def test_a_thousand_calls_under_a_turning_flag_all_end_and_none_reads_a_mixture(marked: Both) -> None:
     done = threading.Event()
     numbers = itertools.count()

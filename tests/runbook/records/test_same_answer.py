@@ -143,6 +143,7 @@ def filled(sides: Both) -> Iterator[Both]:
     sides.empty()
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(cases())
 def test_every_side_gives_the_same_items_in_the_same_order(filled: Both, case: tuple[list[Item], list[Query]]) -> None:

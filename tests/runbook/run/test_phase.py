@@ -197,6 +197,7 @@ def test_only_one_process_writes_to_a_base_at_a_time(fleet: Fleet, capsys: pytes
     assert "another process is writing to this base" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_pictures_are_drawn_of_what_was_done(fleet: Fleet) -> None:
     run = fleet.migrate(2)
     assert "5 rows exported = 4 loaded + 1 in quarantine" in repr(run.show_counts())

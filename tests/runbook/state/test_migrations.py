@@ -137,6 +137,7 @@ def test_an_upgraded_state_has_the_tables_of_a_new_one(old_url: str) -> None:
     assert versions(old_url) == [m.version for m in MIGRATIONS]
 
 
+@pytest.mark.slow
 def test_processes_that_upgrade_at_once_do_it_once(old_url: str) -> None:
     before = contents(old_url)
     code = "import sys; from runbook.state import State; State(sys.argv[1]).flags.get('content')"
@@ -172,6 +173,7 @@ print(count)
 """
 
 
+@pytest.mark.slow
 def test_a_kill_during_the_upgrade_leaves_the_old_state_whole(old_url: str) -> None:
     before = contents(old_url)
     statements = sum(len(migration.statements) for migration in MIGRATIONS)

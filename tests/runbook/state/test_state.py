@@ -135,6 +135,7 @@ def test_a_second_opening_finds_everything(url: str) -> None:
         assert third.rows(BASE, "Trucks").all().keys() == {"a"}
 
 
+@pytest.mark.slow
 def test_processes_that_open_it_at_once_all_can(url: str) -> None:
     code = (
         "import sys; from runbook.state import State, KnownRow\n"

@@ -336,6 +336,7 @@ def test_progress_ends_at_the_total(stage):
 # ------------------------------------------------------------------ real rows
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not EXPORT.is_dir(), reason="the real exports are not beside this checkout")
 @pytest.mark.parametrize("name", ["Carriers", "CarrierSafetyData", "BlogPosts", "FAQs", "DriverJobs"])
 def test_every_real_row_is_staged_and_comes_back(stage, quarantine, name):

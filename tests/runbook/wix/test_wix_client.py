@@ -80,6 +80,7 @@ def test_reads_are_tried_again(start, fault):
         assert site.waits == [1, 2]
 
 
+@pytest.mark.slow
 def test_a_late_answer_is_asked_for_again(start):
     with start({"Carriers": ITEMS}) as site:
         site.box.faults({"kind": "delay", "seconds": 1.0})

@@ -40,6 +40,7 @@ def too_much(**more):
     return {"kind": "status", "status": 504, "body": {"message": "WDE0028: slow", "details": code}, **more}
 
 
+@pytest.mark.slow
 def test_ten_thousand_rows_with_one_stamp(start, shapes, tmp_path):
     items = old(10_000)
     with start({"Carriers": items}) as site:
@@ -117,6 +118,7 @@ def test_a_row_whose_stamp_lies_before_the_export(start, shapes):
         assert rows[6]["_id"] == "00005-late"
 
 
+@pytest.mark.slow
 def test_while_others_write(start, shapes, tmp_path):
     items = [{**item, "_id": f"{n:05}"} for n, item in enumerate(old(4000))]
     with start({"Carriers": items}) as site:

@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 BAD_BODY = (400, "INVALID_REQUEST_BODY", "Could not parse request body")
 INVALID = (422, "INVALID_REQUEST_UNKNOWN", "Invalid request: parameter validation failed. Check your request data.")
 HUGE = b"[" * 100_000

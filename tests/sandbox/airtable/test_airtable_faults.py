@@ -58,6 +58,7 @@ def test_half_an_answer_is_sent_and_all_of_it_done(own_server):
     assert count(own_server) == 10
 
 
+@pytest.mark.slow
 def test_a_delayed_answer_comes_late_and_holds_nobody_else_up(own_server):
     order(own_server, "delay", seconds=2)
     began = time.monotonic()

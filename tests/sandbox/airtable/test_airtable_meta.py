@@ -50,6 +50,7 @@ def test_bases_are_listed_with_a_permission_and_a_page_size_is_refused(base):
     assert base.refused("GET", "/v0/meta/bases?pageSize=10")[:2] == INVALID
 
 
+@pytest.mark.slow
 def test_bases_are_listed_a_thousand_a_page(connect):
     with Sandbox(requests_per_second="off") as box:
         base = connect(box)

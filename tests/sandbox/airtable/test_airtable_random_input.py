@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from sandbox.in_process import Sandbox
 
+pytestmark = pytest.mark.slow
+
 TEXT = st.text(max_size=8) | st.sampled_from(["\ud800", "\0", "Name", "Todo", "a,b", "1", "true", "2026-01-02", "%"])
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
 JSON = st.recursive(

@@ -301,6 +301,7 @@ def changed(path, value):
     return body
 
 
+@pytest.mark.slow
 @settings(
     max_examples=300,
     deadline=None,

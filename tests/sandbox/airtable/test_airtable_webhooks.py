@@ -384,6 +384,7 @@ def test_a_ping_names_base_and_hook_and_proves_who_sent_it(base, site, wait):
     assert listed["lastSuccessfulNotificationTime"]
 
 
+@pytest.mark.slow
 def test_a_ping_that_fails_is_sent_again_and_the_result_says_why(base, site, wait):
     site.answers = [500]
     path = hook(base, url=f"{site.address}/ping")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -74,6 +75,7 @@ def test_parse_raises_nothing_but_formula_errors(text):
     assert said.startswith(("Invalid formula.", "Unknown function names: "))
 
 
+@pytest.mark.slow
 @given(st.recursive(OPERAND, calls, max_leaves=8), CELLS, CELLS, CELLS)
 @settings(max_examples=800, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_the_cells_hold_the_result_is_a_text_a_cell_and_a_type(row, text, a, b, c):

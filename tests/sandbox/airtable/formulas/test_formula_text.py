@@ -123,6 +123,7 @@ def test_thousands_of_long_texts_do_not_fill_the_memory(evaluate, start):
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_a_quadratic_replacement_ends(evaluate):
     assert evaluate("REGEX_REPLACE({x}, 'a.*b|a', '')", {"x": "a" * 900_000}) == FAULT
 
