@@ -108,6 +108,7 @@ def test_cells_written_to_a_table_are_read_back_unchanged_and_give_the_item(tabl
     table.batch_delete([record["id"] for record in records])
 
 
+@pytest.mark.slow
 def test_rows_with_half_of_all_keys_survive_a_table(table):
     items = [item for item in map(whole, range(4000)) if not MAPPING.to_airtable(item).refusals]
     several = [{"_id": f"s{i}", **{k: v for j, (k, v) in enumerate(safe()) if (i + j) % 3}} for i in range(20)]

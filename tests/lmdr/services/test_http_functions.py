@@ -383,6 +383,7 @@ def test_an_event_that_the_platform_logged_is_not_processed_again(hook: Hook, pl
     assert platform.rows("CarrierSubscriptions") == []
 
 
+@pytest.mark.slow
 def test_concurrent_deliveries_have_one_effect(hook: Hook, platform: Platform) -> None:
     hook.use(secrets={"STRIPE_WEBHOOK_SECRET": SECRET}, sleep=time.sleep)
     sent = subscription("created")
@@ -394,6 +395,7 @@ def test_concurrent_deliveries_have_one_effect(hook: Hook, platform: Platform) -
     assert only(platform, "StripeEvents")["processed"] is True
 
 
+@pytest.mark.slow
 def test_concurrent_events_of_a_new_carrier_create_one_row_with_the_newest_state(
     hook: Hook, platform: Platform
 ) -> None:

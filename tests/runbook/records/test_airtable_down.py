@@ -84,6 +84,7 @@ def trucks(both: Both, records: Records) -> dict[str, int | None]:
 SIDES = pytest.mark.parametrize("name", ["wix", "airtable"])
 
 
+@pytest.mark.slow
 @SIDES
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", KINDS)

@@ -307,6 +307,7 @@ def test_a_schema_that_differs_from_the_request_is_an_error(catalog: Catalog, ai
         apply_schema(plan, Lying(), BASE)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_all_of_lmdr_in_any_order_of_phases(tmp_path: Path) -> None:
     catalog = lmdr_catalog.load()
     names = list(catalog.collections)

@@ -202,6 +202,7 @@ WRONG: list[tuple[str, Any]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("column", "value"), WRONG, ids=[column for column, _ in WRONG])
 def test_a_wrong_cell_is_found_and_named(world: World, column: str, value: Any) -> None:
     world.change("id-4", **{column: value})

@@ -146,6 +146,7 @@ def mutated(value, chance, dice):
     return value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_requests_with_parts_replaced(start, seed):
     dice = random.Random(seed)

@@ -105,6 +105,7 @@ PARTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", POSTS)
 @pytest.mark.parametrize("value", [5, "x", [], ["x"], [None], {}, {"x": []}, True, "", -1, [[{}]], {"_id": {}}])
 def test_wrong_types_anywhere(cars, path, value):

@@ -113,6 +113,7 @@ LONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", LONG)
 def test_long_formulas_are_computed(row, shape):
     text, expected = LONG[shape]
