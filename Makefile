@@ -5,11 +5,12 @@ BIN := .venv/bin
 PACKAGES := lib tests bench notebooks
 
 FLAGS :=
+UNITS := run commands cutover
 
 # Where it is set, every kernel and every test process compiles the project and the tests anew, for seconds each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help migrate test quick lab sandbox lint types bench lock clean
+.PHONY: help migrate test quick coverage lab sandbox lint types bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -17,11 +18,15 @@ help:  ## this list
 migrate: .venv/ready  ## environment, sandbox, all six phases headless, evidence and report under runs/; FLAGS='--turn-flags ...'
 	$(BIN)/runbook run all $(FLAGS)
 
-test: .venv/ready .venv-lab/ready lint types  ## environment, lint, types, all tests, notebooks included
+test: .venv/ready .venv-lab/ready lint types coverage  ## environment, lint, types, all tests, notebooks included
 	$(BIN)/pytest -n auto --dist loadfile
 
 quick: .venv/ready  ## the fast half of the tests: units of everything, no whole runs; under 90 s on two cores
 	$(BIN)/pytest -n auto --dist loadfile -m "not slow"
+
+# What whole runs used to cover alone has unit tests of its own; they stay.
+coverage: .venv/ready  ## what units reach of a run, its commands and the cut-over: 90 % at least
+	$(BIN)/pytest -n auto --dist loadfile -m "not slow" $(UNITS:%=tests/runbook/%) $(UNITS:%=--cov=runbook.%) --cov-fail-under=90
 
 lab: .venv-lab/ready  ## environment, then JupyterLab on notebooks/
 	.venv-lab/bin/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks \
