@@ -136,6 +136,12 @@ def test_every_rule_of_the_design_names_its_tests() -> None:
     assert [number for number, tests in rules if "::test_" not in tests] == []
 
 
+def test_every_import_that_the_readme_shows_works() -> None:
+    lines = re.findall(r"^    ((?:from|import) .+)$", PROJECT, re.MULTILINE)
+    assert len(lines) > 2
+    exec(compile("\n".join(lines), "README.md", "exec"), {})
+
+
 def test_every_make_target_in_the_readme_exists() -> None:
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"^    make (\w+)", PROJECT, re.MULTILINE))
