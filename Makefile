@@ -6,6 +6,8 @@ PACKAGES := lib tests bench notebooks
 
 FLAGS :=
 UNITS := run commands cutover
+# A file of tests a core, in the order of tests/conftest.py: the long ones first.
+PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 
 # Where it is set, every kernel and every test process compiles the project and the tests anew, for seconds each.
 unexport PYTHONDONTWRITEBYTECODE
@@ -19,14 +21,14 @@ migrate: .venv/ready  ## environment, sandbox, all six phases headless, evidence
 	$(BIN)/runbook run all $(FLAGS)
 
 test: .venv/ready .venv-lab/ready lint types coverage  ## environment, lint, types, all tests, notebooks included
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest $(PARALLEL)
 
 quick: .venv/ready  ## the fast half of the tests: units of everything, no whole runs; under 90 s on two cores
-	$(BIN)/pytest -n auto --dist loadfile -m "not slow"
+	$(BIN)/pytest $(PARALLEL) -m "not slow"
 
 # What whole runs used to cover alone has unit tests of its own; they stay.
 coverage: .venv/ready  ## what units reach of a run, its commands and the cut-over: 90 % at least
-	$(BIN)/pytest -n auto --dist loadfile -m "not slow" $(UNITS:%=tests/runbook/%) $(UNITS:%=--cov=runbook.%) --cov-fail-under=90
+	$(BIN)/pytest $(PARALLEL) -m "not slow" $(UNITS:%=tests/runbook/%) $(UNITS:%=--cov=runbook.%) --cov-fail-under=90
 
 lab: .venv-lab/ready  ## environment, then JupyterLab on notebooks/
 	.venv-lab/bin/jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks \
