@@ -11,7 +11,7 @@ from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 from runbook.catalog import LEGACY_ID, ORIGINAL, Collection
-from runbook.display import Shown, Table
+from runbook.display import Shown, Table, plural
 from runbook.link_resolver import resolve
 from runbook.mapping import Candidate, link_key
 from runbook.mapping import Mapping as CatalogMapping
@@ -79,7 +79,7 @@ class LinkCheck(Shown):
                 f"{self.missing:,} staged rows are not in the table, {self.extra:,} of its rows are not staged."
             )
         if self.state_differs:
-            notes.append(f"{self.state_differs:,} rows have another record than the id map.")
+            notes.append(f"{plural(self.state_differs, 'row')} with another record than in the id map.")
         return Table(f"Links of {self.collection}, from both tables", columns, rows, (*notes, *self.examples))
 
     def facts(self) -> dict[str, Any]:

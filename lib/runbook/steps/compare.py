@@ -18,7 +18,7 @@ from typing import Any
 
 from runbook.catalog import LEGACY_ID, ORIGINAL, Collection, Field
 from runbook.codecs import Refused, codec_of, same
-from runbook.display import Shown, Table, mask
+from runbook.display import Shown, Table, mask, plural
 from runbook.json_types import Fields, Item, Json
 from runbook.link_resolver import LinkCell
 from runbook.mapping import Mapping as CatalogMapping
@@ -100,9 +100,9 @@ class Comparison(Shown):
         """Why it is not clean; empty where it is."""
         found = []
         if self.missing_rows:
-            found.append(f"{_rows(self.missing_rows)} staged, but not in Airtable: {_some(self.missing)}")
+            found.append(f"{plural(self.missing_rows, 'row')} staged, but not in Airtable: {_some(self.missing)}")
         if self.extra_rows:
-            found.append(f"{_rows(self.extra_rows)} in Airtable, but not staged: {_some(self.extra)}")
+            found.append(f"{plural(self.extra_rows, 'row')} in Airtable, but not staged: {_some(self.extra)}")
         if self.records_without_id:
             found.append(
                 f"records in Airtable without a {LEGACY_ID}: {_some(self.without_id, self.records_without_id)}"
@@ -405,10 +405,6 @@ def _shown(value: Json, column: Field | None) -> str:
 def _hidden(column: Field | None) -> bool:
     """Whether values must not be shown: links, personal fields, and texts, which may hold anything."""
     return column is None or column.personal or column.column_kind.holds == "text"
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"
 
 
 def _some(listed: Sequence[str], count: int | None = None) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from runbook.airtable.client import PER_WRITE, Airtable
 from runbook.airtable.lookup_ids import find_all, look_up, require_unique
 from runbook.catalog import LEGACY_ID, Catalog, Collection
+from runbook.display import plural
 from runbook.errors import SchemaDrift, StepError
 from runbook.link_resolver import KnownRows, LinkCell, resolve
 from runbook.quarantine import Quarantine
@@ -285,8 +286,7 @@ class _Work:
         names = ", ".join(self.builder.without_column)
         notes = [f"no links were written to {names}: the table has no such column yet"] if names else []
         if quarantined:
-            rows = "1 row" if quarantined == 1 else f"{quarantined:,} rows"
-            notes.append(f"{rows} loaded before, quarantined now and deleted in Airtable")
+            notes.append(f"{plural(quarantined, 'row')} loaded before, quarantined now and deleted in Airtable")
         return tuple(notes)
 
     def _measured(self, loaded: Loaded) -> Loaded:

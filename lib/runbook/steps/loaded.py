@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from runbook.display import Shown, Table
+from runbook.display import Shown, Table, plural
 from runbook.staged import Transformed
 
 _LISTED = 1000  # legacy ids of one kind in the evidence
@@ -126,8 +126,7 @@ def _count(links: dict[str, tuple[str, ...]]) -> int:
 
 
 def _rows(rows: int | tuple[str, ...]) -> str:
-    count = rows if isinstance(rows, int) else len(rows)
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"
+    return plural(rows if isinstance(rows, int) else len(rows), "row")
 
 
 def _listed(links: dict[str, tuple[str, ...]]) -> dict[str, Any]:

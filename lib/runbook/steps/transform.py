@@ -25,7 +25,7 @@ from runbook import codecs
 from runbook import mapping as mapping_module
 from runbook.catalog import Collection, column_kinds
 from runbook.codecs import same
-from runbook.display import mask
+from runbook.display import mask, plural
 from runbook.errors import StepError
 from runbook.json_types import Item
 from runbook.mapping import Encoded, Mapping, Refusal
@@ -208,7 +208,7 @@ class _Tally:
             for name in names
         }
         warnings = [
-            f"{key} ({name}) should be unique; {duplicates[0]:,} rows have a value that an earlier row has"
+            f"{key} ({name}) should be unique; {plural(duplicates[0], 'row')} with the value of an earlier row"
             for key, (name, _, duplicates) in self._unique.items()
             if duplicates[0]
         ]

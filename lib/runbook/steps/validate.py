@@ -18,7 +18,7 @@ from runbook.checks.gx import read_suite, run_suite
 from runbook.checks.link_columns import LinkCheck, Links, verify_links
 from runbook.checks.report import ORDER, Outcome, SuiteReport, Verdict, worst
 from runbook.checks.suites import EXPECTED_ROWS, suite_path
-from runbook.display import Shown, Table
+from runbook.display import Shown, Table, plural
 from runbook.errors import CheckFailed
 from runbook.json_types import Item, Json
 from runbook.link_resolver import KnownRows, resolve
@@ -65,7 +65,7 @@ class Validated(Shown):
                 f"{self.quarantined:,} in quarantine"
             )
         if self.state_differs:
-            found.append(f"{self.state_differs:,} rows have another record than the id map; load again")
+            found.append(f"{plural(self.state_differs, 'row')} with another record than in the id map; load again")
         found += self.comparison.reasons()
         for report in (self.source, self.target):
             if not report.outcomes:

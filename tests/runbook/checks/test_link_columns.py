@@ -188,7 +188,7 @@ def test_rows_under_another_record_than_state_knows_are_counted(fleet: World) ->
     fleet.state.rows(BASE, "Owners").put([KnownRow("o1", "recSOMEWHEREELSE0")])
     check = check_fleet(fleet)
     assert check.state_differs == 1
-    assert "1 rows have another record than" in repr(check)
+    assert "1 row with another record than" in repr(check)
 
 
 def test_a_missing_link_column_fails(loaded: Loaded) -> None:

@@ -144,7 +144,7 @@ def test_values_that_should_be_unique_are_warned_of_and_staged(stage):
     transformed = stage([{"_id": str(n), "dot": "5", "ssn": 1} for n in range(3)])
 
     assert transformed.staged == 3
-    assert transformed.warnings == ("dot (Dot) should be unique; 2 rows have a value that an earlier row has",)
+    assert transformed.warnings == ("dot (Dot) should be unique; 2 rows with the value of an earlier row",)
 
 
 def test_a_collection_of_nothing_is_staged_as_nothing(stage, quarantine):
