@@ -24,7 +24,7 @@ test: .venv/ready .venv-lab/ready lint types coverage  ## environment, lint, typ
 	$(BIN)/pytest $(PARALLEL)
 
 quick: .venv/ready  ## the fast half of the tests: units of everything, no whole runs; under 90 s on two cores
-	$(BIN)/pytest $(PARALLEL) -m "not slow"
+	$(BIN)/pytest -n auto --dist loadfile -m "not slow" -p no:nbval -p no:cov
 
 # What whole runs used to cover alone has unit tests of its own; they stay.
 coverage: .venv/ready  ## what units reach of a run, its commands and the cut-over: 90 % at least

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
+pytestmark = pytest.mark.slow
+
 
 def serve(*flags: str) -> subprocess.Popen[str]:
     return subprocess.Popen(

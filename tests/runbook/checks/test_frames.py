@@ -88,6 +88,7 @@ def test_dtypes(people: Collection) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "value"),
     [

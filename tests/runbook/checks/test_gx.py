@@ -40,6 +40,7 @@ def run(asked: Suite, data: pd.DataFrame, rows: int | None = None, **more: Any) 
     return run_suite(asked, data, key="id", parameters={"expected_rows": len(data) if rows is None else rows, **more})
 
 
+@pytest.mark.slow
 def test_a_sound_frame_passes() -> None:
     report = run(
         suite(check("column_values_to_be_in_set", column="size", value_set=["S", "M"])), frame(size=["S", "M"])

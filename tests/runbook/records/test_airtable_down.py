@@ -96,6 +96,7 @@ def test_a_write_that_waits_is_done_once_when_the_side_is_back(both: Both, name:
     assert trucks(both, records) == WAYS[way].after
 
 
+@pytest.mark.slow
 @SIDES
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", ["dropped before", "dropped after", "cut off", "503"])

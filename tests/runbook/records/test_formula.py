@@ -110,6 +110,7 @@ def as_seen(column: str | None, cell: Any) -> Any:
     return datetime.fromisoformat(cell) if column == "dateTime" else cell
 
 
+@pytest.mark.slow
 def test_a_formula_keeps_what_wix_keeps_and_where_it_says_all_nothing_else() -> None:
     chance = random.Random(1 if os.environ.get("CI") else None)
     pool = [*WORDS, *NUMBERS, *MOMENTS, *MIXED, None, True, False]

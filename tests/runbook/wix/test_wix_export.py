@@ -57,6 +57,7 @@ def test_rows_of_this_minute_are_read_twice_and_given_once(site, shapes, tmp_pat
     assert [item["_id"] for item in snapshot.items()] == [f"{n:04}" for n in range(2500)]
 
 
+@pytest.mark.slow
 def test_what_changes_between_two_pages(start, shapes, tmp_path):
     items = [{**item, "_id": f"{n:05}"} for n, item in enumerate(old(3000))]
     with start({"Carriers": items}) as site:

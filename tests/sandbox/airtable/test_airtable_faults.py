@@ -75,6 +75,7 @@ def test_a_delayed_answer_comes_late_and_holds_nobody_else_up(own_server):
     assert time.monotonic() - began >= 2
 
 
+@pytest.mark.slow
 def test_a_client_that_times_out_may_still_have_written(own_server):
     order(own_server, "delay", seconds=0.3)
     with pytest.raises(requests.exceptions.ReadTimeout):

@@ -114,6 +114,7 @@ def test_off_turns_off_every_limit_that_counts_requests(connect):
         assert all(base.call("GET", "Other").status_code == 200 for _ in range(1100))
 
 
+@pytest.mark.slow
 def test_the_free_plan_has_a_thousand_calls_a_month_and_then_a_429_of_its_own(connect):
     with Sandbox(requests_per_second=100_000, requests_per_second_of_token=100_000, plan="free") as box:
         box.clock(now="2026-11-30T12:00:00Z")
@@ -133,6 +134,7 @@ def test_the_free_plan_has_a_thousand_calls_a_month_and_then_a_429_of_its_own(co
         assert base.call("GET", "Other").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_base_holds_so_many_records_in_all_its_tables(connect):
     with Sandbox(requests_per_second="off", plan="free") as box:
         base, other = connect(box), connect(box)

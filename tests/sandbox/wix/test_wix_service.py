@@ -182,6 +182,7 @@ def test_a_slow_scan_is_cut(cars):
         asyncio.run(scan())
 
 
+@pytest.mark.slow
 def test_a_scan_lets_others_through(cars):
     for start in range(0, 20_000, 1000):
         cars.fill("Cars", *({"n": start + number, "text": "x" * 200} for number in range(1000)))

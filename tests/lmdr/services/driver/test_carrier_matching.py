@@ -171,6 +171,7 @@ def test_a_search_that_cannot_be_stored_is_answered(platform: Platform) -> None:
     assert "total_searches" not in profile
 
 
+@pytest.mark.slow
 def test_five_hundred_carriers_are_matched_at_once(platform: Platform) -> None:
     rows = [
         {"dot_number": dot, "legal_name": f"C{dot}", "combined_score": dot % 97 + 1, "phy_zip": f"{dot:05}"}

@@ -111,6 +111,7 @@ def test_every_text_function_has_its_cases(cases_by_function):
     assert {name for name in (*text.FUNCTIONS, *patterns.FUNCTIONS) if counted[name] < 3} == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["", "CONCATENATE(", "SUM("])
 def test_thousands_of_long_texts_do_not_fill_the_memory(evaluate, start):
     terms = ["REPT('ab',400000)", "SUBSTITUTE('xxxxxxxxxx', 'x', {x})"] * 500
