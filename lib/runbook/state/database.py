@@ -6,6 +6,8 @@ processes that read and then write would fail on each other. What is committed s
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, Oper
 
 from runbook.errors import SettingError
 from runbook.private_files import create_private
-from runbook.state.migrations import VERSION, find_version, upgrade
+from runbook.state.migrations import is_ready, upgrade
 
 BUSY_SECONDS = 30.0
 EXPECTED = "expected sqlite:////absolute/path/state.db or postgresql://user:password@host/database"
@@ -84,15 +86,29 @@ class Database:
         return insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=others)
 
     def _prepare(self) -> None:
+        # Read without a lock, so it may see another process between its tables: what is not ready is judged under one.
         with self.reading() as connection:
-            version = find_version(connection)
-            if self.is_sqlite:
-                connection.exec_driver_sql("PRAGMA journal_mode = WAL")  # kept in the file
-        if version < VERSION:
+            ready = is_ready(connection)
+        if not ready:
             with self.writing() as connection:
                 if not self.is_sqlite:
                     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
                 upgrade(connection)
+        if self.is_sqlite:
+            self._use_wal()
+
+    def _use_wal(self) -> None:
+        # Kept in the file. To change the mode needs the file alone, and SQLite does not wait for that by itself.
+        end = time.monotonic() + BUSY_SECONDS
+        with self.reading() as connection:
+            while True:
+                try:
+                    connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+                    return
+                except OperationalError as error:
+                    if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                        raise
+                    time.sleep(0.01)
 
     def _sqlite(self) -> Engine:
         path = self.path

@@ -39,6 +39,14 @@ VERSION = MIGRATIONS[-1].version
 _TABLES_1 = {"change", "fact", "flag", "flag_turn", "id_map", "journal", "link_key", "pace", "progress"}
 
 
+def is_ready(connection: Connection) -> bool:
+    """Whether the tables are those of `VERSION`. Read-only."""
+    return (
+        inspect(connection).has_table(state_migration.name)
+        and connection.scalar(select(func.max(state_migration.c.version))) == VERSION
+    )
+
+
 def find_version(connection: Connection) -> int:
     """The version of the state in a database; 0 where there is none yet. Read-only.
 

@@ -135,17 +135,35 @@ def test_a_second_opening_finds_everything(url: str) -> None:
         assert third.rows(BASE, "Trucks").all().keys() == {"a"}
 
 
+OPENING = """
+import sys
+from runbook.state import State, KnownRow
+print("ready", flush=True)
+sys.stdin.readline()
+with State(sys.argv[1]) as s:
+    for n in range(30): s.rows("app", "C").put([KnownRow(f"{sys.argv[2]}-{n}", "rec")])
+"""
+
+
 @pytest.mark.slow
-def test_processes_that_open_it_at_once_all_can(url: str) -> None:
-    code = (
-        "import sys; from runbook.state import State, KnownRow\n"
-        "with State(sys.argv[1]) as s:\n"
-        " for n in range(30): s.rows('app', 'C').put([KnownRow(f'{sys.argv[2]}-{n}', 'rec')])"
-    )
-    started = [subprocess.Popen([sys.executable, "-c", code, url, str(n)]) for n in range(4)]
-    assert [process.wait(60) for process in started] == [0] * 4
+@pytest.mark.parametrize("_", range(4))  # without the wait for the file, one opening in fifteen failed
+def test_processes_that_open_a_new_one_at_once_all_can(url: str, _: int) -> None:
+    command = [sys.executable, "-c", OPENING, url]
+    processes = [
+        subprocess.Popen([*command, str(n)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for n in range(6)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate(timeout=60)
+    assert [process.returncode for process in processes] == [0] * 6
     with State(url) as state:
-        assert len(state.rows("app", "C").all()) == 120
+        assert len(state.rows("app", "C").all()) == 180
 
 
 def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
