@@ -30,7 +30,9 @@ from runbook.display import Shown, Table
 from runbook.errors import SourceError
 from runbook.json_types import Item
 
-FORMAT = 1
+FORMAT = 2
+_READABLE = (1, FORMAT)  # 1: without `untold` and `warnings`
+_LISTS = ("notes", "untold", "warnings")
 _BUFFER = 1 << 17
 _JSON_TYPES: dict[type, str] = {
     type(None): "null",
@@ -63,7 +65,9 @@ class Snapshot(Shown):
 
     `path`: the gzip of items, `sha256` of that file; `taken` and `newest_update`: ISO times in UTC. `unknown_keys`:
     keys that are not in the catalog -> number of items. `absent`: the source does not have the collection. `mark`: the
-    state of the source when it was read; None where unknown.
+    state of the source when it was read; None where unknown. `untold`: keys that the source does not show, though
+    items may have values of them (a column hidden in a CSV); also keys that the catalog does not know. `warnings`: what
+    a reviewer must know of it.
     """
 
     collection: str
@@ -79,6 +83,8 @@ class Snapshot(Shown):
     notes: tuple[str, ...]
     absent: bool = False
     mark: Mark | None = None
+    untold: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def items(self) -> Iterator[Item]:
         """The items in the order of the source. Raises SourceError where the file cannot be read to its end."""
@@ -94,12 +100,10 @@ class Snapshot(Shown):
         try:
             metadata = json.loads(about.read_text(encoding="utf-8"))
             mark = metadata.pop("mark")
-            if metadata.pop("format") != FORMAT:
-                return None  # of an older version: it is made again
-            found = cls(
-                **{**metadata, "path": path, "notes": tuple(metadata["notes"])},
-                mark=Mark(**mark) if mark is not None else None,
-            )
+            if metadata.pop("format") not in _READABLE:
+                return None  # of another version: it is made again
+            lists = {name: tuple(metadata.get(name, ())) for name in _LISTS}
+            found = cls(**{**metadata, **lists, "path": path}, mark=Mark(**mark) if mark is not None else None)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -131,7 +135,7 @@ class Snapshot(Shown):
 
     def facts(self) -> dict[str, Any]:
         """For evidence: everything but the path's folder."""
-        return {**asdict(self), "path": self.path.name, "notes": list(self.notes)}
+        return {**asdict(self), **{name: list(getattr(self, name)) for name in _LISTS}, "path": self.path.name}
 
 
 _AGAIN = "delete both and export again"
@@ -183,7 +187,15 @@ class SnapshotWriter:
         self._newest = newest([self._newest, updated_of(item)])
         self._drafts += item.get("_publishStatus") == "DRAFT"
 
-    def finish(self, *, notes: Iterable[str] = (), mark: Mark | None = None, absent: bool = False) -> Snapshot:
+    def finish(
+        self,
+        *,
+        notes: Iterable[str] = (),
+        mark: Mark | None = None,
+        absent: bool = False,
+        untold: Iterable[str] = (),
+        warnings: Iterable[str] = (),
+    ) -> Snapshot:
         """Complete the snapshot: the file gets its name, then its metadata."""
         self._lines.close()
         self._file.flush()
@@ -205,6 +217,8 @@ class SnapshotWriter:
             notes=tuple(notes),
             absent=absent,
             mark=mark,
+            untold=tuple(untold),
+            warnings=tuple(warnings),
         )
         # In this order, so that metadata never exists with a file that it does not describe.
         self._about.unlink(missing_ok=True)

@@ -36,6 +36,7 @@ class Transformed(Shown):
     Of field -> {reason: rows}: `reasons` (a row in quarantine may have several), `kept` (the value stands in
     `Wix Original`), `loose` (those of them whose cell is empty), `lost` (lossy fields), `unfilled` (copies left empty).
     `new_choices`: column -> {choice: rows}. `shown_rounded`: column -> rows. `sha256` is the staged file's.
+    `untold`: keys that the source does not show (`Snapshot.untold`); what Airtable holds of them stays.
     """
 
     collection: str
@@ -52,6 +53,7 @@ class Transformed(Shown):
     shown_rounded: dict[str, int]
     warnings: tuple[str, ...]
     sha256: str
+    untold: tuple[str, ...] = ()
 
     def rows(self) -> Iterator[StagedRow]:
         """The staged rows in the snapshot's order. Raises StepError where the file is not the one that was written."""
@@ -86,7 +88,8 @@ class Transformed(Shown):
 
     def facts(self) -> dict[str, Any]:
         """For evidence: everything but the path's folder."""
-        return {**asdict(self), "path": self.path.name, "warnings": list(self.warnings)}
+        lists = {name: list(getattr(self, name)) for name in ("warnings", "untold")}
+        return {**asdict(self), **lists, "path": self.path.name}
 
 
 def is_unchanged(path: Path, sha256: str) -> bool:

@@ -53,6 +53,22 @@ def test_gives_back_what_was_written(tmp_path):
     assert made.unknown_keys == {"_publishStatus": 1, "_updatedDate": 2, "box": 1, "list": 2}
 
 
+def test_keys_that_the_source_does_not_show_and_warnings_are_kept(tmp_path):
+    made = write(tmp_path, untold=["name", "pay"], warnings=["it kept changing"])
+    assert Snapshot.read(tmp_path, "Carriers") == made
+    assert (made.untold, made.warnings) == (("name", "pay"), ("it kept changing",))
+    assert (made.facts()["untold"], made.facts()["warnings"]) == (["name", "pay"], ["it kept changing"])
+
+
+def test_a_snapshot_of_the_format_before_is_read(tmp_path):
+    made = write(tmp_path)
+    about = tmp_path / "Carriers.json"
+    metadata = json.loads(about.read_text())
+    del metadata["untold"], metadata["warnings"]
+    about.write_text(json.dumps({**metadata, "format": 1}))
+    assert Snapshot.read(tmp_path, "Carriers") == made
+
+
 def test_schema_counts_json_types(tmp_path):
     schema = write(tmp_path).schema
     assert schema["name"] == {"null": 1, "string": 3}

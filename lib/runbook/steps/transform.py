@@ -55,7 +55,12 @@ def transform(
     Raises SourceError where the snapshot cannot be read, StepError where its number of rows is not the one recorded;
     nothing is changed then.
     """
-    inputs = {"snapshot": snapshot.sha256, "catalog": _hash(collection.model_dump_json().encode()), "code": _code()}
+    inputs = {
+        "snapshot": snapshot.sha256,
+        "untold": _hash(json.dumps(snapshot.untold).encode()),
+        "catalog": _hash(collection.model_dump_json().encode()),
+        "code": _code(),
+    }
     path, about = snapshot_paths(folder, collection)
     found = _staged(path, about, inputs)
     if found is not None and quarantine.count(collection.wix, STEP) == found.quarantined:
@@ -84,7 +89,7 @@ def transform(
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    transformed = tally.result(path, file_sha256(part))
+    transformed = tally.result(path, file_sha256(part), snapshot.untold)
     # In this order: if it is killed, there is no metadata, and it is done again.
     about.unlink(missing_ok=True)
     quarantine.replace(collection.wix, STEP, tally.entries)
@@ -200,7 +205,7 @@ class _Tally:
         if encoded.shown_rounded:
             self._rounded.update(encoded.shown_rounded)
 
-    def result(self, path: Path, sha256: str) -> Transformed:
+    def result(self, path: Path, sha256: str, untold: tuple[str, ...]) -> Transformed:
         """The result."""
         names = ("reasons", "kept", "loose", "lost", "unfilled", "new_choices")
         counts: dict[str, Counts] = {
@@ -221,6 +226,7 @@ class _Tally:
             shown_rounded=dict(sorted(self._rounded.items())),
             warnings=tuple(warnings),
             sha256=sha256,
+            untold=untold,
             **counts,
         )
 
@@ -233,7 +239,8 @@ def _staged(path: Path, about: Path, inputs: dict[str, str]) -> Transformed | No
             return None
         if not is_unchanged(path, payload["sha256"]):
             return None
-        return Transformed(**{**payload, "path": path, "warnings": tuple(payload["warnings"])})
+        lists = {name: tuple(payload[name]) for name in ("warnings", "untold")}
+        return Transformed(**{**payload, **lists, "path": path})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 

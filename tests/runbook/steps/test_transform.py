@@ -65,11 +65,11 @@ BAD = [
 
 @pytest.fixture
 def stage(tmp_path):
-    def run(items, of=CARRIERS, **options):
+    def run(items, of=CARRIERS, untold=(), **options):
         with SnapshotWriter(tmp_path / "snapshots", of, source="test") as writer:
             for item in items:
                 writer.write(item)
-            snapshot = writer.finish()
+            snapshot = writer.finish(untold=untold)
         return transform(snapshot, of, tmp_path / "staged", Quarantine(tmp_path / "quarantine"), **options)
 
     return run
@@ -215,6 +215,12 @@ def test_it_is_staged_again_when_anything_has_changed(stage, passes, quarantine,
     assert len(passes) == 2
     assert again.exported == again.staged + quarantine.count("Carriers") == len(items)
     assert len(list(again.rows())) == again.staged
+
+
+def test_keys_that_the_source_does_not_show_are_handed_on_and_make_it_stage_again(stage, passes):
+    for untold in ((), ("pay",), ("pay",), ()):
+        assert stage(GOOD, untold=untold).untold == untold
+    assert len(passes) == 3
 
 
 def test_rows_that_are_better_now_leave_quarantine_and_other_steps_entries_stay(stage, quarantine):
