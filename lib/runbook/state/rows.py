@@ -65,6 +65,16 @@ class CollectionRows:
             chunks = self._chunks(id_map, legacy_ids)
             return {row[0]: row[1] for chunk in chunks for row in connection.execute(query.where(chunk))}
 
+    def by_record(self, records: Iterable[str]) -> dict[str, str]:
+        """The legacy ids of some records by record id; unknown records are left out."""
+        wanted = set(records)
+        if len(wanted) > _CHUNK:
+            return {row.record_id: row.legacy_id for row in self.all().values() if row.record_id in wanted}
+        query = select(id_map.c.record_id, id_map.c.legacy_id)
+        with self._db.reading() as connection:
+            found = connection.execute(query.where(self._in_scope(id_map), id_map.c.record_id.in_(wanted)))
+            return {row[0]: row[1] for row in found}
+
     def count(self) -> int:
         """How many rows are known."""
         query = select(func.count()).where(self._in_scope(id_map))
@@ -170,6 +180,15 @@ class CollectionRows:
     def note_created(self, legacy_ids: Iterable[str]) -> None:
         """Rows were created in Airtable, so Wix lacks them; except one that was removed before: Wix still has it."""
         self._note(legacy_ids, "created", undoes="removed")
+
+    def put_created(self, rows: Iterable[KnownRow]) -> None:
+        """Add rows that were created in Airtable, and note that they were, in one transaction."""
+        new = list(rows)
+        with self._db.writing() as connection:
+            self._put(connection, new)
+            for row in new:
+                line = {**self._scope, "legacy_id": row.legacy_id, "what": "created", "at": now()}
+                connection.execute(self._db.upsert(row_change), line)
 
     def note_removed(self, legacy_ids: Iterable[str]) -> None:
         """Rows were removed from Airtable; of one that was created there, no note remains."""

@@ -1,0 +1,264 @@
+"""Rows typed or copied in Airtable's own grid: which `_id` each record has, and the ids that are written for it.
+
+    found = assign_ids(collection, records, airtable=airtable, base=base, state=state)
+    found.rows              # record -> `_id`, of every record that is a row by now
+    found.notes()           # what was written, and what waits, for people
+
+| the record                                         | what it is, and what is written                             |
+|----------------------------------------------------|-------------------------------------------------------------|
+| state knows it                                     | that row; its cell is written again where it differs        |
+| unknown, no id, its required cells are filled      | created in Airtable: a fresh UUID                           |
+| unknown, no id, empty or half-typed                | no row yet: it waits                                        |
+| unknown, with the id of a row whose record exists  | a copy of that row: a fresh UUID                            |
+| several unknown ones, with the same id             | the oldest is the row, the others are copies                |
+| unknown, with an id of its own                     | the row of that id                                          |
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from runbook.airtable.client import PER_WRITE, Airtable
+from runbook.airtable.lookup_ids import fetch_records
+from runbook.catalog import LEGACY_ID, Collection
+from runbook.display import plural
+from runbook.errors import AirtableError
+from runbook.json_types import Fields, Json
+from runbook.state import CollectionRows, KnownRow, State
+
+_DATES = ("_createdDate", "_updatedDate")
+_STAMPS = ("_id", "_owner", *_DATES)  # of Wix: nobody types them
+_REFUSED = (403, 422)
+_LISTED = 5
+
+
+class Copied(NamedTuple):
+    """A record that was duplicated in the grid: the `_id` that it was copied with, and the one it has now."""
+
+    of: str
+    id: str
+
+
+class Waiting(NamedTuple):
+    """A record that is no row yet. `empty`: the required columns that are empty; () where all its cells are."""
+
+    record: str
+    empty: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class GridRows:
+    """The records of one reading. `rows`: record -> `_id`; `created`, `restored`: ids written; `refused`: records.
+
+    `restored`: rows whose legacy id had been emptied or changed by hand. `refused`: Airtable did not let their id be
+    written; the next call tries again.
+    """
+
+    collection: str
+    rows: Mapping[str, str]
+    created: tuple[str, ...] = ()
+    copied: tuple[Copied, ...] = ()
+    restored: tuple[str, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    refused: tuple[str, ...] = ()
+
+    def notes(self) -> tuple[str, ...]:
+        """What was written and what waits, one sentence each; empty where there is nothing to say."""
+        found = []
+        if self.created:
+            found.append(f"{plural(len(self.created), 'row')} created in Airtable: {_some(self.created)}")
+        if self.copied:
+            pairs = [f"{copy.of}, whose copy is now {copy.id}" for copy in self.copied]
+            found.append(f"{plural(len(self.copied), 'row')} copied in Airtable: {_some(pairs)}")
+        if self.restored:
+            many = plural(len(self.restored), "cell")
+            found.append(f"{many} of {LEGACY_ID} emptied or changed by hand, written again: {_some(self.restored)}")
+        if self.waiting:
+            each = [f"{w.record} ({', '.join(w.empty) or 'all its cells'} empty)" for w in self.waiting]
+            found.append(f"{plural(len(self.waiting), 'record')} in Airtable not complete yet: {_some(each)}")
+        if self.refused:
+            many = plural(len(self.refused), "record")
+            found.append(f"{many} whose {LEGACY_ID} Airtable does not let be written: {_some(self.refused)}")
+        return tuple(f"{self.collection}: {note}" for note in found)
+
+    def facts(self) -> dict[str, Json]:
+        """For the evidence."""
+        return {
+            "created": list(self.created),
+            "copied": [list(copy) for copy in self.copied],
+            "restored": list(self.restored),
+            "waiting": [[record, list(empty)] for record, empty in self.waiting],
+            "refused": list(self.refused),
+        }
+
+
+@dataclass
+class _Decision:
+    """`rows`: record -> `_id`. `moved`: rows of which state knows another record, which is gone."""
+
+    rows: dict[str, str] = field(default_factory=dict)
+    created: list[dict[str, Json]] = field(default_factory=list)
+    copied: list[tuple[dict[str, Json], str]] = field(default_factory=list)
+    restored: list[str] = field(default_factory=list)
+    moved: list[KnownRow] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.created or self.copied or self.restored or self.moved)
+
+    def new_ids(self) -> dict[str, str]:
+        """The ids of rows created in Airtable, by record: those that state has noted before a kill, else fresh ones."""
+        new = [record["id"] for record in (*self.created, *(record for record, _ in self.copied))]
+        return {record: self.rows.get(record) or str(uuid.uuid4()) for record in new}
+
+
+def assign_ids(
+    collection: Collection,
+    records: Iterable[dict[str, Json]],
+    *,
+    airtable: Airtable,
+    base: str,
+    state: State,
+    dry_run: bool = False,
+) -> GridRows:
+    """Decide which row each record is, and write the ids that are missing, or not what state knows.
+
+    `records`: those of one reading, as `Airtable.records` gives them; of an id that several records have, all of these.
+    A row is noted as created in Airtable before its id is written: after a kill the next call writes the same id.
+    `dry_run`: writes neither to Airtable nor to the state. Raises AirtableError.
+    """
+    rows, read = state.rows(base, collection.wix), list(records)
+    decided = _decide(collection, read, rows)
+    if decided.is_settled or dry_run:
+        return _result(collection, decided, decided.new_ids())
+    with state.locks.exclusive(f"row ids {base} {collection.wix}"):
+        decided = _decide(collection, read, rows)  # another process may have been faster
+        ids = decided.new_ids()
+        rows.put_created([KnownRow(id_, record) for record, id_ in ids.items()])
+        rows.put(decided.moved)
+        changes: dict[str, Fields] = {record: {LEGACY_ID: decided.rows[record]} for record in decided.restored}
+        for record in decided.created:
+            changes[record["id"]] = _cells_of_new(collection, record, ids[record["id"]], copied=False)
+        for record, _ in decided.copied:
+            changes[record["id"]] = _cells_of_new(collection, record, ids[record["id"]], copied=True)
+        refused = _write(airtable, base, collection, changes)
+        existing = {record["id"] for record in fetch_records(airtable, base, collection.table, refused)}
+        gone = set(refused) - existing
+        lost = [id_ for record, id_ in ids.items() if record in gone]
+        rows.forget(lost)
+        rows.note_removed(lost)
+        return _result(collection, decided, ids, gone=gone, refused=tuple(sorted(existing)))
+
+
+def _decide(collection: Collection, records: Sequence[dict[str, Json]], state_rows: CollectionRows) -> _Decision:
+    known = state_rows.by_record(record["id"] for record in records)
+    found, claims = _Decision(), dict[str, list[dict[str, Json]]]()
+    created: set[str] | None = None
+    for record in records:
+        cell, id_ = legacy_id(record), known.get(record["id"])
+        if id_ is not None:
+            found.rows[record["id"]] = id_
+            if cell == id_:
+                continue
+            if created is None:
+                created = {row for row, change in state_rows.changes().items() if change == "created"}
+            if cell is None and id_ in created:
+                found.created.append(record)  # noted, but killed before the id was written
+            else:
+                found.restored.append(record["id"])
+        elif cell is not None:
+            claims.setdefault(cell, []).append(record)
+        else:
+            empty = _empty(collection, record["fields"])
+            if empty is None:
+                found.created.append(record)
+            else:
+                found.waiting.append(Waiting(record["id"], empty))
+    owners, read = state_rows.record_ids(claims), {record["id"] for record in records}
+    for id_, rivals in claims.items():
+        copies = rivals
+        if owners.get(id_) not in read:
+            row, *copies = sorted(rivals, key=lambda record: str(record["createdTime"]))
+            found.rows[row["id"]] = id_
+            if id_ in owners:
+                found.moved.append(KnownRow(id_, row["id"]))
+        found.copied += [(record, id_) for record in copies]
+    return found
+
+
+def legacy_id(record: Mapping[str, Json]) -> str | None:
+    """The legacy id in a record's cell; None where it is empty."""
+    cell = record["fields"].get(LEGACY_ID)
+    return cell if isinstance(cell, str) and cell.strip() else None
+
+
+def _empty(collection: Collection, fields: Fields) -> tuple[str, ...] | None:
+    """The required columns that are empty; None where the record is complete, () where nobody has typed in it."""
+    typed = [column for column in collection.columns if column.wix not in _STAMPS]
+    names = [*(column.name for column in typed), *(link.name for link in collection.links)]
+    if not any(_is_filled(fields.get(name)) for name in names):
+        return ()
+    return tuple(c.name for c in typed if c.required and not _is_filled(fields.get(c.name))) or None
+
+
+def _is_filled(cell: Json) -> bool:
+    return cell not in (None, "", [], False)
+
+
+def _cells_of_new(collection: Collection, record: dict[str, Json], id_: str, *, copied: bool) -> Fields:
+    """The cells that a row created in Airtable gets: its id, and its dates where nobody has filled them."""
+    dates = [collection.by_key[key].name for key in _DATES if key in collection.by_key]
+    created = record["createdTime"]  # a copy holds the dates of the row that it was copied from
+    return {
+        LEGACY_ID: id_,
+        **{name: created if copied else record["fields"].get(name) or created for name in dates},
+    }
+
+
+def _write(airtable: Airtable, base: str, collection: Collection, changes: Mapping[str, Fields]) -> list[str]:
+    """Write cells by record id; the records that Airtable does not let be changed."""
+    pending = [{"id": record, "fields": cells} for record, cells in changes.items()]
+    refused: list[str] = []
+    batches = [pending[start : start + PER_WRITE] for start in range(0, len(pending), PER_WRITE)]
+    while batches:
+        batch = batches.pop(0)
+        try:
+            airtable.update(base, collection.table, batch)
+        except AirtableError as error:
+            if error.status not in _REFUSED or error.kind == "UNKNOWN_FIELD_NAME":
+                raise
+            if len(batch) == 1:
+                refused += [str(change["id"]) for change in batch]
+            else:  # a request writes all or none
+                batches[:0] = [[change] for change in batch]
+    return refused
+
+
+def _result(
+    collection: Collection,
+    decided: _Decision,
+    ids: Mapping[str, str],
+    *,
+    gone: Iterable[str] = (),
+    refused: tuple[str, ...] = (),
+) -> GridRows:
+    left = {*gone, *refused}
+    return GridRows(
+        collection.wix,
+        {record: id_ for record, id_ in {**decided.rows, **ids}.items() if record not in gone},
+        created=tuple(ids[record["id"]] for record in decided.created if record["id"] not in left),
+        copied=tuple(Copied(of, ids[record["id"]]) for record, of in decided.copied if record["id"] not in left),
+        restored=tuple(decided.rows[record] for record in decided.restored if record not in left),
+        waiting=tuple(decided.waiting),
+        refused=refused,
+    )
+
+
+def _some(listed: Sequence[str]) -> str:
+    more = f"; and {len(listed) - _LISTED:,} more" if len(listed) > _LISTED else ""
+    return "; ".join(listed[:_LISTED]) + more
