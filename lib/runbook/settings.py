@@ -12,8 +12,10 @@ RUNBOOK_PLAN            the Airtable plan, which no API reports: free, team (liv
 RUNBOOK_HOME            the folder of the state, `.runbook` in the project by default
 RUNBOOK_RUNS            the folder of runs, `runs` in the project by default
 RUNBOOK_STATE_URL       sqlite:///… (a file per environment in RUNBOOK_HOME by default) or postgresql://…
-RUNBOOK_REMOVE_MANY     collections (Wix names, separated by commas) of which many rows were deleted at the source on
-                        purpose: for others, more than 20 rows and a tenth stop the load
+RUNBOOK_REMOVE_MANY     collections (Wix names, separated by commas) of which many rows, or all, were deleted at the
+                        source on purpose: for others, more than 20 rows and a tenth stop the load
+RUNBOOK_EMPTY_COLUMNS   columns (`Collection.key`, separated by commas) that an export file no longer shows and that are
+                        to be emptied: others keep their cells
 RUNBOOK_ALERT_URL       where `runbook monitor` posts alerts
 RUNBOOK_SANDBOX_RATE    sandbox: allowed requests a second per base, 500 by default (Airtable's own limit is 5)
 RUNBOOK_SANDBOX_SCALE   sandbox: size of the sample site, 1 by default
@@ -69,6 +71,7 @@ class Settings:
     alert_url: str | None = field(default=None, repr=False)
     sample_scale: float = 1.0
     remove_many: frozenset[str] = frozenset()
+    empty_columns: frozenset[tuple[str, str]] = frozenset()  # collection, key
 
     @property
     def folder(self) -> Path:
@@ -114,6 +117,7 @@ def read_settings(environment: str, platform: Platform, env: Mapping[str, str] |
         "plan": plan,
         "alert_url": env.get("RUNBOOK_ALERT_URL") or None,
         "remove_many": _collections(env, "RUNBOOK_REMOVE_MANY", platform, problems),
+        "empty_columns": _columns(env, "RUNBOOK_EMPTY_COLUMNS", platform, problems),
     }
     if environment == "sandbox":
         rate = _number(env, "RUNBOOK_SANDBOX_RATE", 500, 1, problems)
@@ -182,6 +186,19 @@ def _collections(env: Mapping[str, str], variable: str, platform: Platform, prob
             f"{variable} names {', '.join(unknown)}; expected collections of the catalog, separated by commas"
         )
     return frozenset(named)
+
+
+def _columns(
+    env: Mapping[str, str], variable: str, platform: Platform, problems: list[str]
+) -> frozenset[tuple[str, str]]:
+    """Collections and keys. A key that the catalog does not know is valid: an export may have had it once."""
+    parts = [part.strip().rpartition(".") for part in (env.get(variable) or "").split(",") if part.strip()]
+    wrong = [f"{name}.{key}" if name else key for name, _, key in parts if name not in platform.catalog.collections]
+    if wrong:
+        problems.append(
+            f"{variable} names {', '.join(wrong)}; expected Collection.key, separated by commas, such as FAQs.answer"
+        )
+    return frozenset((name, key) for name, _, key in parts)
 
 
 def _raise(problems: list[str]) -> None:

@@ -86,6 +86,11 @@ class Snapshot(Shown):
     untold: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    @property
+    def valued_keys(self) -> frozenset[str]:
+        """Keys of which some item has a value that is not null."""
+        return frozenset(key for key, types in self.schema.items() if types.keys() - {"null"})
+
     def items(self) -> Iterator[Item]:
         """The items in the order of the source. Raises SourceError where the file cannot be read to its end."""
         return read_items(self.path)
@@ -121,7 +126,7 @@ class Snapshot(Shown):
 
     def table(self) -> Table:
         """Counts only; no values of items."""
-        notes = [*self.notes]
+        notes = [*self.warnings, *self.notes]
         if self.unknown_keys:
             listed = ", ".join(f"{key} ({count:,})" for key, count in self.unknown_keys.items())
             notes.append(f"Keys that are not in the catalog, kept in `Wix Original`: {listed}")

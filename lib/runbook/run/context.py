@@ -8,7 +8,7 @@ from typing import Any
 from runbook.catalog import Catalog, Collection, Phase
 from runbook.connections import Connections
 from runbook.display import Table, plural
-from runbook.errors import StepError
+from runbook.errors import SourceError, StepError, WixError
 from runbook.evidence.folder import READINGS, RunFolder
 from runbook.quarantine import Quarantine
 from runbook.readings import Readings
@@ -132,6 +132,9 @@ class RunContext:
         base = self.connections.base(self.source.label)
         known = self.connections.state.facts.progress(base) if base else {}
         for name in [c.wix for c in self.collections if c.wix not in found]:
+            if doubt := self._doubt_absence(name):
+                self.results.stopped[name] = self.results.absent[name] = doubt
+                continue
             reason = "absent at the source"
             if like := similar_name(name, found - set(self.catalog.collections)):
                 reason += f"; {like!r} may be the same collection under another name"
@@ -141,6 +144,16 @@ class RunContext:
                 kept = f"; {plural(loaded, 'row')} in Airtable kept, not checked" if loaded else ""
                 self.results.warnings.append(f"{name} is {reason}{kept}")
             self.results.absent[name] = reason
+
+    def _doubt_absence(self, name: str) -> str | None:
+        """Why a collection that the source does not list may exist all the same; None where it does not."""
+        try:
+            missing = self.source.missing(self.catalog.collection(name))
+        except SourceError as error:
+            if isinstance(error, WixError) and error.status is None:
+                raise
+            return f"the source does not list it, and it is not known whether it exists: {error}"
+        return None if missing else "the source does not list it, and has it all the same; run it again"
 
     def evidence(self, name: str, facts: dict[str, Any]) -> None:
         """Write the result of a step to the run folder."""

@@ -90,12 +90,13 @@ def evaluate_gate(run: RunContext) -> Gate:
         for v in done
         if v.quarantined
     ]
+    doubts = [f"{s.collection}: {warning}" for s in results.snapshots.values() for warning in s.warnings]
     return Gate(
         phase=f"phase {run.phase.number}, {run.phase.title}",
         passed=not reasons and not run.dry_run,
         dry_run=run.dry_run,
         reasons=tuple(reasons),
-        warnings=tuple(dict.fromkeys([*results.warnings, *quarantined])),
+        warnings=tuple(dict.fromkeys([*results.warnings, *doubts, *quarantined])),
         manual_steps=results.manual_steps,
         collections=len(done),
         rows=sum(v.loaded for v in done),

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from runbook.catalog import Collection
 from runbook.display import Page, Shown, Table, display_now
 from runbook.errors import AirtableError, RunbookError, StepError, TargetError, WixError
-from runbook.run import completion, figures, flags, infrastructure, phase_checks, services
+from runbook.run import completion, figures, flags, infrastructure, last_export, phase_checks, services
 from runbook.run import tables as shown
 from runbook.run.context import RunContext
 from runbook.run.gate import SCHEMA_CHECK, close_gate
@@ -21,10 +21,10 @@ from runbook.schema import SchemaPlan, apply_schema, plan_schema
 from runbook.schema.base import find_or_create_base
 from runbook.staged import Transformed
 from runbook.state import CollectionProgress
-from runbook.steps.export import export
 from runbook.steps.load import load, load_links
 from runbook.steps.transform import transform
 from runbook.steps.validate import Validated, validate
+from runbook.wix.source import SourceCollection
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ class PhaseRun(RunContext):
         loaded = {name: done.loaded for name, done in known.items()}
         own = {c.wix for c in self.collections}
         plan = Plan(
-            plan_lines(self.collections, available, loaded, self.results.absent),
+            plan_lines(self.collections, self._with_doubts(available), loaded, self.results.absent),
             self._schema_plan(base),
             base,
             self.connections.settings,
@@ -59,6 +59,10 @@ class PhaseRun(RunContext):
             self.results.stopped["the base"] = plan.too_many
         self.evidence("plan", plan.facts())
         return plan
+
+    def _with_doubts(self, available: dict[str, SourceCollection]) -> dict[str, SourceCollection]:
+        own = [c for c in self.collections if c.wix in available]
+        return {**available, **{c.wix: last_export.with_doubts(self, c, available[c.wix]) for c in own}}
 
     def provision(self) -> Shown | Table:
         """Create or find the base, then create what the plan lists; read it back and compare."""
@@ -96,9 +100,7 @@ class PhaseRun(RunContext):
         with Steps("Export", {c.wix: available[c.wix].count or 0 for c in collections}) as step:
             for c in collections:
                 with self._isolated(c.wix, self.results.snapshots):
-                    self.results.snapshots[c.wix] = export(
-                        self.source, c, self.folder.path / "snapshots", on_progress=step.of(c.wix)
-                    )
+                    self.results.snapshots[c.wix] = last_export.export_collection(self, c, step.of(c.wix))
         self.evidence("export", {name: snapshot.facts() for name, snapshot in self.results.snapshots.items()})
         return shown.exported(self)
 
@@ -154,6 +156,7 @@ class PhaseRun(RunContext):
                     self.results.loaded[name] = load_links(done, **self._target())
 
     def _load_one(self, c: Collection, report: Callable[[int, int], None]) -> None:
+        last_export.note_keys(self, c, loaded=False)
         self.results.loaded[c.wix] = load(
             self.results.transformed[c.wix],
             c,
@@ -163,6 +166,7 @@ class PhaseRun(RunContext):
             on_progress=report,
             **self._target(),
         )
+        last_export.note_keys(self, c, loaded=True)
 
     @contextmanager
     def _isolated(self, name: str, results: dict[str, Any]) -> Iterator[None]:

@@ -33,7 +33,15 @@ def header(run: RunContext) -> Table:
 def exported(run: RunContext) -> Table:
     """One row per snapshot."""
     rows = [
-        (s.collection, s.count, s.drafts, _counted(s.unknown_keys), s.newest_update, s.sha256[:12], "; ".join(s.notes))
+        (
+            s.collection,
+            s.count,
+            s.drafts,
+            _counted(s.unknown_keys),
+            s.newest_update,
+            s.sha256[:12],
+            "; ".join((*s.warnings, *s.notes)),
+        )
         for s in run.results.snapshots.values()
     ]
     columns = ("collection", "rows", "drafts", "keys not in the catalog", "newest", "sha256", "notes")

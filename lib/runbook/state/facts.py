@@ -8,7 +8,7 @@ state.facts.progress(base)              # {collection: CollectionProgress(…)}
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -130,6 +130,15 @@ class Facts:
     def clear_frozen(self) -> None:
         """No collection is frozen."""
         self._put(_FROZEN, {})
+
+    def keys_held(self, base: str, collection: str) -> frozenset[str] | None:
+        """Keys of which rows in the base have had values; None where it is not recorded."""
+        found = self._get(f"keys:{base}:{collection}")
+        return None if found is None else frozenset(found)
+
+    def set_keys_held(self, base: str, collection: str, keys: Iterable[str]) -> None:
+        """See `keys_held`."""
+        self._put(f"keys:{base}:{collection}", sorted(keys))
 
     def progress(self, base: str) -> dict[str, CollectionProgress]:
         """Every collection of a base that was validated, by name."""

@@ -4,29 +4,47 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from collections.abc import Collection as Ids
 from pathlib import Path
 
 from runbook.catalog import Collection
 from runbook.errors import SourceError
 from runbook.snapshot import Mark, Snapshot, SnapshotWriter
+from runbook.steps.completeness import Held, require_rows, untold_keys, untold_note
 from runbook.wix.source import Source
 
+_NOTHING = Held()
 _SECONDS = 0.1  # between progress updates
 
 
 def export(
-    source: Source, collection: Collection, folder: Path, *, on_progress: Callable[[int, int], None] | None = None
+    source: Source,
+    collection: Collection,
+    folder: Path,
+    *,
+    held: Held = _NOTHING,
+    remove_all: bool = False,
+    empty: Ids[str] = (),
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Snapshot:
     """The snapshot of a collection in `folder` (a run's `snapshots`), written again unless the existing one is current.
 
     Current: complete, of the same source, and read at the source's present mark. A collection that the source lacks
-    gives an empty snapshot with `absent`. Reads the source only. Raises SourceError; the folder is then unchanged.
+    gives an empty snapshot with `absent`. `held`: what Airtable holds of it; where the source shows no row any more, it
+    is refused unless `remove_all`, and keys that it does not show are `untold` unless they are in `empty`.
+    Reads the source only. Raises SourceError; the folder is then unchanged.
     """
     why = source.missing(collection)
     if why is not None:
+        if held.rows:
+            raise SourceError(
+                f"{collection.wix}: {why}; what Airtable holds of it stays. Nothing was written or deleted; "
+                "run it again"
+            )
         with SnapshotWriter(folder, collection, source=source.label) as writer:
             return writer.finish(notes=[why], absent=True)
     mark = source.mark(collection.wix)
+    untold = untold_keys(source, collection, held, empty=empty) if mark.count else ()
     notes = []
     try:
         found = Snapshot.read(folder, collection)
@@ -36,16 +54,21 @@ def export(
     if (
         found is not None
         and found.source == source.label
-        and found.mark == mark
+        and (found.mark, found.untold) == (mark, untold)
         and _proves_unchanged(mark, collection)
     ):
+        if not remove_all:
+            require_rows(source, collection, held, shown=found.count)
         if on_progress is not None:
             on_progress(found.count, found.count)
         return found
     with SnapshotWriter(folder, collection, source=source.label) as writer:
         report = _Throttled(on_progress) if on_progress is not None else None
         notes += source.export(collection, writer.write, report)
-        snapshot = writer.finish(notes=notes, mark=mark)
+        if not remove_all:
+            require_rows(source, collection, held, shown=writer.count)
+        warnings = filter(None, [untold_note(source, collection, untold)])
+        snapshot = writer.finish(notes=notes, mark=mark, untold=untold, warnings=warnings)
     if on_progress is not None:
         on_progress(snapshot.count, snapshot.count)
     return snapshot

@@ -29,6 +29,9 @@ MAX_PAGE = 1000
 TOO_MUCH = frozenset({"WDE0028", "WDE0180", "WDE0109"})
 """Codes where a smaller page may succeed: out of time, response or request too large."""
 
+NO_COLLECTION = frozenset({"WDE0025", "WDE0026"})
+"""Codes by which Wix itself says that a collection does not exist, or was removed."""
+
 _QUOTA_WAITS = (3.0, 6.0, 12.0, 24.0, 48.0, *[60.0] * 5)  # the quota is a minute's
 _UNRESOLVED_WAITS = (3.0,)  # a site that was just made is not found once
 TROUBLE_WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -260,6 +263,8 @@ class WixClient(HttpClient):
 
     def _error_of(self, what: str, status: int, code: str | None, message: str, permission: str) -> WixError:
         hint = (_HINTS.get(code or "") or _HINTS.get(str(status), "")).format(permission=permission)
+        if not hint and status == 404 and code is None:
+            hint = "this is not Wix's own answer: a proxy may have given it; run it again, or check WIX_ENDPOINT_URL"
         if not hint and status >= 500:
             hint = "Wix is in trouble; run it again later"
         if not hint and 300 <= status < 400:

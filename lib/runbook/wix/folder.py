@@ -9,7 +9,7 @@ case and punctuation. Either may be `.gz`. See `json_lines` and `csv_file`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,6 +38,7 @@ class _File(Protocol):
 @dataclass(frozen=True)
 class _Summary:
     mark: Mark
+    told: frozenset[str]  # keys that an item has, or that a header names
     fields: dict[str, str]
     notes: tuple[str, ...]
 
@@ -103,6 +104,16 @@ class FolderSource:
         hint = f"; it has {self._files[similar].name}, which may be the same under another name" if similar else ""
         return f"the folder {self.label} has no file for {collection.wix}{hint}"
 
+    def place(self, collection: Collection) -> str:
+        """The name of its file."""
+        return self._files[collection.wix].name
+
+    def untold(self, collection: Collection, known: Iterable[str]) -> tuple[str, ...]:
+        """A CSV has the columns that its view shows; JSON lines have the keys of some row."""
+        told = self._summary(collection.wix).told
+        declared = collection.by_key if _is_csv(self._files[collection.wix]) else ()
+        return tuple(key for key in dict.fromkeys([*declared, *sorted(known)]) if key not in told)
+
     def mark(self, collection_id: str) -> Mark:
         """Number of rows, newest `_updatedDate` and the file's sha256. Raises SourceError."""
         return self._summary(collection_id).mark
@@ -148,7 +159,7 @@ class FolderSource:
         if name not in self._files:
             raise unknown_collection(f"the folder {self.label}", name)
         file, collection = self._files[name], self._catalog.collections.get(name)
-        return CsvFile(file, collection) if ".csv" in _form(file) else JsonLines(file)
+        return CsvFile(file, collection) if _is_csv(file) else JsonLines(file)
 
     def _summary(self, name: str) -> _Summary:
         file = self._open(name)
@@ -157,21 +168,29 @@ class FolderSource:
         summary = self._summaries.get(path)
         if summary is None or summary.mark.sha256 != sha256:
             kinds: Counter[tuple[str, str]] = Counter()
+            told = set(file.keys) if isinstance(file, CsvFile) else set[str]()
             count, latest = 0, None
             for item in file.items():
                 count += 1
                 latest = newest((latest, updated_of(item)))
+                told.update(item)
                 kinds.update((key, _kind(value)) for key, value in item.items() if value is not None)
             fields: dict[str, str] = {}
             for key, kind in kinds:
                 fields[key] = kind if fields.get(key, kind) == kind else "any"
-            summary = self._summaries[path] = _Summary(Mark(count, latest, sha256), fields, tuple(file.notes))
+            summary = self._summaries[path] = _Summary(
+                Mark(count, latest, sha256), frozenset(told), fields, tuple(file.notes)
+            )
         return summary
 
 
 def _form(file: Path) -> str:
     lower = file.name.lower()
     return next((form for form in sorted(FORMS, key=len, reverse=True) if lower.endswith(form)), "")
+
+
+def _is_csv(file: Path) -> bool:
+    return ".csv" in _form(file)
 
 
 def _stem(file: Path) -> str | None:

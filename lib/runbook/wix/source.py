@@ -10,7 +10,7 @@ from runbook.catalog import Catalog, Collection
 from runbook.errors import SourceError, WixError
 from runbook.json_types import Item
 from runbook.snapshot import Mark
-from runbook.wix.client import WixClient
+from runbook.wix.client import NO_COLLECTION, WixClient
 from runbook.wix.live_export import empty_note, export_collection, site_mark
 from runbook.wix.names import similar_name
 
@@ -68,6 +68,12 @@ class Source(Protocol):
     def missing(self, collection: Collection) -> str | None:
         """Why the source has no such collection, and a similar name that it has; None where it has it."""
 
+    def place(self, collection: Collection) -> str:
+        """Where the rows of a collection come from, for messages: "the site", or a file's name."""
+
+    def untold(self, collection: Collection, known: Iterable[str]) -> tuple[str, ...]:
+        """Keys that it does not show, though items may have values of them: of the catalog, or `known` from before."""
+
     def mark(self, collection_id: str) -> Mark:
         """What shows whether a collection has changed; cheap. Raises SourceError where there is none."""
 
@@ -101,17 +107,33 @@ class WixSource:
         return {name: self._describe(name, entry, listed) for name, entry in listed.items()}
 
     def missing(self, collection: Collection) -> str | None:
-        """Why the site has no such collection; None where it has it."""
+        """Why the site has no such collection; None where it has it.
+
+        Absent only where the API itself says that it does not exist and the list of collections lacks it too.
+        """
         try:
             self._schema(collection.wix)
         except WixError as error:
-            if error.status != 404:
+            if error.code not in NO_COLLECTION:  # a proxy's 404 says nothing of the collection
                 raise
             names = [entry["id"] for entry in self._client.collections()]
+            if collection.wix in names:
+                raise SourceError(
+                    f"{collection.wix}: the site lists it, and says that it does not exist ({error.code}); nothing was "
+                    "done. Run it again"
+                ) from None
             similar = similar_name(collection.wix, names)
             hint = f"; it has {similar!r}, which may be the same under another name" if similar else ""
             return f"the site has no collection {collection.wix}{hint}"
         return None
+
+    def place(self, collection: Collection) -> str:
+        """ "the site"."""
+        return "the site"
+
+    def untold(self, collection: Collection, known: Iterable[str]) -> tuple[str, ...]:
+        """None: the API gives items whole, so a key that no item has has no value."""
+        return ()
 
     def mark(self, collection_id: str) -> Mark:
         """Two requests: a count, and the newest `_updatedDate`.
