@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runbook.checks.report import KIND_OF, KINDS, Outcome, SuiteReport, Verdict
+from runbook.display import plural
 from runbook.errors import CheckNotRun
 
 if TYPE_CHECKING:
@@ -58,17 +59,30 @@ def read_suite(path: Path) -> Suite:
     return Suite(path.stem, str(payload.get("description", "")), expectations)
 
 
-def run_suite(suite: Suite, frame: pd.DataFrame, *, key: str, parameters: Mapping[str, Any]) -> SuiteReport:
+def run_suite(
+    suite: Suite,
+    frame: pd.DataFrame,
+    *,
+    key: str,
+    parameters: Mapping[str, Any],
+    not_judged: frozenset[str] = frozenset(),
+) -> SuiteReport:
     """Run every expectation of a suite. `key`: the column that names rows, the legacy id.
 
-    `parameters` fills `{"$PARAMETER": name}`. Of an empty frame, where `expected_rows` is 0, only the table checks are
-    run. Raises CheckNotRun for a suite that is empty, misspelt or guards nothing, and for a missing parameter.
+    `not_judged`: columns that the frame's source does not show; what is expected of them is left out, and a note says
+    so. `parameters` fills `{"$PARAMETER": name}`. Of an empty frame, where `expected_rows` is 0, only the table checks
+    are run. Raises CheckNotRun for a suite that is empty, misspelt or guards nothing, and for a missing parameter.
     """
     began = time.perf_counter()
     _refuse(suite, frame, key, parameters)
     asked, notes, outcomes = list(enumerate(suite.expectations)), [], []
     for n, e in asked:
         _build(suite, n, e)
+    left_out = [(n, e) for n, e in asked if not_judged.intersection(_columns_of(e))]
+    if left_out:
+        asked = [(n, e) for n, e in asked if (n, e) not in left_out]
+        columns = ", ".join(sorted({c for _, e in left_out for c in _columns_of(e) if c in not_judged}))
+        notes.append(f"{plural(len(left_out), 'check')} left out, because the source does not show {columns}")
     if frame.empty:
         column_checks = [(n, e) for n, e in asked if not e["type"].startswith(_TABLE_CHECKS)]
         asked = [(n, e) for n, e in asked if e["type"].startswith(_TABLE_CHECKS)]
@@ -109,9 +123,14 @@ def _lacking(expectation: dict[str, Any], frame: pd.DataFrame) -> str | None:
     """A column that an expectation is about and the frame does not have: its exceptions name anything but that."""
     if expectation["type"] == "expect_column_to_exist":
         return None
+    return next((c for c in _columns_of(expectation) if c not in frame.columns), None)
+
+
+def _columns_of(expectation: dict[str, Any]) -> list[str]:
+    """The columns whose values an expectation is about."""
     kwargs = expectation.get("kwargs") or {}
     named = [kwargs.get(name) for name in ("column", "column_A", "column_B")] + list(kwargs.get("column_list") or [])
-    return next((c for c in named if isinstance(c, str) and c not in frame.columns), None)
+    return [column for column in named if isinstance(column, str)]
 
 
 def _parameters_of(kwargs: Any) -> Iterable[str]:

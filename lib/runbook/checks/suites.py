@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -147,6 +147,13 @@ def helpers(field: Field, side: Side) -> list[str]:
     if kind.is_select if side == "wix" else kind.holds == "choices" and not field.open:
         found.append(allowed(column))
     return found
+
+
+def wix_columns(collection: Collection, keys: Iterable[str]) -> frozenset[str]:
+    """The columns of a frame of Wix items that hold some keys, helper columns too."""
+    known = collection.by_key
+    own = list(keys)
+    return frozenset([*own, *(helper for key in own if key in known for helper in helpers(known[key], "wix"))])
 
 
 def as_number(column: str) -> str:

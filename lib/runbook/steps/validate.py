@@ -17,7 +17,7 @@ from runbook.catalog import LEGACY_ID, Collection
 from runbook.checks.gx import read_suite, run_suite
 from runbook.checks.link_columns import LinkCheck, Links, verify_links
 from runbook.checks.report import ORDER, Outcome, SuiteReport, Verdict, worst
-from runbook.checks.suites import EXPECTED_ROWS, suite_path
+from runbook.checks.suites import EXPECTED_ROWS, suite_path, wix_columns
 from runbook.display import Shown, Table, plural
 from runbook.errors import CheckFailed
 from runbook.json_types import Item, Json
@@ -231,7 +231,13 @@ def validate(
     exported = WixFrame(collection)
     for item in _first_of_each(snapshot.items(), wanted):
         exported.add(item)
-    source = run_suite(wix_suite, exported.frame(), key="_id", parameters={EXPECTED_ROWS: len(wanted)})
+    source = run_suite(
+        wix_suite,
+        exported.frame(),
+        key="_id",
+        parameters={EXPECTED_ROWS: len(wanted)},
+        not_judged=wix_columns(collection, transformed.untold),
+    )
     links = verify_links(readings, collection, candidates, state) if check_links else None
     report(len(wanted))
     return Validated(

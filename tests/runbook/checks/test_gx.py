@@ -51,6 +51,26 @@ def test_a_sound_frame_passes() -> None:
     assert report.fingerprint
 
 
+def test_columns_that_the_source_does_not_show_are_not_judged() -> None:
+    asked = suite(
+        check("column_values_to_not_be_null", column="size"),
+        check("column_values_to_be_in_set", column="size (allowed)", value_set=[True]),
+        check("column_pair_values_to_be_equal", column_A="id", column_B="size"),
+        check("compound_columns_to_be_unique", column_list=["id", "size"]),
+        check("column_values_to_not_be_null", column="name"),
+    )
+    data = frame(size=[None, None], name=["a", None], **{"size (allowed)": [None, None]})
+    report = run_suite(
+        asked,
+        data,
+        key="id",
+        parameters={"expected_rows": 2},
+        not_judged=frozenset({"size", "size (allowed)", "never seen"}),
+    )
+    assert report.counts() == {"pass": 2, "warn": 0, "fail": 1, "error": 0}
+    assert report.notes == ("4 checks left out, because the source does not show size, size (allowed)",)
+
+
 # Trap 1
 
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fleet_platform import LEGACY, ROWS, Fleet
-from runbook.errors import CheckFailed
-from runbook.run import PhaseRun
+from export_folder import ExportFolder, lines, rows_of, run_steps
+from fleet_platform import ROWS, Fleet
 
 TRIPS = ROWS["Trips"]
 BODY_404: dict[str, Any] = {"kind": "status", "status": 404, "body": {"message": "no route to host"}}
@@ -24,24 +20,6 @@ NOT_FOUND = {
         "details": {"applicationError": {"code": "WDE0025", "description": "", "data": {}}},
     },
 }
-
-
-def rows_of(run: PhaseRun, collection: str) -> dict[str, dict[str, Any]]:
-    """The cells in Airtable, by legacy id."""
-    found = run.connections.airtable.records(run.base(), collection)
-    return {record["fields"][LEGACY]: record["fields"] for record in found}
-
-
-def again(fleet: Fleet, **parameters: Any) -> tuple[PhaseRun, list[str]]:
-    """Run the steps of phase 2; the reasons why its gate is red."""
-    run = fleet.open(2, **parameters)
-    for step in ("plan", "provision", "export", "transform", "load", "validate"):
-        getattr(run, step)()
-    try:
-        run.gate()
-    except CheckFailed as error:
-        return run, str(error).splitlines()[1:]
-    return run, []
 
 
 # No rows any more, of a site
@@ -56,7 +34,7 @@ def read_nothing(fleet: Fleet) -> None:
 
 def test_a_key_that_sees_nothing_deletes_nothing(migrated: Fleet) -> None:
     read_nothing(migrated)
-    run, reasons = again(migrated)
+    run, reasons = run_steps(migrated)
     assert len(reasons) == 2
     trips = next(reason for reason in reasons if "Trips" in reason)
     assert "the site shows no rows, and Airtable holds 2 rows that came from there; nothing was written" in trips
@@ -65,7 +43,7 @@ def test_a_key_that_sees_nothing_deletes_nothing(migrated: Fleet) -> None:
     assert rows_of(run, "Trips").keys() == {"r0", "r1"}
     assert rows_of(run, "Trucks").keys() == {"t0", "t1"}
     migrated.box.faults(clear=True)
-    run, reasons = again(migrated)
+    run, reasons = run_steps(migrated)
     assert not reasons
 
 
@@ -78,12 +56,12 @@ def test_all_rows_of_a_small_collection_go_with_the_explicit_word_alone(
     migrated: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     migrated.remove("Trips", "r0", "r1")
-    run, reasons = again(migrated)
+    run, reasons = run_steps(migrated)
     assert len(reasons) == 1
     assert "Trips stopped: Trips: the site shows no rows" in reasons[0]
     assert rows_of(run, "Trips").keys() == {"r0", "r1"}
     monkeypatch.setenv("RUNBOOK_REMOVE_MANY", "Trips")
-    run, reasons = again(migrated)
+    run, reasons = run_steps(migrated)
     assert not reasons
     assert rows_of(run, "Trips") == {}
 
@@ -91,9 +69,9 @@ def test_all_rows_of_a_small_collection_go_with_the_explicit_word_alone(
 def test_a_collection_that_was_always_empty_is_no_loss(migrated: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     migrated.remove("Trips", "r0", "r1")
     monkeypatch.setenv("RUNBOOK_REMOVE_MANY", "Trips")
-    again(migrated)
+    run_steps(migrated)
     monkeypatch.delenv("RUNBOOK_REMOVE_MANY")
-    _, reasons = again(migrated)
+    _, reasons = run_steps(migrated)
     assert not reasons
 
 
@@ -110,17 +88,17 @@ def test_a_collection_that_was_always_empty_is_no_loss(migrated: Fleet, monkeypa
 )
 def test_a_404_deletes_nothing(migrated: Fleet, path: str, fault: dict[str, Any]) -> None:
     migrated.box.faults({"match": {"path": path}, "times": None, **fault})
-    run, reasons = again(migrated)
+    run, reasons = run_steps(migrated)
     assert reasons
     assert any("Trips stopped" in reason for reason in reasons)
     assert rows_of(run, "Trips").keys() == {"r0", "r1"}
     migrated.box.faults(clear=True)
-    assert not again(migrated)[1]
+    assert not run_steps(migrated)[1]
 
 
 def test_a_proxys_404_says_whose_it_is(migrated: Fleet) -> None:
     migrated.box.faults({"match": {"path": "/collections/Trips"}, "times": None, **BODY_404})
-    _, reasons = again(migrated)
+    _, reasons = run_steps(migrated)
     assert "HTTP 404; this is not Wix's own answer: a proxy may have given it" in reasons[0]
 
 
@@ -134,15 +112,15 @@ def unlist(fleet: Fleet, name: str) -> None:
 
 def test_a_list_that_lacks_a_collection_is_not_believed_alone(migrated: Fleet) -> None:
     unlist(migrated, "Trips")
-    run, reasons = again(migrated)
-    assert reasons == ["  Trips stopped: the source does not list it, and has it all the same; run it again"]
+    run, reasons = run_steps(migrated)
+    assert reasons == ["Trips stopped: the source does not list it, and has it all the same; run it again"]
     assert rows_of(run, "Trips").keys() == {"r0", "r1"}
 
 
 def test_a_list_that_lacks_a_collection_and_a_proxys_404_prove_nothing(migrated: Fleet) -> None:
     unlist(migrated, "Trips")
     migrated.box.faults({"match": {"path": "/collections/Trips"}, "times": None, **BODY_404})
-    run, reasons = again(migrated)
+    run, reasons = run_steps(migrated)
     assert len(reasons) == 1
     assert "the source does not list it, and it is not known whether it exists" in reasons[0]
     assert rows_of(run, "Trips").keys() == {"r0", "r1"}
@@ -151,7 +129,7 @@ def test_a_list_that_lacks_a_collection_and_a_proxys_404_prove_nothing(migrated:
 def test_a_collection_that_is_gone_keeps_its_rows_and_is_named(migrated: Fleet) -> None:
     unlist(migrated, "Trips")
     migrated.box.faults({"match": {"path": "/collections/Trips"}, "times": None, **NOT_FOUND})
-    run, reasons = again(migrated)
+    run, reasons = run_steps(migrated)
     assert not reasons
     assert any("Trips is absent at the source; 2 rows in Airtable kept" in w for w in run.gate().warnings)
     assert rows_of(run, "Trips").keys() == {"r0", "r1"}
@@ -161,24 +139,10 @@ def test_a_collection_that_is_gone_keeps_its_rows_and_is_named(migrated: Fleet) 
 
 
 @pytest.fixture
-def export(fleet: Fleet) -> Callable[..., Path]:
-    """Writes an export file into the folder `export` of the project, and removes the collection's other files."""
-
-    def write(name: str, content: str | bytes) -> Path:
-        folder = fleet.platform.root / "export"
-        folder.mkdir(exist_ok=True)
-        for file in folder.glob(f"{name.split('.')[0]}.*"):
-            file.unlink()
-        path = folder / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    write("Trucks.jsonl", lines(*ROWS["Trucks"]))
-    return write
-
-
-def lines(*items: dict[str, Any]) -> str:
-    return "".join(json.dumps(item) + "\n" for item in items)
+def export(fleet: Fleet) -> ExportFolder:
+    folder = ExportFolder(fleet)
+    folder.write("Trucks.jsonl", lines(*ROWS["Trucks"]))
+    return folder
 
 
 HEADER = '"ID","Truck ID"\n'
@@ -199,12 +163,12 @@ HEADER = '"ID","Truck ID"\n'
     ids=["empty", "blank lines", "an array", "a response", "empty gz", "header", "header with a mark", "empty CSV"],
 )
 def test_a_file_without_rows_deletes_nothing(
-    fleet: Fleet, export: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, name: str, content: str | bytes
+    export: ExportFolder, monkeypatch: pytest.MonkeyPatch, name: str, content: str | bytes
 ) -> None:
-    export("Trips.jsonl", lines(*TRIPS))
-    assert not again(fleet, source="export")[1]
-    export(name, content)
-    run, reasons = again(fleet, source="export")
+    export.write("Trips.jsonl", lines(*TRIPS))
+    assert not export.run()[1]
+    export.write(name, content)
+    run, reasons = export.run()
     assert len(reasons) == 1
     assert "Trips stopped: " in reasons[0]
     assert name in reasons[0]
@@ -213,23 +177,23 @@ def test_a_file_without_rows_deletes_nothing(
         return
     assert "RUNBOOK_REMOVE_MANY=Trips" in reasons[0]
     monkeypatch.setenv("RUNBOOK_REMOVE_MANY", "Trips")
-    run, reasons = again(fleet, source="export")
+    run, reasons = export.run()
     assert not reasons
     assert rows_of(run, "Trips") == {}
 
 
-def test_a_folder_that_lacks_what_it_had_keeps_its_rows(fleet: Fleet, export: Callable[..., Path]) -> None:
-    export("Trips.jsonl", lines(*TRIPS))
-    again(fleet, source="export")
-    (fleet.platform.root / "export/Trips.jsonl").unlink()
-    run, reasons = again(fleet, source="export")
+def test_a_folder_that_lacks_what_it_had_keeps_its_rows(export: ExportFolder) -> None:
+    export.write("Trips.jsonl", lines(*TRIPS))
+    export.run()
+    export.remove("Trips")
+    run, reasons = export.run()
     assert not reasons
     assert any("Trips is absent at the source; 2 rows in Airtable kept" in w for w in run.gate().warnings)
     assert rows_of(run, "Trips").keys() == {"r0", "r1"}
 
 
-def test_a_first_export_without_rows_is_no_loss(fleet: Fleet, export: Callable[..., Path]) -> None:
-    export("Trips.csv", HEADER)
-    run, reasons = again(fleet, source="export")
+def test_a_first_export_without_rows_is_no_loss(export: ExportFolder) -> None:
+    export.write("Trips.csv", HEADER)
+    run, reasons = export.run()
     assert not reasons
     assert run.results.snapshots["Trips"].count == 0

@@ -1,0 +1,199 @@
+"""A column that a file no longer shows: named everywhere, its cells kept, emptied by an explicit word alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from export_folder import ExportFolder, lines, run_steps
+from fleet_platform import Fleet
+from runbook.evidence.report import write_report
+from runbook.state.facts import Facts
+
+TRIPS = lines({"_id": "r0", "truck": "t0"}, {"_id": "r1", "truck": "t1"})
+WHOLE = '"ID","Plate","DOT","Owner","Created Date","Updated Date"\n'
+ROWS = ['"t0","P-0","1000","o",2024-01-02T03:04:05Z,2024-02-02T03:04:05Z\n', '"t1","P-1","1001","o",,\n']
+FULL = WHOLE + "".join(ROWS)
+HIDDEN = '"ID","Plate","Owner","Created Date","Updated Date"\n"t0","P-0","o",,\n"t1","P-1","o",,\n'
+NOTE = "Trucks.csv does not show DOT: what Airtable holds there stays"
+WORD = "RUNBOOK_EMPTY_COLUMNS=Trucks.dot"
+
+
+@pytest.fixture
+def export(fleet: Fleet) -> ExportFolder:
+    folder = ExportFolder(fleet)
+    folder.write("Trips.jsonl", TRIPS)
+    folder.write("Trucks.csv", FULL)
+    return folder
+
+
+def test_a_header_that_has_every_column_is_no_doubt(export: ExportFolder) -> None:
+    run, reasons = export.run()
+    assert not reasons
+    assert run.results.snapshots["Trucks"].untold == ()
+    assert not [warning for warning in run.gate().warnings if "does not show" in warning]
+
+
+def test_a_column_that_a_csv_does_not_show_is_named_everywhere(export: ExportFolder) -> None:
+    export.run()
+    export.write("Trucks.csv", HIDDEN)
+    run = export.fleet.open(2, source=export.name)
+    assert NOTE in repr(run.plan())
+    run, reasons = export.run()
+    assert not reasons
+    assert run.results.snapshots["Trucks"].untold == run.results.transformed["Trucks"].untold == ("dot",)
+    assert NOTE in repr(run.export())
+    assert any(warning.startswith(f"Trucks: {NOTE}") and WORD in warning for warning in run.gate().warnings)
+    assert NOTE in write_report(run.folder).read_text()
+
+
+def test_it_is_named_at_the_first_export_too(export: ExportFolder) -> None:
+    export.write("Trucks.csv", HIDDEN)
+    assert NOTE in repr(export.fleet.open(2, source=export.name).plan())
+    run, reasons = export.run()
+    assert not reasons
+    assert any(NOTE in warning for warning in run.gate().warnings)
+
+
+def test_system_columns_and_columns_that_the_catalog_does_not_know_are_named(export: ExportFolder) -> None:
+    export.write("Trucks.csv", '"ID","Plate","DOT","Colour"\n"t0","P-0","1000","red"\n')
+    run, _ = export.run()
+    assert run.results.snapshots["Trucks"].untold == ("_owner", "_createdDate", "_updatedDate")
+    export.write("Trucks.csv", FULL)
+    run, _ = export.run()
+    assert run.results.snapshots["Trucks"].untold == ("colour",)
+    assert "Trucks.csv does not show colour" in repr(run.export())
+
+
+def test_the_explicit_word_empties(export: ExportFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    export.run()
+    export.write("Trucks.csv", HIDDEN)
+    run = export.fleet.open(2, source=export.name)
+    run.plan()
+    run.export()
+    assert run.results.snapshots["Trucks"].untold == ("dot",)
+    monkeypatch.setenv("RUNBOOK_EMPTY_COLUMNS", "Trucks.dot, Trips.never")
+    run, reasons = export.run()
+    assert not reasons
+    assert run.results.snapshots["Trucks"].untold == ()
+    assert not [warning for warning in run.gate().warnings if "does not show" in warning]
+    assert "DOT" not in repr(run.plan())
+
+
+@pytest.mark.parametrize("value", ["dot", "Truck.dot", "Trucks", ".dot"])
+def test_a_word_that_names_no_column_is_refused(export: ExportFolder, monkeypatch: Any, value: str) -> None:
+    monkeypatch.setenv("RUNBOOK_EMPTY_COLUMNS", value)
+    with pytest.raises(ValueError, match=r"RUNBOOK_EMPTY_COLUMNS names .*; expected Collection.key"):
+        export.fleet.open(2, source=export.name)
+
+
+def require(fleet: Fleet, key: str) -> Fleet:
+    """The same platform, where every row of Trucks needs a field."""
+    path = fleet.platform.root / "catalog/2.yaml"
+    path.write_text(path.read_text().replace(f"{{wix: {key}, ", f"{{wix: {key}, required: true, "))
+    from fleet_platform import read_platform
+
+    return Fleet(read_platform(fleet.platform.root), fleet.box, fleet.path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("Trucks.csv", HIDDEN), ("Trucks.jsonl", lines({"_id": "t0", "plate": "P-0"}, {"_id": "t1", "plate": "P-1"}))],
+)
+def test_a_required_column_that_is_not_told_stops_the_collection(
+    export: ExportFolder, monkeypatch: pytest.MonkeyPatch, name: str, content: str
+) -> None:
+    export.fleet = require(export.fleet, "dot")
+    export.run()
+    export.write(name, content)
+    assert "does not show DOT, which every row needs" in repr(export.fleet.open(2, source=export.name).plan())
+    monkeypatch.setenv("RUNBOOK_EMPTY_COLUMNS", "Trucks.dot")  # no word empties a required column
+    run, reasons = export.run()
+    assert reasons == [
+        f"Trucks stopped: Trucks: {name} does not show DOT, which every row needs; nothing was written or deleted. "
+        "Show DOT and export again"
+    ]
+    assert len(list(run.connections.airtable.records(run.base(), "Trucks"))) == 2
+
+
+def test_what_a_suite_expects_of_a_column_that_is_not_told_is_not_judged(export: ExportFolder) -> None:
+    path = export.fleet.platform.expectations / "trucks_wix.json"
+    suite = json.loads(path.read_text())
+    suite["expectations"].append({"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "dot"}})
+    path.write_text(json.dumps(suite))
+    export.write("Trucks.csv", HIDDEN)
+    run, reasons = export.run()
+    assert not reasons
+    notes = run.results.validated["Trucks"].source.notes
+    assert any("left out, because the source does not show" in note and "dot" in note for note in notes)
+
+
+# JSON lines: nothing declares a key, so it was shown if it had values before
+
+
+def trucks(*dots: Any) -> str:
+    return lines(*({"_id": f"t{n}", "plate": f"P-{n}", **({} if d is ... else {"dot": d})} for n, d in enumerate(dots)))
+
+
+def test_a_key_that_no_row_has_any_more_is_not_told(export: ExportFolder) -> None:
+    export.write("Trucks.jsonl", trucks("1000", ...))
+    assert export.run()[0].results.snapshots["Trucks"].untold == ()
+    export.write("Trucks.jsonl", trucks(..., ...))
+    for _ in range(3):  # and so it stays, run after run
+        assert "Trucks.jsonl does not show DOT" in repr(export.fleet.open(2, source=export.name).plan())
+        run, reasons = export.run()
+        assert not reasons
+        assert run.results.snapshots["Trucks"].untold == ("dot",)
+        assert any("Trucks.jsonl does not show DOT" in warning for warning in run.gate().warnings)
+    export.write("Trucks.jsonl", trucks(..., "7"))
+    assert export.run()[0].results.snapshots["Trucks"].untold == ()
+
+
+def test_a_key_that_some_row_has_is_told(export: ExportFolder) -> None:
+    export.write("Trucks.jsonl", trucks("1000", "1001"))
+    export.run()
+    export.write("Trucks.jsonl", trucks(None, ...))
+    assert export.run()[0].results.snapshots["Trucks"].untold == ()
+    export.write("Trucks.jsonl", trucks(..., ...))  # null was its last value
+    assert export.run()[0].results.snapshots["Trucks"].untold == ()
+
+
+def test_a_key_that_never_had_a_value_is_no_doubt(export: ExportFolder) -> None:
+    export.write("Trucks.jsonl", trucks(..., None))
+    export.run()
+    export.write("Trucks.jsonl", trucks(..., ...))
+    assert export.run()[0].results.snapshots["Trucks"].untold == ()
+
+
+def test_a_key_emptied_by_the_word_is_not_asked_for_again(
+    export: ExportFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export.write("Trucks.jsonl", trucks("1000", "1001"))
+    export.run()
+    export.write("Trucks.jsonl", trucks(..., ...))
+    with monkeypatch.context() as patch:
+        patch.setenv("RUNBOOK_EMPTY_COLUMNS", "Trucks.dot")
+        assert not export.run()[1]
+    run, _ = export.run()
+    assert run.results.snapshots["Trucks"].untold == ()
+
+
+def test_a_state_of_before_knows_the_keys_by_its_last_snapshot(
+    export: ExportFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export.write("Trucks.jsonl", trucks("1000", "1001"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Facts, "set_keys_held", lambda *_: None)
+        export.run()
+    export.write("Trucks.jsonl", trucks(..., ...))
+    assert export.run()[0].results.snapshots["Trucks"].untold == ("dot",)
+
+
+def test_the_site_itself_tells_every_key(migrated: Fleet) -> None:
+    migrated.save("Trucks", {"_id": "t0", "plate": "P-0"}, {"_id": "t1", "plate": "P-1"})
+    migrated.remove("Trucks", "t2")
+    run, reasons = run_steps(migrated)
+    assert not reasons
+    assert run.results.snapshots["Trucks"].untold == ()
