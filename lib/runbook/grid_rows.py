@@ -1,6 +1,6 @@
 """Rows typed or copied in Airtable's own grid: which `_id` each record has, and the ids that are written for it.
 
-    found = assign_ids(collection, records, airtable=airtable, base=base, state=state)
+    found = assign_ids(collection, records, catalog=catalog, airtable=airtable, base=base, state=state)
     found.rows              # record -> `_id`, of every record that is a row by now
     found.notes()           # what was written, and what waits, for people
 
@@ -19,11 +19,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 from runbook.airtable.client import PER_WRITE, Airtable
 from runbook.airtable.lookup_ids import fetch_records
-from runbook.catalog import LEGACY_ID, Collection
+from runbook.catalog import LEGACY_ID, Catalog, Collection
 from runbook.display import plural
 from runbook.errors import AirtableError
 from runbook.json_types import Fields, Json
@@ -33,6 +34,7 @@ _DATES = ("_createdDate", "_updatedDate")
 _STAMPS = ("_id", "_owner", *_DATES)  # of Wix: nobody types them
 _REFUSED = (403, 422)
 _LISTED = 5
+_PAGE = 500  # records
 
 
 class Copied(NamedTuple):
@@ -51,14 +53,15 @@ class Waiting(NamedTuple):
 
 @dataclass(frozen=True)
 class GridRows:
-    """The records of one reading. `rows`: record -> `_id`; `created`, `restored`: ids written; `refused`: records.
+    """The records of one reading. `rows`: record -> `_id`; `written`: those whose cell was written, and not read.
 
-    `restored`: rows whose legacy id had been emptied or changed by hand. `refused`: Airtable did not let their id be
-    written; the next call tries again.
+    `created`: the ids of rows typed in the grid. `restored`: rows whose legacy id had been emptied or changed by hand.
+    `refused`: records whose id Airtable did not let be written; the next call tries again.
     """
 
     collection: str
     rows: Mapping[str, str]
+    written: Mapping[str, str] = field(default_factory=dict)
     created: tuple[str, ...] = ()
     copied: tuple[Copied, ...] = ()
     restored: tuple[str, ...] = ()
@@ -95,13 +98,23 @@ class GridRows:
         }
 
 
+class _Unsettled(NamedTuple):
+    """A record whose legacy id is not the one of the row that state knows it as. `empty`: see `_empty`."""
+
+    record: str
+    created: str
+    cell: str | None
+    dates: Fields
+    empty: tuple[str, ...] | None
+
+
 @dataclass
 class _Decision:
     """`rows`: record -> `_id`. `moved`: rows of which state knows another record, which is gone."""
 
     rows: dict[str, str] = field(default_factory=dict)
-    created: list[dict[str, Json]] = field(default_factory=list)
-    copied: list[tuple[dict[str, Json], str]] = field(default_factory=list)
+    created: list[_Unsettled] = field(default_factory=list)
+    copied: list[_Unsettled] = field(default_factory=list)
     restored: list[str] = field(default_factory=list)
     moved: list[KnownRow] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
@@ -113,7 +126,7 @@ class _Decision:
 
     def new_ids(self) -> dict[str, str]:
         """The ids of rows created in Airtable, by record: those that state has noted before a kill, else fresh ones."""
-        new = [record["id"] for record in (*self.created, *(record for record, _ in self.copied))]
+        new = [row.record for row in (*self.created, *self.copied)]
         return {record: self.rows.get(record) or str(uuid.uuid4()) for record in new}
 
 
@@ -121,6 +134,7 @@ def assign_ids(
     collection: Collection,
     records: Iterable[dict[str, Json]],
     *,
+    catalog: Catalog,
     airtable: Airtable,
     base: str,
     state: State,
@@ -129,65 +143,84 @@ def assign_ids(
     """Decide which row each record is, and write the ids that are missing, or not what state knows.
 
     `records`: those of one reading, as `Airtable.records` gives them; of an id that several records have, all of these.
-    A row is noted as created in Airtable before its id is written: after a kill the next call writes the same id.
+    A row is noted as created in Airtable before its id is written: after a kill the next call writes the same id. A
+    copy loses the inverse links that it was copied with: they make every row that links to its original link to both.
     `dry_run`: writes neither to Airtable nor to the state. Raises AirtableError.
     """
-    rows, read = state.rows(base, collection.wix), list(records)
-    decided = _decide(collection, read, rows)
+    rows = state.rows(base, collection.wix)
+    settled, unsettled = _read(collection, records, rows)
+    decided = _decide(settled, unsettled, rows)
     if decided.is_settled or dry_run:
-        return _result(collection, decided, decided.new_ids())
+        return _result(collection, settled, decided, decided.new_ids())
     with state.locks.exclusive(f"row ids {base} {collection.wix}"):
-        decided = _decide(collection, read, rows)  # another process may have been faster
+        decided = _decide(settled, unsettled, rows)  # another process may have been faster
         ids = decided.new_ids()
         rows.put_created([KnownRow(id_, record) for record, id_ in ids.items()])
         rows.put(decided.moved)
         changes: dict[str, Fields] = {record: {LEGACY_ID: decided.rows[record]} for record in decided.restored}
-        for record in decided.created:
-            changes[record["id"]] = _cells_of_new(collection, record, ids[record["id"]], copied=False)
-        for record, _ in decided.copied:
-            changes[record["id"]] = _cells_of_new(collection, record, ids[record["id"]], copied=True)
+        for row in decided.created:
+            changes[row.record] = {LEGACY_ID: ids[row.record], **{k: v or row.created for k, v in row.dates.items()}}
+        inverses = _inverse_links(airtable, base, collection, catalog, [row.record for row in decided.copied])
+        for row in decided.copied:  # it holds the dates of the row that it was copied from
+            dates = dict.fromkeys(row.dates, row.created)
+            changes[row.record] = {LEGACY_ID: ids[row.record], **dates, **inverses.get(row.record, {})}
         refused = _write(airtable, base, collection, changes)
         existing = {record["id"] for record in fetch_records(airtable, base, collection.table, refused)}
         gone = set(refused) - existing
         lost = [id_ for record, id_ in ids.items() if record in gone]
         rows.forget(lost)
         rows.note_removed(lost)
-        return _result(collection, decided, ids, gone=gone, refused=tuple(sorted(existing)))
+        return _result(collection, settled, decided, ids, gone=gone, refused=tuple(sorted(existing)))
 
 
-def _decide(collection: Collection, records: Sequence[dict[str, Json]], state_rows: CollectionRows) -> _Decision:
-    known = state_rows.by_record(record["id"] for record in records)
-    found, claims = _Decision(), dict[str, list[dict[str, Json]]]()
-    created: set[str] | None = None
-    for record in records:
-        cell, id_ = legacy_id(record), known.get(record["id"])
+def _read(
+    collection: Collection, records: Iterable[dict[str, Json]], state_rows: CollectionRows
+) -> tuple[dict[str, str], list[_Unsettled]]:
+    """The rows that state knows as they are, record -> `_id`, and all other records."""
+    settled, unsettled = dict[str, str](), list[_Unsettled]()
+    dates = [collection.by_key[key].name for key in _DATES if key in collection.by_key]
+    remaining = iter(records)
+    while page := list(islice(remaining, _PAGE)):
+        cells = {record["id"]: legacy_id(record) for record in page}
+        owners = state_rows.record_ids(cell for cell in cells.values() if cell is not None)
+        for record in page:
+            fields, cell = record["fields"], cells[record["id"]]
+            if cell is not None and owners.get(cell) == record["id"]:
+                settled[record["id"]] = cell
+            else:
+                held = {name: fields.get(name) for name in dates}
+                empty = _empty(collection, fields)
+                unsettled.append(_Unsettled(record["id"], str(record["createdTime"]), cell, held, empty))
+    return settled, unsettled
+
+
+def _decide(settled: Mapping[str, str], unsettled: Sequence[_Unsettled], state_rows: CollectionRows) -> _Decision:
+    known = state_rows.by_record(row.record for row in unsettled)
+    created = {id_ for id_, change in state_rows.changes().items() if change == "created"} if known else set()
+    found, claims = _Decision(), dict[str, list[_Unsettled]]()
+    for row in unsettled:
+        id_ = known.get(row.record)
         if id_ is not None:
-            found.rows[record["id"]] = id_
-            if cell == id_:
-                continue
-            if created is None:
-                created = {row for row, change in state_rows.changes().items() if change == "created"}
-            if cell is None and id_ in created:
-                found.created.append(record)  # noted, but killed before the id was written
-            else:
-                found.restored.append(record["id"])
-        elif cell is not None:
-            claims.setdefault(cell, []).append(record)
+            found.rows[row.record] = id_
+            if row.cell is None and id_ in created:
+                found.created.append(row)  # noted, but killed before the id was written
+            elif row.cell != id_:
+                found.restored.append(row.record)
+        elif row.cell is not None:
+            claims.setdefault(row.cell, []).append(row)
+        elif row.empty is None:
+            found.created.append(row)
         else:
-            empty = _empty(collection, record["fields"])
-            if empty is None:
-                found.created.append(record)
-            else:
-                found.waiting.append(Waiting(record["id"], empty))
-    owners, read = state_rows.record_ids(claims), {record["id"] for record in records}
+            found.waiting.append(Waiting(row.record, row.empty))
+    owners, read = state_rows.record_ids(claims), {*settled, *(row.record for row in unsettled)}
     for id_, rivals in claims.items():
         copies = rivals
         if owners.get(id_) not in read:
-            row, *copies = sorted(rivals, key=lambda record: str(record["createdTime"]))
-            found.rows[row["id"]] = id_
+            first, *copies = sorted(rivals, key=lambda row: row.created)
+            found.rows[first.record] = id_
             if id_ in owners:
-                found.moved.append(KnownRow(id_, row["id"]))
-        found.copied += [(record, id_) for record in copies]
+                found.moved.append(KnownRow(id_, first.record))
+        found.copied += copies
     return found
 
 
@@ -210,14 +243,18 @@ def _is_filled(cell: Json) -> bool:
     return cell not in (None, "", [], False)
 
 
-def _cells_of_new(collection: Collection, record: dict[str, Json], id_: str, *, copied: bool) -> Fields:
-    """The cells that a row created in Airtable gets: its id, and its dates where nobody has filled them."""
-    dates = [collection.by_key[key].name for key in _DATES if key in collection.by_key]
-    created = record["createdTime"]  # a copy holds the dates of the row that it was copied from
-    return {
-        LEGACY_ID: id_,
-        **{name: created if copied else record["fields"].get(name) or created for name in dates},
-    }
+def _inverse_links(
+    airtable: Airtable, base: str, collection: Collection, catalog: Catalog, records: Sequence[str]
+) -> dict[str, Fields]:
+    """By record, what empties the inverse links of the catalog that it has."""
+    names = [
+        catalog.inverse_name(c, link)
+        for c in catalog.collections.values()
+        for link in c.links
+        if link.to == collection.wix and c is not collection
+    ]
+    found = fetch_records(airtable, base, collection.table, records if names else ())
+    return {record["id"]: {name: [] for name in names if record["fields"].get(name)} for record in found}
 
 
 def _write(airtable: Airtable, base: str, collection: Collection, changes: Mapping[str, Fields]) -> list[str]:
@@ -241,6 +278,7 @@ def _write(airtable: Airtable, base: str, collection: Collection, changes: Mappi
 
 def _result(
     collection: Collection,
+    settled: Mapping[str, str],
     decided: _Decision,
     ids: Mapping[str, str],
     *,
@@ -248,11 +286,13 @@ def _result(
     refused: tuple[str, ...] = (),
 ) -> GridRows:
     left = {*gone, *refused}
+    rows = {record: id_ for record, id_ in {**settled, **decided.rows, **ids}.items() if record not in gone}
     return GridRows(
         collection.wix,
-        {record: id_ for record, id_ in {**decided.rows, **ids}.items() if record not in gone},
-        created=tuple(ids[record["id"]] for record in decided.created if record["id"] not in left),
-        copied=tuple(Copied(of, ids[record["id"]]) for record, of in decided.copied if record["id"] not in left),
+        rows,
+        written={record: rows[record] for record in (*ids, *decided.restored) if record not in left},
+        created=tuple(ids[row.record] for row in decided.created if row.record not in left),
+        copied=tuple(Copied(str(row.cell), ids[row.record]) for row in decided.copied if row.record not in left),
         restored=tuple(decided.rows[record] for record in decided.restored if record not in left),
         waiting=tuple(decided.waiting),
         refused=refused,

@@ -13,30 +13,40 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 from runbook.airtable.client import Airtable
 from runbook.catalog import LEGACY_ID, ORIGINAL, Collection
+from runbook.grid_rows import GridRows, assign_ids
 from runbook.json_types import Json
 from runbook.schema import Tables
 from runbook.snapshot import dump_line
+from runbook.state import State
 
 _PAGE = 100  # records
 
 
 class Reading(NamedTuple):
-    """One table. `began`: when the first page was requested, in seconds since 1970."""
+    """One table. `began`: when the first page was requested, in seconds since 1970.
+
+    `ids`: by record, the legacy ids that were written since then.
+    """
 
     path: Path
     began: float
+    ids: Mapping[str, str] = MappingProxyType({})
 
     def records(self) -> Iterator[dict[str, Json]]:
         """Its records, as `Airtable.records` gives them."""
         with gzip.open(self.path, "rb") as lines:
-            yield from map(json.loads, lines)
+            for record in map(json.loads, lines):
+                if record["id"] in self.ids:
+                    record["fields"][LEGACY_ID] = self.ids[record["id"]]
+                yield record
 
     def pages(self) -> Iterator[list[dict[str, Json]]]:
         """Its records in lists of 100."""
@@ -73,6 +83,29 @@ class Readings:
         if name not in self._readings:
             self._readings[name] = self._read(name, on_progress)
         return self._readings[name].records()
+
+    def assign_ids(self, name: str, state: State, on_progress: Callable[[int], None] | None = None) -> GridRows:
+        """Give the rows that were typed or copied in the grid an id, and write ids again that someone has changed.
+
+        The reading holds these ids from then on. Raises as `records`.
+        """
+        catalog = self.tables.catalog
+        found = assign_ids(
+            catalog.collection(name),
+            self.records(name, on_progress),
+            catalog=catalog,
+            airtable=self._airtable,
+            base=self.base,
+            state=state,
+        )
+        if found.written:
+            read = self._readings[name]
+            self._readings[name] = read._replace(ids={**read.ids, **found.written})
+        if found.copied:  # which has changed the links of these
+            for c in catalog.collections.values():
+                if c.wix != name and any(link.to == name for link in c.links):
+                    self._readings.pop(c.wix, None)
+        return found
 
     def discard(self) -> None:
         """Delete the files; a table is read again when its records are asked for."""

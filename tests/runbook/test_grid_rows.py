@@ -52,7 +52,7 @@ def look(w: World, *, required: str = "", **more: Any) -> GridRows:
         fields = tuple(f.model_copy(update={"required": f.name == required or f.required}) for f in collection.fields)
         collection = Collection(**{**collection.model_dump(), "fields": fields})
     records = list(w.airtable.records(BASE, "Trucks"))
-    return assign_ids(collection, records, airtable=w.airtable, base=BASE, state=w.state, **more)
+    return assign_ids(collection, records, catalog=w.catalog, airtable=w.airtable, base=BASE, state=w.state, **more)
 
 
 def ids(w: World) -> dict[str, str]:
@@ -160,7 +160,7 @@ def test_a_record_that_airtable_refuses_keeps_no_other_from_its_id(w: World) -> 
             return getattr(w.airtable, name)
 
     collection, read = w.catalog.collection("Trucks"), list(w.airtable.records(BASE, "Trucks"))
-    found = assign_ids(collection, read, airtable=Refusing(), base=BASE, state=w.state)  # type: ignore[arg-type]
+    found = assign_ids(collection, read, catalog=w.catalog, airtable=Refusing(), base=BASE, state=w.state)  # type: ignore[arg-type]
     assert (len(found.created), found.refused) == (2, (records[1],))
     assert ids(w)[records[1]] == ""
     assert look(w).created == (ids(w)[records[1]],)
@@ -170,7 +170,9 @@ def test_a_record_deleted_after_it_was_read_leaves_nothing_behind(w: World) -> N
     kept, deleted = typed(w, Plate="kept"), typed(w, Plate="deleted")
     read = list(w.airtable.records(BASE, "Trucks"))
     w.airtable.delete(BASE, "Trucks", [deleted])
-    found = assign_ids(w.catalog.collection("Trucks"), read, airtable=w.airtable, base=BASE, state=w.state)
+    found = assign_ids(
+        w.catalog.collection("Trucks"), read, catalog=w.catalog, airtable=w.airtable, base=BASE, state=w.state
+    )
     assert (found.created, found.refused) == ((ids(w)[kept],), ())
     assert deleted not in found.rows
     assert w.state.rows(BASE, "Trucks").changes() == {ids(w)[kept]: "created"}
@@ -183,17 +185,6 @@ def test_a_dry_run_writes_nothing(w: World) -> None:
     assert (len(found.created), found.restored) == (1, ("t1",))
     assert ids(w)[record] == ids(w)[w.record_id("Trucks", "t1")] == ""
     assert w.state.rows(BASE, "Trucks").changes() == {}
-
-
-def test_dates_that_services_sort_by_are_those_of_the_record(w: World) -> None:
-    from mirror_kit import CARRIERS
-    from runbook.grid_rows import _cells_of_new
-
-    record = {"createdTime": "2026-11-30T10:00:00.000Z", "fields": {"Wix Created": "2020-01-01T00:00:00.000Z"}}
-    assert _cells_of_new(CARRIERS, record, "x", copied=True) == {
-        LEGACY_ID: "x", "Wix Created": "2026-11-30T10:00:00.000Z", "Wix Updated": "2026-11-30T10:00:00.000Z",
-    }  # fmt: skip
-    assert _cells_of_new(CARRIERS, record, "x", copied=False)["Wix Created"] == "2020-01-01T00:00:00.000Z"
 
 
 def test_many_rows_cost_one_request_per_ten(w: World) -> None:

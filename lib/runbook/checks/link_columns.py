@@ -107,7 +107,7 @@ def verify_links(
     is missing, AirtableError.
     """
     columns = readings.tables.links(collection)
-    targets = {name: _read_target(readings, name, columns) for name in {c.to for c in columns.values()}}
+    targets = {name: _read_target(readings, name, columns, state) for name in {c.to for c in columns.values()}}
     cells: dict[str, dict[str, list[str]]] = {name: {} for name, column in columns.items() if column.ok}
     records: dict[str, list[str]] = defaultdict(list)  # legacy id -> record ids
     for record in readings.records(collection.wix):
@@ -152,11 +152,14 @@ def verify_links(
     )
 
 
-def _read_target(readings: Readings, name: str, columns: dict[str, LinkColumn]) -> _Target:
+def _read_target(readings: Readings, name: str, columns: dict[str, LinkColumn], state: State | None) -> _Target:
+    rows = state.rows(readings.base, name) if state is not None else None
+    changes = rows.changes() if rows is not None else {}
     collection = readings.tables.catalog.collection(name)
     links = [column for column in columns.values() if column.to == name]
     keys = sorted({key for column in links for key in column.link.on.values()})
     key_columns = {LEGACY_ID, ORIGINAL, *(collection.field(key).name for key in keys)}
+    known = {key: rows.resolve_all(key) for key in keys} if rows is not None and changes else {}
     mapping = CatalogMapping(collection)
     target = _Target(collection.table, {}, {c.inverse_name: {} for c in links if c.inverse_ok and c.inverse_name})
     for record in readings.records(name):
@@ -164,7 +167,10 @@ def _read_target(readings: Readings, name: str, columns: dict[str, LinkColumn]) 
         item = mapping.to_wix({column: cell for column, cell in fields.items() if column in key_columns})
         for key in keys:
             value = item.get(key) if key == "_id" else link_key(item.get(key))
-            if isinstance(value, str):
+            if not isinstance(value, str):
+                continue
+            # A row created in the grid takes no links of another row that has the same key, such as the row it copies.
+            if changes.get(str(item.get("_id"))) != "created" or known[key].get(value) == record["id"]:
                 target.by_key[key, value] = AMBIGUOUS if (key, value) in target.by_key else record["id"]
         for inverse, by_record in target.inverses.items():
             if fields.get(inverse):

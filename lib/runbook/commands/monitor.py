@@ -34,6 +34,7 @@ class IntegrityCheck:
         self.base = connections.base(SOURCE)
         self.collections = collections
         self.alerts: list[str] = []
+        self.notes: list[str] = []
         self.steps_run: set[str] = set()
 
     def _known(self) -> dict[str, CollectionProgress]:
@@ -68,6 +69,8 @@ class IntegrityCheck:
         facts, known = {}, self._known()
         base, catalog = self.base, self.connections.catalog
         readings = self._readings(base) if base and known else None
+        if readings is not None:
+            self._assign_ids(readings, [name for name in self.collections if name in known])
         for name in self.collections:
             done = known.get(name)
             if done is None or readings is None:
@@ -90,8 +93,18 @@ class IntegrityCheck:
         if readings is not None:
             readings.discard()
         self.steps_run.add("compare")
-        self.folder.write_evidence(SLUG, "compare", {"collections": facts})
-        return Table("Counts and cells", ("collection", "rows", "cells", "cells explained", "verdict", "reason"), rows)
+        self.folder.write_evidence(SLUG, "compare", {"collections": facts, "notes": self.notes})
+        columns = ("collection", "rows", "cells", "cells explained", "verdict", "reason")
+        return Table("Counts and cells", columns, rows, tuple(self.notes))
+
+    def _assign_ids(self, readings: Readings, names: list[str]) -> None:
+        """Give rows that were typed or copied in the grid an id: of all tables first, since links lead to them."""
+        for name in names:
+            try:
+                with Progress(f"Read {name}"):
+                    self.notes += readings.assign_ids(name, self.connections.state).notes()
+            except RunbookError as error:
+                self.alerts.append(f"{name}: {error}")
 
     def _readings(self, base: str) -> Readings:
         airtable = self.connections.airtable
@@ -155,7 +168,7 @@ class IntegrityCheck:
         at = datetime.now(UTC).isoformat(timespec="seconds")
         if self.collections:  # a check of no collections proves nothing
             self.connections.state.facts.add_integrity_check(CheckResult(at, passed, self.folder.path.name))
-        self.folder.write_evidence(SLUG, "gate", {"passed": passed, "reasons": self.alerts, "warnings": []})
+        self.folder.write_evidence(SLUG, "gate", {"passed": passed, "reasons": self.alerts, "warnings": self.notes})
         self.connections.log.write(self.folder.path / "requests" / f"{SLUG}.jsonl")
         write_manifest(self.folder)
         if not passed:

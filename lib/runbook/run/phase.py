@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -201,6 +201,7 @@ class PhaseRun(RunContext):
         loaded = self._need(self.results.loaded, "load", but=self.results.stopped)
         self.discard_readings()
         with Steps("Validate", {name: self.results.transformed[name].staged for name in loaded}) as step:
+            self._assign_ids(loaded)
             for name in loaded:
                 with self._isolated(name, self.results.validated):
                     self._validate_one(self.catalog.collection(name), step.of(name))
@@ -208,6 +209,14 @@ class PhaseRun(RunContext):
         self.evidence("validate", {name: done.facts() for name, done in self.results.validated.items()})
         self.evidence("collections", shown.collections_facts(self))
         return shown.validated(self)
+
+    def _assign_ids(self, loaded: Iterable[str]) -> None:
+        """Give rows that were typed or copied in the grid an id: of all tables first, since links lead to them."""
+        links = [link for name in loaded for link in self.catalog.collection(name).links]
+        targets = [link.to for link in links if link.to in self.tables()]
+        for name in dict.fromkeys([*targets, *loaded]):
+            with self._isolated(name, self.results.validated):
+                self.results.warnings += self.readings.assign_ids(name, self.connections.state).notes()
 
     def _validate_one(self, c: Collection, report: Callable[[int, int], None]) -> None:
         done = validate(

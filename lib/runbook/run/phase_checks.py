@@ -75,6 +75,7 @@ def recheck(run: RunContext) -> Table:
                 rows.append((c.phase, c.wix, None, None, None, None, None, "not migrated"))
                 continue
             try:
+                run.results.warnings += run.readings.assign_ids(c.wix, run.connections.state).notes()
                 validated = revalidate(run.connections, run.readings, c, done.run_id, progress.of(c.wix))
             except RunbookError as error:
                 all_green = False

@@ -67,9 +67,10 @@ class Comparison(Shown):
     """The result. `cells` = `equal` + `explained` (by rule) + `unexplained_cells`.
 
     `rows`: staged rows that have a record; `missing`: those that have none. `extra`: legacy ids that were not staged;
-    `without_id`: records without one; `duplicates`: legacy id -> its records. `late`: rows created after
-    the cutover, `removed`: those that services took out since. `off`: all rows that are missing or have a cell that
-    nothing explains; what writing them again mends. Other lists are cut at 100; the counts beside them are not.
+    `without_id`: records without one, which are no rows yet; `duplicates`: legacy id -> its records. `created`: rows
+    created in Airtable, `late`: after the cutover; `removed`: those that services took out since. `off`: all rows that
+    are missing or have a cell that nothing explains; what writing them again mends. Other lists are cut at 100; the
+    counts beside them are not.
     """
 
     collection: str
@@ -86,6 +87,7 @@ class Comparison(Shown):
     records_without_id: int
     without_id: tuple[str, ...]
     duplicates: dict[str, tuple[str, ...]]
+    created: int = 0
     late: int = 0
     removed: int = 0
     to_rewrite: frozenset[str] = frozenset()
@@ -103,10 +105,6 @@ class Comparison(Shown):
             found.append(f"{plural(self.missing_rows, 'row')} staged, but not in Airtable: {_some(self.missing)}")
         if self.extra_rows:
             found.append(f"{plural(self.extra_rows, 'row')} in Airtable, but not staged: {_some(self.extra)}")
-        if self.records_without_id:
-            found.append(
-                f"records in Airtable without a {LEGACY_ID}: {_some(self.without_id, self.records_without_id)}"
-            )
         if self.duplicates:
             listed = [f"{id_} ({', '.join(records)})" for id_, records in self.duplicates.items()]
             found.append(f"legacy ids that several records carry: {_some(listed)}")
@@ -115,6 +113,11 @@ class Comparison(Shown):
             found.append(f"cells that differ without a reason: {_some(listed, self.unexplained_cells)}")
         return found
 
+    def warnings(self) -> list[str]:
+        """What a reviewer should know though nothing is wrong."""
+        waiting = f"records in Airtable without a {LEGACY_ID}, which are not complete yet"
+        return [f"{waiting}: {_some(self.without_id, self.records_without_id)}"] if self.records_without_id else []
+
     def table(self) -> Table:
         """Counts, then the first differences."""
         rows: list[tuple[Any, ...]] = [("rows", self.rows, None), ("cells compared", self.cells, None)]
@@ -122,7 +125,9 @@ class Comparison(Shown):
         rows += [(f"explained: {rule}", count, self.explanations.get(rule)) for rule, count in self.explained.items()]
         rows += [("unexplained", self.unexplained_cells, None), ("missing rows", self.missing_rows, None)]
         rows += [
-            ("extra rows", self.extra_rows + self.records_without_id, None),
+            ("extra rows", self.extra_rows, None),
+            ("created in Airtable", self.created, None),
+            ("not complete yet", self.records_without_id, None),
             ("duplicates", len(self.duplicates), None),
         ]
         rows += [(f"{d.id}", None, f"{d.column}: {d.why}") for d in self.unexplained[:20]]
@@ -141,6 +146,7 @@ class Comparison(Shown):
             "extra": {"rows": self.extra_rows, "ids": list(self.extra)},
             "without_id": {"records": self.records_without_id, "ids": list(self.without_id)},
             "duplicates": {id_: list(records) for id_, records in self.duplicates.items()},
+            "created": self.created,
             "late": self.late,
             "removed": self.removed,
         }
@@ -173,6 +179,7 @@ def compare(
     originals: Callable[[set[str]], Mapping[str, Item]],
     turned_at: str | None = None,
     removed: Ids[str] = (),
+    created: Ids[str] = (),
     seen: Callable[[Mapping[str, Any], Mapping[str, LinkCell]], None] | None = None,
     name_of: Callable[[str], str | None] | None = None,
 ) -> Comparison:
@@ -182,11 +189,11 @@ def compare(
     `links_of` gives what a row's link cells should hold. `originals` gives the snapshot's items of some ids; it is
     asked once, for the rows that differ. `seen` is called with every record's cells and expected links.
     `turned_at`: rows created in Airtable after it are not extra. `removed`: rows that services deleted, so they are not
-    missing. `name_of`: the legacy id of a record, for messages.
+    missing. `created`: rows created in Airtable, which are not extra. `name_of`: a record's legacy id, for messages.
     """
     work = _Work(collection, mapping, rules, name_of)
     held: dict[str, list[str]] = {}
-    late = rows = 0
+    late = rows = here = 0
     for record in records:
         fields = record["fields"]
         id_ = fields.get(LEGACY_ID)
@@ -201,6 +208,8 @@ def compare(
         if row is not None:
             rows += 1
             work.row(row, fields, links)
+        elif id_ in created:
+            here += 1
         elif turned_at is not None and _later(fields.get(work.created), turned_at):
             late += 1
         elif len(held[id_]) == 1:
@@ -222,6 +231,7 @@ def compare(
         records_without_id=len(work.without_id),
         without_id=tuple(work.without_id[:LISTED]),
         duplicates={id_: tuple(ids) for id_, ids in held.items() if len(ids) > 1},
+        created=here,
         late=late,
         removed=len(expected) - len(missing),
         to_rewrite=frozenset({*missing, *work.to_rewrite}),

@@ -8,7 +8,7 @@ done.write(run / "evidence" / "03_core_business")
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ from runbook.checks.suites import EXPECTED_ROWS, suite_path, wix_columns
 from runbook.display import Shown, Table, plural
 from runbook.errors import CheckFailed
 from runbook.json_types import Item, Json
-from runbook.link_resolver import KnownRows, resolve
-from runbook.mapping import Mapping
+from runbook.link_resolver import KnownRows, LinkCell, resolve
+from runbook.mapping import Mapping as CatalogMapping
 from runbook.quarantine import Quarantine
 from runbook.readings import Readings
 from runbook.snapshot import Snapshot
@@ -79,12 +79,13 @@ class Validated(Shown):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reviewer should know though it does not stop the gate."""
-        return tuple(
+        suites = [
             f"suite {report.suite}: {o.sentence}{_detail(o)}"
             for report in (self.source, self.target)
             for o in report.outcomes
             if o.verdict == "warn"
-        )
+        ]
+        return (*suites, *self.comparison.warnings())
 
     def counts(self) -> dict[str, int]:
         """Checks by outcome, of both suites: pass, warn, fail, error."""
@@ -204,14 +205,18 @@ def validate(
             yield record
 
     turned_at = _turned_at(state, collection)
-    removed = (
-        {legacy for legacy, what in state.rows(readings.base, collection.wix).changes().items() if what == "removed"}
-        if turned_at is not None
-        else set()
-    )
+    changes = state.rows(readings.base, collection.wix).changes()
+    removed = {id_ for id_, what in changes.items() if what == "removed"} if turned_at is not None else set()
+    created = {id_ for id_, what in changes.items() if what == "created"} - wanted
+
+    def seen(fields: Mapping[str, Json], links: Mapping[str, LinkCell]) -> None:
+        """The suites judge the rows that were migrated."""
+        if fields.get(LEGACY_ID) and fields[LEGACY_ID] not in created:
+            read_back.add(fields, links)
+
     comparison = compare(
         collection,
-        Mapping(collection),
+        CatalogMapping(collection),
         expected,
         records(),
         lambda row: {link.name: resolve(row.links.get(link.name, ()), rows.find) for link in collection.links},
@@ -219,7 +224,8 @@ def validate(
         originals=lambda ids: {item["_id"]: item for item in _first_of_each(snapshot.items(), ids)},
         turned_at=turned_at,
         removed=removed,
-        seen=read_back.add,
+        created=created,
+        seen=seen,
         name_of=rows.legacy_id,
     )
     target = run_suite(

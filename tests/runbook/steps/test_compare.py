@@ -90,7 +90,7 @@ class World:
         self.asked.append(ids)
         return {id_: self.items[id_] for id_ in ids if id_ in self.items}
 
-    def compare(self, *, turned_at: str | None = None) -> Comparison:
+    def compare(self, *, turned_at: str | None = None, created: frozenset[str] = frozenset()) -> Comparison:
         return compare(
             PEOPLE,
             MAPPING,
@@ -100,6 +100,7 @@ class World:
             declared_rules(turned_at=turned_at),
             originals=self.originals,
             turned_at=turned_at,
+            created=created,
             name_of={BOSS: "id-9", OTHER: "id-8"}.get,
         )
 
@@ -340,7 +341,16 @@ def test_an_extra_row_with_and_without_an_id() -> None:
     assert found.extra == ("id-7",)
     assert found.records_without_id == 4
     assert found.without_id[0] == "recBARE0000000000"
-    assert len(found.reasons()) == 2
+    assert found.reasons() == ["1 row in Airtable, but not staged: id-7"]
+    assert "recBARE0000000000" in found.warnings()[0]
+
+
+def test_rows_created_in_airtable_are_counted_and_no_extras() -> None:
+    world = World(item(0))
+    world.records.append({"id": "recTYPED000000000", "fields": {"Legacy Wix ID": "typed"}})
+    found = world.compare(created=frozenset({"typed"}))
+    assert (found.created, found.extra, found.clean) == (1, (), True)
+    assert found.facts()["created"] == 1
 
 
 def test_lists_are_cut_and_counts_are_not() -> None:
