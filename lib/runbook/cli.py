@@ -63,6 +63,9 @@ environment_option = click.option(
 source_option = click.option(
     "--source", default="wix", show_default=True, metavar="wix|DIR", help="The Wix site, or a folder of export files."
 )
+source_name_option = click.option(
+    "--source-name", metavar="NAME", help="The name by which a folder of export files, and so its base, is known."
+)
 who_option = click.option(
     "--who", default=getpass.getuser, help="Name recorded for this action.  [default: the current user]"
 )
@@ -101,20 +104,23 @@ def _names(text: str | None) -> list[str] | None:
 @click.argument("phases", nargs=-1, type=_Phases())
 @environment_option
 @source_option
+@source_name_option
 @_report_errors
-def plan(phases: tuple[Any, ...], environment: str, source: str) -> None:
+def plan(phases: tuple[Any, ...], environment: str, source: str, source_name: str | None) -> None:
     """Show what phases would create and write, without writing anything."""
     from runbook.run import open_run
     from runbook.run.opening import check_before
+    from runbook.run.sources import source_parameter
 
     platform = find_platform()
     numbers = _numbers(platform, phases)
     source = source_parameter(platform, source)
-    check_before(platform, numbers, environment=environment, source=source)
+    check_before(platform, numbers, environment=environment, source=source, source_name=source_name)
     with tempfile.TemporaryDirectory() as runs:  # a plan leaves no run folder
         for number in numbers:
             env = {**os.environ, "RUNBOOK_RUNS": runs}
-            opened = open_run(platform, number, environment=environment, source=source, dry_run=True, env=env)
+            given: dict[str, Any] = {"environment": environment, "source": source, "source_name": source_name}
+            opened = open_run(platform, number, **given, dry_run=True, env=env)
             click.echo(f"{opened.plan()!r}\n")
 
 
@@ -124,6 +130,7 @@ def plan(phases: tuple[Any, ...], environment: str, source: str) -> None:
 @click.option("--run-id", help="Continue this run.  [default: a new run]")
 @click.option("--collections", metavar="A,B", help="Only these collections, by Wix name.")
 @source_option
+@source_name_option
 @click.option("--dry-run", is_flag=True, help="Read and plan; write nothing to Airtable.")
 @click.option("--turn-flags", is_flag=True, help="Turn each flag whose evidence is complete, green and current.")
 @click.option("--freeze", is_flag=True, help="Phase 6: freeze the migrated Wix collections if every gate is green.")
@@ -135,6 +142,7 @@ def run(
     run_id: str | None,
     collections: str | None,
     source: str,
+    source_name: str | None,
     dry_run: bool,
     turn_flags: bool,
     freeze: bool,
@@ -143,6 +151,7 @@ def run(
     """Run phases headless: `runbook run all`, `runbook run 2 3`. Stops at the first red gate."""
     from runbook.commands.run import Headless
     from runbook.run.opening import check_before
+    from runbook.run.sources import for_evidence, source_parameter
 
     platform = find_platform()
     numbers = _numbers(platform, phases)
@@ -157,9 +166,11 @@ def run(
         run_id=run_id,
         collections=chosen,
         source=source,
+        source_name=source_name,
         dry_run=dry_run,
         turn_flags=turn_flags,
     )
+    source = for_evidence(platform, read_settings(environment, platform), source, source_name)
     with Headless(platform, environment, run_id, suffix="-dry" if dry_run else "", timeout=timeout) as headless:
         for number in numbers:
             phase = platform.catalog.phase(number)
@@ -172,6 +183,7 @@ def run(
                 "environment": environment,
                 "collections": own if chosen is not None and own else None,
                 "source": source,
+                **({"source_name": source_name} if source_name is not None else {}),
                 "dry_run": dry_run,
                 "turn_flags": turn_flags,
                 **({"freeze": True} if freeze and number == 6 else {}),
@@ -180,18 +192,6 @@ def run(
                 break
         headless.close()
     sys.exit(0 if headless.passed else RED)
-
-
-def source_parameter(platform: Platform, source: str) -> str:
-    """`source` as a notebook parameter: relative to the project if the folder is inside it."""
-    if source == "wix":
-        return source
-    folder = Path(source).expanduser().resolve()
-    if not folder.is_dir():
-        raise SettingError(
-            f'--source {source}: there is no folder {folder}; expected "wix" or a folder of export files'
-        )
-    return folder.relative_to(platform.root).as_posix() if folder.is_relative_to(platform.root) else str(folder)
 
 
 @main.command()

@@ -14,9 +14,9 @@ from runbook.evidence.folder import RunFolder, check_name, new_run_id, read_json
 from runbook.parameters import check_types, known_phase, source_folder
 from runbook.platform import Platform
 from runbook.run.phase import PhaseRun
+from runbook.run.sources import KNOWN, WIX, check_site, open_folder, open_source
 from runbook.settings import read_settings
-from runbook.wix.folder import FolderSource
-from runbook.wix.source import Source, WixSource
+from runbook.state import State
 
 
 def open_run(
@@ -27,18 +27,21 @@ def open_run(
     run_id: str | None = None,
     collections: list[str] | None = None,
     source: str = "wix",
+    source_name: str | None = None,
     dry_run: bool = False,
     turn_flags: bool = False,
     env: Mapping[str, str] | None = None,
 ) -> PhaseRun:
     """Open a phase. `collections` None: all of the phase. `source`: "wix", or a folder relative to the project.
 
+    `source_name`: the name by which a folder, and so its base, is known; None: as it was known, else its own name.
+
     `run_id` None continues the newest run of this environment and source if the phase has not passed in it yet, else
     starts a new run. Raises SettingError, with the parameter and its valid values, before anything is written.
     """
     check_types(
         {"environment": (environment, str), "source": (source, str), "dry_run": (dry_run, bool)},
-        {"run_id": (run_id, str), "collections": (collections, list)},
+        {"run_id": (run_id, str), "collections": (collections, list), "source_name": (source_name, str)},
     )
     check_types({"turn_flags": (turn_flags, bool)}, {})
     if type(phase) is not int:
@@ -49,13 +52,10 @@ def open_run(
     chosen = _chosen(platform, plan, collections)
     if run_id is not None:
         check_name(run_id)
-    folder_of_source = None if source == "wix" else source_folder(platform, source)
+    if source != WIX and not source.startswith(KNOWN):
+        source_folder(platform, source)
     connections = connect(platform, environment, env)
-    opened: Source = (
-        WixSource(connections.wix, platform.catalog)
-        if folder_of_source is None
-        else FolderSource(folder_of_source, platform.catalog)
-    )
+    opened = open_source(connections, source, source_name)
     folder = find_folder(connections, plan.slug, run_id, opened.label, dry_run=dry_run)
     parameters = {
         "environment": environment,
@@ -75,6 +75,7 @@ def check_before(
     run_id: str | None = None,
     collections: list[str] | None = None,
     source: str = "wix",
+    source_name: str | None = None,
     dry_run: bool = False,
     turn_flags: bool = False,
 ) -> None:
@@ -91,8 +92,10 @@ def check_before(
             raise SettingError(f"collections: {name!r} is not in {_of(phases)}{_hint(platform, name, known)}")
     if dry_run and turn_flags:
         raise SettingError(_DRY_TURN)
-    if source != "wix":
-        folder = FolderSource(source_folder(platform, source), catalog)
+    settings = read_settings(environment, platform)
+    if source != WIX:
+        with State(settings.state_url) as state:
+            folder = open_folder(platform, settings, state, source, source_name)
         label, wanted = folder.label, collections or known
         if wanted and all(folder.missing(catalog.collection(name)) for name in wanted):
             raise SettingError(
@@ -101,8 +104,11 @@ def check_before(
             )
     else:
         label = source
+        if settings.site_id or source_name is not None:  # the sandbox's is not known before its servers run
+            with State(settings.state_url) as state:
+                check_site(settings, state, source_name)
     if run_id is not None:
-        runs = read_settings(environment, platform).runs
+        runs = settings.runs
         stamp = {"environment": environment, "source": label, "dry_run": dry_run}
         _check_stamp(run_id, runs / check_name(run_id) / "evidence/run/run.json", stamp)
 

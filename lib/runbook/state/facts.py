@@ -73,6 +73,19 @@ class Facts:
         """`name`: the base's name."""
         self._put(f"base:{source}", {"id": base, "name": name})
 
+    def sources_of(self, base: str) -> list[str]:
+        """The labels of the sources whose rows go to a base."""
+        return [label for label, value in self._all("base:").items() if value["id"] == base]
+
+    def source_origins(self) -> dict[str, str]:
+        """What each source's label stands for: the site's id, or the folder's path."""
+        return {label: str(value) for label, value in self._all("source:").items()}
+
+    def set_source_origin(self, source: str, origin: str) -> None:
+        """See `source_origins`."""
+        if self._get(f"source:{source}") != origin:
+            self._put(f"source:{source}", origin)
+
     def created_base(self, name: str) -> str | None:
         """The base of this name that a run created or adopted."""
         return self._base(f"base made: {name}")
@@ -160,6 +173,12 @@ class Facts:
         with self._db.reading() as connection:
             found = connection.scalar(select(fact.c.value).where(fact.c.key == key))
         return None if found is None else json.loads(found)
+
+    def _all(self, prefix: str) -> dict[str, Any]:
+        """Every fact whose key has a prefix, by the rest of its key."""
+        query = select(fact.c.key, fact.c.value).where(fact.c.key.startswith(prefix, autoescape=True))
+        with self._db.reading() as connection:
+            return {row[0].removeprefix(prefix): json.loads(row[1]) for row in connection.execute(query)}
 
     def _put(self, key: str, value: Json) -> None:
         with self._db.writing() as connection:

@@ -44,14 +44,17 @@ class _Summary:
 
 
 class FolderSource:
-    """A folder, read only. Raises SettingError for one that holds no export, SourceError for an ambiguous file."""
+    """A folder, read only. `name`: by which it is known.
 
-    def __init__(self, path: Path, catalog: Catalog) -> None:
+    Raises SettingError for a folder that holds no export, SourceError for an ambiguous file.
+    """
+
+    def __init__(self, path: Path, catalog: Catalog, name: str | None = None) -> None:
         if not path.exists():
             raise SettingError(f"source {path}: no such folder; {_EXPECTED}")
         if not path.is_dir():
             raise SettingError(f"source {path} is a file; {_EXPECTED}")
-        self._path, self._catalog = path, catalog
+        self.path, self._catalog, self._name_given = path, catalog, name
         self._files: dict[str, Path] = {}
         self._summaries: dict[Path, _Summary] = {}
         try:
@@ -71,8 +74,10 @@ class FolderSource:
 
     @property
     def label(self) -> str:
-        """The folder's name; "wix" is the site's."""
-        name = self._path.resolve().name
+        """The name that was given, else the folder's; "wix" is the site's."""
+        if self._name_given is not None:
+            return self._name_given
+        name = self.path.resolve().name
         return "folder wix" if name == "wix" else name
 
     def collections(self) -> dict[str, SourceCollection]:
