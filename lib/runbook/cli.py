@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from runbook.platform import Platform
 
-# Exit codes, for schedulers: 0 all green; 1 a gate or check is red; 2 the call is wrong;
-# 128 plus the signal number: stopped by a signal.
+# Exit codes, for schedulers: 0 all green; 1 a gate or check is red, or nothing passed; 2 the call or the environment is
+# wrong, and nothing was done; 128 plus the signal number: stopped by a signal.
 RED, USAGE = 1, 2
 
 
@@ -127,7 +127,8 @@ def plan(phases: tuple[Any, ...], environment: str, source: str, source_name: st
 @main.command()
 @click.argument("phases", nargs=-1, required=True, type=_Phases())
 @environment_option
-@click.option("--run-id", help="Continue this run.  [default: a new run]")
+@click.option("--run-id", help="Go on with this run.  [default: the open run, else a new one]")
+@click.option("--new-run", metavar="NAME", help="Begin a run of this name.")
 @click.option("--collections", metavar="A,B", help="Only these collections, by Wix name.")
 @source_option
 @source_name_option
@@ -140,6 +141,7 @@ def run(
     phases: tuple[Any, ...],
     environment: str,
     run_id: str | None,
+    new_run: str | None,
     collections: str | None,
     source: str,
     source_name: str | None,
@@ -148,9 +150,12 @@ def run(
     freeze: bool,
     timeout: float | None,
 ) -> None:
-    """Run phases headless: `runbook run all`, `runbook run 2 3`. Stops at the first red gate."""
+    """Run phases headless: `runbook run all`, `runbook run 2 3`. Stops at the first red gate.
+
+    Goes on with the newest unsigned run of this base in which these phases have not all passed, else begins a new one.
+    """
     from runbook.commands.run import Headless
-    from runbook.run.opening import check_before
+    from runbook.run.opening import check_before, run_folder
     from runbook.run.sources import for_evidence, source_parameter
 
     platform = find_platform()
@@ -159,11 +164,12 @@ def run(
     if freeze and 6 not in numbers:
         raise SettingError("--freeze belongs to phase 6, which is not one of the phases to run")
     source = source_parameter(platform, source)
-    check_before(
+    label = check_before(
         platform,
         numbers,
         environment=environment,
         run_id=run_id,
+        new_run=new_run,
         collections=chosen,
         source=source,
         source_name=source_name,
@@ -171,7 +177,9 @@ def run(
         turn_flags=turn_flags,
     )
     source = for_evidence(platform, read_settings(environment, platform), source, source_name)
-    with Headless(platform, environment, run_id, suffix="-dry" if dry_run else "", timeout=timeout) as headless:
+    slugs = [platform.catalog.phase(number).slug for number in numbers]
+    find = functools.partial(run_folder, source=label, slugs=slugs, run_id=run_id, new_run=new_run, dry_run=dry_run)
+    with Headless(platform, environment, find, dry_run=dry_run, timeout=timeout) as headless:
         for number in numbers:
             phase = platform.catalog.phase(number)
             own = [c.wix for c in phase.collections if chosen is None or c.wix in chosen]
@@ -191,7 +199,7 @@ def run(
             if not headless.run(platform.notebook(number), parameters):
                 break
         headless.close()
-    sys.exit(0 if headless.passed else RED)
+    sys.exit(headless.exit_code)
 
 
 @main.command()
@@ -287,6 +295,7 @@ def rollback(phase: int | None, flag: str | None, environment: str, reverse_sync
     """Set all flags, those of a phase, or one back to Wix; shows first what would be lost."""
     from runbook.commands.rollback import flags_of
     from runbook.commands.run import Headless
+    from runbook.run.opening import run_folder
 
     platform = find_platform()
     flags_of(platform, phase, flag)
@@ -297,10 +306,11 @@ def rollback(phase: int | None, flag: str | None, environment: str, reverse_sync
         "reverse_sync": reverse_sync,
         "dry_run": dry_run,
     }
-    with Headless(platform, environment, None, suffix="-rollback", continues=False) as headless:
+    find = functools.partial(run_folder, source="wix", slugs=["rollback"], kind="rollback", dry_run=dry_run)
+    with Headless(platform, environment, find, dry_run=dry_run, continues=False) as headless:
         headless.run(platform.notebooks / "rollback.ipynb", parameters)
         headless.close()
-    sys.exit(0 if headless.passed else RED)
+    sys.exit(headless.exit_code)
 
 
 @main.command()
@@ -310,17 +320,19 @@ def rollback(phase: int | None, flag: str | None, environment: str, reverse_sync
 def monitor(environment: str, alert_url: str | None) -> None:
     """Run the weekly integrity check, headless. Exit code 1 means alert."""
     from runbook.commands.run import Headless, check_alert_url, post_alert
+    from runbook.run.opening import run_folder
 
     platform = find_platform()
     url = alert_url or read_settings(environment, platform).alert_url
     if url:
         check_alert_url(url)
-    with Headless(platform, environment, None, suffix="-check", continues=False) as headless:
+    find = functools.partial(run_folder, source="wix", slugs=["integrity_check"], kind="integrity_check")
+    with Headless(platform, environment, find, continues=False) as headless:
         headless.run(platform.notebooks / "integrity_check.ipynb", {"environment": environment})
         headless.close()
-    if not headless.passed and url and (problem := post_alert(url, headless.folder)):
+    if headless.exit_code and url and (problem := post_alert(url, headless.folder)):
         _error(problem)  # the exit code is 1 in any case
-    sys.exit(0 if headless.passed else RED)
+    sys.exit(headless.exit_code)
 
 
 @main.command()

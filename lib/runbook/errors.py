@@ -2,6 +2,7 @@
 
     RunbookError
     ├── SettingError         a parameter, an environment variable or a path is invalid; nothing was done  (ValueError)
+    │   └── AccessRefused    an account, or the site, is not one that the migration may write with
     ├── CatalogError         a catalog file is invalid: file, collection, field, expected value           (ValueError)
     ├── SourceError          Wix, or a folder of export files, cannot be read
     │   └── WixError         Wix Data refused a request: HTTP status and WDE code
@@ -35,6 +36,10 @@ class RunbookError(Exception):
 
 class SettingError(RunbookError, ValueError):
     """A parameter, an environment variable or a path is invalid; nothing was done."""
+
+
+class AccessRefused(SettingError):
+    """An account, or the site, is not one that the migration may write with; nothing was done."""
 
 
 class CatalogError(RunbookError, ValueError):

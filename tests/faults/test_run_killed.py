@@ -93,7 +93,7 @@ def test_killed_at_every_step_and_the_same_command_finishes_with_every_row_once(
     for count, moment in enumerate(MOMENTS):
         done = folder / f"evidence/{PHASE}/{moment}.json"
         done.unlink(missing_ok=True)
-        process = home.run("3", "4", "--run-id", "killed")
+        process = home.run("3", "4", "--new-run", "killed")
         when(process, reached(folder, moment))
         process.kill()
         process.communicate(timeout=SECONDS)
@@ -116,7 +116,7 @@ def test_stopped_from_outside_it_leaves_a_whole_manifest_and_says_how_to_go_on(
 ) -> None:
     run_id = f"{sent.name}-{moment}"
     folder = home.folder(run_id)
-    process = home.run("3", "--run-id", run_id)
+    process = home.run("3", "--new-run", run_id)
     when(process, reached(folder, moment))
     process.send_signal(sent)
     said = process.communicate(timeout=SECONDS)[1]
@@ -138,7 +138,7 @@ def test_stopped_from_outside_it_leaves_a_whole_manifest_and_says_how_to_go_on(
 
 def test_servers_killed_in_the_middle_of_a_step_are_named_and_the_same_command_goes_on(home: Home) -> None:
     folder = home.folder("no-servers")
-    process = home.run("2", "--run-id", "no-servers")
+    process = home.run("2", "--new-run", "no-servers")
     when(process, lambda: (folder / "evidence/02_content/provision.json").exists())
     pid = json.loads((home.connections.settings.folder / "server.json").read_text())["pid"]
     os.kill(pid, signal.SIGKILL)
@@ -151,7 +151,7 @@ def test_servers_killed_in_the_middle_of_a_step_are_named_and_the_same_command_g
 
 
 def test_two_runs_at_once_make_everything_once_and_wait_for_each_other(home: Home) -> None:
-    both = [home.run("5", "--run-id", name) for name in ("one", "two")]
+    both = [home.run("5", "--new-run", name) for name in ("one", "two")]
     for process in both:
         assert process.communicate(timeout=SECONDS)[1].count("passed") == 1
     assert [process.returncode for process in both] == [0, 0]
@@ -163,9 +163,9 @@ def test_two_runs_at_once_make_everything_once_and_wait_for_each_other(home: Hom
 
 
 def test_one_run_is_not_executed_by_two(home: Home) -> None:
-    first = home.run("2", "--run-id", "shared")
+    first = home.run("2", "--new-run", "shared")
     when(first, lambda: (home.folder("shared") / "02_content.running.ipynb").exists())
-    second = home.run("2", "--run-id", "shared")
+    second = home.run("2", "--new-run", "shared")
     said = second.communicate(timeout=SECONDS)[1]
     assert second.returncode == 1
     assert "is being executed in run shared by another process" in said

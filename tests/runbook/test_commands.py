@@ -35,7 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         for name, value in (("HOME", path / "home"), ("RUNS", path / "runs"), ("SANDBOX_SCALE", SMALL)):
             patch.setenv(f"RUNBOOK_{name}", str(value))
         settings = connect(PLATFORM, "sandbox").settings  # this process holds a share: no command stops the servers
-        first = call("run", "1", "2", "--turn-flags", "--run-id", "first")
+        first = call("run", "1", "2", "--turn-flags", "--new-run", "first")
         assert first.out == ""
         assert "runbook verify first" in first.err
         yield Home(path)
@@ -95,6 +95,15 @@ def test_a_run_is_verified_signed_once_and_not_twice_by_the_same(home: Home) -> 
     assert "needs a name" in call("sign-off", "first", "--who", " ", code=2).err
 
 
+def test_a_signed_run_does_not_go_on_and_a_new_one_begins(home: Home) -> None:
+    before = home.files()
+    assert "run first is signed, so it is sealed" in call("run", "2", "--run-id", "first", code=2).err
+    assert home.files() == before
+    call("run", "2")
+    assert home.newest().name != "first"
+    assert "signed by Ann" in call("verify", "first").out
+
+
 def test_an_unknown_run_lists_the_newest(home: Home) -> None:
     for command in ("verify", "sign-off"):
         said = call(command, "secnod", code=2).err
@@ -113,7 +122,7 @@ def test_a_dry_run_writes_nothing_and_cannot_be_signed(home: Home) -> None:
 
 def test_a_red_run_ends_with_1_says_how_to_go_on_and_cannot_be_signed(home: Home) -> None:
     # Phase 6 has nothing to look at: phases 3 to 5 have not been run.
-    said = call("run", "6", "--run-id", "red", "--freeze", code=1).err
+    said = call("run", "6", "--new-run", "red", "--freeze", code=1).err
     assert "with --run-id red to continue" in said
     assert "failed" in call("sign-off", "red", "--who", "Ann", code=1).err
     assert not (home.runs / "red/sign-off.json").exists()
@@ -200,15 +209,15 @@ def test_another_scale_than_the_sample_site_was_made_at(home: Home, monkeypatch:
 
 
 def test_a_broken_file_in_a_run_is_named(home: Home) -> None:
-    path = home.runs / "first/evidence/run/run.json"
+    path = home.runs / "red/evidence/run/run.json"
     before = path.read_bytes()
     path.write_text("{")
     try:
-        assert "run/run.json" in call("verify", "first", code=1).err
-        assert "run/run.json cannot be read" in call("run", "2", "--run-id", "first", code=1).err
+        assert "run/run.json" in call("verify", "red", code=1).err
+        assert "run/run.json cannot be read" in call("run", "2", "--run-id", "red", code=1).err
     finally:
         path.write_bytes(before)
-    call("verify", "first")
+    call("verify", "red")
 
 
 def test_what_papermill_passes_as_text_is_refused_by_name(home: Home, tmp_path: Path) -> None:

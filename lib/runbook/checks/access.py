@@ -5,7 +5,7 @@ No API returns the plan of a workspace: it is a parameter. No record is written 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
@@ -57,6 +57,13 @@ class Access(Shown):
         """Whether no check failed; what cannot be known does not count as failed."""
         return not any(check.verdict == "failed" for check in self.checks)
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The failed checks, each with what to do."""
+        return tuple(
+            f"{c.what}: {c.found.rstrip('.')}. {c.todo}".rstrip() for c in self.checks if c.verdict == "failed"
+        )
+
     def table(self) -> Table:
         """One row per check."""
         rows = [(c.what, c.verdict, c.found, c.todo) for c in self.checks]
@@ -75,11 +82,13 @@ def check_access(
     workspace_id: str | None,
     plan: str,
     rows: Mapping[str, int],
+    collections: Container[str] | None = None,
     secrets: Callable[[Any], tuple[str, ...]] = secret_names,
 ) -> Access:
     """Check both accounts. `rows`: rows at the source by Wix name; `plan`: free, team, business or enterprise.
 
-    An error response is a failed check, never raised. Raises SettingError for a plan that does not exist.
+    `collections`: the catalog's, of which the site must have at least one; None: not checked. An error response is a
+    failed check, never raised. Raises SettingError for a plan that does not exist.
     """
     if plan not in PLANS:
         raise SettingError(f"RUNBOOK_PLAN is {plan!r}; valid are {', '.join(PLANS)}")
@@ -88,7 +97,7 @@ def check_access(
         *_airtable(airtable, base_id, workspace_id),
         _records(plan, total),
         _calls(plan, calls),
-        *_wix(wix, rows, secrets),
+        *_wix(wix, rows, secrets, collections),
     ]
     return Access(tuple(checks), plan, total, calls)
 
@@ -197,7 +206,12 @@ def _calls(plan: str, calls: int) -> Check:
     return Check(what, "ok", found + (" – close to it" if close else ""), todo)
 
 
-def _wix(wix: WixAccount, rows: Mapping[str, int], secrets: Callable[[Any], tuple[str, ...]]) -> list[Check]:
+def _wix(
+    wix: WixAccount,
+    rows: Mapping[str, int],
+    secrets: Callable[[Any], tuple[str, ...]],
+    known: Container[str] | None,
+) -> list[Check]:
     keys = "manage.wix.com, API Keys Manager"
     checks = []
     try:
@@ -207,6 +221,11 @@ def _wix(wix: WixAccount, rows: Mapping[str, int], secrets: Callable[[Any], tupl
     else:
         checks.append(Check("Wix: list collections", "ok", f"{len(collections)} collections"))
         existing = {str(collection["id"]) for collection in collections}
+        if known is not None and not any(name in known for name in existing):
+            todo = (
+                f"Set WIX_SITE_ID to the site that is migrated, or give the key the right to list collections: {keys}"
+            )
+            checks.append(Check("Wix: the site", "failed", "it has none of the catalog's collections", todo))
         name = next((name for name in rows if name in existing), None)
         if name is None:
             checks.append(Check("Wix: count rows", "not known", "none of the catalog's collections is on the site"))

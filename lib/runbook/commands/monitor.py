@@ -10,15 +10,17 @@ from runbook.checks.record_counts import RecordCounts, keep_record_counts
 from runbook.connections import Connections, connect
 from runbook.display import Progress, Table, plural
 from runbook.errors import CheckFailed, RunbookError
-from runbook.evidence.folder import READINGS, RunFolder, check_name, new_run_id
+from runbook.evidence.folder import READINGS, RunFolder
 from runbook.evidence.manifest import write_manifest
+from runbook.evidence.runs import check_run
 from runbook.parameters import check_types
 from runbook.platform import Platform
 from runbook.readings import Readings
+from runbook.run.opening import run_folder
 from runbook.run.phase_checks import ERROR_RATE
 from runbook.run.revalidate import revalidate
 from runbook.schema import Tables
-from runbook.settings import CRITICAL_SHARE
+from runbook.settings import CRITICAL_SHARE, read_settings
 from runbook.state import CheckResult, CollectionProgress
 
 SLUG = "integrity_check"
@@ -65,6 +67,7 @@ class IntegrityCheck:
 
     def compare(self) -> Table:
         """Compare each collection with its snapshot; changes since the flag turned are explained by their date."""
+        self.folder.require_unsealed()
         rows: list[tuple[Any, ...]] = []
         facts, known = {}, self._known()
         base, catalog = self.base, self.connections.catalog
@@ -113,6 +116,7 @@ class IntegrityCheck:
 
     def record_counts(self) -> RecordCounts | Table:
         """Write the record counts, and their share of the plan's limit, into the base."""
+        self.folder.require_unsealed()
         self.steps_run.add("record_counts")
         known = self._known()
         if not known or self.base is None:
@@ -139,6 +143,7 @@ class IntegrityCheck:
 
     def error_rate(self) -> Table:
         """Airtable's responses during this check: all, 429s, failures."""
+        self.folder.require_unsealed()
         responses = self.connections.log.rows()
         limited = sum(1 for response in responses if response.status == 429)
         failed = sum(1 for response in responses if response.status == 0 or response.status >= 500)
@@ -162,6 +167,7 @@ class IntegrityCheck:
 
     def verdict(self) -> Table:
         """The verdict; recorded in state, where the 30 stable days are counted. Raises CheckFailed with the alerts."""
+        self.folder.require_unsealed()
         missing = {"compare", "record_counts", "error_rate"} - self.steps_run
         self.alerts += [f"{name} was not run: run the cells above" for name in sorted(missing)]
         passed = not self.alerts
@@ -184,12 +190,18 @@ def open_check(
     *,
     environment: str = "sandbox",
     run_id: str | None = None,
+    new_run: str | None = None,
     collections: list[str] | None = None,
 ) -> IntegrityCheck:
-    """Open a check of the named collections, or of all whose flag is on. Raises SettingError."""
-    check_types({"environment": (environment, str)}, {"run_id": (run_id, str), "collections": (collections, list)})
-    if run_id is not None:
-        check_name(run_id)
+    """Open a check of the named collections, or of all whose flag is on, in a new run. Raises SettingError.
+
+    `new_run`: the run's name; `run_id`: a check's run that goes on.
+    """
+    check_types(
+        {"environment": (environment, str)},
+        {"run_id": (run_id, str), "new_run": (new_run, str), "collections": (collections, list)},
+    )
+    check_run(read_settings(environment, platform).runs, {}, run_id=run_id, new_run=new_run)
     connections = connect(platform, environment)
     connections.state.flags.create(platform.catalog.flags)
     chosen = (
@@ -197,5 +209,5 @@ def open_check(
         if collections is None
         else [platform.catalog.collection(name).wix for name in collections]
     )
-    folder = RunFolder(connections.settings.runs / (run_id or f"{new_run_id()}-check"))
+    folder = run_folder(connections, SOURCE, [SLUG], run_id=run_id, new_run=new_run, kind=SLUG)
     return IntegrityCheck(connections, folder, chosen)

@@ -8,11 +8,14 @@ from runbook.cutover.going_back import Losses, find_losses
 from runbook.cutover.turning import turn_back
 from runbook.display import Progress, Table, plural
 from runbook.errors import CheckFailed, RunbookError, SettingError
-from runbook.evidence.folder import RunFolder, check_name, new_run_id
+from runbook.evidence.folder import RunFolder
 from runbook.evidence.manifest import write_manifest
+from runbook.evidence.runs import check_run
 from runbook.parameters import check_types, known_flag, known_phase
 from runbook.platform import Platform
+from runbook.run.opening import run_folder
 from runbook.schema import Tables
+from runbook.settings import read_settings
 from runbook.wix.reverse_sync import reverse_sync_remove, reverse_sync_save
 
 SLUG = "rollback"
@@ -51,6 +54,7 @@ class Rollback:
 
     def losses(self) -> Table:
         """Compare both sides as they are now, for every collection whose flag is on."""
+        self.folder.require_unsealed()
         base = self.connections.base(SOURCE)
         collections = self._collections()
         tables = (
@@ -92,6 +96,7 @@ class Rollback:
 
     def reverse_sync(self) -> Table:
         """Write those rows to Wix, if `reverse_sync` is set; then compare again."""
+        self.folder.require_unsealed()
         if not self.with_reverse_sync or self.dry_run:
             return Table(
                 "Reverse sync", ("verdict",), [], ("Not requested, or a dry run: nothing was written to Wix.",)
@@ -123,6 +128,7 @@ class Rollback:
 
     def turn_back(self) -> Table:
         """Set the flags to 'wix'."""
+        self.folder.require_unsealed()
         state, rows = self.connections.state.flags, []
         for flag in self.flags:
             before = state.get(flag)
@@ -134,6 +140,7 @@ class Rollback:
 
     def verdict(self) -> Table:
         """Raises CheckFailed if a flag is at 'airtable', a comparison failed, or reverse sync left rows behind."""
+        self.folder.require_unsealed()
         state = self.connections.state.flags
         reasons = [] if self.dry_run else [f"{f} is still at 'airtable'" for f in self.flags if state.get(f) != "wix"]
         if self._synced:
@@ -171,21 +178,24 @@ def open_rollback(
     *,
     environment: str = "sandbox",
     run_id: str | None = None,
+    new_run: str | None = None,
     phase: int | None = None,
     flag: str | None = None,
     reverse_sync: bool = False,
     dry_run: bool = False,
 ) -> Rollback:
-    """Open a rollback of one flag, of the flags of a phase, or of all. Raises SettingError."""
+    """Open a rollback of one flag, of the flags of a phase, or of all, in a new run. Raises SettingError.
+
+    `new_run`: the run's name; `run_id`: a rollback's run that goes on.
+    """
     check_types(
         {"environment": (environment, str), "reverse_sync": (reverse_sync, bool), "dry_run": (dry_run, bool)},
-        {"run_id": (run_id, str), "phase": (phase, int), "flag": (flag, str)},
+        {"run_id": (run_id, str), "new_run": (new_run, str), "phase": (phase, int), "flag": (flag, str)},
     )
     flags = flags_of(platform, phase, flag)
     catalog = platform.catalog
-    if run_id is not None:
-        check_name(run_id)
+    check_run(read_settings(environment, platform).runs, {}, run_id=run_id, new_run=new_run)
     connections = connect(platform, environment)
     connections.state.flags.create(catalog.flags)
-    folder = RunFolder(connections.settings.runs / (run_id or f"{new_run_id()}-rollback"))
+    folder = run_folder(connections, SOURCE, [SLUG], run_id=run_id, new_run=new_run, dry_run=dry_run, kind=SLUG)
     return Rollback(connections, folder, flags, reverse_sync=reverse_sync, dry_run=dry_run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -12,22 +13,27 @@ from urllib.parse import urlsplit
 import click
 import requests
 
-from runbook.connections import connect
+from runbook.connections import Connections, connect
 from runbook.display import plural
 from runbook.errors import SettingError
-from runbook.evidence.folder import RunFolder, check_name, new_run_id
+from runbook.evidence.folder import RunFolder
 from runbook.evidence.manifest import write_manifest
 from runbook.evidence.report import write_report
-from runbook.evidence.runner import run_notebook, sigterm_raises
+from runbook.evidence.runner import Executed, run_notebook, sigterm_raises
 from runbook.local import servers_for
 from runbook.platform import Platform
 from runbook.settings import AIRTABLE_RATE, read_settings
+
+# Exit codes, for schedulers: 0 all green; 1 a gate or check is red, or nothing passed; 2 the call or the environment is
+# wrong, and nothing was done; 128 plus the signal number: stopped by a signal.
+RED, USAGE = 1, 2
 
 
 class Headless:
     """A headless run. All its notebooks use the same sandbox servers, which stop with it if it started them.
 
-    `continues`: whether the command takes `--run-id`. Nothing is written before the `with` block is entered.
+    `find_folder` finds or makes its folder once the environment is open; nothing is written before the `with` block is
+    entered. `continues`: whether the command takes `--run-id`.
     """
 
     folder: RunFolder
@@ -36,34 +42,40 @@ class Headless:
         self,
         platform: Platform,
         environment: str,
-        run_id: str | None,
+        find_folder: Callable[[Connections], RunFolder],
         *,
-        suffix: str = "",
+        dry_run: bool = False,
         timeout: float | None = None,
         continues: bool = True,
     ) -> None:
         self.platform = platform
         self.settings = read_settings(environment, platform)
-        self.run_id = check_name(run_id) if run_id is not None else new_run_id() + suffix
         self.timeout = timeout
         self.continues = continues
-        self._dry = suffix == "-dry"
-        self._outcomes: list[bool] = []
+        self._find_folder = find_folder
+        self._dry = dry_run
+        self._outcomes: list[Executed | None] = []  # None: interrupted
         self._stack = ExitStack()
 
     @property
-    def passed(self) -> bool:
-        """Whether at least one notebook was run and all are green."""
-        return bool(self._outcomes) and all(self._outcomes)
+    def exit_code(self) -> int:
+        """0: something passed and nothing is red; 2: the first notebook was refused, so nothing was done; else 1."""
+        if self._outcomes and (first := self._outcomes[0]) is not None and first.refused:
+            return USAGE
+        red = [done for done in self._outcomes if done is None or not done.green]
+        passed = [done for done in self._outcomes if done is not None and done.passed]
+        return 0 if passed and not red else RED
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(sigterm_raises())
             if self.settings.environment == "sandbox":
                 stack.enter_context(servers_for(self.settings))
-            settings = connect(self.platform, self.settings.environment).settings
-            self.folder = RunFolder(self.settings.runs / self.run_id)
-            click.echo(f"run {self.run_id}, environment {settings.environment}", err=True)
+            connections = connect(self.platform, self.settings.environment)
+            settings = connections.settings
+            self.folder = self._find_folder(connections)
+            goes_on = " goes on" if any(self.folder.phases()) else ""
+            click.echo(f"run {self.folder.run_id}{goes_on}, environment {settings.environment}", err=True)
             if settings.rate > AIRTABLE_RATE:
                 click.echo(
                     f"sandbox: the rate limit is raised to {settings.rate:g} requests per second and base (set "
@@ -77,16 +89,17 @@ class Headless:
         self._stack.close()
 
     def run(self, notebook: Path, parameters: dict[str, Any]) -> bool:
-        """Run one notebook; True if its gate is green. The result is in the run folder, the manifest and the report.
+        """Run one notebook; True unless it is red. The result is in the run folder, the manifest and the report.
 
         Raises SystemExit with 128 + the signal number if Ctrl-C or SIGTERM stops it.
         """
         click.echo(f"{notebook.stem} … ", err=True, nl=False)
+        given = {**parameters, "run_id": self.folder.run_id}
         try:
-            done = run_notebook(notebook, self.folder, {**parameters, "run_id": self.run_id}, timeout=self.timeout)
+            done = run_notebook(notebook, self.folder, given, timeout=self.timeout)
         except (KeyboardInterrupt, SystemExit) as stop:
             click.echo(click.style("stopped", fg="red"), err=True)
-            self._outcomes.append(False)
+            self._outcomes.append(None)
             self._write()
             self._report("interrupted; what was written is kept")
             code = stop.code if isinstance(stop, SystemExit) else 128 + signal.SIGINT
@@ -94,14 +107,13 @@ class Headless:
         except BaseException:
             click.echo("not run", err=True)  # the reason follows on the next line
             raise
-        passed = done.status == "passed"
-        self._outcomes.append(passed)
-        color = "green" if passed else "red"
+        self._outcomes.append(done)
+        color = "green" if done.passed else "yellow" if done.green else "red"
         click.echo(f"{click.style(done.status, fg=color)} in {done.seconds:.1f} s", err=True)
         if done.error:
             click.echo(f"  {done.error}", err=True)
         self._write()
-        return passed
+        return done.green
 
     def _write(self) -> None:
         write_manifest(self.folder)
@@ -109,18 +121,28 @@ class Headless:
 
     def close(self) -> None:
         """Report where the run is and what to do next."""
-        if not self.passed:
-            self._report("a gate is red; what was written is kept")
-            return
-        self._report(None)
-        click.echo(f"verify  runbook verify {self.run_id}", err=True)
+        match self.exit_code:
+            case 0:
+                self._report(None)
+            case 2:
+                self._report("refused; nothing was created or written, neither in Airtable nor in Wix")
+                return
+            case _ if all(done is not None and done.green for done in self._outcomes):
+                self._report(None)
+                click.echo("nothing to do: the source holds no row of what was asked for", err=True)
+                return
+            case _:
+                self._report("a gate is red; what was written is kept")
+                return
+        run_id = self.folder.run_id
+        click.echo(f"verify  runbook verify {run_id}", err=True)
         if not self._dry:  # a dry run has nothing to sign
-            click.echo(f"sign    runbook sign-off {self.run_id} --who NAME", err=True)
+            click.echo(f"sign    runbook sign-off {run_id} --who NAME", err=True)
 
     def _report(self, problem: str | None) -> None:
         click.echo(f"report  {self.folder.path / 'index.html'}", err=True)
         if problem is not None:
-            how = f"the same command with --run-id {self.run_id}" if self.continues else "the same command again"
+            how = f"the same command with --run-id {self.folder.run_id}" if self.continues else "the same command again"
             click.echo(f"{problem}; run {how} to continue", err=True)
 
 

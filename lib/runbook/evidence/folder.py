@@ -21,6 +21,7 @@ from typing import Any
 from runbook.errors import SettingError, TamperedRun
 
 HELD_BACK = ("snapshots", "staged")
+SIGN_OFF = "sign-off.json"
 READINGS = ".readings"  # what a phase has read of the base; deleted at its end
 _PARTS = ("evidence", "quarantine", "requests")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
@@ -59,13 +60,34 @@ class RunFolder:
         except OSError as error:
             raise SettingError(f"run folder {self.path} cannot be made: {error.strerror}") from None
 
+    @classmethod
+    def at(cls, path: Path) -> RunFolder:
+        """A folder as it is: nothing is created in it."""
+        folder = cls.__new__(cls)
+        folder.path = path
+        return folder
+
     @property
     def run_id(self) -> str:
         """The folder's name."""
         return self.path.name
 
+    @property
+    def sealed(self) -> bool:
+        """Whether the run is signed: nothing is written into it any more."""
+        return (self.path / SIGN_OFF).exists()
+
+    def require_unsealed(self) -> None:
+        """Raises SettingError if the run is signed."""
+        if self.sealed:
+            raise SettingError(
+                f"run {self.run_id} is signed, so it is sealed: nothing was done. Without a run_id a new run begins; "
+                f"`runbook verify {self.run_id}` shows who signed"
+            )
+
     def write_evidence(self, phase_slug: str, name: str, facts: dict[str, Any]) -> Path:
-        """Write the result of a step, atomically. Returns the file."""
+        """Write the result of a step, atomically. Returns the file. Raises SettingError if the run is signed."""
+        self.require_unsealed()
         folder = self.path / "evidence" / check_name(phase_slug, "phase")
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{check_name(name, 'evidence')}.json"

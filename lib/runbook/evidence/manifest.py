@@ -19,10 +19,10 @@ from typing import Any
 
 from runbook.display import Shown, Table, plural
 from runbook.errors import TamperedRun
-from runbook.evidence.folder import EXECUTED, HELD_BACK, READINGS, RunFolder, read_json, write_json
+from runbook.evidence.folder import EXECUTED, HELD_BACK, READINGS, SIGN_OFF, RunFolder, read_json, write_json
 from runbook.evidence.provenance import commit_of, versions
 
-MANIFEST, SIGN_OFF = "manifest.json", "sign-off.json"
+MANIFEST = "manifest.json"
 FORMAT = 1
 _NUMBERS = ("exported", "loaded", "quarantined", "verified", "unexplained")
 
@@ -72,28 +72,29 @@ class Verified(Shown):
 
 
 def write_manifest(folder: RunFolder) -> Path:
-    """Write manifest.json from the files in the folder. A sign-off of an earlier state is renamed, with a number."""
+    """Write manifest.json from the files in the folder. Raises SettingError if the run is signed and has changed."""
     path = folder.path / MANIFEST
     before = read_json(path) if path.exists() else None
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     manifest = _content(folder, before, now)
     if before is not None and {**manifest, "written": None} == {**_plain_json(before), "written": None}:
         return path
+    folder.require_unsealed()
     if before is not None:
         manifest["former"] = [*before.get("former", ()), sha256(path)]
-        _rename_sign_off(folder)
-        manifest["files"] = _files(folder)
     write_json(path, manifest)
     return path
 
 
 def _content(folder: RunFolder, before: dict[str, Any] | None, now: str) -> dict[str, Any]:
     run = folder.read_evidence("run", "run") or {}
+    first = _first_written(before) if before else now
     phases = {slug: _phase(folder, slug) for slug in folder.phases()}
     return {
         "format": FORMAT,
         "run_id": folder.run_id,
-        "begun": before["begun"] if before else now,
+        "begun": run.get("begun") or (before["begun"] if before else now),
+        "first_written": first,
         "written": now,
         "environment": run.get("environment"),
         "source": run.get("source"),
@@ -171,26 +172,25 @@ def _present(folder: Path) -> dict[str, Path]:
 
 
 def _previous(folder: Path, now: str) -> dict[str, str] | None:
-    """The run in the same folder that was begun last before this one, and the hash of its manifest."""
+    """The run in the same folder whose manifest was first written last before this one's, and its manifest's hash.
+
+    Not the run that was begun last: of two at the same time, the chain would leave one out.
+    """
     last: tuple[str, Path] | None = None
     for path in folder.parent.glob(f"*/{MANIFEST}"):
         if path.parent == folder:
             continue
         try:
-            begun = str(read_json(path).get("begun"))
+            first = _first_written(read_json(path))
         except TamperedRun:
             continue
-        if begun < now and (last is None or (begun, path.parent.name) > (last[0], last[1].parent.name)):
-            last = (begun, path)
+        if first < now and (last is None or (first, path.parent.name) > (last[0], last[1].parent.name)):
+            last = (first, path)
     return {"run_id": last[1].parent.name, "manifest_sha256": sha256(last[1])} if last else None
 
 
-def _rename_sign_off(folder: RunFolder) -> None:
-    """A signature belongs to one state of a run; when the run continues, it is kept for the earlier state."""
-    signed = folder.path / SIGN_OFF
-    if signed.exists():
-        number = 1 + len(list(folder.path.glob("sign-off.earlier-*.json")))
-        signed.rename(folder.path / f"sign-off.earlier-{number}.json")
+def _first_written(manifest: dict[str, Any]) -> str:
+    return str(manifest.get("first_written") or manifest.get("begun"))  # older versions: the same time
 
 
 def verify(folder: Path | RunFolder) -> Verified:
@@ -239,8 +239,7 @@ def verify(folder: Path | RunFolder) -> Verified:
 
 def _differences(root: Path, manifest: dict[str, Any]) -> list[tuple[str, str]]:
     """Compare the phases in the manifest with the notebooks and the evidence they were taken from."""
-    folder = RunFolder.__new__(RunFolder)  # __init__ would create its parts, and this must only read
-    folder.path = root
+    folder = RunFolder.at(root)
     try:
         now = {slug: _phase(folder, slug) for slug in folder.phases()}
     except (TamperedRun, OSError) as error:

@@ -18,7 +18,11 @@ REPORT = "index.html"
 
 
 def write_report(folder: RunFolder) -> Path:
-    """Write index.html, and the manifest again so that it lists the report. Returns the report's path."""
+    """Write index.html, and the manifest again so that it lists the report. Returns the report's path.
+
+    Raises SettingError if the run is signed.
+    """
+    folder.require_unsealed()
     if not (folder.path / MANIFEST).exists():
         write_manifest(folder)
     path = folder.path / REPORT

@@ -32,6 +32,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from runbook import errors
 from runbook.catalog.names import nearest
 from runbook.display import Shown, Table
 from runbook.errors import SettingError, StepError
@@ -44,18 +45,27 @@ _MAX_STDERR = 500  # characters shown of a dead kernel's stderr
 
 @dataclass(frozen=True)
 class Executed(Shown):
-    """The result of a notebook. `status`: "passed" or "failed"; `error`: one line, None if it passed."""
+    """The result of a notebook. `status`: "passed" or "failed"; `error`: one line, None if it passed.
+
+    `refused`: it failed because a parameter, an account or the site is not the right one, and nothing was done.
+    """
 
     status: str
     path: Path
     html: Path | None
     seconds: float
     error: str | None
+    refused: bool = False
 
     @property
     def passed(self) -> bool:
         """Whether every cell ran and none raised."""
         return self.status == "passed"
+
+    @property
+    def green(self) -> bool:
+        """Whether it is not red."""
+        return self.error is None
 
     def table(self) -> Table:
         """One row."""
@@ -75,11 +85,12 @@ def run_notebook(
     """Execute a notebook. `timeout`: seconds per cell; `on_cell` gets (cells done, cells); `env`: added for the kernel.
 
     Raises SettingError, before anything is written, for a parameter that is unknown, has the wrong type or contains a
-    secret; StepError if the same notebook is being executed in this folder. Ctrl-C and SIGTERM are re-raised after the
-    notebook is saved as failed.
+    secret, and for a run that is signed; StepError if the same notebook is being executed in this folder. Ctrl-C and
+    SIGTERM are re-raised after the notebook is saved as failed.
     """
     notebook = Path(notebook).absolute()
     slug = check_name(notebook.stem, "notebook")
+    folder.require_unsealed()
     redactor = Redactor({**os.environ, **(env or {})})
     _check(notebook, parameters, redactor)
     running = folder.path / f"{slug}.running.ipynb"
@@ -87,18 +98,19 @@ def run_notebook(
     began = time.monotonic()
     error: str | None = None
     interrupt: BaseException | None = None
+    refused = False
     with _exclusive(running, folder, slug), sigterm_raises():
         try:
             _execute(notebook, running, dict(parameters), timeout, on_cell, env, redactor)
         except (KeyboardInterrupt, SystemExit) as stop:
             error, interrupt = "interrupted (Ctrl-C or SIGTERM)", stop
         except Exception as raised:  # noqa: BLE001 - on any error the notebook is kept, as failed
-            error = _describe(raised, timeout)
+            error, refused = _describe(raised, timeout), _is_refusal(raised)
         seconds = time.monotonic() - began
         path, page, error = _finish(running, notebook, folder, slug, started, seconds, error, redactor)
     if interrupt is not None:
         raise interrupt
-    return Executed("failed" if error else "passed", path, page, seconds, error)
+    return Executed("failed" if error else "passed", path, page, seconds, error, refused)
 
 
 def _check(notebook: Path, parameters: Mapping[str, Any], redactor: Redactor) -> None:
@@ -351,6 +363,12 @@ def _keep_earlier(folder: RunFolder, slug: str) -> None:
                 if earlier.exists():
                     earlier.rename(folder.path / f"{slug}.{match['status']}.{number}.{suffix}")
             number += 1
+
+
+def _is_refusal(raised: Exception) -> bool:
+    """Whether a cell raised an error that says that nothing was done."""
+    kind = getattr(errors, getattr(raised, "ename", ""), None)  # of papermill's error: the name of the cell's
+    return isinstance(kind, type) and issubclass(kind, (errors.SettingError, errors.CatalogError))
 
 
 def _describe(raised: Exception, timeout: float | None) -> str:

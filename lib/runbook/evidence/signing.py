@@ -9,8 +9,8 @@ from typing import Any
 
 from runbook.display import Shown, Table
 from runbook.errors import CheckFailed, SettingError
-from runbook.evidence.folder import RunFolder, read_json, write_json
-from runbook.evidence.manifest import MANIFEST, SIGN_OFF, verify
+from runbook.evidence.folder import SIGN_OFF, RunFolder, read_json, write_json
+from runbook.evidence.manifest import MANIFEST, verify
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,10 @@ class Signature(Shown):
 
 
 def sign_off(folder: Path | RunFolder, who: str, note: str = "") -> Signature:
-    """Sign a run. Raises TamperedRun if it does not verify, CheckFailed if a phase has not passed or `who` has signed.
+    """Sign a run, which seals it: it cannot go on.
 
-    Every phase must have been executed headless: JupyterLab leaves no executed notebook in the run folder.
+    Raises TamperedRun if it does not verify, CheckFailed if a phase has not passed or `who` has signed. Every phase
+    must have been executed headless: JupyterLab leaves no executed notebook in the run folder.
     """
     root = folder.path if isinstance(folder, RunFolder) else Path(folder).absolute()
     who, note = " ".join(who.split()), note.strip()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from runbook.catalog import Catalog, Collection, Phase
 from runbook.connections import Connections
 from runbook.display import Table, plural
-from runbook.errors import SourceError, StepError, WixError
+from runbook.errors import AccessRefused, SourceError, StepError, WixError
 from runbook.evidence.folder import READINGS, RunFolder
 from runbook.quarantine import Quarantine
 from runbook.readings import Readings
@@ -19,6 +21,11 @@ from runbook.steps.load import Loaded
 from runbook.steps.validate import Validated
 from runbook.wix.names import similar_name
 from runbook.wix.source import Source, SourceCollection
+
+OTHER_SITE = (
+    "it has none of the catalog's collections: WIX_SITE_ID may belong to another site, or WIX_API_KEY may lack the "
+    "right to list them"
+)
 
 
 @dataclass
@@ -33,9 +40,26 @@ class Results:
     validated: dict[str, Validated] = field(default_factory=dict)
     rechecked: dict[str, Validated] = field(default_factory=dict)
     stopped: dict[str, str] = field(default_factory=dict)  # collection -> why it was stopped
+    refused: str = ""  # why nothing may be written at all: an account or the site is not the right one
     checks: dict[str, bool] = field(default_factory=dict)  # condition -> whether it holds, beside the collections
     manual_steps: tuple[str, ...] = ()
     warnings: list[str] = field(default_factory=list)
+
+
+P = ParamSpec("P")
+R = TypeVar("R", bound="RunContext")
+T = TypeVar("T")
+
+
+def guarded(function: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T]:
+    """A step of a run: refused, before it does anything, where the run is signed or its accounts were found wanting."""
+
+    @functools.wraps(function)
+    def checked(run: R, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        run.require_open()
+        return function(run, *args, **kwargs)
+
+    return checked
 
 
 class RunContext:
@@ -110,6 +134,17 @@ class RunContext:
             )
         return self._readings
 
+    def require_open(self) -> None:
+        """Raises SettingError if the run is signed, AccessRefused if nothing may be written with these accounts."""
+        self.folder.require_unsealed()
+        if self.results.refused:
+            raise AccessRefused(self.results.refused)
+
+    def check_source(self) -> None:
+        """Raises AccessRefused where the source is a site with none of the catalog's collections."""
+        self.source_collections()
+        self.require_open()
+
     def discard_readings(self) -> None:
         """Delete what was read: it is read again when it is next needed."""
         if self._readings is not None:
@@ -121,10 +156,8 @@ class RunContext:
         if self.results.source_collections is None:
             found = self.results.source_collections = self.source.collections()
             if self.source.label == "wix" and not set(found) & set(self.catalog.collections):
-                self.results.stopped["the site"] = (
-                    "it has none of the catalog's collections: WIX_SITE_ID may belong to another site, or WIX_API_KEY "
-                    "may lack the right to list them"
-                )
+                self.results.stopped["the site"] = OTHER_SITE
+                self.results.refused = f"the site is refused, and nothing was written: {OTHER_SITE}"
             self._record_absent(set(found))
         return self.results.source_collections
 

@@ -64,7 +64,8 @@ class Gate(Shown):
 
 def evaluate_gate(run: RunContext) -> Gate:
     """Derive the gate from the results of the steps. A step that was not run is a reason, never a pass."""
-    results, reasons = run.results, []
+    results = run.results
+    reasons = [results.refused] if results.refused else []
     for name, why in results.stopped.items():
         reasons.append(f"{name} stopped: {why}")
     for c in run.collections:

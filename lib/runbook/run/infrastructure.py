@@ -6,16 +6,27 @@ from runbook.checks import access as accounts
 from runbook.checks.access import Access
 from runbook.checks.rate_limit import RateLimitCheck, check_rate_limit
 from runbook.display import Table
+from runbook.errors import WixError
 from runbook.run.context import RunContext
 from runbook.wix.secrets import put_secret, secret_names
 
+ACCESS_CHECK = "both accounts can carry the migration"
 KEY_SECRET, BASE_SECRET = "AIRTABLE_API_KEY", "AIRTABLE_BASE_ID"
 
 
 def check_access(run: RunContext) -> Access:
-    """Check the credentials and permissions of both accounts, and compare the whole site with the plan's limits."""
+    """Check the credentials and permissions of both accounts, and compare the whole site with the plan's limits.
+
+    Every problem is found, not the first. Where there is one, no later step of this run does anything.
+    """
+    run.folder.require_unsealed()
+    run.results.refused = ""
     settings = run.connections.settings
-    rows = {name: found.count for name, found in run.source_collections().items() if name in run.catalog.collections}
+    try:
+        available = run.source_collections()
+    except WixError:
+        available = {}  # the check of the Wix account says why
+    rows = {name: found.count for name, found in available.items() if name in run.catalog.collections}
     found = accounts.check_access(
         run.connections.airtable,
         run.connections.wix,
@@ -23,10 +34,23 @@ def check_access(run: RunContext) -> Access:
         workspace_id=settings.workspace_id,
         plan=settings.plan,
         rows={name: count for name, count in rows.items() if count is not None},
+        collections=run.catalog.collections,
     )
-    run.results.checks["both accounts can carry the migration"] = found.passed
+    run.results.checks[ACCESS_CHECK] = found.passed
+    if found.problems:
+        run.results.refused = "the access check is red, so nothing was created or written:\n  " + "\n  ".join(
+            [*found.problems, f"put this right, then run phase {run.phase.number} again"]
+        )
     run.evidence("access", found.facts())
     return found
+
+
+def require_access(run: RunContext) -> None:
+    """Raises AccessRefused where the site is another one or, in phase 1, an account lacks something."""
+    if run.phase.number == 1 and ACCESS_CHECK not in run.results.checks:
+        check_access(run)
+    run.require_open()
+    run.check_source()
 
 
 def check_schema_links(run: RunContext) -> Table:
@@ -80,6 +104,7 @@ def store_secrets(run: RunContext) -> Table:
     """Put the API key and the base id into the site's Secrets Manager, where its code reads them. Shows names only."""
     if run.dry_run:
         return run.skip("secrets", "no secret was written")
+    require_access(run)
     settings, wix = run.connections.settings, run.connections.wix
     values = {KEY_SECRET: settings.airtable_key, BASE_SECRET: run.base()}
     done = {name: put_secret(wix, name, value) for name, value in values.items()}

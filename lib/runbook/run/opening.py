@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 from runbook.catalog import Collection, Phase
 from runbook.connections import Connections, connect
 from runbook.errors import SettingError
-from runbook.evidence.folder import RunFolder, check_name, new_run_id, read_json
+from runbook.evidence.folder import RunFolder
+from runbook.evidence.runs import MIGRATION, check_run, find_run, make_stamp
 from runbook.parameters import check_types, known_phase, source_folder
 from runbook.platform import Platform
 from runbook.run.phase import PhaseRun
@@ -25,6 +24,7 @@ def open_run(
     *,
     environment: str = "sandbox",
     run_id: str | None = None,
+    new_run: str | None = None,
     collections: list[str] | None = None,
     source: str = "wix",
     source_name: str | None = None,
@@ -36,12 +36,18 @@ def open_run(
 
     `source_name`: the name by which a folder, and so its base, is known; None: as it was known, else its own name.
 
-    `run_id` None continues the newest run of this environment and source if the phase has not passed in it yet, else
-    starts a new run. Raises SettingError, with the parameter and its valid values, before anything is written.
+    `run_id`: go on with this run; `new_run`: begin a run of this name; neither: go on with the newest unsigned run of
+    this environment, source and base if the phase has not passed in it yet, else begin one. Raises SettingError, with
+    the parameter and its valid values, before anything is written.
     """
     check_types(
         {"environment": (environment, str), "source": (source, str), "dry_run": (dry_run, bool)},
-        {"run_id": (run_id, str), "collections": (collections, list), "source_name": (source_name, str)},
+        {
+            "run_id": (run_id, str),
+            "new_run": (new_run, str),
+            "collections": (collections, list),
+            "source_name": (source_name, str),
+        },
     )
     check_types({"turn_flags": (turn_flags, bool)}, {})
     if type(phase) is not int:
@@ -50,13 +56,12 @@ def open_run(
         raise SettingError(_DRY_TURN)
     plan = known_phase(platform, phase)
     chosen = _chosen(platform, plan, collections)
-    if run_id is not None:
-        check_name(run_id)
+    check_run(read_settings(environment, platform, env).runs, {}, run_id=run_id, new_run=new_run)
     if source != WIX and not source.startswith(KNOWN):
         source_folder(platform, source)
     connections = connect(platform, environment, env)
     opened = open_source(connections, source, source_name)
-    folder = find_folder(connections, plan.slug, run_id, opened.label, dry_run=dry_run)
+    folder = run_folder(connections, opened.label, [plan.slug], run_id=run_id, new_run=new_run, dry_run=dry_run)
     parameters = {
         "environment": environment,
         "collections": collections,
@@ -73,13 +78,14 @@ def check_before(
     *,
     environment: str,
     run_id: str | None = None,
+    new_run: str | None = None,
     collections: list[str] | None = None,
     source: str = "wix",
     source_name: str | None = None,
     dry_run: bool = False,
     turn_flags: bool = False,
-) -> None:
-    """Check the parameters of several phases at once. Writes nothing and sends no request.
+) -> str:
+    """Check the parameters of several phases at once. Writes nothing and sends no request. Returns the source's label.
 
     Raises SettingError, or SourceError for a folder that cannot be read.
     """
@@ -107,10 +113,32 @@ def check_before(
         if settings.site_id or source_name is not None:  # the sandbox's is not known before its servers run
             with State(settings.state_url) as state:
                 check_site(settings, state, source_name)
-    if run_id is not None:
-        runs = settings.runs
-        stamp = {"environment": environment, "source": label, "dry_run": dry_run}
-        _check_stamp(run_id, runs / check_name(run_id) / "evidence/run/run.json", stamp)
+    slugs = [catalog.phase(number).slug for number in phases]
+    stamp = make_stamp(environment, label, dry_run=dry_run)
+    del stamp["base"]  # which it is takes a connection
+    check_run(settings.runs, stamp, run_id=run_id, new_run=new_run, phases=slugs)
+    return label
+
+
+_SUFFIXES = {MIGRATION: "", "integrity_check": "-check", "rollback": "-rollback"}
+
+
+def run_folder(
+    connections: Connections,
+    source: str,
+    slugs: Sequence[str],
+    *,
+    run_id: str | None = None,
+    new_run: str | None = None,
+    dry_run: bool = False,
+    kind: str = MIGRATION,
+) -> RunFolder:
+    """The folder of the run in which notebooks go on, or of a new one; `source`: the source's label. See `find_run`."""
+    base, environment = connections.base(source), connections.settings.environment
+    stamp = make_stamp(environment, source, dry_run=dry_run, base=base, kind=kind)
+    suffix = "-dry" if dry_run and kind == MIGRATION else _SUFFIXES[kind]
+    runs = connections.settings.runs
+    return find_run(runs, stamp, run_id=run_id, new_run=new_run, phases=slugs, suffix=suffix)
 
 
 _DRY_TURN = "dry_run and turn_flags are both set: a dry run gives no evidence to turn a flag on"
@@ -128,17 +156,6 @@ def _hint(platform: Platform, name: str, own: Sequence[str]) -> str:
     return "".join(f"; {part}" for part in (hint, has or "it has no collections") if part)
 
 
-def _check_stamp(run_id: str, path: Path, stamp: Mapping[str, Any]) -> None:
-    """A run continues with the parameters it was opened with. Raises SettingError."""
-    if not path.exists():
-        return
-    known = read_json(path)
-    if {key: known.get(key) for key in stamp} != stamp:
-        raise SettingError(
-            f"run {run_id} was opened with {_as_text(known)}; now given: {_as_text(stamp)}. Use another run_id, or none"
-        )
-
-
 def _chosen(platform: Platform, phase: Phase, names: list[str] | None) -> list[Collection]:
     own = [c.wix for c in phase.collections]
     if names is None:
@@ -151,34 +168,3 @@ def _chosen(platform: Platform, phase: Phase, names: list[str] | None) -> list[C
         if name not in own:
             raise SettingError(f"collections: {name!r} is not in {_of([phase.number])}{_hint(platform, name, own)}")
     return platform.catalog.load_order(dict.fromkeys(names))
-
-
-def find_folder(
-    connections: Connections, slug: str, run_id: str | None, source: str, *, dry_run: bool = False
-) -> RunFolder:
-    """The folder of a run: the named one, else the newest open one of this environment and source, else a new one."""
-    runs = connections.settings.runs
-    stamp = {"environment": connections.settings.environment, "source": source, "dry_run": dry_run}
-    if run_id is not None:
-        _check_stamp(run_id, runs / check_name(run_id) / "evidence/run/run.json", stamp)
-        folder = RunFolder(runs / run_id)
-    else:
-        found = _open_run(runs, slug, stamp)
-        folder = found or RunFolder(runs / (new_run_id() + ("-dry" if dry_run else "")))
-    folder.write_evidence("run", "run", stamp)
-    return folder
-
-
-def _open_run(runs: Path, slug: str, stamp: dict[str, Any]) -> RunFolder | None:
-    for path in sorted(runs.glob("*/evidence/run/run.json"), reverse=True):
-        folder = RunFolder(path.parents[2])
-        known = folder.read_evidence("run", "run") or {}
-        if {key: known.get(key) for key in stamp} == stamp:
-            gate = folder.read_evidence(slug, "gate")
-            return None if gate is not None and gate["passed"] else folder
-    return None
-
-
-def _as_text(stamp: Mapping[str, Any]) -> str:
-    dry = ", dry_run" if stamp.get("dry_run") else ""
-    return f"environment={stamp.get('environment')!r}, source={stamp.get('source')!r}{dry}"

@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 from runbook.catalog import Collection
 from runbook.display import Page, Shown, Table, display_now
 from runbook.errors import AirtableError, RunbookError, StepError, TargetError, WixError
+from runbook.evidence.runs import set_base
 from runbook.run import completion, figures, flags, infrastructure, last_export, phase_checks, services
 from runbook.run import tables as shown
-from runbook.run.context import RunContext
+from runbook.run.context import RunContext, guarded
 from runbook.run.gate import SCHEMA_CHECK, close_gate
 from runbook.run.planning import Plan, plan_lines
 from runbook.run.revalidate import invalidate
@@ -40,6 +41,7 @@ class PhaseRun(RunContext):
 
     # The steps, in their order
 
+    @guarded
     def plan(self) -> Plan:
         """What is at the source, what will be created and written. Reads only."""
         base = self.connections.base(self.source.label)
@@ -64,8 +66,10 @@ class PhaseRun(RunContext):
         own = [c for c in self.collections if c.wix in available]
         return {**available, **{c.wix: last_export.with_doubts(self, c, available[c.wix]) for c in own}}
 
+    @guarded
     def provision(self) -> Shown | Table:
         """Create or find the base, then create what the plan lists; read it back and compare."""
+        infrastructure.require_access(self)
         if self.dry_run:
             return self.skip("provision", "no base, table, column or link was created")
         with self._write_lock():
@@ -85,6 +89,7 @@ class PhaseRun(RunContext):
                 catalog=self.catalog,
             )
             connections.state.facts.set_base_of(label, found, name)
+        set_base(self.folder, self.base())
         applied = apply_schema(self._schema_plan(self.base()), connections.airtable, self.base())
         self._tables = None
         self.results.manual_steps = tuple(applied.manual_steps)
@@ -93,6 +98,7 @@ class PhaseRun(RunContext):
         self.evidence("provision", applied.facts())
         return applied
 
+    @guarded
     def export(self) -> Table:
         """Write every row of the source to a snapshot, one per collection."""
         available = self.source_collections()
@@ -104,6 +110,7 @@ class PhaseRun(RunContext):
         self.evidence("export", {name: snapshot.facts() for name, snapshot in self.results.snapshots.items()})
         return shown.exported(self)
 
+    @guarded
     def transform(self) -> Page | Table:
         """Convert every row to Airtable cells and back; rows that cannot be stored exactly are quarantined."""
         snapshots = self._need(self.results.snapshots, "export", but=self.results.stopped)
@@ -120,6 +127,7 @@ class PhaseRun(RunContext):
         self.evidence("transform", {name: done.facts() for name, done in self.results.transformed.items()})
         return shown.transformed(self)
 
+    @guarded
     def load(self) -> Table:
         """Upsert new and changed rows; then the links whose targets did not exist yet."""
         staged = self._need(self.results.transformed, "transform", but=self.results.stopped)
@@ -194,6 +202,7 @@ class PhaseRun(RunContext):
             "catalog": self.catalog,
         }
 
+    @guarded
     def validate(self) -> Page | Table:
         """Run the suites on both sides, and compare every cell of every row with what is read back."""
         if self.dry_run or "the base" in self.results.stopped:
@@ -284,21 +293,21 @@ class PhaseRun(RunContext):
     # Functions over the run context; their docstrings live with them
 
     check_access = infrastructure.check_access
-    check_schema_links = infrastructure.check_schema_links
+    check_schema_links = guarded(infrastructure.check_schema_links)
     tab_groups = infrastructure.tab_groups
-    store_secrets = infrastructure.store_secrets
-    create_flags = flags.create_flags
-    show_rate_limit = infrastructure.show_rate_limit
-    check_lookups = phase_checks.check_lookups
-    check_links = phase_checks.check_links
-    recheck = phase_checks.recheck
-    benchmark = phase_checks.benchmark
-    record_counts = phase_checks.record_counts
-    set_alerts = phase_checks.set_alerts
-    check_services = services.check_services
-    turn_flags = flags.turn_flags
-    freeze_collections = completion.freeze_collections
-    checklist = completion.checklist
+    store_secrets = guarded(infrastructure.store_secrets)
+    create_flags = guarded(flags.create_flags)
+    show_rate_limit = guarded(infrastructure.show_rate_limit)
+    check_lookups = guarded(phase_checks.check_lookups)
+    check_links = guarded(phase_checks.check_links)
+    recheck = guarded(phase_checks.recheck)
+    benchmark = guarded(phase_checks.benchmark)
+    record_counts = guarded(phase_checks.record_counts)
+    set_alerts = guarded(phase_checks.set_alerts)
+    check_services = guarded(services.check_services)
+    turn_flags = guarded(flags.turn_flags)
+    freeze_collections = guarded(completion.freeze_collections)
+    checklist = guarded(completion.checklist)
     gate = close_gate
 
     show_counts = figures.counts

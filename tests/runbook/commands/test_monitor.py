@@ -107,7 +107,7 @@ def test_a_base_that_is_nearly_full_is_an_alert(tmp_path: Path, monkeypatch: pyt
 
 
 def test_collections_can_be_named(migrated: Fleet) -> None:
-    check = open_check(migrated.platform, collections=["Trips"], run_id="weekly")
+    check = open_check(migrated.platform, collections=["Trips"], new_run="weekly")
     assert check.folder.run_id == "weekly"
     steps(check)
     check.verdict()

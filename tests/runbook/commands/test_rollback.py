@@ -179,4 +179,4 @@ def test_it_is_about_one_flag_one_phase_or_all(fleet: Fleet) -> None:
         open_rollback(platform, run_id="../x")
     with pytest.raises(SettingError, match="dry_run is 'false'"):
         open_rollback(platform, dry_run="false")  # type: ignore[arg-type]
-    assert open_rollback(platform, run_id="mine").folder.run_id == "mine"
+    assert open_rollback(platform, new_run="mine").folder.run_id == "mine"

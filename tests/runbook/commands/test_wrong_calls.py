@@ -31,7 +31,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         (path / "home/sandbox/server.json").write_text(json.dumps({"url": box.airtable_url, "pid": os.getpid()}))
         patch.setenv("RUNBOOK_HOME", str(path / "home"))
         patch.setenv("RUNBOOK_RUNS", str(path / "runs"))
-        open_run(PLATFORM, 2, run_id="first")
+        open_run(PLATFORM, 2, new_run="first")
+        signed = open_run(PLATFORM, 2, new_run="signed").folder
+        (signed.path / "sign-off.json").write_text('{"signatures": []}')
         yield Home(path)
 
 
@@ -75,6 +77,14 @@ WRONG = [
     ("run 2 --run-id a/b", "run_id is 'a/b'"),
     ("run 2 --run-id=", "run_id is ''"),
     ("run 2 --run-id -x", "run_id is '-x'"),
+    ("run 2 --run-id frist", "there is no run 'frist'; did you mean 'first'?"),
+    ("run 2 --run-id nothing", "--new-run"),
+    ("run 2 --new-run ../away", "new_run is '../away'"),
+    ("run 2 --new-run=", "new_run is ''"),
+    ("run 2 --run-id first --new-run second", "run_id and new_run are both set"),
+    ("run 2 --new-run first --dry-run", "run first was opened with environment='sandbox'"),
+    ("run 2 --run-id signed", "run signed is signed, so it is sealed: nothing was done"),
+    ("run 2 --new-run signed", "run signed is signed, so it is sealed: nothing was done"),
     ("run 2 --run-id first --dry-run", "run first was opened with environment='sandbox'"),
     ("run 2 --run-id first --source {tmp}/faqs", "now given: environment='sandbox', source='faqs'"),
     ("run 2 --dry-run --turn-flags", "dry_run and turn_flags"),

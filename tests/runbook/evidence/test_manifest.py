@@ -259,15 +259,19 @@ def test_a_sign_off_that_cannot_be_read(folder, content):
     assert any(file == "sign-off.json" for file, _ in verify(folder).problems)
 
 
-def test_a_signature_of_an_earlier_state_is_set_aside(folder):
+def test_a_signed_run_is_sealed(folder):
     sign_off(folder, "Ann")
-    phase(folder, "04_more")
-    write_manifest(folder)
-    write_report(folder)
-    assert verify(folder).require().signed_by == ()
-    assert "Ann" in (folder.path / "sign-off.earlier-1.json").read_text()
-    sign_off(folder, "Ann")
-    assert verify(folder).require().signed_by == ("Ann",)
+    before = {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
+    write_manifest(folder)  # nothing has changed, so nothing is written
+    for write in (lambda: phase(folder, "04_more"), lambda: write_report(folder)):
+        with pytest.raises(SettingError, match="is signed, so it is sealed: nothing was done"):
+            write()
+    assert {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()} == before
+    (folder.path / "evidence" / SLUG / "late.json").write_text("{}")
+    with pytest.raises(SettingError, match="is sealed"):
+        write_manifest(folder)
+    sign_off_stays = (folder.path / "sign-off.json").read_text()
+    assert "Ann" in sign_off_stays
 
 
 @pytest.mark.parametrize(

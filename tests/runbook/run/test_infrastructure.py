@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from fleet_platform import ROWS, Fleet, fleet_site
-from runbook.errors import CheckFailed
+from fleet_platform import ROWS, Fleet, fleet_site, write_folder
+from runbook.errors import AccessRefused, CheckFailed
 from runbook.run import PhaseRun
 from runbook.wix.secrets import put_secret, secret_names
 
@@ -35,6 +35,53 @@ def test_access_is_checked_and_a_plan_too_small_is_red(tmp_path: Path, monkeypat
         assert run.folder.read_evidence("01_infrastructure", "access") == access.facts()
         with pytest.raises(CheckFailed, match="both accounts can carry the migration"):
             run.gate()
+
+
+def test_both_accounts_problems_are_shown_together_and_nothing_is_made(fleet: Fleet) -> None:
+    for service in ("airtable", "wix"):
+        fleet.box.faults({"match": {"service": service}, "kind": "status", "status": 401, "times": None})
+    run = fleet.open(1)
+    access = run.check_access()
+    assert [c.what for c in access.checks if c.verdict == "failed"] == [
+        "Airtable: who the token is",
+        "Wix: list collections",
+        "Wix: names of secrets",
+    ]
+    for step in (run.plan, run.provision, run.store_secrets, run.create_flags, run.show_rate_limit):
+        with pytest.raises(AccessRefused, match=r"nothing was created or written:\n  Airtable: .*\n  Wix: .*") as error:
+            step()
+        assert "run phase 1 again" in str(error.value)
+    with pytest.raises(CheckFailed, match="the access check is red"):
+        run.gate()
+    assert {row.method for row in run.connections.log.rows()} == {"GET"}
+    fleet.box.faults(clear=True)
+    assert run.connections.airtable.bases() == []
+    assert secret_names(run.connections.wix) == ()
+    assert run.check_access().passed
+    run.provision()
+
+
+@pytest.mark.parametrize("step", ["provision", "store_secrets"])
+def test_no_cell_writes_before_the_access_check(fleet: Fleet, step: str) -> None:
+    fleet.box.faults(
+        {"match": {"service": "wix", "path": "secrets"}, "kind": "status", "status": 403, "times": None},
+    )
+    run = fleet.open(1)
+    with pytest.raises(AccessRefused, match="Wix: names of secrets"):
+        getattr(run, step)()
+    assert run.connections.airtable.bases() == []
+
+
+def test_a_site_of_another_project_gets_no_base_and_no_secret(tmp_path: Path) -> None:
+    with fleet_site(tmp_path, {"Songs": [{"_id": "s0"}]}) as fleet:
+        for phase, step in ((1, "provision"), (1, "store_secrets"), (2, "provision")):
+            with pytest.raises(AccessRefused, match="none of the catalog's collections"):
+                getattr(fleet.open(phase), step)()
+        files = write_folder(fleet.platform.root / "files", ROWS)
+        with pytest.raises(AccessRefused, match="Wix: the site: it has none of the catalog's collections"):
+            fleet.open(1, source=str(files)).store_secrets()
+        assert fleet.connect().airtable.bases() == []
+        assert secret_names(fleet.connect().wix) == ()
 
 
 def test_links_point_both_ways_or_the_gate_is_red(fleet: Fleet) -> None:

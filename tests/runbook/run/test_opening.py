@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from fleet_platform import ROWS, Fleet, fleet_site, write_folder
+from runbook.commands.monitor import open_check
+from runbook.commands.rollback import open_rollback
 from runbook.errors import RunbookError, SettingError
-from runbook.run import open_run
+from runbook.run import PhaseRun, open_run
 from runbook.run.opening import check_before
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -54,11 +56,60 @@ def test_an_open_run_goes_on_and_a_passed_one_does_not(fleet: Fleet) -> None:
     fleet.migrate(2)
     assert fleet.open(3).run_id == first.run_id  # phase 3 has not passed in it
     assert fleet.open(2).run_id != first.run_id
-    assert fleet.open(2, run_id="mine").run_id == "mine"
+    assert fleet.open(2, new_run="mine").run_id == "mine"
+
+
+def sign(run: PhaseRun) -> None:
+    (run.folder.path / "sign-off.json").write_text('{"signatures": []}')
+
+
+def test_a_signed_run_is_sealed_and_a_new_one_begins(fleet: Fleet) -> None:
+    first = fleet.open(2)
+    sign(first)
+    assert fleet.open(2).run_id != first.run_id
+    for named in ({"run_id": first.run_id}, {"new_run": first.run_id}):
+        with pytest.raises(SettingError, match=f"run {first.run_id} is signed"):
+            fleet.open(2, **named)
+
+
+def test_a_run_that_is_signed_while_it_is_open_does_nothing_more(migrated: Fleet) -> None:
+    run = migrated.migrate(2, turn_flags=False)
+    sign(run)
+    files = {path: path.read_bytes() for path in run.folder.path.rglob("*") if path.is_file()}
+    sent = len(run.connections.log.rows())
+    run.parameters["turn_flags"] = True
+    steps = [n for n, v in vars(PhaseRun).items() if callable(v) and not n.startswith(("_", "show_"))]
+    for step in sorted({*steps} - {"tab_groups", "freeze_collections"}):  # tab groups are only shown
+        with pytest.raises(SettingError, match="is signed, so it is sealed"):
+            getattr(run, step)()
+    with pytest.raises(SettingError, match="is signed, so it is sealed"):
+        run.freeze_collections(freeze=True)
+    assert {path: path.read_bytes() for path in run.folder.path.rglob("*") if path.is_file()} == files
+    assert set(run.connections.state.flags.all().values()) == {"wix"}
+    assert {row.method for row in run.connections.log.rows()[sent:]} <= {"GET"}
+
+
+def test_a_name_that_is_not_there_opens_nothing(fleet: Fleet) -> None:
+    fleet.open(2, new_run="spring")
+    for opened in (fleet.open, lambda *_, **named: open_check(fleet.platform, **named)):
+        with pytest.raises(SettingError, match="there is no run 'sprnig'; did you mean 'spring'"):
+            opened(2, run_id="sprnig")
+    with pytest.raises(SettingError, match="there is no run 'sprnig'"):
+        open_rollback(fleet.platform, run_id="sprnig")
+    assert [path.name for path in (fleet.path / "runs").iterdir()] == ["spring"]
+
+
+def test_a_run_goes_on_in_its_own_base_alone(fleet: Fleet) -> None:
+    first = fleet.migrate(2)
+    assert fleet.open(3).run_id == first.run_id  # begun before there was a base, it made this one
+    fleet.connect().state.facts.set_base_of("wix", "appAnother0000001", "Fleet")
+    assert fleet.open(3).run_id != first.run_id
+    with pytest.raises(SettingError, match=f"run {first.run_id} belongs to base .*appAnother0000001"):
+        fleet.open(3, run_id=first.run_id)
 
 
 def test_a_run_goes_on_as_what_it_was_opened(fleet: Fleet) -> None:
-    fleet.open(2, run_id="mine")
+    fleet.open(2, new_run="mine")
     with pytest.raises(
         SettingError, match="run mine was opened with environment='sandbox', source='wix'; now given"
     ) as error:
@@ -85,7 +136,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., N
     with fleet_site(tmp_path_factory.mktemp("before")) as fleet:
         write_folder(fleet.platform.root / "songs", {"Songs": [{"_id": "s0"}]})
         write_folder(fleet.platform.root / "files", {"Owners": ROWS["Owners"]})
-        fleet.open(2, run_id="mine")
+        fleet.open(2, new_run="mine")
         yield lambda **parameters: check_before(fleet.platform, [2, 3], **{"environment": "sandbox", **parameters})
 
 
