@@ -99,8 +99,10 @@ def test_a_signed_run_does_not_go_on_and_a_new_one_begins(home: Home) -> None:
     before = home.files()
     assert "run first is signed, so it is sealed" in call("run", "2", "--run-id", "first", code=2).err
     assert home.files() == before
-    call("run", "2")
-    assert home.newest().name != "first"
+    known = {path.name for path in home.runs.iterdir()}
+    said = call("run", "2").err
+    (second,) = {path.name for path in home.runs.iterdir()} - known
+    assert f"run {second}, environment sandbox" in said
     assert "signed by Ann" in call("verify", "first").out
 
 
