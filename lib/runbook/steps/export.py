@@ -64,11 +64,11 @@ def export(
         return found
     with SnapshotWriter(folder, collection, source=source.label) as writer:
         report = _Throttled(on_progress) if on_progress is not None else None
-        notes += source.export(collection, writer.write, report)
+        remarks = source.export(collection, writer.write, report)
         if not remove_all:
             require_rows(source, collection, held, shown=writer.count)
-        warnings = filter(None, [untold_note(source, collection, untold)])
-        snapshot = writer.finish(notes=notes, mark=mark, untold=untold, warnings=warnings)
+        warnings = filter(None, [untold_note(source, collection, untold), *remarks.warnings])
+        snapshot = writer.finish(notes=[*notes, *remarks.notes], mark=mark, untold=untold, warnings=warnings)
     if on_progress is not None:
         on_progress(snapshot.count, snapshot.count)
     return snapshot

@@ -22,7 +22,7 @@ from runbook.snapshot import Mark, file_sha256, newest, updated_of
 from runbook.wix.csv_file import CsvFile
 from runbook.wix.json_lines import JsonLines
 from runbook.wix.names import plain_name, similar_name
-from runbook.wix.source import SourceCollection, differences, unknown_collection
+from runbook.wix.source import Remarks, SourceCollection, differences, unknown_collection
 
 FORMS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz")
 _EXPECTED = "expected a folder with files named <Collection>.jsonl, or .csv as the CMS dashboard exports them"
@@ -128,15 +128,21 @@ class FolderSource:
         collection: Collection,
         write: Callable[[Item], None],
         on_progress: Callable[[int, int], None] | None = None,
-    ) -> tuple[str, ...]:
-        """Every item in the file's order. Raises SourceError naming file and line."""
-        total = self._summary(collection.wix).mark.count
+    ) -> Remarks:
+        """Every item in the file's order. Raises SourceError naming file and line, or that the file has changed."""
+        mark = self.mark(collection.wix)
         file = self._open(collection.wix)
         for done, item in enumerate(file.items(), 1):
             write(item)
             if on_progress is not None:
-                on_progress(done, total)
-        return tuple(file.notes)
+                on_progress(done, mark.count)
+        path = self._files[collection.wix]
+        if not path.exists() or file_sha256(path) != mark.sha256:
+            raise SourceError(
+                f"{collection.wix}: {path.name} changed while it was read; nothing was done. Run it again when it is "
+                "complete"
+            )
+        return Remarks(tuple(file.notes))
 
     # ------------------------------------------------------------------ files
 

@@ -12,8 +12,9 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
+from runbook.display import plural
 from runbook.errors import WixError
 from runbook.json_types import Item, Json
 from runbook.snapshot import Mark, dump_line, updated_of
@@ -26,6 +27,13 @@ ROUNDS = 5
 _CLOCK_SECOND = timedelta(seconds=1)  # HTTP's clock has whole seconds
 _FETCHED = 100  # ids that one request reads
 _REFERRING = 100  # items that one request checks for references
+
+
+class Remarks(NamedTuple):
+    """What is to know of an export. `warnings`: what a reviewer must see."""
+
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Spool:
@@ -41,6 +49,17 @@ class Spool:
 
     def __contains__(self, item_id: str) -> bool:
         return item_id in self._positions
+
+    def holds(self, item: Item) -> bool:
+        """Whether it holds exactly this item."""
+        start = self._positions.get(item["_id"])
+        if start is None:
+            return False
+        line = dump_line(item)
+        self._file.seek(start)
+        same: bool = self._file.read(len(line)) == line
+        self._file.seek(self._end)
+        return same
 
     def put(self, item: Item) -> None:
         """Add an item, or replace the one with its id."""
@@ -80,8 +99,8 @@ def export_collection(
     *,
     page_size: int = MAX_PAGE,
     on_progress: Callable[[int, int], None] | None = None,
-) -> list[str]:
-    """Pass every item of a collection to `write`, in the order of `_id`; returns notes.
+) -> Remarks:
+    """Pass every item of a collection to `write`, in the order of `_id`.
 
     `schema`: as the Collections API gives it. Raises WixError, also where fewer rows can be read than counted.
     """
@@ -91,7 +110,7 @@ def export_collection(
         export.run()
         for item in spool.items():
             write(item)
-    return export.notes
+    return Remarks(tuple(export.notes), tuple(export.warnings))
 
 
 class _Export:
@@ -104,6 +123,7 @@ class _Export:
         on_progress: Callable[[int, int], None] | None,
     ) -> None:
         self.notes: list[str] = []
+        self.warnings: list[str] = []
         self._client, self._schema, self._spool = client, schema, spool
         self._name: str = schema["id"]
         self._limit = page_size
@@ -120,7 +140,11 @@ class _Export:
         started = self._client.server_time
         self._total = before.count
         page_size = self._limit
-        self._read(None)
+        for page in self._pages({}):
+            for item in self._with_references(page):
+                self._put(item)
+            if self._on_progress is not None:
+                self._on_progress(len(self._spool), max(self._total, len(self._spool)))
         after = site_mark(self._client, self._name)
         if not self._unchanged(before, after, started):
             after = self._catch_up(_since(before, started), after)
@@ -142,18 +166,20 @@ class _Export:
 
     # ------------------------------------------------------------------ rows
 
-    def _read(self, since: dict[str, Json] | None) -> set[str]:
-        """Rows into the spool: all, or those updated since; returns their ids."""
-        seen: set[str] = set()
+    def _put(self, item: Item) -> None:
+        self._spool.put(item)
+        if item.get("_publishStatus") == "DRAFT":
+            self._drafts.add(item["_id"])
+
+    def _read_again(self, since: dict[str, Json] | None) -> set[str]:
+        """Read rows that were updated since, or all; returns the ids of those that had changed."""
+        changed: set[str] = set()
         for page in self._pages({"_updatedDate": {"$gte": since}} if since else {}):
             for item in self._with_references(page):
-                seen.add(item["_id"])
-                self._spool.put(item)
-                if item.get("_publishStatus") == "DRAFT":
-                    self._drafts.add(item["_id"])
-            if self._on_progress is not None and since is None:
-                self._on_progress(len(self._spool), max(self._total, len(self._spool)))
-        return seen
+                if not self._spool.holds(item):
+                    changed.add(item["_id"])
+                    self._put(item)
+        return changed
 
     def _pages(self, condition: dict[str, Json], fields: tuple[str, ...] = ()) -> Iterator[list[Item]]:
         """Pages by `_id`; by offset once the site turns out not to order by code points."""
@@ -203,9 +229,9 @@ class _Export:
     def _catch_up(self, since: dict[str, Json] | None, mark: Mark) -> Mark:
         """Read what changed until nothing does and rows and count agree; what was deleted is dropped."""
         deleted: set[str] = set()
+        restless: set[str] = set()
         for _ in range(ROUNDS):
-            if since:
-                self._read(since)
+            restless |= self._read_again(since)
             former, mark = mark, site_mark(self._client, self._name)
             changed = mark.newest_update != former.newest_update
             if mark.count == len(self._spool) and not changed:
@@ -214,22 +240,23 @@ class _Export:
             deleted.update(self._spool.keep(existing))
             new = [item_id for item_id in existing if item_id not in self._spool]
             self._fetch(sorted(new))
+            restless.update(new)
             if not changed and mark.count != len(self._spool) and mark.count == self._client.count(self._name):
                 break  # the count and what can be read differ, and not because it changes
         else:
             self._changing = True
-            self.notes.append("the collection kept changing during the export; freeze it, then export it again")
+            self.warnings.append(_restless_warning(restless | deleted))
         deleted = {item_id for item_id in deleted if item_id not in self._spool}
         if deleted:
-            listed = ", ".join(sorted(deleted)[:5]) + (", …" if len(deleted) > 5 else "")
-            self.notes.append(f"{len(deleted):,} rows were deleted during the export and are left out: {listed}")
+            were = "row was" if len(deleted) == 1 else "rows were"
+            self.notes.append(f"{len(deleted):,} {were} deleted during the export and left out: {_first_of(deleted)}")
         return mark
 
     def _fetch(self, ids: list[str]) -> None:
         for start in range(0, len(ids), _FETCHED):
             for page in self._pages({"_id": {"$in": ids[start : start + _FETCHED]}}):
                 for item in self._with_references(page):
-                    self._spool.put(item)
+                    self._put(item)
 
     def _compare(self, count: int) -> None:
         rows = len(self._spool)
@@ -301,6 +328,19 @@ def empty_note(schema: dict[str, Any]) -> str:
     reads = (schema.get("permissions") or {}).get("read")
     doubt = "" if reads == "ANYONE" else f"; {reads or 'not everyone'} may read it: check in the CMS that it is"
     return f"the collection is empty{doubt}"
+
+
+def _restless_warning(ids: set[str]) -> str:
+    """What a reviewer must know of a collection that did not settle."""
+    what = f"{plural(len(ids), 'row')} changed meanwhile: {_first_of(ids)}" if ids else "its count did"
+    return (
+        f"kept changing while it was read, {ROUNDS} times over; {what}. What was exported may be no state that it was "
+        "ever in: run it again at a quiet time, or freeze the collection first"
+    )
+
+
+def _first_of(ids: set[str]) -> str:
+    return ", ".join(sorted(ids)[:5]) + (", …" if len(ids) > 5 else "")
 
 
 def _id_of(item: Item, collection: str) -> str:

@@ -11,10 +11,10 @@ from runbook.errors import SourceError, WixError
 from runbook.json_types import Item
 from runbook.snapshot import Mark
 from runbook.wix.client import NO_COLLECTION, WixClient
-from runbook.wix.live_export import empty_note, export_collection, site_mark
+from runbook.wix.live_export import Remarks, empty_note, export_collection, site_mark
 from runbook.wix.names import similar_name
 
-__all__ = ["Mark", "Source", "SourceCollection", "WixSource"]
+__all__ = ["Mark", "Remarks", "Source", "SourceCollection", "WixSource"]
 
 _TYPES = {
     "rich_text": "richtext",
@@ -82,8 +82,8 @@ class Source(Protocol):
         collection: Collection,
         write: Callable[[Item], None],
         on_progress: Callable[[int, int], None] | None = None,
-    ) -> Iterable[str]:
-        """Pass every item to `write`, once; returns notes for the snapshot. Raises SourceError."""
+    ) -> Remarks:
+        """Pass every item to `write`, once; returns remarks for the snapshot. Raises SourceError."""
 
 
 class WixSource:
@@ -148,12 +148,11 @@ class WixSource:
         collection: Collection,
         write: Callable[[Item], None],
         on_progress: Callable[[int, int], None] | None = None,
-    ) -> tuple[str, ...]:
+    ) -> Remarks:
         """Every item in the order of `_id`, as it was when the export ended. See `live_export.export_collection`."""
         schema = self._schema(collection.wix)
-        notes = [*differences(collection, _declared(schema, None))]
-        notes += export_collection(self._client, schema, write, page_size=self._page_size, on_progress=on_progress)
-        return tuple(notes)
+        found = export_collection(self._client, schema, write, page_size=self._page_size, on_progress=on_progress)
+        return found._replace(notes=(*differences(collection, _declared(schema, None)), *found.notes))
 
     def _schema(self, name: str) -> dict[str, Any]:
         schema = self._client.collection(name)

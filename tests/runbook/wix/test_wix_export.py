@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 
 import pytest
@@ -11,7 +12,7 @@ from runbook.errors import SourceError, WixError
 from runbook.snapshot import Snapshot
 from runbook.steps.export import export
 from runbook.wix.client import WixClient
-from runbook.wix.source import WixSource
+from runbook.wix.source import Remarks, WixSource
 
 OLD = {"$date": "2024-05-01T10:00:00.000Z"}
 
@@ -72,7 +73,7 @@ def test_what_changes_between_two_pages(start, shapes, tmp_path):
                 site.remove("Carriers", "00007", "02700")
 
         rows = []
-        notes = WixSource(site.client).export(shapes.collection(name="text"), rows.append, change)
+        notes = WixSource(site.client).export(shapes.collection(name="text"), rows.append, change).notes
         by_id = {item["_id"]: item for item in rows}
         assert len(by_id) == len(rows) == 3000
         assert list(by_id) == sorted(by_id)
@@ -80,7 +81,7 @@ def test_what_changes_between_two_pages(start, shapes, tmp_path):
         assert by_id["02500"]["name"] == "changed ahead"
         assert {"00005-new", "02500-new"} < set(by_id)
         assert not {"00007", "02700"} & set(by_id)
-        assert notes == ("1 rows were deleted during the export and are left out: 00007",)
+        assert notes == ("1 row was deleted during the export and left out: 00007",)
         assert seen[0] == (1000, 3000)
 
 
@@ -151,7 +152,7 @@ def test_while_others_write(start, shapes, tmp_path):
         assert done.is_set()
         # Once nobody writes any more, an export is the site, to the row.
         again = []
-        assert WixSource(site.client).export(shapes.collection(name="text"), again.append) == ()
+        assert WixSource(site.client).export(shapes.collection(name="text"), again.append) == Remarks()
         assert {item["_id"] for item in again} == untouched | {f"{n:05}-b" for n in range(0, 4000, 40)}
         assert all(item["name"] == "new" for item in again if item["_id"] in updated)
 
@@ -170,9 +171,32 @@ def test_a_site_that_keeps_changing_is_noted(start, shapes):
 
         client = Restless(site.box.wix_url, site.box.wix_key, site.box.site_id)
         rows = []
-        notes = WixSource(client).export(shapes.collection(name="text"), rows.append)
-        assert "the collection kept changing during the export; freeze it, then export it again" in notes
+        (warning,) = WixSource(client).export(shapes.collection(name="text"), rows.append).warnings
+        assert warning.startswith("kept changing while it was read, 5 times over; ")
+        assert re.search(r"\d+ rows changed meanwhile: more \d+", warning)
+        assert "run it again at a quiet time, or freeze the collection first" in warning
         assert {item["_id"] for item in old(10)} <= {item["_id"] for item in rows}
+        client.close()
+
+
+def test_what_settles_in_time_is_no_doubt(start, shapes):
+    """Changes that stop are read again, and nothing is left to say."""
+    with start({"Carriers": old(10)}) as site:
+
+        class Busy(WixClient):
+            written = 0
+
+            def count(self, collection):
+                found = super().count(collection)
+                if Busy.written < 3:
+                    Busy.written += 1
+                    site.update("Carriers", {"_id": old(1)[0]["_id"], "name": f"new {Busy.written}"})
+                return found
+
+        client = Busy(site.box.wix_url, site.box.wix_key, site.box.site_id)
+        rows = []
+        assert WixSource(client).export(shapes.collection(name="text"), rows.append).warnings == ()
+        assert next(row for row in rows if row["_id"] == old(1)[0]["_id"])["name"] == "new 3"
         client.close()
 
 
@@ -218,7 +242,7 @@ def test_a_site_that_sorts_in_another_order(start, shapes):
 
         client = CaseBlind(site.box.wix_url, site.box.wix_key, site.box.site_id)
         rows = []
-        notes = WixSource(client, page_size=3).export(shapes.collection(name="text"), rows.append)
+        notes = WixSource(client, page_size=3).export(shapes.collection(name="text"), rows.append).notes
         assert rows == in_order(items)
         assert notes == ("the site does not return ids in order: read by offset, rows that came twice counted once",)
         client.close()
@@ -302,7 +326,7 @@ def test_references_to_nothing_are_counted(start, shapes):
     about = json.dumps([{"id": "Drivers", "fields": []}, {"id": "Carriers", "fields": [ties]}])
     with start(files, described=about) as site:
         rows = []
-        notes = WixSource(site.client).export(shapes.collection(drivers="multireference"), rows.append)
+        notes = WixSource(site.client).export(shapes.collection(drivers="multireference"), rows.append).notes
         assert rows[0]["drivers"] == ["d1"]
         assert notes == ("1 multi-references refer to items that do not exist; the API does not name them",)
 

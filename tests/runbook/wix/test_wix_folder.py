@@ -242,3 +242,19 @@ def test_items_of_an_array_are_read_and_noted(tmp_path, text):
     file = JsonLines(path)
     assert list(file.items()) == [{"_id": "a"}, {"_id": "b"}]
     assert file.notes == ["its items are in an array, not one per line"]
+
+
+@pytest.mark.parametrize("change", ["more", "gone"])
+def test_a_file_that_changes_while_it_is_read_gives_no_snapshot(tmp_path, catalog, change):
+    file = tmp_path / "Carriers.jsonl"
+    file.write_text(json.dumps(ITEM) + "\n")
+    source = FolderSource(tmp_path, catalog)
+
+    def happens(done, total):
+        file.unlink()
+        if change == "more":
+            file.write_text(json.dumps({**ITEM, "_id": "b"}) + "\n")
+
+    with pytest.raises(SourceError, match=r"Carriers: Carriers\.jsonl changed while it was read; nothing was done"):
+        export(source, catalog.collection("Carriers"), tmp_path / "snapshots", on_progress=happens)
+    assert not list((tmp_path / "snapshots").iterdir())
