@@ -50,10 +50,15 @@ class Waiting(NamedTuple):
     record: str
     empty: tuple[str, ...]
 
+    @property
+    def reason(self) -> str:
+        """Why, for people."""
+        return f"{', '.join(self.empty) or 'every cell'} empty"
+
 
 @dataclass(frozen=True)
 class GridRows:
-    """The records of one reading. `rows`: record -> `_id`; `written`: those whose cell was written, and not read.
+    """The records of one reading. `rows`: record -> `_id`; `written`: by record, the cells written since.
 
     `created`: the ids of rows typed in the grid. `restored`: rows whose legacy id had been emptied or changed by hand.
     `refused`: records whose id Airtable did not let be written; the next call tries again.
@@ -61,7 +66,7 @@ class GridRows:
 
     collection: str
     rows: Mapping[str, str]
-    written: Mapping[str, str] = field(default_factory=dict)
+    written: Mapping[str, Fields] = field(default_factory=dict)
     created: tuple[str, ...] = ()
     copied: tuple[Copied, ...] = ()
     restored: tuple[str, ...] = ()
@@ -80,7 +85,7 @@ class GridRows:
             many = plural(len(self.restored), "cell")
             found.append(f"{many} of {LEGACY_ID} emptied or changed by hand, written again: {_some(self.restored)}")
         if self.waiting:
-            each = [f"{w.record} ({', '.join(w.empty) or 'all its cells'} empty)" for w in self.waiting]
+            each = [f"{waiting.record} ({waiting.reason})" for waiting in self.waiting]
             found.append(f"{plural(len(self.waiting), 'record')} in Airtable not complete yet: {_some(each)}")
         if self.refused:
             many = plural(len(self.refused), "record")
@@ -99,7 +104,7 @@ class GridRows:
 
 
 class _Unsettled(NamedTuple):
-    """A record whose legacy id is not the one of the row that state knows it as. `empty`: see `_empty`."""
+    """A record whose legacy id is not the one of the row that state knows it as. `empty`: see `empty_cells`."""
 
     record: str
     created: str
@@ -151,7 +156,7 @@ def assign_ids(
     settled, unsettled = _read(collection, records, rows)
     decided = _decide(settled, unsettled, rows)
     if decided.is_settled or dry_run:
-        return _result(collection, settled, decided, decided.new_ids())
+        return _result(collection, settled, decided, decided.new_ids(), {})
     with state.locks.exclusive(f"row ids {base} {collection.wix}"):
         decided = _decide(settled, unsettled, rows)  # another process may have been faster
         ids = decided.new_ids()
@@ -170,7 +175,7 @@ def assign_ids(
         lost = [id_ for record, id_ in ids.items() if record in gone]
         rows.forget(lost)
         rows.note_removed(lost)
-        return _result(collection, settled, decided, ids, gone=gone, refused=tuple(sorted(existing)))
+        return _result(collection, settled, decided, ids, changes, gone=gone, refused=tuple(sorted(existing)))
 
 
 def _read(
@@ -189,7 +194,7 @@ def _read(
                 settled[record["id"]] = cell
             else:
                 held = {name: fields.get(name) for name in dates}
-                empty = _empty(collection, fields)
+                empty = empty_cells(collection, fields)
                 unsettled.append(_Unsettled(record["id"], str(record["createdTime"]), cell, held, empty))
     return settled, unsettled
 
@@ -230,7 +235,7 @@ def legacy_id(record: Mapping[str, Json]) -> str | None:
     return cell if isinstance(cell, str) and cell.strip() else None
 
 
-def _empty(collection: Collection, fields: Fields) -> tuple[str, ...] | None:
+def empty_cells(collection: Collection, fields: Fields) -> tuple[str, ...] | None:
     """The required columns that are empty; None where the record is complete, () where nobody has typed in it."""
     typed = [column for column in collection.columns if column.wix not in _STAMPS]
     names = [*(column.name for column in typed), *(link.name for link in collection.links)]
@@ -281,6 +286,7 @@ def _result(
     settled: Mapping[str, str],
     decided: _Decision,
     ids: Mapping[str, str],
+    changes: Mapping[str, Fields],
     *,
     gone: Iterable[str] = (),
     refused: tuple[str, ...] = (),
@@ -290,7 +296,7 @@ def _result(
     return GridRows(
         collection.wix,
         rows,
-        written={record: rows[record] for record in (*ids, *decided.restored) if record not in left},
+        written={record: cells for record, cells in changes.items() if record not in left},
         created=tuple(ids[row.record] for row in decided.created if row.record not in left),
         copied=tuple(Copied(str(row.cell), ids[row.record]) for row in decided.copied if row.record not in left),
         restored=tuple(decided.rows[record] for record in decided.restored if record not in left),

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, Self
 from runbook.airtable.client import Airtable
 from runbook.catalog import LEGACY_ID, ORIGINAL, Collection
 from runbook.grid_rows import GridRows, assign_ids
-from runbook.json_types import Json
+from runbook.json_types import Fields, Json
 from runbook.schema import Tables
 from runbook.snapshot import dump_line
 from runbook.state import State
@@ -33,19 +33,18 @@ _PAGE = 100  # records
 class Reading(NamedTuple):
     """One table. `began`: when the first page was requested, in seconds since 1970.
 
-    `ids`: by record, the legacy ids that were written since then.
+    `written`: by record, cells that were written since then.
     """
 
     path: Path
     began: float
-    ids: Mapping[str, str] = MappingProxyType({})
+    written: Mapping[str, Fields] = MappingProxyType({})
 
     def records(self) -> Iterator[dict[str, Json]]:
         """Its records, as `Airtable.records` gives them."""
         with gzip.open(self.path, "rb") as lines:
             for record in map(json.loads, lines):
-                if record["id"] in self.ids:
-                    record["fields"][LEGACY_ID] = self.ids[record["id"]]
+                record["fields"].update(self.written.get(record["id"], {}))
                 yield record
 
     def pages(self) -> Iterator[list[dict[str, Json]]]:
@@ -100,7 +99,7 @@ class Readings:
         )
         if found.written:
             read = self._readings[name]
-            self._readings[name] = read._replace(ids={**read.ids, **found.written})
+            self._readings[name] = read._replace(written={**read.written, **found.written})
         if found.copied:  # which has changed the links of these
             for c in catalog.collections.values():
                 if c.wix != name and any(link.to == name for link in c.links):

@@ -81,7 +81,7 @@ def test_an_empty_or_half_typed_row_waits_and_is_named(w: World) -> None:
     assert set(found.waiting) == {Waiting(empty, ()), Waiting(half, ("Plate",))}
     assert (found.created, ids(w)[empty], ids(w)[half]) == ((), "", "")
     assert f"{half} (Plate empty)" in found.notes()[0]
-    assert f"{empty} (all its cells empty)" in found.notes()[0]
+    assert f"{empty} (every cell empty)" in found.notes()[0]
     edited(w, half, Plate="now")
     found = look(w, required="Plate")
     assert found.created == (ids(w)[half],)

@@ -23,13 +23,14 @@ from typing import Any
 
 from runbook.private_files import create_private
 
-_VERSION = 3
+_VERSION = 4
 _BUSY_SECONDS = 30.0
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 # row: an item, under its `_id`, with its record. `seq`: the number of the write that put it there.
 # sort_key: the position of an item by one field; see the module `sort_keys`.
-# set_aside: records of Airtable that are not rows. `id`: the row whose legacy id it has; NULL: it has none.
+# set_aside: records of Airtable that are not rows. `id`: the row whose legacy id it has; NULL: it has none. `waits`:
+# which cells it lacks to be one; NULL: none.
 # tombstone: rows that were deleted, until the next full sync of their collection.
 # synced: collections that have been read in full.
 # meta: named JSON values.
@@ -42,7 +43,7 @@ CREATE TABLE sort_key (
     collection TEXT NOT NULL, field TEXT NOT NULL, value BLOB NOT NULL, id TEXT NOT NULL, roles INTEGER NOT NULL,
     n INTEGER NOT NULL, PRIMARY KEY (collection, field, value, id)) STRICT, WITHOUT ROWID;
 CREATE TABLE set_aside (
-    record TEXT PRIMARY KEY, collection TEXT NOT NULL, id TEXT) STRICT, WITHOUT ROWID;
+    record TEXT PRIMARY KEY, collection TEXT NOT NULL, id TEXT, waits TEXT) STRICT, WITHOUT ROWID;
 CREATE TABLE tombstone (
     collection TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL,
     PRIMARY KEY (collection, id)) STRICT, WITHOUT ROWID;

@@ -1,19 +1,18 @@
 """Stores records of Airtable in the mirror: decides which of them are rows, and what becomes of the others.
 
-A record is a row by its legacy id. Where several records have the same one, the row is the record that state knows,
-else the one that the mirror has; the others are copies that someone made, and are set aside until the row is deleted.
-A record without a legacy id was created by hand; it gets one where Airtable is what services read.
+A record is the row that state knows it as, else that of its legacy id. Where several records have the same one, the row
+is the record that state knows, else the one that the mirror has; the others are copies that someone made, and are set
+aside, like records without a legacy id, until `resolve_set_aside` has given them one (see `runbook.grid_rows`).
 """
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Sequence
 
-from runbook.airtable.client import PER_WRITE, Airtable
+from runbook.airtable.client import Airtable
 from runbook.airtable.lookup_ids import fetch_records
 from runbook.catalog import LEGACY_ID, Catalog
-from runbook.errors import AirtableError
+from runbook.grid_rows import GridRows, Waiting, assign_ids, empty_cells, legacy_id
 from runbook.json_types import Item, Json
 from runbook.mapping import Mapping, link_key
 from runbook.mirror.store import PutResult, SetAside, Store
@@ -26,29 +25,40 @@ class Ingester:
     def __init__(self, airtable: Airtable, base: str, catalog: Catalog, state: State, store: Store) -> None:
         self.airtable, self.base, self.catalog, self.state, self.store = airtable, base, catalog, state, store
         self._mappings: dict[str, Mapping] = {}
+        self._changed_ids: dict[str, set[str]] = {}
 
     def ingest(
         self, name: str, records: Sequence[dict[str, Json]], *, after: int | None
     ) -> tuple[list[Item], PutResult]:
         """Store records as they are in Airtable now: the items among them, and what changed. `after`: `Store.put`."""
-        ids = {record["id"]: record["fields"].get(LEGACY_ID) or None for record in records}
         state_rows = self.state.rows(self.base, name)
-        known = state_rows.record_ids([item_id for item_id in ids.values() if item_id])
-        mapping = self._mapping(name)
+        cells = {record["id"]: legacy_id(record) for record in records}
+        owners = state_rows.record_ids([cell for cell in cells.values() if cell is not None])
+        known = {
+            owners[cell]: cell for record, cell in cells.items() if cell is not None and owners.get(cell) == record
+        }
+        known |= state_rows.by_record(cells.keys() - known.keys())
+        collection, mapping = self.catalog.collection(name), self._mapping(name)
         rows: dict[str, tuple[str, Item]] = {}
         aside: list[SetAside] = []
         for record in records:
-            item_id = ids[record["id"]]
-            owner = None if item_id is None else known.get(item_id) or self.store.record_of(name, item_id)
-            if item_id is None or owner not in (None, record["id"]) or item_id in rows:
+            cell = cells[record["id"]]
+            item_id = known.get(record["id"], cell)
+            if item_id is None:
+                empty = empty_cells(collection, record["fields"])
+                waits = None if empty is None else Waiting(record["id"], empty).reason
+                aside.append(SetAside(name, record["id"], None, waits))
+            elif item_id in rows or not self._is_row(name, record["id"], item_id, known, owners):
                 aside.append(SetAside(name, record["id"], item_id))
             else:
-                rows[item_id] = (record["id"], mapping.to_wix(record["fields"]))
+                rows[item_id] = (record["id"], mapping.to_wix({**record["fields"], LEGACY_ID: item_id}))
+                if cell != item_id:
+                    self._changed_ids.setdefault(name, set()).add(record["id"])
         with self.store.file.transaction():
             written = self.store.put(name, rows.values(), after=after)
             self.store.set_aside(aside, after=after)
         if self.is_source(name):
-            new = rows.keys() - known.keys() - set(written.skipped)
+            new = rows.keys() - known.values() - owners.keys() - set(written.skipped)
             if new:
                 state_rows.note_created(new)
                 state_rows.put([KnownRow(item_id, rows[item_id][0]) for item_id in new])
@@ -77,32 +87,47 @@ class Ingester:
         """Records as they are in Airtable now, without those that are deleted. One request per 100."""
         return fetch_records(self.airtable, self.base, self.catalog.collection(name).table, sorted(records))
 
-    def resolve_set_aside(self, names: Iterable[str]) -> None:
-        """Make rows of records set aside that can be rows now: created by hand, or copies of a deleted row.
+    def resolve_set_aside(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Make rows of records set aside: they get an `_id`, and ids that someone has changed are written again.
 
-        A record that Airtable does not allow to be changed stays set aside.
+        What was written, for people. A record that Airtable does not allow to be changed is tried again next time.
         """
-        wanted = set(names)
-        pending: dict[str, list[SetAside]] = {}
+        pending: dict[str, set[str]] = {name: self._changed_ids.pop(name, set()) for name in names}
         for aside in self.store.records_set_aside():
-            if aside.collection in wanted and self._can_be_row(aside):
-                pending.setdefault(aside.collection, []).append(aside)
-        for name, asides in pending.items():
-            self.state.rows(self.base, name).forget([aside.id for aside in asides if aside.id is not None])
-            mark = self.store.mark()
-            found = self.fetch(name, [aside.record for aside in asides])
-            self.delete({aside.record for aside in asides} - {record["id"] for record in found})
-            self.ingest(name, found, after=mark)
-            try:
-                self._assign_ids(name, [record for record in found if not record["fields"].get(LEGACY_ID)])
-            except AirtableError as error:
-                if error.status not in (403, 422):
-                    raise
+            if aside.collection in pending and aside.waits is None:
+                pending[aside.collection].add(aside.record)
+                if aside.id is not None:  # with its rivals: the oldest is the row where state knows none
+                    rival = self.store.record_of(aside.collection, aside.id)
+                    known = self.state.rows(self.base, aside.collection).record_ids([aside.id])
+                    pending[aside.collection].update(known.values(), [] if rival is None else [rival])
+        notes: list[str] = []
+        for name, records in pending.items():
+            if records:
+                notes += self._assign_ids(name, records).notes()
+        return tuple(notes)
 
-    def _can_be_row(self, aside: SetAside) -> bool:
-        if aside.id is None:
-            return self.is_source(aside.collection)
-        return self.store.record_of(aside.collection, aside.id) is None
+    def _assign_ids(self, name: str, records: set[str]) -> GridRows:
+        mark = self.store.mark()
+        found = self.fetch(name, records)
+        self.delete(records - {record["id"] for record in found})
+        assigned = assign_ids(
+            self.catalog.collection(name),
+            found,
+            catalog=self.catalog,
+            airtable=self.airtable,
+            base=self.base,
+            state=self.state,
+        )
+        for record in found:
+            record["fields"].update(assigned.written.get(record["id"], {}))
+        self.ingest(name, found, after=mark)
+        return assigned
+
+    def _is_row(self, name: str, record: str, item_id: str, known: dict[str, str], owners: dict[str, str]) -> bool:
+        """Whether a record with a legacy id is the row of that id, rather than a copy of it."""
+        if record in known:
+            return True
+        return (owners.get(item_id) or self.store.record_of(name, item_id)) in (None, record)
 
     def _mapping(self, name: str) -> Mapping:
         if name not in self._mappings:
@@ -112,17 +137,6 @@ class Ingester:
     def is_source(self, name: str) -> bool:
         """Whether services read the collection from Airtable."""
         return self.state.flags.get(self.catalog.collection(name).flag) == "airtable"
-
-    def _assign_ids(self, name: str, records: Sequence[dict[str, Json]]) -> None:
-        """Give records that were created by hand an `_id`."""
-        c = self.catalog.collection(name)
-        dates = [c.by_key[key].name for key in ("_createdDate", "_updatedDate") if key in c.by_key]
-        for start in range(0, len(records) if self.is_source(name) else 0, PER_WRITE):
-            changes = []
-            for record in records[start : start + PER_WRITE]:
-                cells = {column: record["fields"].get(column) or record["createdTime"] for column in dates}
-                changes.append({"id": record["id"], "fields": {LEGACY_ID: str(uuid.uuid4()), **cells}})
-            self.ingest(name, self.airtable.update(self.base, c.table, changes), after=None)
 
 
 def put_link_keys(rows: CollectionRows, keys: Iterable[str], items: Iterable[Item]) -> None:

@@ -125,7 +125,9 @@ class Mirror:
         found = [] if self.last_error is None else [f"not up to date: {self.last_error}"]
         for aside in self.store.records_set_aside():
             reason = (
-                "has no legacy id yet" if aside.id is None else f"is a copy of the row {aside.id}; only the row is read"
+                f"has no legacy id yet{f': {aside.waits}' if aside.waits else ''}"
+                if aside.id is None
+                else f"is a copy of the row {aside.id}; only the row is read"
             )
             found.append(f"{aside.collection}: the record {aside.record} {reason}")
         return found

@@ -27,11 +27,15 @@ from runbook.query.query import Condition, Query
 
 
 class SetAside(NamedTuple):
-    """A record that is not a row. `id`: that of the row it is a copy of; None: it has no legacy id."""
+    """A record that is not a row. `id`: that of the row it is a copy of; None: it has no legacy id.
+
+    `waits`: which of its cells are empty that a row needs, for people; None where it can be a row.
+    """
 
     collection: str
     record: str
     id: str | None
+    waits: str | None = None
 
 
 class PutResult(NamedTuple):
@@ -128,7 +132,7 @@ class Store:
 
     def records_set_aside(self) -> list[SetAside]:
         """Every known record that is not a row."""
-        sql = "SELECT collection, record, id FROM set_aside ORDER BY collection, record"
+        sql = "SELECT collection, record, id, waits FROM set_aside ORDER BY collection, record"
         return [SetAside(*row) for row in self.file.connection().execute(sql)]
 
     # Writing
@@ -207,8 +211,8 @@ class Store:
                 if after is not None and row is not None and row[0] > after:
                     continue
                 self._delete(db, "record = ?", (record.record,), seq)
-                values = (record.record, record.collection, record.id)
-                db.execute("INSERT OR REPLACE INTO set_aside VALUES (?, ?, ?)", values)
+                values = (record.record, record.collection, record.id, record.waits)
+                db.execute("INSERT OR REPLACE INTO set_aside VALUES (?, ?, ?, ?)", values)
 
     def delete_unseen(self, collection: str, seen: set[str], mark: int) -> list[str]:
         """Delete all records but those `seen` and those written since the mark; ids of the rows deleted."""

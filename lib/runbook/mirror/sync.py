@@ -37,11 +37,12 @@ _WEBHOOK, _SYNCED_AT, _REFUSED_AT, _OUTDATED, _TABLES = "webhook", "synced_at", 
 
 @dataclass(frozen=True)
 class SyncResult:
-    """Rows changed, rows deleted, and the collections that were read in full."""
+    """Rows changed, rows deleted, and the collections that were read in full. `notes`: ids that were written."""
 
     changed: int = 0
     deleted: int = 0
     full: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Sync:
@@ -79,8 +80,7 @@ class Sync:
                 self._file.set_meta(_WEBHOOK, [*changes.webhook])
                 self._store.set_as_of(started, names)
         self._file.set_meta(_SYNCED_AT, started)
-        self._ingester.resolve_set_aside(names)
-        return result
+        return replace(result, notes=self._ingester.resolve_set_aside(names))
 
     def ensure_webhook(self) -> Webhook | None:
         """The base's webhook, created where there is none; None where none can be created."""
