@@ -141,7 +141,7 @@ class AirtableRecords(Records):
             if self._mirror is not None and self._mirror.store.as_of(collection) is not None:
                 return self._mirror.ingest(collection, records, after=mark)
             mapping = self.mapping(collection)
-            return [mapping.to_wix(record["fields"]) for record in self._rows_of(collection).without_copies(records)]
+            return [mapping.to_wix(record["fields"]) for record in self._rows_of(collection).as_rows(records)]
 
         keeps = predicate(query.where)
         with reading(collection):
@@ -154,7 +154,7 @@ class AirtableRecords(Records):
         rows = self._rows_of(collection)
         now = {"$date": stamp(self._now())}
         with self._writing(rows, given):
-            for item_id in rows.retry(wait, lambda: rows.find_records(given)) if given else ():
+            for item_id in rows.retry(wait, lambda: rows.fetch(given)) if given else ():
                 raise item_exists(collection, item_id)
             return _in_batches(
                 [{**item, "_createdDate": now, "_updatedDate": now} for item in items],
@@ -192,11 +192,11 @@ class AirtableRecords(Records):
     def _remove(self, collection: str, item_id: str, wait: float) -> None:
         rows = self._rows_of(collection)
         with self._writing(rows, [item_id]):
-            found = rows.retry(wait, lambda: rows.find_records([item_id]))
+            found = rows.retry(wait, lambda: rows.fetch([item_id]))
             if item_id not in found:
                 rows.forget(item_id)
                 raise no_such_item(collection, item_id)
-            rows.delete(item_id, found[item_id], wait)
+            rows.delete(item_id, str(found[item_id]["id"]), wait)
 
     @contextmanager
     def _writing(self, rows: Rows, ids: list[str]) -> Iterator[None]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -17,6 +16,7 @@ from runbook.airtable.lookup_ids import fetch_records, look_up, require_unique
 from runbook.catalog import LEGACY_ID, ORIGINAL, Catalog, Collection
 from runbook.codecs import same
 from runbook.errors import AirtableError, RecordsError, WrongType
+from runbook.grid_rows import legacy_id
 from runbook.json_types import MISSING, Fields, Item, Json
 from runbook.link_resolver import resolve
 from runbook.mapping import Mapping, Refusal
@@ -115,26 +115,28 @@ class Rows:
         missing = [item_id for item_id in ids if item_id not in found]
         return found | self._fetch_records(self.find_records(missing)) if missing else found
 
-    def without_copies(self, records: list[dict[str, Json]]) -> list[dict[str, Json]]:
-        """The records that are rows: those with a legacy id; of several with the same, the one state knows, or any."""
-        ids = [record["fields"].get(LEGACY_ID) for record in records]
-        repeated = [item_id for item_id, count in Counter(ids).items() if item_id is not None and count > 1]
-        known = self._state_rows.record_ids(repeated) if repeated else {}
-        existing = {record["id"] for record in records}
+    def as_rows(self, records: list[dict[str, Json]]) -> list[dict[str, Json]]:
+        """The records that are rows, with the legacy id by which state knows them.
+
+        Of several with the same id, the one that state knows, or any; one that has none yet is no row.
+        """
+        cells = {record["id"]: legacy_id(record) for record in records}
+        owners = self._state_rows.record_ids([cell for cell in cells.values() if cell is not None])
+        settled = {record: cell for record, cell in cells.items() if cell is not None and owners.get(cell) == record}
+        known = settled | self._state_rows.by_record(cells.keys() - settled.keys())
         rows: dict[str, dict[str, Json]] = {}
-        for item_id, record in zip(ids, records, strict=True):
-            owner = known.get(item_id)
-            if item_id and (record["id"] == owner or (item_id not in rows and owner not in existing)):
-                rows[item_id] = record
+        for record in records:
+            item_id = known.get(record["id"]) or cells[record["id"]]
+            is_owner = record["id"] in known
+            if item_id and (is_owner or (item_id not in rows and owners.get(item_id) not in cells)):
+                rows[item_id] = {**record, "fields": {**record["fields"], LEGACY_ID: item_id}}
         return list(rows.values())
 
     def _fetch_records(self, records: dict[str, str]) -> dict[str, dict[str, Json]]:
-        """Records by legacy id; those that have another legacy id by now are left out."""
-        found = {
-            str(record["fields"].get(LEGACY_ID)): record
-            for record in fetch_records(self._airtable, self._base, self.collection.table, list(records.values()))
-        }
-        return {item_id: found[item_id] for item_id in records if item_id in found}
+        """Records by legacy id, whatever their cell has by now: the record is what is known of a row."""
+        found = fetch_records(self._airtable, self._base, self.collection.table, list(records.values()))
+        by_record = {record["id"]: record for record in found}
+        return {item_id: by_record[record] for item_id, record in records.items() if record in by_record}
 
     # Writing
 

@@ -195,6 +195,27 @@ def test_a_record_without_a_legacy_id_is_no_row(both: Both, airtable: Records) -
 # Requests
 
 
+def written(both: Both) -> list[dict[str, Any]]:
+    return list(both.api.records(both.base, CATALOG.collection("Carriers").table))
+
+
+@pytest.mark.parametrize("cell", [None, "another"], ids=["emptied", "changed"])
+def test_a_row_whose_legacy_id_someone_changes_is_still_the_row(
+    both: Both, airtable: Records, cell: str | None
+) -> None:
+    airtable.bulk_insert("Carriers", [{"_id": name, "trucks": 1} for name in ("patched", "removed", "there")])
+    emptied = [{"id": r["id"], "fields": {"Legacy Wix ID": cell and f"{cell} {r['id']}"}} for r in written(both)]
+    both.api.update(both.base, CATALOG.collection("Carriers").table, emptied)
+    found = airtable.query("Carriers", consistent=True).items
+    assert ids(found) == ["patched", "removed", "there"]
+    assert airtable.patch("Carriers", "patched", {"trucks": 2})["trucks"] == 2
+    assert [row["fields"]["Legacy Wix ID"] for row in written(both) if row["fields"]["Trucks"] == 2] == ["patched"]
+    airtable.remove("Carriers", "removed")
+    with pytest.raises(ItemExists):
+        airtable.insert("Carriers", {"_id": "there"})
+    assert sorted(ids(airtable.query("Carriers", consistent=True).items)) == ["patched", "there"]
+
+
 def test_the_plans_own_names(both: Both, airtable: AirtableRecords) -> None:
     airtable.bulk_insert("Carriers", [{"_id": f"{n:03}", "trucks": n} for n in range(25)])
     airtable.bulk_update("Carriers", [{"_id": f"{n:03}", "trucks": -n} for n in range(25)])
