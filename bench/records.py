@@ -42,7 +42,7 @@ from runbook.mirror import Mirror
 from runbook.records import AirtableRecords, RoutedRecords, WixRecords
 from runbook.request_log import RequestLog
 from runbook.schema.tables import create_spec, original_spec
-from runbook.state import KnownRow, State
+from runbook.state import State
 from runbook.wix.client import DATA, WixClient
 
 RATE, LATENCY = 5.0, "580,0"
@@ -89,7 +89,7 @@ def seed_base(server: Server, base: str, rows: dict[str, list[Item]], state: Sta
         ]
         fields = [*columns.values(), original_spec(), *links]
         tables.append({"name": collection.table, "fields": fields, "records": records})
-        state.rows(base, name).put([KnownRow(row.id, record) for row, record in zip(encoded, ids, strict=True)])
+        state.rows(base, name).put({row.id: record for row, record in zip(encoded, ids, strict=True)})
     body = {"base": {"id": base, "name": "Bench"}, "tables": tables}
     answer = requests.post(f"{server.url}/_sandbox/seed", json=body, timeout=300)
     assert answer.ok, answer.text[:500]

@@ -28,7 +28,7 @@ from runbook.catalog import LEGACY_ID, Catalog, Collection
 from runbook.display import plural
 from runbook.errors import AirtableError
 from runbook.json_types import Fields, Json
-from runbook.state import CollectionRows, KnownRow, State
+from runbook.state import CollectionRows, State
 
 _DATES = ("_createdDate", "_updatedDate")
 _STAMPS = ("_id", "_owner", *_DATES)  # of Wix: nobody types them
@@ -115,13 +115,13 @@ class _Unsettled(NamedTuple):
 
 @dataclass
 class _Decision:
-    """`rows`: record -> `_id`. `moved`: rows of which state knows another record, which is gone."""
+    """`rows`: record -> `_id`. `moved`: `_id` -> record, of rows that state knows by another, which is gone."""
 
     rows: dict[str, str] = field(default_factory=dict)
     created: list[_Unsettled] = field(default_factory=list)
     copied: list[_Unsettled] = field(default_factory=list)
     restored: list[str] = field(default_factory=list)
-    moved: list[KnownRow] = field(default_factory=list)
+    moved: dict[str, str] = field(default_factory=dict)
     waiting: list[Waiting] = field(default_factory=list)
 
     @property
@@ -160,7 +160,7 @@ def assign_ids(
     with state.locks.exclusive(f"row ids {base} {collection.wix}"):
         decided = _decide(settled, unsettled, rows)  # another process may have been faster
         ids = decided.new_ids()
-        rows.put_created([KnownRow(id_, record) for record, id_ in ids.items()])
+        rows.put_created({id_: record for record, id_ in ids.items()})
         rows.put(decided.moved)
         changes: dict[str, Fields] = {record: {LEGACY_ID: decided.rows[record]} for record in decided.restored}
         for row in decided.created:
@@ -224,7 +224,7 @@ def _decide(settled: Mapping[str, str], unsettled: Sequence[_Unsettled], state_r
             first, *copies = sorted(rivals, key=lambda row: row.created)
             found.rows[first.record] = id_
             if id_ in owners:
-                found.moved.append(KnownRow(id_, first.record))
+                found.moved[id_] = first.record
         found.copied += copies
     return found
 

@@ -77,3 +77,20 @@ class KnownRows:
         if (collection, key) not in self._maps:
             self._maps[collection, key] = self._state.rows(self._base, collection).resolve_all(key)
         return self._maps[collection, key]
+
+
+class TargetRows:
+    """The rows that links may lead to, as state knows them."""
+
+    def __init__(self, state: State, base: str, collections: Iterable[str]) -> None:
+        self.known = KnownRows(state, base)
+        self._state, self._base, self._collections = state, base, sorted(set(collections))
+        self._records: set[str] | None = None
+
+    def exists(self, record: str) -> bool:
+        """Whether a record is a row of one of the collections."""
+        if self._records is None:
+            self._records = {
+                row.record_id for name in self._collections for row in self._state.rows(self._base, name).all().values()
+            }
+        return record in self._records

@@ -15,6 +15,7 @@ is valid while it encodes to the current cell, an absence while the cell is empt
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from collections.abc import Collection as Keys
 from typing import Any, NamedTuple
 
 from runbook.catalog import ORIGINAL, Collection, Field, Link
@@ -201,7 +202,7 @@ class Mapping:
 
         A `Wix Original` that is no longer valid (a person edited it) is ignored too, and `problems` gets a line on it.
         """
-        absent, values = _read_original(fields.get(ORIGINAL), problems)
+        absent, values = read_original(fields.get(ORIGINAL), problems)
         item: Item = {}
         for column in self._columns:
             key, cell = column.key, fields.get(column.name)
@@ -299,24 +300,30 @@ def _kept_reason(value: Json, codec: Codec) -> str:
 
 
 def _add_original(absent: list[str], values: dict[str, Json], fields: Fields, refusals: list[Refusal]) -> None:
+    try:
+        fields[ORIGINAL] = original_text(absent, values)
+    except Refused as refused:
+        refusals.append(Refusal(ORIGINAL, str(refused), refused.reason))
+
+
+def original_text(absent: Keys[str], values: dict[str, Json]) -> str | None:
+    """The cell `Wix Original`, None where there is nothing to keep. Raises Refused for what a cell cannot hold."""
     original: dict[str, Any] = {}
     if absent:
         original["absent"] = sorted(absent)
     if values:
         original["values"] = {key: values[key] for key in sorted(values)}  # inside a value the order must be kept
-    try:
-        text = to_json(original)
-    except Refused as refused:
-        refusals.append(Refusal(ORIGINAL, str(refused), refused.reason))
-        return
+    if not original:
+        return None
+    text = to_json(original)
     if len(text) > TEXT_LIMIT // 2 and (length := utf16_length(text)) > TEXT_LIMIT:
         reason = f"{ORIGINAL} would have more than 100,000 characters"
-        refusals.append(Refusal(ORIGINAL, f"{reason}: {length:,} for {', '.join(sorted(values))}", reason))
-        return
-    fields[ORIGINAL] = text
+        raise Refused(reason, f"{length:,} for {', '.join(sorted(values))}")
+    return text
 
 
-def _read_original(cell: Json, problems: list[str] | None) -> tuple[frozenset[str], dict[str, Json]]:
+def read_original(cell: Json, problems: list[str] | None = None) -> tuple[frozenset[str], dict[str, Json]]:
+    """Of a cell `Wix Original`: the keys that the item did not have, the values kept; nothing where it is not valid."""
     if not cell:
         return frozenset(), {}
     try:

@@ -106,6 +106,10 @@ class Readings:
                     self._readings.pop(c.wix, None)
         return found
 
+    def forget(self, name: str) -> None:
+        """A table was written: it is read again when its records are asked for."""
+        self._readings.pop(name, None)
+
     def discard(self) -> None:
         """Delete the files; a table is read again when its records are asked for."""
         self._readings.clear()

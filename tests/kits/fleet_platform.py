@@ -154,10 +154,14 @@ class Fleet:
         """Run the steps of phases up to the flags; returns the last one."""
         for phase in phases:
             run = self.open(phase, **parameters)
-            for step in ("plan", "provision", "export", "transform", "load", "validate", "turn_flags"):
-                getattr(run, step)()
-            run.gate()
+            self.steps(run)
         return run
+
+    def steps(self, run: PhaseRun) -> None:
+        """The steps of a phase, with its flags and its gate."""
+        for step in ("plan", "provision", "export", "transform", "load", "validate", "turn_flags"):
+            getattr(run, step)()
+        run.gate()
 
     def base(self) -> str:
         base = self.connect().base("wix")
@@ -173,6 +177,10 @@ class Fleet:
         """Change cells in Airtable, as a person does in the grid."""
         record = self.records(collection)[legacy]["id"]
         self.connect().airtable.update(self.base(), collection, [{"id": record, "fields": cells}])
+
+    def delete(self, collection: str, legacy: str) -> None:
+        """Delete a record in Airtable, as a person does in the grid."""
+        self.connect().airtable.delete(self.base(), collection, [self.records(collection)[legacy]["id"]])
 
     def items(self, collection: str) -> dict[str, Item]:
         """Items in Wix by `_id`."""

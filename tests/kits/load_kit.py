@@ -16,7 +16,8 @@ from runbook.schema import Tables, apply_schema, plan_schema
 from runbook.snapshot import SnapshotWriter
 from runbook.staged import Transformed
 from runbook.state import State
-from runbook.steps.load import Loaded, load, load_links
+from runbook.steps.conflict_file import ConflictFile
+from runbook.steps.load import Loaded, Target, load, load_links
 from runbook.steps.transform import transform
 from sandbox import Sandbox
 
@@ -119,16 +120,19 @@ class World:
         apply_schema(plan_schema(self.catalog, collections, self.airtable.tables(BASE)), self.airtable, BASE)
 
     @property
-    def into(self) -> dict[str, Any]:
+    def into(self) -> Target:
         tables = Tables(self.airtable.tables(BASE), self.catalog)
-        return {
-            "airtable": self.airtable,
-            "base": BASE,
-            "tables": tables,
-            "state": self.state,
-            "quarantine": self.quarantine,
-            "catalog": self.catalog,
-        }
+        return Target(
+            airtable=self.airtable,
+            base=BASE,
+            tables=tables,
+            state=self.state,
+            quarantine=self.quarantine,
+            catalog=self.catalog,
+            conflicts=ConflictFile(self.folder),
+            run_id="run-1",
+            read=lambda name: self.airtable.records(BASE, tables.id(name)),
+        )
 
     def stage(self, name: str, items: list[dict[str, Any]]) -> Transformed:
         collection = self.catalog.collection(name)
@@ -140,10 +144,10 @@ class World:
         return self.staged[name]
 
     def load(self, name: str, items: list[dict[str, Any]], **more: Any) -> Loaded:
-        return load(self.stage(name, items), self.catalog.collection(name), **self.into, **more)
+        return load(self.stage(name, items), self.catalog.collection(name), self.into, **more)
 
     def links(self, loaded: Loaded) -> Loaded:
-        return load_links(loaded, **self.into)
+        return load_links(loaded, self.into)
 
     def records(self, name: str) -> dict[str, dict[str, Any]]:
         """Cells by legacy id. Fails where two records carry one."""

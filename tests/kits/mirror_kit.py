@@ -16,7 +16,7 @@ from runbook.mapping import Mapping
 from runbook.mirror import Mirror
 from runbook.records import AirtableRecords
 from runbook.schema.tables import create_spec, original_spec
-from runbook.state import KnownRow, State
+from runbook.state import State
 from sandbox import Sandbox
 
 _SYSTEM = (
@@ -124,7 +124,7 @@ class Fleet:
         for start in range(0, len(rows), 10):
             made += [record["id"] for record in self.api.create(self.base, c.table, rows[start : start + 10])]
         if known:
-            landed = [KnownRow(item["_id"], record) for item, record in zip(items, made, strict=True)]
+            landed = {item["_id"]: record for item, record in zip(items, made, strict=True)}
             self.state.rows(self.base, name).put(landed)
         return made
 

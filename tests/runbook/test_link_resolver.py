@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runbook.link_resolver import KnownRows, LinkCell, resolve
-from runbook.state import AMBIGUOUS, Ambiguous, KnownRow, State
+from runbook.state import AMBIGUOUS, Ambiguous, State
 
 ROWS: dict[tuple[str, str, str], str | Ambiguous] = {
     ("People", "_id", "a"): "recA",
@@ -58,9 +58,9 @@ def test_where_keys_lead(candidates: list[tuple[str, str, str]], cell: LinkCell)
 
 def test_rows_are_found_by_what_state_knows(tmp_path: Path) -> None:
     with State(f"sqlite:///{tmp_path / 'state.db'}") as state:
-        state.rows("app1", "People").put([KnownRow(legacy, f"rec{legacy}") for legacy in "abc"])
+        state.rows("app1", "People").put({legacy: f"rec{legacy}" for legacy in "abc"})
         state.rows("app1", "People").replace_key("badge", {"a": "1", "b": "2", "c": "2", "gone": "3"})
-        state.rows("app2", "Firms").put([KnownRow("f", "recF")])
+        state.rows("app2", "Firms").put({"f": "recF"})
         rows = KnownRows(state, "app1")
         assert rows.find("People", "_id", "a") == rows.find("People", "badge", "1") == "reca"
         assert rows.find("People", "badge", "2") is AMBIGUOUS

@@ -16,7 +16,7 @@ from runbook.grid_rows import GridRows, Waiting, assign_ids, empty_cells, legacy
 from runbook.json_types import Item, Json
 from runbook.mapping import Mapping, link_key
 from runbook.mirror.store import PutResult, SetAside, Store
-from runbook.state import CollectionRows, KnownRow, State
+from runbook.state import CollectionRows, State
 
 
 class Ingester:
@@ -61,7 +61,7 @@ class Ingester:
             new = rows.keys() - known.values() - owners.keys() - set(written.skipped)
             if new:
                 state_rows.note_created(new)
-                state_rows.put([KnownRow(item_id, rows[item_id][0]) for item_id in new])
+                state_rows.put({item_id: rows[item_id][0] for item_id in new})
             # Rows of a first full sync were there before, and state has their link keys.
             changed = new if self.store.as_of(name) is None else new.union(written.changed)
             keys = self.catalog.link_keys.get(name, ())

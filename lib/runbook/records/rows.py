@@ -20,10 +20,11 @@ from runbook.grid_rows import legacy_id
 from runbook.json_types import MISSING, Fields, Item, Json
 from runbook.link_resolver import resolve
 from runbook.mapping import Mapping, Refusal
+from runbook.merge import RowValues, digest
 from runbook.mirror import Mirror
 from runbook.mirror.ingest import put_link_keys
 from runbook.records.outage import retry_while_down
-from runbook.state import Ambiguous, KnownRow, State
+from runbook.state import Ambiguous, State
 
 T = TypeVar("T")
 
@@ -47,6 +48,7 @@ class Rows:
         self._link_keys = catalog.link_keys.get(collection.wix, ())
         self._airtable, self._base, self._state, self._mirror = airtable, base, state, mirror
         self._state_rows = state.rows(base, collection.wix)
+        self._values = RowValues(collection)
         self._columns = [*dict.fromkeys(column.name for column in collection.columns), ORIGINAL]
 
     # Cells
@@ -169,7 +171,17 @@ class Rows:
             wait,
             written,
         )
+        self._note_served(records, updated)
         return self._store([item["_id"] for item in items], updated)
+
+    def _note_served(self, before: dict[str, dict[str, Json]], after: list[dict[str, Json]]) -> None:
+        """Tell what a service changed from what people edit in Airtable; a load keeps both."""
+        for record in after:
+            item_id = record["fields"].get(LEGACY_ID)
+            old, new = self._values.of(before[item_id]["fields"]), self._values.of(record["fields"])
+            changed = [key for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)]
+            if changed:
+                self._state_rows.note_served(item_id, {key: digest(new.get(key)) for key in changed})
 
     def delete(self, item_id: str, record: str, wait: float) -> None:
         """Delete a row's record."""
@@ -190,7 +202,7 @@ class Rows:
         written = [self.mapping.to_wix(record["fields"]) for record in ordered]
         name = self.collection.wix
         # State first, because the mirror relies on it; the mirror also during its first full sync.
-        self._state_rows.put([KnownRow(i, record["id"]) for i, record in zip(ids, ordered, strict=True)])
+        self._state_rows.put({i: record["id"] for i, record in zip(ids, ordered, strict=True)})
         if self._mirror is not None:
             self._mirror.ingest(name, ordered)
         put_link_keys(self._state_rows, self._link_keys, written)

@@ -10,6 +10,8 @@ from runbook.errors import CheckFailed
 from runbook.evidence.manifest import write_manifest
 from runbook.run.context import RunContext
 from runbook.state import GateResult
+from runbook.steps.conflict_file import some
+from runbook.steps.loaded import Loaded
 
 SCHEMA_CHECK = "the schema is as planned"
 
@@ -80,6 +82,7 @@ def evaluate_gate(run: RunContext) -> Gate:
         elif c.wix not in results.validated:
             reasons.append(f"{c.wix} was not validated: run the cells above")
         else:
+            reasons += _conflicts(run, results.loaded[c.wix])
             reasons += [f"{c.wix}: {reason}" for reason in results.validated[c.wix].reasons]
     if not run.dry_run:
         reasons += [f"check failed: {check}" for check, ok in results.checks.items() if not ok]
@@ -92,16 +95,28 @@ def evaluate_gate(run: RunContext) -> Gate:
         if v.quarantined
     ]
     doubts = [f"{s.collection}: {warning}" for s in results.snapshots.values() for warning in s.warnings]
+    notable = [f"{name}: {remark}" for name, done in results.loaded.items() for remark in done.notable()]
     return Gate(
         phase=f"phase {run.phase.number}, {run.phase.title}",
         passed=not reasons and not run.dry_run,
         dry_run=run.dry_run,
         reasons=tuple(reasons),
-        warnings=tuple(dict.fromkeys([*results.warnings, *doubts, *quarantined])),
+        warnings=tuple(dict.fromkeys([*results.warnings, *doubts, *notable, *quarantined])),
         manual_steps=results.manual_steps,
         collections=len(done),
         rows=sum(v.loaded for v in done),
     )
+
+
+def _conflicts(run: RunContext, done: Loaded) -> list[str]:
+    if not done.conflicts:
+        return []
+    listed = some([line.text() for line in done.conflicts])
+    command = f"runbook resolve {run.run_id} --collection {done.collection} --prefer wix"
+    return [
+        f"{done.collection}: {plural(len(done.conflicts), 'conflict')}: {listed}; nothing was written of these rows. "
+        f"`{command}` (or airtable) settles them; then run the phase again"
+    ]
 
 
 def close_gate(run: RunContext) -> Gate:

@@ -11,18 +11,19 @@ from runbook.catalog import Collection
 from runbook.display import Page, Shown, Table, display_now
 from runbook.errors import AirtableError, RunbookError, StepError, TargetError, WixError
 from runbook.evidence.runs import set_base
+from runbook.json_types import Json
 from runbook.run import completion, figures, flags, infrastructure, last_export, phase_checks, services
 from runbook.run import tables as shown
 from runbook.run.context import RunContext, guarded
 from runbook.run.gate import SCHEMA_CHECK, close_gate
 from runbook.run.planning import Plan, plan_lines
-from runbook.run.revalidate import invalidate
 from runbook.run.steps import Steps
 from runbook.schema import SchemaPlan, apply_schema, plan_schema
 from runbook.schema.base import find_or_create_base
 from runbook.staged import Transformed
 from runbook.state import CollectionProgress
-from runbook.steps.load import load, load_links
+from runbook.steps.conflict_file import ConflictFile
+from runbook.steps.load import Target, load, load_links
 from runbook.steps.transform import transform
 from runbook.steps.validate import Validated, validate
 from runbook.wix.source import SourceCollection
@@ -138,6 +139,7 @@ class PhaseRun(RunContext):
         self.discard_readings()
         with self._write_lock():
             self._load(staged)
+        self.results.read_by_load = True
         self.save_requests()
         self.evidence("load", {name: done.facts() for name, done in self.results.loaded.items()})
         return shown.loaded(self)
@@ -161,20 +163,29 @@ class PhaseRun(RunContext):
         for name, done in list(self.results.loaded.items()):
             if done.deferred:
                 with self._isolated(name, self.results.loaded):
-                    self.results.loaded[name] = load_links(done, **self._target())
+                    self.results.loaded[name] = load_links(done, self._target())
+                    self.readings.forget(name)
 
     def _load_one(self, c: Collection, report: Callable[[int, int], None]) -> None:
         last_export.note_keys(self, c, loaded=False)
         self.results.loaded[c.wix] = load(
             self.results.transformed[c.wix],
             c,
+            self._target(),
             remove_gone=True,
             remove_many=c.wix in self.connections.settings.remove_many,
             source_of_truth=self.connections.state.flags.get(c.flag),
             on_progress=report,
-            **self._target(),
+            on_deletion=lambda ids: self._plan_deletion(c.wix, ids),
         )
         last_export.note_keys(self, c, loaded=True)
+        if self.results.loaded[c.wix].writes:
+            self.readings.forget(c.wix)
+
+    def _plan_deletion(self, name: str, ids: list[str]) -> None:
+        """Keep record of the rows that a load is about to delete."""
+        self.results.deletions[name] = ids
+        self.evidence("deletions", self.results.deletions)
 
     @contextmanager
     def _isolated(self, name: str, results: dict[str, Any]) -> Iterator[None]:
@@ -191,16 +202,23 @@ class PhaseRun(RunContext):
             results.pop(name, None)
             self.results.stopped[name] = str(error)
 
-    def _target(self) -> dict[str, Any]:
-        """What load writes to."""
-        return {
-            "airtable": self.connections.airtable,
-            "base": self.base(),
-            "tables": self.tables(),
-            "state": self.connections.state,
-            "quarantine": self.quarantine,
-            "catalog": self.catalog,
-        }
+    def _target(self) -> Target:
+        return Target(
+            airtable=self.connections.airtable,
+            base=self.base(),
+            tables=self.tables(),
+            state=self.connections.state,
+            quarantine=self.quarantine,
+            catalog=self.catalog,
+            conflicts=ConflictFile(self.folder.path),
+            run_id=self.run_id,
+            read=self._read,
+        )
+
+    def _read(self, name: str) -> Iterable[dict[str, Json]]:
+        """A table's records, once rows typed or copied in the grid have an id."""
+        self.results.warnings += self.readings.assign_ids(name, self.connections.state).notes()
+        return self.readings.records(name)
 
     @guarded
     def validate(self) -> Page | Table:
@@ -208,7 +226,9 @@ class PhaseRun(RunContext):
         if self.dry_run or "the base" in self.results.stopped:
             return self.skip("validate", "nothing was loaded, so nothing can be read back")
         loaded = self._need(self.results.loaded, "load", but=self.results.stopped)
-        self.discard_readings()
+        if not self.results.read_by_load:  # what a load has read and did not write is as current as it
+            self.discard_readings()
+        self.results.read_by_load = False
         with Steps("Validate", {name: self.results.transformed[name].staged for name in loaded}) as step:
             self._assign_ids(loaded)
             for name in loaded:
@@ -223,7 +243,7 @@ class PhaseRun(RunContext):
         """Give rows that were typed or copied in the grid an id: of all tables first, since links lead to them."""
         links = [link for name in loaded for link in self.catalog.collection(name).links]
         targets = [link.to for link in links if link.to in self.tables()]
-        for name in dict.fromkeys([*targets, *loaded]):
+        for name in dict.fromkeys(n for n in [*targets, *loaded] if n not in self.results.stopped):
             with self._isolated(name, self.results.validated):
                 self.results.warnings += self.readings.assign_ids(name, self.connections.state).notes()
 
@@ -242,7 +262,6 @@ class PhaseRun(RunContext):
         done.write(self.folder.path / "evidence" / self.phase.slug)
         self.results.validated[c.wix] = done
         self._record(c, done)
-        self.results.warnings += invalidate(self.connections, self.base(), c, done)
 
     def _record(self, c: Collection, done: Validated) -> None:
         snapshot = self.results.snapshots[c.wix]

@@ -9,7 +9,7 @@ from runbook.checks.record_counts import RecordCounts, keep_record_counts
 from runbook.display import Page, Table
 from runbook.errors import RunbookError
 from runbook.run.context import RunContext
-from runbook.run.revalidate import invalidate, revalidate
+from runbook.run.revalidate import revalidate
 from runbook.run.steps import Steps
 from runbook.settings import CRITICAL_SHARE, WARN_SHARE
 
@@ -83,7 +83,6 @@ def recheck(run: RunContext) -> Table:
                 rows.append((c.phase, c.wix, None, None, None, None, None, "error"))
                 continue
             all_green = all_green and validated.green
-            run.results.warnings += invalidate(run.connections, run.base(), c, validated)
             run.results.rechecked[c.wix] = validated
             comparison = validated.comparison
             rows.append(

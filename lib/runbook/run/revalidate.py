@@ -1,4 +1,4 @@
-"""Compare a loaded collection again with the snapshot of its run, and mark wrong rows to be written again."""
+"""Compare a loaded collection again with the snapshot of its run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from runbook.catalog import Collection
 from runbook.connections import Connections
-from runbook.display import plural
 from runbook.errors import CheckNotRun
 from runbook.quarantine import Quarantine
 from runbook.readings import Readings
@@ -41,17 +40,3 @@ def revalidate(
         suites=connections.platform.expectations,
         on_progress=on_progress,
     )
-
-
-def invalidate(connections: Connections, base: str, collection: Collection, done: Validated) -> list[str]:
-    """Make the next load write again the rows that differ in Airtable; returns a warning about them.
-
-    Only while services read Wix: once the flag is on, Airtable is the source of truth and is not overwritten.
-    """
-    if not done.to_rewrite or connections.state.flags.get(collection.flag) == "airtable":
-        return []
-    connections.state.rows(base, collection.wix).invalidate(done.to_rewrite)
-    return [
-        f"{collection.wix}: {plural(len(done.to_rewrite), 'row')} in Airtable not as loaded; the next run of phase "
-        f"{collection.phase} overwrites them with what Wix has. To keep a manual change, make it in Wix too"
-    ]

@@ -72,7 +72,7 @@ def loaded(run: RunContext) -> Table:
                 done.created,
                 done.updated,
                 done.unchanged,
-                done.removed,
+                len(done.deleted),
                 done.quarantined,
                 sum(len(ids) for links in (done.dangling, done.not_loaded, done.ambiguous) for ids in links.values()),
                 done.requests,

@@ -1,31 +1,38 @@
 """The memory of an environment: which row is which record, what was sent, flags, progress, rate limits.
 
 state = State("sqlite:////srv/runbook/state.db")
-state.rows(base, "Carriers").all()           # {legacy id: KnownRow(legacy_id, record_id, hash, filled)}
+state.rows(base, "Carriers").all()           # {legacy id: KnownRow(legacy_id, record_id, hash, answer)}
 state.flags.get("carriers")                  # "wix" or "airtable"
 state.facts.progress(base)                   # {collection: CollectionProgress(…)}
 state.facts.base_of("wix")                   # "app…"
 """
 
+from runbook.state.conflicts import Conflict, ConflictKind, Conflicts, Settled
 from runbook.state.facts import CheckResult, CollectionProgress, Facts, GateResult
 from runbook.state.flags import FlagChange, Flags, FlagState, Side
 from runbook.state.rate_limits import RateLimits
-from runbook.state.rows import AMBIGUOUS, Ambiguous, CollectionRows, KnownRow
+from runbook.state.rows import AMBIGUOUS, AgreedRow, Ambiguous, CollectionRows, History, KnownRow
 from runbook.state.store import State
 
 __all__ = [
     "AMBIGUOUS",
+    "AgreedRow",
     "Ambiguous",
     "CheckResult",
     "CollectionProgress",
     "CollectionRows",
+    "Conflict",
+    "ConflictKind",
+    "Conflicts",
     "Facts",
     "FlagChange",
     "FlagState",
     "Flags",
     "GateResult",
+    "History",
     "KnownRow",
     "RateLimits",
+    "Settled",
     "Side",
     "State",
 ]

@@ -33,6 +33,16 @@ MIGRATIONS = (
             "UPDATE row_change SET what = 'created' WHERE what = 'born'",
         ),
     ),
+    Migration(
+        3,
+        "know what both sides last agreed on",
+        (
+            "ALTER TABLE id_map DROP COLUMN filled",
+            "ALTER TABLE id_map ADD COLUMN answer TEXT",
+            "ALTER TABLE id_map ADD COLUMN agreed TEXT",
+            "ALTER TABLE id_map ADD COLUMN served TEXT",
+        ),
+    ),
 )
 VERSION = MIGRATIONS[-1].version
 # Version 1 had no ledger of migrations.

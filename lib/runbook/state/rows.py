@@ -1,10 +1,10 @@
 """The rows of one collection in one base: which record each is, its keys, what was sent, who created or removed it.
 
 rows = state.rows(base, "Carriers")
-rows.all()                              # {legacy id: KnownRow(legacy_id, record_id, hash, filled)}
+rows.all()                              # {legacy id: KnownRow(legacy_id, record_id, hash, answer)}
 rows.resolve("dot_number", "123")       # a record id, AMBIGUOUS for several, None for none
 numbers = rows.start_batches([["a", "b"]])
-rows.finish_batches(numbers, [KnownRow("a", "rec1"), KnownRow("b", "rec2")])
+rows.finish_batches(numbers, [AgreedRow("a", "rec1", …), AgreedRow("b", "rec2", …)])
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias, cast
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, case, func, select
 
 from runbook.state.database import Database
 from runbook.state.tables import id_map, journal, link_key, now, row_change
@@ -23,15 +23,35 @@ Change: TypeAlias = Literal["created", "removed"]
 
 
 class KnownRow(NamedTuple):
-    """A row that is in the base. `hash`: of the cells it was last written with, None where that is not known.
+    """A row that is in the base. `hash`: of the staged cells, `answer`: of Airtable's, when both sides last agreed.
 
-    `filled`: which of its cells were not empty then, as the loader writes it.
+    None where that is not known, or where a cell was kept as it is in Airtable.
     """
 
     legacy_id: str
     record_id: str
     hash: str | None = None
-    filled: str | None = None
+    answer: str | None = None
+
+
+class AgreedRow(NamedTuple):
+    """A row on which both sides agree now. `agreed`: on what, as `runbook.merge` writes it."""
+
+    legacy_id: str
+    record_id: str
+    hash: str | None
+    answer: str | None
+    agreed: str
+
+
+class History(NamedTuple):
+    """What is known of a row's past. `agreed`: None where it is not known that the row came from Wix.
+
+    `served`: what services wrote since, {Wix key: hash}.
+    """
+
+    agreed: str | None
+    served: dict[str, str]
 
 
 class Ambiguous(enum.Enum):
@@ -54,7 +74,7 @@ class CollectionRows:
     def all(self) -> dict[str, KnownRow]:
         """Every row by legacy id."""
         t = id_map
-        query = select(t.c.legacy_id, t.c.record_id, t.c.hash, t.c.filled).where(self._in_scope(t))
+        query = select(t.c.legacy_id, t.c.record_id, t.c.hash, t.c.answer).where(self._in_scope(t))
         with self._db.reading() as connection:
             return {row[0]: KnownRow._make(row) for row in connection.execute(query)}
 
@@ -81,10 +101,36 @@ class CollectionRows:
         with self._db.reading() as connection:
             return int(connection.scalar(query) or 0)
 
-    def put(self, rows: Iterable[KnownRow]) -> None:
-        """Add rows; those known before are replaced."""
+    def histories(self, legacy_ids: Iterable[str]) -> dict[str, History]:
+        """What is known of some rows' past; unknown rows are left out."""
+        t = id_map
+        query = select(t.c.legacy_id, t.c.agreed, t.c.served)
+        with self._db.reading() as connection:
+            chunks = self._chunks(t, legacy_ids)
+            return {
+                row[0]: History(row[1], json.loads(row[2]) if row[2] else {})
+                for chunk in chunks
+                for row in connection.execute(query.where(chunk))
+            }
+
+    def put(self, records: Mapping[str, str]) -> None:
+        """Rows were seen in the base, legacy id -> record. What was agreed on stays, unless the record is another."""
         with self._db.writing() as connection:
-            self._put(connection, rows)
+            self._put(connection, records)
+
+    def agree(self, rows: Iterable[AgreedRow]) -> None:
+        """Both sides agree on these rows."""
+        with self._db.writing() as connection:
+            self._agree(connection, rows)
+
+    def note_served(self, legacy_id: str, values: Mapping[str, str]) -> None:
+        """A service wrote values of a row, {Wix key: hash}."""
+        t = id_map
+        of_row = (self._in_scope(t), t.c.legacy_id == legacy_id)
+        with self._db.writing() as connection:
+            known = connection.scalar(select(t.c.served).where(*of_row))
+            text = json.dumps({**(json.loads(known) if known else {}), **values}, sort_keys=True)
+            connection.execute(t.update().where(*of_row).values(served=text))
 
     def forget(self, legacy_ids: Iterable[str]) -> None:
         """Rows are no longer in the base: drop them and their keys."""
@@ -95,12 +141,6 @@ class CollectionRows:
             for table in (id_map, link_key):
                 for chunk in self._chunks(table, ids):
                     connection.execute(table.delete().where(chunk))
-
-    def invalidate(self, legacy_ids: Iterable[str]) -> None:
-        """Rows are not in Airtable as they were written: drop their hashes, so that the next load writes them again."""
-        with self._db.writing() as connection:
-            for chunk in self._chunks(id_map, legacy_ids):
-                connection.execute(id_map.update().where(chunk).values(hash=None))
 
     # Natural keys by which links find rows; the key `_id` is the legacy id
 
@@ -151,10 +191,10 @@ class CollectionRows:
         with self._db.writing() as connection:
             return [row[0] for row in connection.execute(query, lines)]
 
-    def finish_batches(self, numbers: Sequence[int], rows: Iterable[KnownRow]) -> None:
-        """Batches were answered: put their rows and delete them from the journal."""
+    def finish_batches(self, numbers: Sequence[int], rows: Iterable[AgreedRow]) -> None:
+        """Batches were answered: both sides agree on their rows; delete them from the journal."""
         with self._db.writing() as connection:
-            self._put(connection, rows)
+            self._agree(connection, rows)
             connection.execute(journal.delete().where(journal.c.id.in_(numbers)))
 
     def unfinished(self) -> list[str]:
@@ -163,10 +203,9 @@ class CollectionRows:
         with self._db.reading() as connection:
             return list(dict.fromkeys(i for row in connection.execute(query) for i in json.loads(row[0])))
 
-    def settle(self, rows: Iterable[KnownRow]) -> None:
-        """The unfinished were looked up: put the rows that were found and empty the journal."""
+    def settle(self) -> None:
+        """What became of the unfinished was looked up: empty the journal."""
         with self._db.writing() as connection:
-            self._put(connection, rows)
             connection.execute(journal.delete().where(self._in_scope(journal)))
 
     # Rows that only one side has because this project created them in Airtable, or removed them from it
@@ -181,13 +220,12 @@ class CollectionRows:
         """Rows were created in Airtable, so Wix lacks them; except one that was removed before: Wix still has it."""
         self._note(legacy_ids, "created", undoes="removed")
 
-    def put_created(self, rows: Iterable[KnownRow]) -> None:
-        """Add rows that were created in Airtable, and note that they were, in one transaction."""
-        new = list(rows)
+    def put_created(self, records: Mapping[str, str]) -> None:
+        """`put` for rows that were created in Airtable, and note that they were, in one transaction."""
         with self._db.writing() as connection:
-            self._put(connection, new)
-            for row in new:
-                line = {**self._scope, "legacy_id": row.legacy_id, "what": "created", "at": now()}
+            self._put(connection, records)
+            for legacy_id in records:
+                line = {**self._scope, "legacy_id": legacy_id, "what": "created", "at": now()}
                 connection.execute(self._db.upsert(row_change), line)
 
     def note_removed(self, legacy_ids: Iterable[str]) -> None:
@@ -210,8 +248,25 @@ class CollectionRows:
                     line = {**self._scope, "legacy_id": legacy_id, "what": what, "at": now()}
                     connection.execute(self._db.upsert(row_change), line)
 
-    def _put(self, connection: Connection, rows: Iterable[KnownRow]) -> None:
-        lines = [{**self._scope, "loaded_at": now(), **row._asdict()} for row in rows]
+    def _put(self, connection: Connection, records: Mapping[str, str]) -> None:
+        if not records:
+            return
+        t, insert = id_map, self._db.insert(id_map)
+        past = {
+            name: case((t.c.record_id == insert.excluded.record_id, t.c[name]), else_=None)
+            for name in ("hash", "answer", "agreed", "served")
+        }
+        query = insert.on_conflict_do_update(
+            index_elements=list(t.primary_key), set_={"record_id": insert.excluded.record_id, **past}
+        )
+        lines = [
+            {**self._scope, "legacy_id": legacy_id, "record_id": record_id, "loaded_at": now()}
+            for legacy_id, record_id in records.items()
+        ]
+        connection.execute(query, lines)
+
+    def _agree(self, connection: Connection, rows: Iterable[AgreedRow]) -> None:
+        lines = [{**self._scope, "loaded_at": now(), "served": None, **row._asdict()} for row in rows]
         if lines:
             connection.execute(self._db.upsert(id_map), lines)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from runbook.state.conflicts import Conflicts
 from runbook.state.database import Database
 from runbook.state.facts import Facts
 from runbook.state.flags import Flags
@@ -44,3 +45,7 @@ class State:
     def rows(self, base: str, collection: str) -> CollectionRows:
         """The rows of one collection (by its Wix name) in one base."""
         return CollectionRows(self._db, base, collection)
+
+    def conflicts(self, base: str, collection: str) -> Conflicts:
+        """The conflicts of one collection (by its Wix name) in one base."""
+        return Conflicts(self._db, base, collection)

@@ -23,7 +23,9 @@ state_migration = Table(
     Column("applied_at", Text, nullable=False),
 )
 
-# Which record a row is. `hash`: of the cells last written, NULL where not known. `filled`: which were not empty.
+# Which record a row is. `hash`: of the staged cells, `answer`: of Airtable's cells, when both sides last agreed; NULL
+# where not known. `agreed`: the same by Wix key; NULL where it is not known that the row came from Wix. `served`: by
+# Wix key, hashes of what services wrote since. The last two are JSON, as `runbook.merge` writes them.
 id_map = Table(
     "id_map",
     metadata,
@@ -32,8 +34,10 @@ id_map = Table(
     Column("legacy_id", Text, primary_key=True),
     Column("record_id", Text, nullable=False),
     Column("hash", Text),
-    Column("filled", Text),
     Column("loaded_at", Text, nullable=False),
+    Column("answer", Text),
+    Column("agreed", Text),
+    Column("served", Text),
     sqlite_with_rowid=False,
 )
 
@@ -119,4 +123,25 @@ rate_limit = Table(
     Column("base", Text, primary_key=True),
     Column("next", Double, nullable=False),
     Column("held_until", Double, nullable=False),
+)
+
+# What both sides have and disagree on, until a person settles it and a load obeys. `key`: a Wix key or the name of a
+# link, "" for the whole row. `wix`, `airtable`: hashes of both values; `prefer`: the side that a person chose.
+conflict = Table(
+    "conflict",
+    metadata,
+    Column("base", Text, primary_key=True),
+    Column("collection", Text, primary_key=True),
+    Column("legacy_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("wix", Text, nullable=False),
+    Column("airtable", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("found_at", Text, nullable=False),
+    Column("prefer", Text),
+    Column("who", Text),
+    Column("why", Text),
+    Column("settled_at", Text),
+    sqlite_with_rowid=False,
 )

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Collection as Ids
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from runbook.catalog import LEGACY_ID, ORIGINAL, Collection, Field
 from runbook.codecs import Refused, codec_of, same
@@ -22,8 +22,11 @@ from runbook.display import Shown, Table, mask, plural
 from runbook.json_types import Fields, Item, Json
 from runbook.link_resolver import LinkCell
 from runbook.mapping import Mapping as CatalogMapping
+from runbook.merge import Past, RowMerge
 from runbook.staged import StagedRow
+from runbook.steps.conflict_file import is_hidden, shown, some
 
+Kept = Literal["edited", "served", "settled", "untold"]
 LISTED = 100  # differences and ids that are listed; the rest is counted
 _UPDATED = "_updatedDate"
 
@@ -32,7 +35,7 @@ _UPDATED = "_updatedDate"
 class Cell:
     """A cell that differs. `column` is None for a link, and `link` is what it should hold.
 
-    `reads_back`: decoded, it equals the value in the snapshot.
+    `reads_back`: decoded, it equals the value in the snapshot. `kept`: why it stays as it is in Airtable.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Cell:
     reads_back: bool
     record: Fields
     link: LinkCell | None = None
+    kept: Kept | None = None
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,8 @@ class Comparison(Shown):
 
     `rows`: staged rows that have a record; `missing`: those that have none. `extra`: legacy ids that were not staged;
     `without_id`: records without one, which are no rows yet; `duplicates`: legacy id -> its records. `created`: rows
-    created in Airtable, `late`: after the cutover; `removed`: those that services took out since. `off`: all rows that
-    are missing or have a cell that nothing explains; what writing them again mends. Other lists are cut at 100; the
-    counts beside them are not.
+    created in Airtable, `late`: after the cutover; `removed`: those that services took out since. Lists are cut at
+    100; the counts beside them are not.
     """
 
     collection: str
@@ -90,7 +93,6 @@ class Comparison(Shown):
     created: int = 0
     late: int = 0
     removed: int = 0
-    to_rewrite: frozenset[str] = frozenset()
     explanations: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -102,21 +104,21 @@ class Comparison(Shown):
         """Why it is not clean; empty where it is."""
         found = []
         if self.missing_rows:
-            found.append(f"{plural(self.missing_rows, 'row')} staged, but not in Airtable: {_some(self.missing)}")
+            found.append(f"{plural(self.missing_rows, 'row')} staged, but not in Airtable: {some(self.missing)}")
         if self.extra_rows:
-            found.append(f"{plural(self.extra_rows, 'row')} in Airtable, but not staged: {_some(self.extra)}")
+            found.append(f"{plural(self.extra_rows, 'row')} in Airtable, but not staged: {some(self.extra)}")
         if self.duplicates:
             listed = [f"{id_} ({', '.join(records)})" for id_, records in self.duplicates.items()]
-            found.append(f"legacy ids that several records carry: {_some(listed)}")
+            found.append(f"legacy ids that several records carry: {some(listed)}")
         if self.unexplained_cells:
             listed = [f"{d.id}, {d.column}: {d.why}" for d in self.unexplained]
-            found.append(f"cells that differ without a reason: {_some(listed, self.unexplained_cells)}")
+            found.append(f"cells that differ without a reason: {some(listed, self.unexplained_cells)}")
         return found
 
     def warnings(self) -> list[str]:
         """What a reviewer should know though nothing is wrong."""
         waiting = f"records in Airtable without a {LEGACY_ID}, which are not complete yet"
-        return [f"{waiting}: {_some(self.without_id, self.records_without_id)}"] if self.records_without_id else []
+        return [f"{waiting}: {some(self.without_id, self.records_without_id)}"] if self.records_without_id else []
 
     def table(self) -> Table:
         """Counts, then the first differences."""
@@ -160,6 +162,10 @@ def declared_rules(*, turned_at: str | None = None) -> tuple[Rule, ...]:
         Rule("reads back the same", "written differently, but the same value in Wix", lambda cell: cell.reads_back),
         Rule("line feed at the end", "Airtable's rich text ends with a line feed", _line_feed),
         Rule("lossy field", "declared in the catalog, with its reason", _lossy),
+        Rule("edited in Airtable", "changed there since it was last written; kept", _is_kept("edited")),
+        Rule("changed by a service", "changed in Airtable since it was last written; kept", _is_kept("served")),
+        Rule("settled for Airtable", "both sides changed it, and a person chose Airtable's value", _is_kept("settled")),
+        Rule("not shown by the source", "the source has no such column or key; kept", _is_kept("untold")),
     ]
     if turned_at is not None:
         rules.append(
@@ -177,6 +183,8 @@ def compare(
     rules: Sequence[Rule],
     *,
     originals: Callable[[set[str]], Mapping[str, Item]],
+    merge: RowMerge | None = None,
+    past_of: Callable[[set[str]], Mapping[str, Past]] = lambda ids: {},
     turned_at: str | None = None,
     removed: Ids[str] = (),
     created: Ids[str] = (),
@@ -187,11 +195,12 @@ def compare(
 
     `expected`: those rows by legacy id; a row is taken out when its record comes, so those that stay are missing.
     `links_of` gives what a row's link cells should hold. `originals` gives the snapshot's items of some ids; it is
-    asked once, for the rows that differ. `seen` is called with every record's cells and expected links.
-    `turned_at`: rows created in Airtable after it are not extra. `removed`: rows that services deleted, so they are not
-    missing. `created`: rows created in Airtable, which are not extra. `name_of`: a record's legacy id, for messages.
+    asked once, for the rows that differ, and so is `past_of`, for `merge` to find what was changed in Airtable. `seen`
+    is called with every record's cells and expected links. `turned_at`: rows created in Airtable after it are not
+    extra. `removed`: rows that services deleted, so they are not missing. `created`: rows created in Airtable, which
+    are not extra. `name_of`: a record's legacy id, for messages.
     """
-    work = _Work(collection, mapping, rules, name_of)
+    work = _Work(collection, mapping, rules, name_of, merge)
     held: dict[str, list[str]] = {}
     late = rows = here = 0
     for record in records:
@@ -214,7 +223,7 @@ def compare(
             late += 1
         elif len(held[id_]) == 1:
             work.extra.append(id_)
-    work.settle(originals)
+    work.settle(originals, past_of)
     missing = [id_ for id_ in expected if id_ not in removed]
     return Comparison(
         collection=collection.wix,
@@ -234,7 +243,6 @@ def compare(
         created=here,
         late=late,
         removed=len(expected) - len(missing),
-        to_rewrite=frozenset({*missing, *work.to_rewrite}),
         explanations={rule.name: rule.explanation for rule in rules},
     )
 
@@ -248,7 +256,9 @@ class _Work:
         mapping: CatalogMapping,
         rules: Sequence[Rule],
         name_of: Callable[[str], str | None] | None,
+        merge: RowMerge | None,
     ) -> None:
+        self._merge = merge
         self._mapping, self._rules, self._name_of = mapping, rules, name_of or (lambda record: None)
         self._columns: dict[str, Field | None] = {c.name: c for c in collection.columns}
         self._columns[ORIGINAL] = None
@@ -259,7 +269,6 @@ class _Work:
         self.cells = self.equal = self.unexplained_cells = 0
         self.explained: Counter[str] = Counter()
         self.unexplained: list[Difference] = []
-        self.to_rewrite: set[str] = set()
         self.extra: list[str] = []
         self.without_id: list[str] = []
 
@@ -277,23 +286,51 @@ class _Work:
         ]
         self.cells += len(self._columns) + len(self._links)
         self.equal += len(self._columns) + len(self._links) - len(columns) - len(wrong_links)
-        if columns:
+        if columns or not all(_holds(actual.get(n), links[n]) for n in wrong_links):
             self._differ.append((row, actual, columns, links, wrong_links))
         else:
-            self._judge_links(row.id, actual, links, wrong_links)
+            self._judge_links(row.id, actual, links, wrong_links, {})
 
-    def settle(self, originals: Callable[[set[str]], Mapping[str, Item]]) -> None:
-        """Judge the rows that differ, with the items that Wix held."""
+    def settle(
+        self,
+        originals: Callable[[set[str]], Mapping[str, Item]],
+        past_of: Callable[[set[str]], Mapping[str, Past]],
+    ) -> None:
+        """Judge the rows that differ, with the items that Wix held and what both sides last agreed on."""
         if not self._differ:
             return
-        items = originals({row.id for row, *_ in self._differ})
+        ids = {row.id for row, *_ in self._differ}
+        items, pasts = originals(ids), past_of(ids)
         for row, actual, columns, links, wrong_links in self._differ:
             wrong = self._wrong_keys(actual, items.get(row.id))
+            kept = self._kept(row, actual, links, pasts.get(row.id))
             for name in columns:
                 column = self._columns[name]
                 a, b = row.fields.get(name), actual.get(name)
-                self._judge(row.id, Cell(name, column, a, b, self._reads_back(name, a, b, wrong), actual))
-            self._judge_links(row.id, actual, links, wrong_links)
+                reads_back = self._reads_back(name, a, b, wrong)
+                self._judge(row.id, Cell(name, column, a, b, reads_back, actual, kept=kept.get(name)))
+            self._judge_links(row.id, actual, links, wrong_links, kept)
+
+    def _kept(
+        self, row: StagedRow, actual: Fields, links: Mapping[str, LinkCell], past: Past | None
+    ) -> dict[str, Kept]:
+        """Columns and links of a row that stay as they are in Airtable, and why."""
+        if self._merge is None or past is None or past.agreement is None:
+            return {}
+        cells = {**row.fields, **{name: list(cell.records) for name, cell in links.items() if cell.records}}
+        merged = self._merge.merge(cells, actual, past)
+        why: dict[str, Kept] = dict.fromkeys(merged.edited, "edited")
+        why |= dict.fromkeys(merged.served, "served")
+        why |= dict.fromkeys(self._merge.preferred(merged), "settled")
+        why |= dict.fromkeys(self._merge.untold, "untold")
+        found: dict[str, Kept] = {}
+        for key, reason in why.items():
+            columns = [column.name for column in self._merge.values.columns(key)]
+            found |= dict.fromkeys(columns or [key], reason)
+        differing = self._merge.values.originals_that_differ(cells, actual)
+        if differing and differing <= why.keys():
+            found[ORIGINAL] = why[min(differing)]
+        return found
 
     def _wrong_keys(self, actual: Fields, item: Item | None) -> set[str] | None:
         """Keys whose decoded value is not the snapshot's; None where that cannot be determined."""
@@ -322,11 +359,13 @@ class _Work:
                 return False
         return column.wix not in wrong
 
-    def _judge_links(self, id_: str, actual: Fields, links: Mapping[str, LinkCell], names: list[str]) -> None:
+    def _judge_links(
+        self, id_: str, actual: Fields, links: Mapping[str, LinkCell], names: list[str], kept: Mapping[str, Kept]
+    ) -> None:
         for name in names:
             link = links[name]
             held = actual.get(name)
-            self._judge(id_, Cell(name, None, list(link.records), held, False, actual, link))
+            self._judge(id_, Cell(name, None, list(link.records), held, False, actual, link, kept.get(name)))
 
     def _judge(self, id_: str, cell: Cell) -> None:
         for rule in self._rules:
@@ -334,7 +373,6 @@ class _Work:
                 self.explained[rule.name] += 1
                 return
         self.unexplained_cells += 1
-        self.to_rewrite.add(id_)
         if len(self.unexplained) < LISTED:
             why = self._link_why(cell) if cell.link is not None else _why(cell)
             self.unexplained.append(Difference(id_, cell.name, why))
@@ -379,6 +417,10 @@ def _line_feed(cell: Cell) -> bool:
     return a.rstrip("\n") == b.rstrip("\n")
 
 
+def _is_kept(reason: Kept) -> Callable[[Cell], bool]:
+    return lambda cell: cell.kept == reason
+
+
 def _lossy(cell: Cell) -> bool:
     return cell.column is not None and cell.column.lossy is not None
 
@@ -399,25 +441,10 @@ def _later(timestamp: Json, than: str) -> bool:
 def _why(cell: Cell) -> str:
     a, b, column = cell.expected, cell.actual, cell.column
     if b is None:
-        return f"is empty; {_shown(a, column)} was staged"
+        return f"is empty; {shown(a, column)} was staged"
     if a is None:
-        return f"holds {_shown(b, column)}; it was staged empty"
-    if isinstance(a, str) and isinstance(b, str) and _hidden(column):
+        return f"holds {shown(b, column)}; it was staged empty"
+    if isinstance(a, str) and isinstance(b, str) and is_hidden(column):
         at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
         return f"{mask(b)}, {mask(a)} was staged; they differ from character {at + 1}"
-    return f"holds {_shown(b, column)}; {_shown(a, column)} was staged"
-
-
-def _shown(value: Json, column: Field | None) -> str:
-    return mask(value) if _hidden(column) else json.dumps(value, ensure_ascii=False)[:80]
-
-
-def _hidden(column: Field | None) -> bool:
-    """Whether values must not be shown: links, personal fields, and texts, which may hold anything."""
-    return column is None or column.personal or column.column_kind.holds == "text"
-
-
-def _some(listed: Sequence[str], count: int | None = None) -> str:
-    count = len(listed) if count is None else count
-    shown = "; ".join(listed[:3])
-    return f"{shown}; and {count - 3:,} more" if count > 3 else shown
+    return f"holds {shown(b, column)}; {shown(a, column)} was staged"

@@ -1,161 +1,165 @@
-"""Load: staged rows into their table. What Airtable already holds is not written again.
+"""Load: staged rows into their table. What Airtable holds is not written again; what people changed there stays.
 
-    loaded = load(transformed, collection, airtable=…, base=…, tables=…, state=…, quarantine=…, catalog=…)
+    loaded = load(transformed, collection, Target(airtable, base, tables, state, …))
     if loaded.deferred:
-        loaded = load_links(loaded, airtable=…, …)      # after the other collections of the phase
+        loaded = load_links(loaded, Target(…))      # after the other collections of the phase
 
-Rows are upserted by their legacy id. Links to the collection itself, or to one that is loaded later, are written by
-`load_links`; all others at once. If it is killed at any point and run again, no row is duplicated or lost.
+The table is read once, then every row is merged: what both sides last agreed on, what Wix holds, what Airtable holds
+(`runbook.merge`). New rows are upserted by their legacy id; of others, only the cells that changed are sent, after
+reading them once more. Links to the collection itself, or to one that is loaded later, are written by `load_links`; all
+others at once. If it is killed at any point and run again, no row is duplicated or lost.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from runbook.airtable.client import PER_WRITE, Airtable
-from runbook.airtable.lookup_ids import find_all, look_up, require_unique
-from runbook.catalog import LEGACY_ID, Catalog, Collection
+from runbook.airtable.client import Airtable
+from runbook.airtable.lookup_ids import fetch_records
+from runbook.catalog import Catalog, Collection
 from runbook.display import plural
 from runbook.errors import SchemaDrift, StepError
-from runbook.link_resolver import KnownRows, LinkCell, resolve
+from runbook.json_types import Json
+from runbook.link_resolver import TargetRows
+from runbook.merge import RowMerge
 from runbook.quarantine import Quarantine
 from runbook.schema.tables import Tables
 from runbook.staged import StagedRow, Transformed
 from runbook.state import KnownRow, State
-from runbook.steps.load_rows import Builder, Scan, scan
-from runbook.steps.load_writer import STEP, Row, Writer, Written
+from runbook.steps.conflict_file import ConflictFile, Found, some
+from runbook.steps.deletion import Deletion
+from runbook.steps.held import read_held
+from runbook.steps.load_rows import Builder, scan
+from runbook.steps.load_selection import Progress, RowCount, Selection
+from runbook.steps.load_writer import STEP, Writer, Written
 from runbook.steps.loaded import Loaded
 
-Progress = Callable[[int, int], None]
-
-MANY_ROWS, MANY_SHARE = 20, 0.10  # if more rows than both are gone from the source, an operator must confirm it
-_SECONDS = 0.1  # between progress updates
+ReadTable = Callable[[str], Iterable[dict[str, Json]]]
+"""The records of a collection's table as they are now."""
 
 
-def load(
-    transformed: Transformed,
-    collection: Collection,
-    *,
-    airtable: Airtable,
-    base: str,
-    tables: Tables,
-    state: State,
-    quarantine: Quarantine,
-    catalog: Catalog,
-    workers: int | None = None,
-    remove_gone: bool = False,
-    remove_many: bool = False,
-    source_of_truth: str = "wix",
-    dry_run: bool = False,
-    on_progress: Progress | None = None,
-) -> Loaded:
-    """Make the table hold the staged rows.
+@dataclass(frozen=True)
+class Target:
+    """What a load writes to, and what it keeps record in. `run_id`: of the run in which conflicts are found."""
 
-    `remove_gone`: delete rows in Airtable that are no longer at the source, or that transform has quarantined since;
-    more than 20 and more than a tenth of all only with `remove_many`.
-    `source_of_truth`: the value of the collection's flag; nothing is written while it is 'airtable'.
-    `workers`: the most requests in flight.
-
-    Rows that Airtable refuses are quarantined (step "load"); the others are written. Raises AmbiguousKey where several
-    records have the same legacy id, SchemaDrift where a column is missing, StepError where too many rows are gone,
-    AirtableError, BudgetSpent; what was written until then is recorded, and the next load continues from there.
-    """
-    if source_of_truth == "airtable":
-        note = "nothing was written: the collection's flag is 'airtable', so Airtable is the source of truth"
-        staged, refused = transformed.staged, quarantine.count(collection.wix, STEP)
-        unchanged = staged - refused
-        return Loaded(collection.wix, staged, unchanged=unchanged, quarantined=refused, notes=(note,), dry_run=dry_run)
-    missing = [name for name in tables.missing(collection) if name not in {link.name for link in collection.links}]
-    if missing:
-        raise SchemaDrift(
-            f"{collection.wix}: the table {collection.table!r} lacks {', '.join(missing)}; nothing was written. "
-            "`run.provision()` creates them; then load again"
-        )
-    work = _Work(collection, airtable, base, tables, state, quarantine, catalog, workers)
-    return work.load(
-        transformed, remove_gone=remove_gone, remove_many=remove_many, dry_run=dry_run, on_progress=on_progress
-    )
-
-
-def load_links(
-    loaded: Loaded,
-    *,
-    airtable: Airtable,
-    base: str,
-    tables: Tables,
-    state: State,
-    quarantine: Quarantine,
-    catalog: Catalog,
-    workers: int | None = None,
-    on_progress: Progress | None = None,
-) -> Loaded:
-    """Write the deferred links: of a collection to itself, or to one that was loaded after it.
-
-    Call it when all collections of the run are loaded; it may be called again. Raises as `load` does.
-    """
-    if not loaded.deferred or loaded.transformed is None or loaded.dry_run:
-        return loaded
-    collection = catalog.collection(loaded.collection)
-    work = _Work(collection, airtable, base, tables, state, quarantine, catalog, workers)
-    return work.load_links(loaded, loaded.transformed, on_progress)
-
-
-@dataclass
-class _Work:
-    collection: Collection
     airtable: Airtable
     base: str
     tables: Tables
     state: State
     quarantine: Quarantine
     catalog: Catalog
-    workers: int | None
+    conflicts: ConflictFile
+    run_id: str
+    read: ReadTable
+    workers: int | None = None  # the most requests in flight
 
-    def __post_init__(self) -> None:
-        self.table = self.tables.id(self.collection)
-        self.rows = self.state.rows(self.base, self.collection.wix)
-        self.builder = Builder(self.collection, self.catalog, self.tables)
+
+def load(
+    transformed: Transformed,
+    collection: Collection,
+    target: Target,
+    *,
+    remove_gone: bool = False,
+    remove_many: bool = False,
+    source_of_truth: str = "wix",
+    on_progress: Progress | None = None,
+    on_deletion: Callable[[list[str]], None] = lambda ids: None,
+) -> Loaded:
+    """Make the table hold the staged rows, but for what people changed in it.
+
+    `remove_gone`: delete rows in Airtable that came from the source and are no longer there, or that transform has
+    quarantined since; all rows of a table, or more than three and a tenth of them, only with `remove_many`.
+    `on_deletion` is called with their legacy ids before anything is written.
+    `source_of_truth`: the value of the collection's flag; nothing is written while it is 'airtable'.
+
+    Rows that Airtable refuses are quarantined (step "load"); the others are written. A conflict is noted in state and
+    in the run, and nothing of its row is written. Raises AmbiguousKey where several records have the same legacy id,
+    SchemaDrift where a column is missing, StepError where too many rows are gone or rows of unknown origin are in the
+    table, AirtableError, BudgetSpent; what was written until then is recorded, and the next load continues from there.
+    """
+    if source_of_truth == "airtable":
+        note = "nothing was written: the collection's flag is 'airtable', so Airtable is the source of truth"
+        staged, refused = transformed.staged, target.quarantine.count(collection.wix, STEP)
+        return Loaded(collection.wix, staged, unchanged=staged - refused, quarantined=refused, notes=(note,))
+    links = {link.name for link in collection.links}
+    missing = [name for name in target.tables.missing(collection) if name not in links]
+    if missing:
+        raise SchemaDrift(
+            f"{collection.wix}: the table {collection.table!r} lacks {', '.join(missing)}; nothing was written. "
+            "`run.provision()` creates them; then load again"
+        )
+    work = _Work(collection, target, transformed)
+    return work.load(on_deletion if remove_gone else None, remove_many, on_progress)
+
+
+def load_links(loaded: Loaded, target: Target, *, on_progress: Progress | None = None) -> Loaded:
+    """Write the deferred links: of a collection to itself, or to one that was loaded after it.
+
+    Call it when all collections of the run are loaded; it may be called again. Raises as `load` does.
+    """
+    if not loaded.deferred or loaded.transformed is None:
+        return loaded
+    work = _Work(target.catalog.collection(loaded.collection), target, loaded.transformed)
+    return work.load_links(loaded, on_progress)
+
+
+class _Work:
+    def __init__(self, collection: Collection, target: Target, transformed: Transformed) -> None:
+        self.collection, self.target, self.transformed = collection, target, transformed
+        self.rows = target.state.rows(target.base, collection.wix)
+        self.conflicts = target.state.conflicts(target.base, collection.wix)
+        self.builder = Builder(collection, target.catalog, target.tables)
+        self.targets = TargetRows(target.state, target.base, self.builder.targets.values())
+        self.merge = RowMerge(collection, self.builder.links, self.targets.exists, transformed.untold)
         self.began = time.monotonic()
-        self.before = len(self.airtable.log)
+        self.before = len(target.airtable.log)
 
     def load(
-        self,
-        transformed: Transformed,
-        *,
-        remove_gone: bool,
-        remove_many: bool,
-        dry_run: bool,
-        on_progress: Progress | None,
+        self, on_deletion: Callable[[list[str]], None] | None, remove_many: bool, on_progress: Progress | None
     ) -> Loaded:
-        name = self.collection.wix
+        target, transformed, name = self.target, self.transformed, self.collection.wix
+        known, sent = self.rows.all(), set(self.rows.unfinished())
+        found = scan(transformed.rows(), self.builder, target.catalog.link_keys.get(name, ()))
+        held = read_held(name, target.read(name), known, self.rows, self.merge)
+        # Rows that are not in Airtable any more: those that Wix still has are created again.
+        vanished = [id_ for id_ in known if id_ not in held.records]
+        self.rows.forget(vanished)
+        self.rows.settle()
         known = self.rows.all()
-        matched = 0 if dry_run else self._match(known)
-        found = scan(transformed.rows(), self.builder, self.catalog.link_keys.get(name, ()))
-        # A row that transform has quarantined since counts as gone, so that what Airtable holds depends on the source
-        # only. A row that Airtable refused stays there as it was.
-        refused = {entry.id for entry in self.quarantine.entries(name) if entry.step == STEP}
-        # A row that the data layer created in Airtable was never at the source: only an operator may remove it.
+        # A row that Airtable refused stays there as it was; one that was created in Airtable was never at the source.
+        refused = {entry.id for entry in target.quarantine.entries(name) if entry.step == STEP}
         changes = self.rows.changes()
         created_here = {legacy_id for legacy_id, change in changes.items() if change == "created"}
-        gone = sorted(known.keys() - found.ids - refused - created_here)
-        quarantined = len(self.quarantine.ids(name).intersection(gone))
-        if remove_gone and not dry_run:
-            self._check_gone(len(gone), len(known), remove_many)
-            self._remove(gone, known)
-        count = _Count(transformed.staged, on_progress)
-        selection = _Selection(self.builder, KnownRows(self.state, self.base), known)
-        if dry_run:
-            rows = list(selection.rows(transformed.rows(), count))
-            created = sum(row.new for row in rows)
-            written = Written(created, len(rows) - created, sum(row.cleared for row in rows))
-        else:
-            for key, values in found.keys.items():  # links find a row by them once it is written
-                self.rows.replace_key(key, values)
-            written = self._write(selection, transformed, found, count)
-            self.rows.forget_changes(found.ids & changes.keys())
+        gone = sorted(held.records.keys() - found.ids - refused - created_here)
+        deletion = Deletion(self.collection, target.airtable, target.base, target.tables.id(self.collection), self.rows)
+        deletion.plan(gone, held, known, self.merge, self.conflicts.settled())
+        if deletion.unknown:
+            self._record([*deletion.unknown, *deletion.changed])
+            raise StepError(
+                f"{name}: the table holds rows that are not in Wix and that no load is known to have written: "
+                f"{some([each.conflict.legacy_id for each in deletion.unknown])}; nothing was written or deleted. "
+                f"`runbook resolve {target.run_id} --collection {name} --prefer airtable` keeps them as created there, "
+                "`--prefer wix` deletes them; then run the phase again"
+            )
+        if on_deletion is not None:
+            deletion.check(len(held.records), allowed=remove_many)
+            if deletion.ids:
+                on_deletion(deletion.ids)
+            deletion.delete(self.merge)
+        self.rows.note_created(deletion.kept)
+        count = RowCount(transformed.staged, on_progress)
+        selection = self._selection(known, count, sent)
+        selection.held = held
+        for key, values in found.keys.items():  # links find a row by them once it is written
+            self.rows.replace_key(key, values)
+        written = self._write(selection, found.with_new_choice, count)
+        self.rows.forget_changes((found.ids & changes.keys()) - selection.in_conflict)
+        conflicts = [*deletion.changed, *selection.conflicts]
+        self._record(conflicts)
         count.end()
+        quarantined = len(target.quarantine.ids(name).intersection(deletion.deleted))
         return self._measured(
             Loaded(
                 collection=name,
@@ -166,31 +170,48 @@ class _Work:
                 cleared=written.cleared,
                 quarantined=len(written.refused),
                 deferred=len(selection.deferred),
-                matched=matched,
-                gone=len(gone),
-                removed=len(gone) if remove_gone and not dry_run else 0,
+                matched=held.matched,
+                recreated=len(found.ids.intersection(vanished)),
+                gone=len(deletion.ids),
+                deleted=tuple(deletion.deleted),
+                edited=selection.edited,
+                served=selection.served,
+                settled=selection.settled + deletion.settled,
+                conflicts=tuple(each.line for each in conflicts),
+                in_conflict=len(selection.in_conflict),
+                written_now=frozenset(selection.created),
                 dangling=selection.ids("dangling"),
                 ambiguous=selection.ids("ambiguous"),
                 not_loaded=selection.ids("not_loaded"),
                 lost=tuple(written.lost),
-                notes=self._notes(quarantined if remove_gone else 0),
-                dry_run=dry_run,
+                notes=self._notes(quarantined),
                 transformed=transformed,
             )
         )
 
-    def load_links(self, loaded: Loaded, transformed: Transformed, on_progress: Progress | None) -> Loaded:
+    def load_links(self, loaded: Loaded, on_progress: Progress | None) -> Loaded:
         """The second pass: writes the rows that differ now that all link targets are known."""
-        selection = _Selection(self.builder, KnownRows(self.state, self.base), self.rows.all(), last=True)
-        refused_before = {entry.id for entry in self.quarantine.entries(self.collection.wix) if entry.step == STEP}
-        count = _Count(transformed.staged, on_progress)
+        refused_before = {
+            entry.id for entry in self.target.quarantine.entries(self.collection.wix) if entry.step == STEP
+        }
+        in_conflict = {line.id for line in loaded.conflicts}
+        count = RowCount(self.transformed.staged, on_progress)
+        selection = self._selection(self.rows.all(), count, set())
+        selection.last, selection.written_now = True, loaded.written_now
         writer = self._writer(count)
+        passed_over = refused_before | in_conflict
         try:
-            writer.write(selection.rows((row for row in transformed.rows() if row.id not in refused_before), count))
+            writer.write(selection.rows(row for row in self.transformed.rows() if row.id not in passed_over))
         finally:
             for entry in writer.written.refused:
-                self.quarantine.add(self.collection.wix, entry)
+                self.target.quarantine.add(self.collection.wix, entry)
         count.end()
+        conflicts = (*loaded.conflicts, *(each.line for each in selection.conflicts))
+        if selection.conflicts:
+            known = {(each.legacy_id, each.key): each for each in self.conflicts.all()}
+            known |= {(each.conflict.legacy_id, each.conflict.key): each.conflict for each in selection.conflicts}
+            self.conflicts.replace(self.target.run_id, known.values())
+            self.target.conflicts.replace(self.collection.wix, conflicts)
         refused = len({entry.id for entry in writer.written.refused})
         updated = min(loaded.updated, refused)
         created = min(loaded.created, refused - updated)
@@ -198,11 +219,17 @@ class _Work:
             replace(
                 loaded,
                 linked=loaded.linked + writer.written.updated + writer.written.created,
+                cleared=loaded.cleared + writer.written.cleared,
                 updated=loaded.updated - updated,
                 created=loaded.created - created,
-                unchanged=loaded.unchanged - (refused - updated - created),
+                unchanged=loaded.unchanged - (refused - updated - created) - len(selection.in_conflict),
                 quarantined=loaded.quarantined + refused,
                 deferred=0,
+                edited=loaded.edited | selection.edited,
+                served=loaded.served | selection.served,
+                settled=loaded.settled + selection.settled,
+                conflicts=conflicts,
+                in_conflict=loaded.in_conflict + len(selection.in_conflict),
                 dangling=selection.ids("dangling"),
                 ambiguous=selection.ids("ambiguous"),
                 not_loaded=selection.ids("not_loaded"),
@@ -210,75 +237,61 @@ class _Work:
             )
         )
 
-    def _match(self, known: dict[str, KnownRow]) -> int:
-        """Find by legacy id what a killed load left in flight, and all records where none is known; adds to `known`."""
-        name = self.collection.wix
-        unfinished = self.rows.unfinished()
-        if unfinished:
-            records = require_unique(
-                name, LEGACY_ID, look_up(self.airtable, self.base, self.table, LEGACY_ID, unfinished)
-            )
-            self.rows.forget([legacy_id for legacy_id in unfinished if legacy_id not in records])
-        elif not known:
-            records = require_unique(name, LEGACY_ID, find_all(self.airtable, self.base, self.table, LEGACY_ID))
-        else:
-            return 0
-        new = sum(legacy_id not in known for legacy_id in records)
-        # Without a hash, because their cells are not known: they are written again.
-        self.rows.settle([KnownRow(*row) for row in records.items()])
-        known.clear()
-        known.update(self.rows.all())
-        return new
+    def _selection(self, known: dict[str, KnownRow], count: RowCount, sent: set[str]) -> Selection:
+        target = self.target
+        return Selection(
+            self.collection,
+            self.builder,
+            self.merge,
+            self.targets,
+            known,
+            self.rows,
+            fetch=lambda ids: fetch_records(target.airtable, target.base, target.tables.id(self.collection), ids),
+            settled=self.conflicts.settled(),
+            sent=sent,
+            turned_at=_turned_at(target.state, self.collection),
+            count=count,
+        )
 
-    def _check_gone(self, gone: int, known: int, remove_many: bool) -> None:
-        if gone > MANY_ROWS and gone > MANY_SHARE * known and not remove_many:
-            raise StepError(
-                f"{self.collection.wix}: {gone:,} of {known:,} rows in Airtable are no longer at the source, or can no "
-                "longer be carried over; nothing was written or deleted. If the source is complete and they are to be "
-                f"deleted, set RUNBOOK_REMOVE_MANY={self.collection.wix} and run it again (in Python: "
-                "remove_many=True); otherwise run it again from the right source"
-            )
+    def _record(self, conflicts: Iterable[Found]) -> None:
+        found = list(conflicts)
+        self.conflicts.replace(self.target.run_id, [each.conflict for each in found])
+        self.target.conflicts.replace(self.collection.wix, [each.line for each in found])
 
-    def _remove(self, gone: list[str], known: dict[str, KnownRow]) -> None:
-        for start in range(0, len(gone), PER_WRITE):
-            batch = gone[start : start + PER_WRITE]
-            self.airtable.delete(self.base, self.table, [known[legacy_id].record_id for legacy_id in batch])
-            self.rows.forget(batch)
-            for legacy_id in batch:
-                del known[legacy_id]
-
-    def _write(self, selection: _Selection, transformed: Transformed, found: Scan, count: _Count) -> Written:
+    def _write(self, selection: Selection, with_new_choice: dict[str, StagedRow], count: RowCount) -> Written:
         writer = self._writer(count)
         try:
-            if found.with_new_choice:
+            if with_new_choice:
                 # First one row for each new choice, in one request at a time: two requests in flight that add the same
                 # choice might add it twice.
-                self._add_choices(selection, found.with_new_choice.values(), count, writer)
-            done = found.with_new_choice.keys()
-            writer.write(selection.rows((row for row in transformed.rows() if row.id not in done), count))
+                self._add_choices(selection, with_new_choice.values(), count, writer)
+            done = with_new_choice.keys()
+            writer.write(selection.rows(row for row in self.transformed.rows() if row.id not in done))
         finally:
-            self.quarantine.replace(self.collection.wix, STEP, writer.written.refused)
+            self.target.quarantine.replace(self.collection.wix, STEP, writer.written.refused)
         return writer.written
 
-    def _add_choices(self, selection: _Selection, rows: Iterable[StagedRow], count: _Count, writer: Writer) -> None:
+    def _add_choices(self, selection: Selection, rows: Iterable[StagedRow], count: RowCount, writer: Writer) -> None:
         sequential = self._writer(count, workers=1)
         sequential.written = writer.written
         staged = list(rows)
-        sequential.write(selection.rows(staged, count))
-        refused = {entry.id for entry in writer.written.refused}
+        sequential.write(selection.rows(staged))
+        missed = {entry.id for entry in writer.written.refused} | selection.in_conflict
         for row in staged:
-            if row.id not in refused:
+            if row.id not in missed:
                 for column, choice in list(self.builder.new_choices(row.fields)):
                     self.builder.choices[column].add(choice)
 
-    def _writer(self, count: _Count, workers: int | None = None) -> Writer:
+    def _writer(self, count: RowCount, workers: int | None = None) -> Writer:
+        target = self.target
         return Writer(
-            self.airtable,
-            self.base,
-            self.table,
+            target.airtable,
+            target.base,
+            target.tables.id(self.collection),
             self.collection,
-            self.state,
-            workers=workers or self.workers,
+            target.state,
+            self.merge,
+            workers=workers or target.workers,
             done=count.add,
         )
 
@@ -290,7 +303,7 @@ class _Work:
         return tuple(notes)
 
     def _measured(self, loaded: Loaded) -> Loaded:
-        rows = self.airtable.log.rows(self.before)
+        rows = self.target.airtable.log.rows(self.before)
         return replace(
             loaded,
             requests=loaded.requests + len(rows),
@@ -299,61 +312,10 @@ class _Work:
         )
 
 
-class _Selection:
-    """The staged rows that have to be written, and counts of the others and of links that could not be made."""
-
-    def __init__(self, builder: Builder, rows: KnownRows, known: dict[str, KnownRow], *, last: bool = False) -> None:
-        self._builder, self._rows, self._known = builder, rows, known
-        self._deferred = set() if last else builder.deferred
-        self._unresolved: dict[str, dict[str, list[str]]] = {}
-        self.deferred: list[str] = []
-        self.unchanged = 0
-
-    def rows(self, staged: Iterable[StagedRow], count: _Count) -> Iterator[Row]:
-        """The rows to write."""
-        for row in staged:
-            links = {}
-            is_deferred = False
-            for name in self._builder.links if row.links else ():
-                if name not in row.links:
-                    continue
-                cell = links[name] = resolve(row.links[name], self._rows.find)
-                if cell.state != "resolved":
-                    if name in self._deferred and cell.state != "ambiguous":
-                        is_deferred = True
-                    else:
-                        self._unresolved.setdefault(self._state(name, cell), {}).setdefault(name, []).append(row.id)
-            if is_deferred:
-                self.deferred.append(row.id)
-            built = self._builder.row(row, links, self._known.get(row.id))
-            if built is None:
-                self.unchanged += 1
-                count.add(1)
-            else:
-                yield built
-
-    def _state(self, link: str, cell: LinkCell) -> str:
-        return cell.state if self._rows.has_rows(self._builder.targets[link]) else "not_loaded"
-
-    def ids(self, state: str) -> dict[str, tuple[str, ...]]:
-        """The legacy ids of rows by link, of links in this state."""
-        return {name: tuple(ids) for name, ids in self._unresolved.get(state, {}).items()}
+def _turned_at(state: State, collection: Collection) -> str | None:
+    """When services last turned to Airtable; None: never."""
+    turns = [change.at for change in state.flags.history(collection.flag) if change.value == "airtable"]
+    return turns[-1] if turns else None
 
 
-class _Count:
-    def __init__(self, total: int, report: Progress | None) -> None:
-        self._total, self._report = total, report
-        self._done, self._next = 0, 0.0
-
-    def add(self, rows: int) -> None:
-        self._done += rows
-        if self._report is not None and time.monotonic() >= self._next:
-            self._next = time.monotonic() + _SECONDS
-            self._report(min(self._done, self._total), self._total)
-
-    def end(self) -> None:
-        if self._report is not None:
-            self._report(self._total, self._total)
-
-
-__all__ = ["Loaded", "load", "load_links"]
+__all__ = ["Loaded", "Target", "load", "load_links"]

@@ -1,10 +1,9 @@
-"""Staged rows as they are sent to Airtable: links as record ids, a hash of all cells, the cells to send."""
+"""Staged rows as Airtable's cells: links as record ids, a hash of all cells, choices that the table lacks."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -15,22 +14,17 @@ from runbook.link_resolver import LinkCell
 from runbook.mapping import link_key
 from runbook.schema.tables import Tables
 from runbook.staged import StagedRow
-from runbook.state import KnownRow
-from runbook.steps.load_writer import Row
 
 
 class Builder:
-    """Makes the rows of one collection. `deferred`: links whose target is loaded later; `choices`: by select column."""
+    """Makes the cells of a collection's rows. `deferred`: links whose target is loaded later; `choices`: by column."""
 
     def __init__(self, collection: Collection, catalog: Catalog, tables: Tables) -> None:
         self.collection = collection
-        columns = [*dict.fromkeys(column.name for column in collection.columns), ORIGINAL]
         link_columns = tables.links(collection)
         self.links = [name for name, link in link_columns.items() if link.ok]
         self.targets = {link.name: link.to for link in collection.links}
         self.without_column = [name for name, link in link_columns.items() if not link.ok]
-        self._names = [*dict.fromkeys([*columns, *self.links])]
-        self._layout = f"{zlib.crc32(chr(0).join(self._names).encode()):08x}"
         order = [c.wix for c in catalog.load_order(c.wix for c in catalog.phase(collection.phase).collections)]
         before = set(order[: order.index(collection.wix)])
         before |= {c.wix for c in catalog.collections.values() if c.phase < collection.phase}
@@ -46,30 +40,8 @@ class Builder:
                 cells[name] = list(links[name].records)
         return cells
 
-    def row(self, row: StagedRow, links: dict[str, LinkCell], known: KnownRow | None) -> Row | None:
-        """The row to send; None where Airtable already holds it.
-
-        Of a row that is in Airtable every column is sent: an upsert does not change columns that it does not name, and
-        a cell that has become empty must be emptied.
-        """
-        cells = self.cells(row, links)
-        text = json.dumps(cells, sort_keys=True, separators=(",", ":"))
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        if known is not None and known.hash == digest:
-            return None
-        mask = sum(1 << n for n, name in enumerate(self._names) if name in cells)
-        filled = f"{self._layout}:{mask:x}"
-        if known is None:
-            return Row(row.id, cells, digest, filled, new=True, typecast=self._new_choice(cells))
-        complete = {name: cells.get(name) for name in self._names}
-        cleared = self._cleared(known.filled, mask)
-        return Row(row.id, complete, digest, filled, new=False, cleared=cleared, typecast=self._new_choice(cells))
-
-    def _cleared(self, before: str | None, mask: int) -> bool:
-        layout, _, old = (before or "").partition(":")
-        return layout == self._layout and bool(int(old, 16) & ~mask)
-
-    def _new_choice(self, cells: Fields) -> bool:
+    def has_new_choice(self, cells: Fields) -> bool:
+        """Whether a cell holds a choice that the table lacks and that may be added, which takes typecast."""
         return any(True for _ in self.new_choices(cells))
 
     def new_choices(self, cells: Fields) -> Iterable[tuple[str, str]]:
@@ -82,6 +54,12 @@ class Builder:
             for choice in cell if isinstance(cell, list) else (cell,):
                 if choice not in known and (column.open or choice in column.choices):
                     yield column.name, choice
+
+
+def hash_of(cells: Fields) -> str:
+    """The hash of all cells of a staged row."""
+    text = json.dumps(cells, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Scan(NamedTuple):

@@ -18,9 +18,10 @@ from runbook.airtable.client import PER_WRITE, Airtable
 from runbook.airtable.lookup_ids import look_up, require_unique
 from runbook.catalog import LEGACY_ID, Collection
 from runbook.errors import AirtableError
-from runbook.json_types import Fields
+from runbook.json_types import Fields, Json
+from runbook.merge import MergedRow, RowMerge
 from runbook.quarantine import Entry
-from runbook.state import KnownRow, State
+from runbook.state import AgreedRow, State
 
 STEP = "load"
 WORKERS = 8  # most requests in flight
@@ -30,14 +31,16 @@ _FLUSH_SECONDS = 1.0
 
 
 class Row(NamedTuple):
-    """A row to write. `fields`: what to send; None empties a cell. `hash`, `filled`: as in `state.Known`."""
+    """A row to write. `fields`: what to send; None empties a cell. `record`: the one to change, None: a new row.
+
+    `hash`: of all its staged cells; None where not all of them are sent.
+    """
 
     id: str
     fields: Fields
     hash: str | None
-    filled: str
-    new: bool
-    cleared: bool = False
+    merged: MergedRow
+    record: str | None = None
     typecast: bool = False
 
 
@@ -54,7 +57,7 @@ class Written:
 
 class _Outcome(NamedTuple):
     number: int
-    landed: list[KnownRow]
+    landed: list[AgreedRow]
     rows: list[Row]
     refused: list[Entry]
     lost: list[str]
@@ -70,12 +73,13 @@ class Writer:
         table: str,
         collection: Collection,
         state: State,
+        merge: RowMerge,
         *,
         workers: int | None = None,
         done: Callable[[int], None] = lambda rows: None,
     ) -> None:
         self._airtable, self._base, self._table = airtable, base, table
-        self._collection, self._done = collection, done
+        self._collection, self._merge, self._done = collection, merge, done
         self._rows = state.rows(base, collection.wix)
         self._workers = workers or WORKERS
         self._limiter = airtable.rate_limiter(base)
@@ -84,7 +88,10 @@ class Writer:
         self.written = Written()
 
     def write(self, rows: Iterable[Row]) -> None:
-        """Upsert rows by legacy id. What stops the collection is raised after all requests in flight are recorded."""
+        """Upsert new rows by legacy id, change others by record id.
+
+        What stops the collection is raised after all requests in flight are recorded.
+        """
         in_flight: set[Future[_Outcome]] = set()
         with ThreadPoolExecutor(self._workers, thread_name_prefix="airtable") as pool:
             try:
@@ -138,9 +145,9 @@ class Writer:
             written = {row.legacy_id for row in outcome.landed}
             for row in outcome.rows:
                 if row.id in written:
-                    self.written.created += row.new
-                    self.written.updated += not row.new
-                    self.written.cleared += row.cleared
+                    self.written.created += row.record is None
+                    self.written.updated += row.record is not None
+                    self.written.cleared += row.merged.cleared
             self.written.refused += outcome.refused
             self.written.lost += outcome.lost
 
@@ -153,26 +160,28 @@ class Writer:
 
     def _upsert(self, rows: Sequence[Row], outcome: _Outcome) -> None:
         try:
-            records = self._airtable.upsert(
-                self._base,
-                self._table,
-                [row.fields for row in rows],
-                [LEGACY_ID],
-                typecast=any(row.typecast for row in rows),
-            )
+            records = self._request(rows)
         except AirtableError as error:
             if not row_errors.may_be_one_row(error):
                 raise
             self._narrow(rows, error, outcome)
             return
-        by_id = {record["fields"].get(LEGACY_ID): record["id"] for record in records}
+        by_id = {record["fields"].get(LEGACY_ID): record for record in records}
         for row in rows:
             if row.id not in by_id:
                 raise AirtableError(
-                    f"{self._collection.wix}: Airtable's response to an upsert lacks the row {row.id}; it may "
-                    "have been written or not. Load again: it is looked up first"
+                    f"{self._collection.wix}: Airtable's response lacks the row {row.id}; it may have been written or "
+                    "not. Load again: the table is read first"
                 )
-            outcome.landed.append(KnownRow(row.id, by_id[row.id], row.hash, row.filled))
+            outcome.landed.append(agreed_row(self._merge, row.id, by_id[row.id], row.hash, row.merged))
+
+    def _request(self, rows: Sequence[Row]) -> list[dict[str, Json]]:
+        typecast = any(row.typecast for row in rows)
+        if rows[0].record is None:
+            fields = [row.fields for row in rows]
+            return self._airtable.upsert(self._base, self._table, fields, [LEGACY_ID], typecast=typecast)
+        changes: list[dict[str, Json]] = [{"id": row.record, "fields": row.fields} for row in rows]
+        return self._airtable.update(self._base, self._table, changes, typecast=typecast)
 
     def _narrow(self, rows: Sequence[Row], error: AirtableError, outcome: _Outcome) -> None:
         """A batch is written completely or not at all, and the error does not name the row that caused it: halve it."""
@@ -193,9 +202,19 @@ class Writer:
             self._upsert([unlinked], outcome)
             return
         key, message = row_errors.describe(error, self._collection.keys_by_column)
-        if not row.new:
+        if row.record is not None:
             message += "; Airtable still holds the row as it was before"
         outcome.refused.append(Entry(STEP, row.id, key, message))
+
+
+def agreed_row(
+    merge: RowMerge, legacy_id: str, record: dict[str, Json], hash_: str | None, merged: MergedRow
+) -> AgreedRow:
+    """What state keeps of a row that Airtable holds as decided. One with a kept cell is merged again by each load."""
+    fields = record["fields"]
+    kept = merged.edited or merged.served
+    answer = None if kept else merge.answer(fields)
+    return AgreedRow(legacy_id, record["id"], hash_, answer, merge.agreement(merged, fields).dumps())
 
 
 def _unlink(row: Row, target: str) -> Row | None:
@@ -204,22 +223,26 @@ def _unlink(row: Row, target: str) -> Row | None:
         name: [record for record in cell if record != target] if isinstance(cell, list) and target in cell else cell
         for name, cell in row.fields.items()
     }
-    return None if fields == row.fields else row._replace(fields=fields, hash=None)
+    if fields == row.fields:
+        return None
+    return row._replace(fields=fields, hash=None, merged=row.merged.without_link(target))
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Batches of ten rows. Typecast would convert values of rows that do not need it, so they are kept apart."""
-    plain: list[Row] = []
-    typecast: list[Row] = []
+    """Batches of ten rows: new ones and others, and apart from them those that need typecast.
+
+    Typecast would convert values of rows that do not need it.
+    """
+    batches: dict[tuple[bool, bool], list[Row]] = {}
     for row in rows:
-        batch = typecast if row.typecast else plain
+        batch = batches.setdefault((row.typecast, row.record is None), [])
         batch.append(row)
         if len(batch) == PER_WRITE:
             yield batch.copy()
             batch.clear()
-    for batch in (typecast, plain):
-        if batch:
-            yield batch
+    for key in sorted(batches, reverse=True):
+        if batches[key]:
+            yield batches[key]
 
 
 def _groups(batches: Iterable[list[Row]], size: int) -> Iterator[list[list[Row]]]:

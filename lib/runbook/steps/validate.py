@@ -21,8 +21,9 @@ from runbook.checks.suites import EXPECTED_ROWS, suite_path, wix_columns
 from runbook.display import Shown, Table, plural
 from runbook.errors import CheckFailed
 from runbook.json_types import Item, Json
-from runbook.link_resolver import KnownRows, LinkCell, resolve
+from runbook.link_resolver import KnownRows, LinkCell, TargetRows, resolve
 from runbook.mapping import Mapping as CatalogMapping
+from runbook.merge import Agreement, Past, RowMerge
 from runbook.quarantine import Quarantine
 from runbook.readings import Readings
 from runbook.snapshot import Snapshot
@@ -35,8 +36,8 @@ from runbook.steps.compare import Comparison, compare, declared_rules
 class Validated(Shown):
     """The result of validating a collection. `loaded`: rows of the snapshot that are in Airtable, each once.
 
-    `state_differs`: how many of those the id map knows under another record, or not at all. `to_rewrite`: the legacy
-    ids of rows that the next load should write again. `links`: None where they were not checked.
+    `state_differs`: how many of those the id map knows under another record, or not at all. `links`: None where they
+    were not checked.
     """
 
     collection: str
@@ -47,7 +48,6 @@ class Validated(Shown):
     target: SuiteReport
     comparison: Comparison
     state_differs: int = 0
-    to_rewrite: frozenset[str] = frozenset()
     links: LinkCheck | None = None
 
     @property
@@ -189,8 +189,9 @@ def validate(
     wanted = set(expected)
 
     rows = KnownRows(state, readings.base)
+    own_rows = state.rows(readings.base, collection.wix)
     read_back = AirtableFrame(collection, readings.tables.columns(collection))
-    known = state.rows(readings.base, collection.wix).all()
+    known = own_rows.all()
     other_record: set[str] = set()
 
     def report(done: int) -> None:
@@ -205,7 +206,7 @@ def validate(
             yield record
 
     turned_at = _turned_at(state, collection)
-    changes = state.rows(readings.base, collection.wix).changes()
+    changes = own_rows.changes()
     removed = {id_ for id_, what in changes.items() if what == "removed"} if turned_at is not None else set()
     created = {id_ for id_, what in changes.items() if what == "created"} - wanted
 
@@ -213,6 +214,15 @@ def validate(
         """The suites judge the rows that were migrated."""
         if fields.get(LEGACY_ID) and fields[LEGACY_ID] not in created:
             read_back.add(fields, links)
+
+    targets = TargetRows(state, readings.base, [link.to for link in collection.links])
+
+    def past_of(ids: set[str]) -> dict[str, Past]:
+        return {
+            id_: Past(Agreement.loads(history.agreed), served=history.served)
+            for id_, history in own_rows.histories(ids).items()
+            if history.agreed
+        }
 
     comparison = compare(
         collection,
@@ -222,6 +232,8 @@ def validate(
         lambda row: {link.name: resolve(row.links.get(link.name, ()), rows.find) for link in collection.links},
         declared_rules(turned_at=turned_at),
         originals=lambda ids: {item["_id"]: item for item in _first_of_each(snapshot.items(), ids)},
+        merge=RowMerge(collection, [link.name for link in collection.links], targets.exists, transformed.untold),
+        past_of=past_of,
         turned_at=turned_at,
         removed=removed,
         created=created,
@@ -255,7 +267,6 @@ def validate(
         target=target,
         comparison=comparison,
         state_differs=len(other_record),
-        to_rewrite=comparison.to_rewrite | other_record,
         links=links,
     )
 

@@ -15,7 +15,6 @@ from runbook.catalog import Catalog
 from runbook.checks.link_columns import LinkCheck, verify_links
 from runbook.readings import Readings
 from runbook.schema import Tables, apply_schema, plan_schema
-from runbook.state import KnownRow
 from sandbox import Sandbox
 
 HUBS = [{"_id": f"h{n}", "name": f"Hub {n}", "code": n} for n in range(3)] + [
@@ -185,7 +184,7 @@ def test_the_order_of_a_list_says_nothing_and_each_of_it_counts(fleet: World) ->
 
 def test_rows_under_another_record_than_state_knows_are_counted(fleet: World) -> None:
     assert check_fleet(fleet).state_differs == 0
-    fleet.state.rows(BASE, "Owners").put([KnownRow("o1", "recSOMEWHEREELSE0")])
+    fleet.state.rows(BASE, "Owners").put({"o1": "recSOMEWHEREELSE0"})
     check = check_fleet(fleet)
     assert check.state_differs == 1
     assert "1 row with another record than" in repr(check)

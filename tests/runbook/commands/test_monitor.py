@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from fleet_platform import ROWS, Fleet, fleet_site
 from runbook.commands.monitor import IntegrityCheck, open_check
 from runbook.errors import CheckFailed, RunbookError, SettingError
+from runbook.merge import Agreed, Agreement, RowValues, digest
+from runbook.state import AgreedRow
 
 
 def steps(check: IntegrityCheck) -> None:
@@ -44,8 +47,23 @@ def test_it_is_green_and_goes_on_record(turned: Fleet) -> None:
         assert check.folder.read_evidence("integrity_check", name) is not None, name
 
 
-def test_a_cell_that_nothing_explains_is_an_alert(turned: Fleet) -> None:
+def test_a_cell_edited_in_airtable_is_no_alert(turned: Fleet) -> None:
     turned.edit("Trucks", "t0", Plate="Somebody typed here")
+    check = open_check(turned.platform)
+    steps(check)
+    check.verdict()
+    assert recorded(turned) == [True]
+
+
+def test_a_cell_that_nothing_explains_is_an_alert(turned: Fleet) -> None:
+    # What no person can do: Airtable answered a write of ours with another value than was sent.
+    turned.edit("Trucks", "t0", Plate="Somebody typed here")
+    rows = turned.connect().state.rows(turned.base(), "Trucks")
+    record = turned.records("Trucks")["t0"]
+    agreement = Agreement.loads(str(rows.histories(["t0"])["t0"].agreed))
+    held = RowValues(turned.platform.catalog.collection("Trucks")).of(record["fields"])
+    wrong = {**agreement.keys, "plate": Agreed(agreement.keys["plate"].wix, digest(held["plate"]))}
+    rows.agree([AgreedRow("t0", record["id"], None, None, replace(agreement, keys=wrong).dumps())])
     check = open_check(turned.platform)
     (alert,) = alerts(check)
     assert "Trucks: " in alert

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -112,14 +113,33 @@ def test_a_service_that_does_not_answer_stops_the_step(fleet: Fleet) -> None:
     assert error.value.status is None
 
 
-def test_a_row_changed_in_airtable_is_found_then_written_again(fleet: Fleet) -> None:
+def test_a_cell_edited_in_airtable_is_kept_and_the_gate_says_so(fleet: Fleet) -> None:
     fleet.migrate(2)
     fleet.edit("Trucks", "t0", Plate="Somebody typed here")
-    with pytest.raises(CheckFailed, match="Trucks: "):
-        fleet.migrate(2)
-    run = fleet.migrate(2)
-    assert run.results.loaded["Trucks"].updated == 1
-    assert fleet.records("Trucks")["t0"]["fields"]["Plate"] == "P-0"
+    for _ in range(2):
+        run = fleet.migrate(2)
+        assert run.results.loaded["Trucks"].edited == {"t0": ("plate",)}
+        assert run.results.validated["Trucks"].comparison.explained["edited in Airtable"] == 1
+        gate = run.gate()
+        assert gate.passed
+        assert "Trucks: 1 row edited in Airtable, kept: t0 (plate)" in gate.warnings
+        assert fleet.records("Trucks")["t0"]["fields"]["Plate"] == "Somebody typed here"
+
+
+def test_a_cell_that_both_sides_changed_is_a_conflict_and_its_row_is_not_written(fleet: Fleet) -> None:
+    fleet.migrate(2)
+    fleet.edit("Trucks", "t0", Plate="P-0 rear")
+    items = fleet.items("Trucks")
+    fleet.save("Trucks", {**items["t0"], "plate": "P-0 front", "dot": "77"}, {**items["t1"], "plate": "P-1 new"})
+    run = fleet.open(2)
+    with pytest.raises(CheckFailed, match=f"Trucks: 1 conflict: t0, Plate: changed in Wix and.*resolve {run.run_id}"):
+        fleet.steps(run)
+    records = fleet.records("Trucks")
+    assert (records["t0"]["fields"]["Plate"], records["t1"]["fields"]["Plate"]) == ("P-0 rear", "P-1 new")
+    lines = (run.folder.path / "conflicts/Trucks.jsonl").read_text()
+    assert json.loads(lines)["key"] == "plate"
+    assert "front" not in lines
+    assert "rear" not in lines
 
 
 def test_once_services_read_airtable_a_changed_row_stays(fleet: Fleet) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runbook.errors import SettingError
-from runbook.state import CheckResult, CollectionProgress, GateResult, KnownRow, State
+from runbook.state import CheckResult, CollectionProgress, GateResult, State
 
 BASE = "appFleet000000001"
 
@@ -128,7 +128,7 @@ def test_of_many_threads_one_is_first_and_every_check_is_kept(state: State) -> N
 
 def test_a_second_opening_finds_everything(url: str) -> None:
     with State(url) as first:
-        first.rows(BASE, "Trucks").put([KnownRow("a", "rec1", "h")])
+        first.rows(BASE, "Trucks").put({"a": "rec1"})
         with State(url) as second:
             assert second.rows(BASE, "Trucks").all() == first.rows(BASE, "Trucks").all()
     with State(url) as third:
@@ -137,11 +137,11 @@ def test_a_second_opening_finds_everything(url: str) -> None:
 
 OPENING = """
 import sys
-from runbook.state import State, KnownRow
+from runbook.state import State
 print("ready", flush=True)
 sys.stdin.readline()
 with State(sys.argv[1]) as s:
-    for n in range(30): s.rows("app", "C").put([KnownRow(f"{sys.argv[2]}-{n}", "rec")])
+    for n in range(30): s.rows("app", "C").put({f"{sys.argv[2]}-{n}": "rec"})
 """
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from runbook.state import AMBIGUOUS, CollectionRows, KnownRow, State
+from runbook.state import AMBIGUOUS, AgreedRow, CollectionRows, History, KnownRow, State
 
 BASE, OTHER = "appFleet000000001", "appOther000000001"
 
@@ -16,26 +16,38 @@ def trucks(state: State) -> CollectionRows:
     return state.rows(BASE, "Trucks")
 
 
+def agreed(legacy_id: str, record_id: str = "rec1", text: str = "{}") -> AgreedRow:
+    return AgreedRow(legacy_id, record_id, "h", "answer", text)
+
+
 def test_a_row_is_put_replaced_and_forgotten(state: State, trucks: CollectionRows) -> None:
-    trucks.put([KnownRow("a", "rec1", "h1", "f"), KnownRow("b", "rec2")])
-    trucks.put([KnownRow("a", "rec9", "h2", "g")])
-    state.rows("appOther000000001", "Trucks").put([KnownRow("a", "recX")])
-    state.rows(BASE, "Trips").put([KnownRow("a", "recY")])
-    assert trucks.all() == {"a": KnownRow("a", "rec9", "h2", "g"), "b": KnownRow("b", "rec2", None, None)}
+    trucks.put({"a": "rec1", "b": "rec2"})
+    trucks.put({"a": "rec9"})
+    state.rows("appOther000000001", "Trucks").put({"a": "recX"})
+    state.rows(BASE, "Trips").put({"a": "recY"})
+    assert trucks.all() == {"a": KnownRow("a", "rec9"), "b": KnownRow("b", "rec2")}
 
     trucks.forget(["a", "never"])
-    assert trucks.all() == {"b": KnownRow("b", "rec2", None, None)}
-    assert state.rows(BASE, "Trips").all() == {"a": KnownRow("a", "recY", None, None)}
+    assert trucks.all() == {"b": KnownRow("b", "rec2")}
+    assert state.rows(BASE, "Trips").all() == {"a": KnownRow("a", "recY")}
 
 
-def test_an_invalidated_row_keeps_its_record_but_not_its_hash(trucks: CollectionRows) -> None:
-    trucks.put([KnownRow("a", "rec1", "h", "f"), KnownRow("b", "rec2", "h", "f")])
-    trucks.invalidate(["a"])
-    assert trucks.all() == {"a": KnownRow("a", "rec1", None, "f"), "b": KnownRow("b", "rec2", "h", "f")}
+def test_what_was_agreed_stays_while_the_record_is_the_same(trucks: CollectionRows) -> None:
+    trucks.agree([agreed("a", "rec1", "x"), agreed("b", "rec2", "y")])
+    trucks.note_served("a", {"plate": "1"})
+    trucks.note_served("a", {"dot": "2"})
+    trucks.put({"a": "rec1", "b": "rec9"})
+    assert trucks.all() == {"a": KnownRow("a", "rec1", "h", "answer"), "b": KnownRow("b", "rec9")}
+    assert trucks.histories("abc") == {
+        "a": History("x", {"plate": "1", "dot": "2"}),
+        "b": History(None, {}),
+    }
+    trucks.agree([agreed("a", "rec1", "z")])
+    assert trucks.histories("a") == {"a": History("z", {})}
 
 
 def test_keys_resolve_to_records_and_are_never_guessed(trucks: CollectionRows) -> None:
-    trucks.put([KnownRow(name, f"rec-{name}") for name in "abc"])
+    trucks.put({name: f"rec-{name}" for name in "abc"})
     trucks.replace_key("plate", {"a": "1", "b": "2", "c": "2", "not in the base": "3"})
     assert trucks.resolve_all("plate") == {"1": "rec-a", "2": AMBIGUOUS}
     assert trucks.resolve("plate", "1") == "rec-a"
@@ -46,20 +58,20 @@ def test_keys_resolve_to_records_and_are_never_guessed(trucks: CollectionRows) -
 
 
 def test_three_rows_with_one_key_are_ambiguous_too(trucks: CollectionRows) -> None:
-    trucks.put([KnownRow(name, f"rec-{name}") for name in "abc"])
+    trucks.put({name: f"rec-{name}" for name in "abc"})
     trucks.replace_key("plate", dict.fromkeys("abc", "1"))
     assert trucks.resolve_all("plate") == {"1": AMBIGUOUS}
 
 
 def test_a_key_is_replaced_in_full_and_forgotten_with_its_row(trucks: CollectionRows) -> None:
-    trucks.put([KnownRow("a", "rec1"), KnownRow("b", "rec2")])
+    trucks.put({"a": "rec1", "b": "rec2"})
     trucks.replace_key("plate", {"a": "1", "b": "2"})
     trucks.replace_key("vin", {"a": "V"})
     trucks.replace_key("plate", {"a": "5", "b": "2"})
     assert trucks.resolve_all("plate") == {"5": "rec1", "2": "rec2"}
     assert trucks.resolve_all("vin") == {"V": "rec1"}
     trucks.forget(["b"])
-    trucks.put([KnownRow("b", "rec2")])
+    trucks.put({"b": "rec2"})
     assert trucks.resolve_all("plate") == {"5": "rec1"}
 
 
@@ -68,12 +80,11 @@ def test_what_was_sent_is_unfinished_until_it_is_answered(state: State, trucks: 
     assert len(set(numbers)) == 3
     assert trucks.unfinished() == ["a", "b", "c", "d"]
     assert state.rows(BASE, "Trips").unfinished() == []
-    trucks.finish_batches(numbers[:1], [KnownRow("a", "rec1", "h", "f")])
+    trucks.finish_batches(numbers[:1], [agreed("a")])
     assert trucks.unfinished() == ["c", "a", "d"]
-    assert trucks.all() == {"a": KnownRow("a", "rec1", "h", "f")}
-    trucks.settle([KnownRow("c", "rec3")])
+    assert trucks.all() == {"a": KnownRow("a", "rec1", "h", "answer")}
+    trucks.settle()
     assert trucks.unfinished() == []
-    assert trucks.all().keys() == {"a", "c"}
     assert trucks.start_batches([]) == []
 
 
@@ -121,14 +132,14 @@ def test_no_rows_are_no_error(trucks: CollectionRows) -> None:
     trucks.note_removed([])
     trucks.forget_changes([])
     trucks.forget([])
-    trucks.invalidate([])
-    trucks.put([])
+    trucks.put({})
+    trucks.agree([])
     trucks.finish_batches([], [])
     assert trucks.changes() == {}
 
 
 def test_the_keys_of_one_row_are_replaced_without_touching_others(state: State, trucks: CollectionRows) -> None:
-    trucks.put([KnownRow(name, f"rec-{name}") for name in "abc"])
+    trucks.put({name: f"rec-{name}" for name in "abc"})
     trucks.replace_key("plate", {"a": "1", "b": "2"})
     trucks.replace_keys_of("a", {"plate": "3", "vin": "V"})
     assert trucks.resolve_all("plate") == {"3": "rec-a", "2": "rec-b"}
@@ -143,14 +154,14 @@ def test_the_keys_of_one_row_are_replaced_without_touching_others(state: State, 
 
 def test_keys_replaced_by_many_threads_are_all_kept(trucks: CollectionRows) -> None:
     names = [f"{n}" for n in range(24)]
-    trucks.put([KnownRow(name, f"rec-{name}") for name in names])
+    trucks.put({name: f"rec-{name}" for name in names})
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda name: trucks.replace_keys_of(name, {"plate": name}), names))
     assert trucks.resolve_all("plate") == {name: f"rec-{name}" for name in names}
 
 
 def test_a_row_without_a_key_any_more_loses_it(trucks: CollectionRows) -> None:
-    trucks.put([KnownRow("a", "rec1"), KnownRow("b", "rec2")])
+    trucks.put({"a": "rec1", "b": "rec2"})
     trucks.replace_key("plate", {"a": "1", "b": "2"})
     trucks.replace_key("plate", {"b": "2"})
     assert trucks.resolve_all("plate") == {"2": "rec2"}
@@ -158,9 +169,8 @@ def test_a_row_without_a_key_any_more_loses_it(trucks: CollectionRows) -> None:
 
 def test_more_rows_than_one_statement_takes(trucks: CollectionRows) -> None:
     names = [f"{n}" for n in range(1203)]
-    trucks.put([KnownRow(name, f"rec-{name}", "h") for name in names])
+    trucks.put({name: f"rec-{name}" for name in names})
     assert trucks.record_ids(names) == {name: f"rec-{name}" for name in names}
-    trucks.invalidate(names[1:])
-    assert [row.legacy_id for row in trucks.all().values() if row.hash] == ["0"]
+    assert trucks.histories(names).keys() == set(names)
     trucks.forget(names[1:])
     assert trucks.all().keys() == {"0"}

@@ -400,4 +400,3 @@ def test_without_its_item_of_the_snapshot_nothing_reads_back_the_same() -> None:
     found = world.compare()
     assert found.explained == {"reads back the same": 1}
     assert [(d.id, d.column) for d in found.unexplained] == [("id-1", "Extra")]
-    assert found.to_rewrite == {"id-1"}

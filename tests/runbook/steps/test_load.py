@@ -13,6 +13,7 @@ import pytest
 from load_kit import BASE, SEED, World, trucks, world
 from runbook.catalog import LEGACY_ID
 from runbook.errors import AirtableError, AmbiguousKey, BudgetSpent, SchemaDrift, StepError
+from runbook.merge import RowMerge
 from runbook.quarantine import Entry
 from runbook.state import CollectionRows
 from runbook.steps import load_writer as writer_module
@@ -52,7 +53,7 @@ def test_rows_are_created_once_and_a_second_load_writes_nothing(w: World) -> Non
 
     before = len(w.airtable.log)
     again = w.load("Trucks", trucks(25))
-    assert (again.created, again.updated, again.unchanged, again.requests) == (0, 0, 25, 0)
+    assert (again.created, again.updated, again.unchanged, again.requests) == (0, 0, 25, 1)
     assert writes(w, before) == 0
 
 
@@ -75,30 +76,21 @@ def test_only_what_changed_is_written_and_emptied_cells_are_cleared(w: World) ->
     assert records["t5"]["Plate"] == "P-5"
 
 
-def test_a_dry_run_counts_and_writes_nothing(w: World) -> None:
-    before = len(w.airtable.log)
-    done = w.load("Trucks", trucks(12), dry_run=True)
-    assert (done.created, done.dry_run, done.requests) == (12, True, 0)
-    assert writes(w, before) == 0
-    assert w.state.rows(BASE, "Trucks").all() == {}
-    assert "Would be loaded" in repr(done)
-
-
 def test_where_airtable_is_the_truth_nothing_is_written(w: World) -> None:
     w.load("Trucks", trucks(3))
     before = len(w.airtable.log)
     done = w.load("Trucks", trucks(3, plate="other"), source_of_truth="airtable", remove_gone=True)
-    assert (done.created, done.updated, done.removed) == (0, 0, 0)
+    assert done.writes == 0
     assert "Airtable is the source of truth" in repr(done)
     assert writes(w, before) == 0
 
 
-def test_a_row_that_is_invalidated_or_deleted_by_hand_is_written_again(w: World) -> None:
+def test_a_row_that_was_deleted_by_hand_is_created_again_and_counted_so(w: World) -> None:
     w.load("Trucks", trucks(5))
     w.airtable.delete(BASE, "Trucks", [w.record_id("Trucks", "t2")])
-    w.state.rows(BASE, "Trucks").invalidate(["t2", "t3"])
     done = w.load("Trucks", trucks(5))
-    assert (done.updated, done.unchanged) == (2, 3)
+    assert (done.created, done.recreated, done.unchanged) == (1, 1, 4)
+    assert "1 row deleted in Airtable, created again" in repr(done)
     assert w.records("Trucks").keys() == {f"t{n}" for n in range(5)}
 
 
@@ -218,8 +210,9 @@ def test_a_link_that_was_taken_away_is_cleared(w: World) -> None:
     assert (done.updated, done.cleared) == (1, 1)
     assert "Truck" not in w.records("Trips")["r1"]
     w.load("Trips", [{"_id": "r1", "truck_id": "t0"}])
-    done = w.load("Trips", [{"_id": "r1", "truck_id": "nobody", "owner_id": "x"}])
-    assert (done.updated, done.cleared) == (1, 1), "a key that leads nowhere empties the cell too"
+    done = w.links(w.load("Trips", [{"_id": "r1", "truck_id": "nobody", "owner_id": "x"}]))
+    assert (done.linked, done.cleared) == (1, 1), "a key that leads nowhere empties the cell too"
+    assert "Truck" not in w.records("Trips")["r1"]
 
 
 def test_a_target_deleted_by_hand_costs_the_link_not_the_row(w: World) -> None:
@@ -230,7 +223,6 @@ def test_a_target_deleted_by_hand_costs_the_link_not_the_row(w: World) -> None:
     assert done.lost == ("r1",)
     assert (done.created, done.quarantined) == (3, 0)
     assert "Truck" not in w.records("Trips")["r1"]
-    w.state.rows(BASE, "Trucks").invalidate(["t1"])
     w.load("Trucks", trucks(3))
     w.load("Trips", trips)
     assert w.records("Trips")["r1"]["Truck"] == [w.record_id("Trucks", "t1")]
@@ -264,7 +256,7 @@ def test_the_guilty_row_of_a_batch_is_found_and_the_others_go_on(w: World, monke
     staged = w.stage("Trucks", trucks(30, driver="Ann Example"))
     w.airtable.create(BASE, "Trucks", [{"Plate": "kept"}])
     refuse(monkeypatch, staged, "t3", "t17")
-    done = load(staged, w.catalog.collection("Trucks"), **w.into)
+    done = load(staged, w.catalog.collection("Trucks"), w.into)
     assert (done.created, done.quarantined) == (28, 2)
     entries = w.quarantine.entries("Trucks")
     assert {(entry.step, entry.id, entry.field) for entry in entries} == {("load", "t3", "dot"), ("load", "t17", "dot")}
@@ -285,12 +277,13 @@ def test_the_second_pass_does_not_send_what_the_first_put_into_quarantine(
         item["boss"] = f"t{(n + 1) % 15}"
     staged = w.stage("Trucks", items)
     refuse(monkeypatch, staged, "t3", "t7")
-    loaded = load(staged, w.catalog.collection("Trucks"), **w.into)
+    loaded = load(staged, w.catalog.collection("Trucks"), w.into)
     assert (loaded.created, loaded.quarantined, loaded.deferred) == (13, 2, 15)
+    legacy = {row.record_id: row.legacy_id for row in w.state.rows(BASE, "Trucks").all().values()}
     sent: list[str] = []
-    upsert = w.airtable.upsert
+    update = w.airtable.update
     monkeypatch.setattr(
-        w.airtable, "upsert", lambda *at, **how: sent.extend(row[LEGACY_ID] for row in at[2]) or upsert(*at, **how)
+        w.airtable, "update", lambda *at, **how: sent.extend(legacy[row["id"]] for row in at[2]) or update(*at, **how)
     )
     done = w.links(loaded)
     assert sorted(sent) == sorted(
@@ -349,9 +342,15 @@ def test_no_two_requests_add_choices_at_once(box: Sandbox, w: World, monkeypatch
 
 def test_typecast_is_asked_for_rows_with_a_new_choice_and_no_others(w: World) -> None:
     collection = w.catalog.collection("Trucks")
-    writer = Writer(w.airtable, BASE, w.into["tables"].id("Trucks"), collection, w.state)
-    plain = [Row(f"p{n}", {LEGACY_ID: f"p{n}", "DOT": "17"}, "", "", new=True) for n in range(3)]
-    casting = [Row(f"c{n}", {LEGACY_ID: f"c{n}", "Kind": "new"}, "", "", new=True, typecast=True) for n in range(3)]
+    merge = RowMerge(collection, [], lambda record: True)
+    writer = Writer(w.airtable, BASE, w.into.tables.id("Trucks"), collection, w.state, merge)
+
+    def row(legacy_id: str, cells: dict[str, Any], typecast: bool) -> Row:
+        cells = {LEGACY_ID: legacy_id, **cells}
+        return Row(legacy_id, cells, "", merge.new(cells), typecast=typecast)
+
+    plain = [row(f"p{n}", {"DOT": "17"}, False) for n in range(3)]
+    casting = [row(f"c{n}", {"Kind": "new"}, True) for n in range(3)]
     writer.write(row for pair in zip(plain, casting, strict=True) for row in pair)
     assert writer.written.created == 3
     assert {entry.id for entry in writer.written.refused} == {"p0", "p1", "p2"}, "a text became a number"
@@ -427,7 +426,7 @@ def test_what_was_in_flight_is_looked_up_and_matched(box: Sandbox, w: World) -> 
     assert w.state.rows(BASE, "Trucks").all() == {}
     done = w.load("Trucks", trucks(40))
     assert done.matched == count
-    assert (done.created, done.updated) == (40 - count, count)
+    assert (done.created, done.updated, done.unchanged) == (40 - count, 0, count)
     assert len(w.records("Trucks")) == 40
 
 
@@ -436,23 +435,39 @@ def test_what_was_in_flight_and_not_written_is_looked_up_once_and_forgotten(w: W
     w.airtable.delete(BASE, "Trucks", [w.record_id("Trucks", "t2")])
     w.state.rows(BASE, "Trucks").start_batches([["t1", "t2", "t9"]])  # a kill: whether they were written is not known
     done = w.load("Trucks", trucks(5))
-    assert (done.created, done.updated, done.unchanged) == (1, 1, 3)  # t2 is new again; t1 is written once more
+    assert (done.created, done.updated, done.unchanged) == (1, 0, 4)  # t2 is new again; t1 is as it was
     assert w.state.rows(BASE, "Trucks").unfinished() == []
     assert w.state.rows(BASE, "Trucks").all().keys() == {f"t{n}" for n in range(5)}
-    assert w.load("Trucks", trucks(5)).requests == 0
+    assert w.load("Trucks", trucks(5)).requests == 1  # the table is read
 
 
 def test_records_of_a_base_that_state_does_not_know_are_matched(box: Sandbox, w: World, tmp_path: Path) -> None:
     items = trucks(25, sold=True)
     w.load("Trucks", items)
     with world(box, tmp_path / "elsewhere") as other:
+        done = other.load("Trucks", items)
+        assert (done.matched, done.created, done.updated, done.unchanged) == (25, 0, 0, 25)
         items[4] = {"_id": "t4", "plate": "new"}
         done = other.load("Trucks", items)
-        assert (done.matched, done.created, done.updated) == (25, 0, 25)
+        assert (done.matched, done.created, done.updated) == (0, 0, 1)
         records = other.records("Trucks")
         assert len(records) == 25
         assert "Sold" not in records["t4"]
         assert other.load("Trucks", items).unchanged == 25
+
+
+def test_a_row_that_differs_and_that_state_does_not_know_is_a_conflict(box: Sandbox, w: World, tmp_path: Path) -> None:
+    items = trucks(25, sold=True)
+    w.load("Trucks", items)
+    with world(box, tmp_path / "elsewhere") as other:
+        items[4] = {"_id": "t4", "plate": "new", "dot": "1004"}
+        done = other.load("Trucks", items)
+        assert (done.updated, done.unchanged, done.in_conflict) == (0, 24, 1)
+        assert {(line.id, line.key, line.kind) for line in done.conflicts} == {
+            ("t4", "plate", "never agreed"),
+            ("t4", "sold", "never agreed"),
+        }
+        assert other.records("Trucks")["t4"]["Plate"] == "P-4"
 
 
 def test_duplicates_in_a_base_that_state_does_not_know_are_an_error(w: World) -> None:
@@ -468,21 +483,37 @@ def test_duplicates_in_a_base_that_state_does_not_know_are_an_error(w: World) ->
 def test_rows_that_are_gone_are_counted_and_removed_on_request(w: World) -> None:
     w.load("Trucks", trucks(30))
     done = w.load("Trucks", trucks(28))
-    assert (done.gone, done.removed) == (2, 0)
+    assert (done.gone, done.deleted) == (2, ())
     assert "2 rows no longer at the source" in repr(done)
     done = w.load("Trucks", trucks(28), remove_gone=True)
-    assert (done.gone, done.removed) == (2, 2)
+    assert (done.gone, done.deleted) == (2, ("t28", "t29"))
     assert w.records("Trucks").keys() == w.state.rows(BASE, "Trucks").all().keys() == {f"t{n}" for n in range(28)}
 
 
-def test_many_rows_gone_at_once_must_be_confirmed(w: World) -> None:
-    w.load("Trucks", trucks(60))
+@pytest.mark.parametrize(("rows", "left"), [(60, 53), (30, 26), (5, 1), (3, 0), (1, 0)])
+def test_many_rows_gone_at_once_must_be_confirmed(w: World, rows: int, left: int) -> None:
+    w.load("Trucks", trucks(rows))
     before = len(w.airtable.log)
-    with pytest.raises(StepError, match="21 of 60 rows"):
-        w.load("Trucks", trucks(39, plate="x"), remove_gone=True)
+    share = "all" if not left else f"{rows - left} of {rows}"
+    with pytest.raises(StepError, match=f"{share} rows"):
+        w.load("Trucks", trucks(left, plate="x"), remove_gone=True)
     assert writes(w, before) == 0
-    assert w.load("Trucks", trucks(39), remove_gone=True, remove_many=True).removed == 21
-    assert len(w.records("Trucks")) == 39
+    assert len(w.load("Trucks", trucks(left), remove_gone=True, remove_many=True).deleted) == rows - left
+    assert len(w.records("Trucks")) == left
+
+
+@pytest.mark.parametrize(("rows", "left"), [(60, 54), (30, 27), (5, 2)])
+def test_a_few_rows_gone_are_deleted_and_planned_before_anything_is_written(w: World, rows: int, left: int) -> None:
+    w.load("Trucks", trucks(rows))
+    before, planned = len(w.airtable.log), []
+
+    def plan(ids: list[str]) -> None:
+        assert writes(w, before) == 0
+        planned.extend(ids)
+
+    done = w.load("Trucks", trucks(left, plate="x"), remove_gone=True, on_deletion=plan)
+    assert planned == list(done.deleted) == sorted(f"t{n}" for n in range(left, rows))
+    assert len(w.records("Trucks")) == left
 
 
 def test_a_row_that_became_bad_leaves_as_one_that_was_bad_from_the_first_and_comes_back(w: World) -> None:
@@ -490,7 +521,7 @@ def test_a_row_that_became_bad_leaves_as_one_that_was_bad_from_the_first_and_com
     items = trucks(5)
     items[2]["dot"] = "not a number"
     done = w.load("Trucks", items, remove_gone=True)
-    assert (done.removed, done.staged, done.unchanged) == (1, 4, 4)
+    assert (len(done.deleted), done.staged, done.unchanged) == (1, 4, 4)
     assert "1 row loaded before, quarantined now" in repr(done)
     assert w.records("Trucks").keys() == {"t0", "t1", "t3", "t4"}
     assert w.load("Trucks", trucks(5), remove_gone=True).created == 1
@@ -508,7 +539,7 @@ def test_a_removal_whose_answer_was_lost_is_finished(box: Sandbox, w: World) -> 
     w.load("Trucks", trucks(30))
     w.airtable.delete(BASE, "Trucks", [w.record_id("Trucks", "t28")])
     box.faults({"kind": "drop_after_commit", "match": {**PATCH, "method": "DELETE"}})
-    assert w.load("Trucks", trucks(28), remove_gone=True).removed == 2
+    assert w.load("Trucks", trucks(28), remove_gone=True).deleted == ("t29",)
     assert w.records("Trucks").keys() == {f"t{n}" for n in range(28)}
 
 

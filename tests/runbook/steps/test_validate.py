@@ -20,7 +20,7 @@ from runbook.readings import Readings
 from runbook.schema import Tables, apply_schema, plan_schema
 from runbook.snapshot import Snapshot, SnapshotWriter
 from runbook.staged import Transformed
-from runbook.state import KnownRow, State
+from runbook.state import State
 from runbook.steps.transform import transform
 from runbook.steps.validate import Validated, validate
 from sandbox import Sandbox
@@ -140,7 +140,7 @@ class World:
                 BASE, self.tables.id(name), [row.fields for row in rows[at : at + 10]], [LEGACY_ID]
             )
             records |= {record["fields"][LEGACY_ID]: record["id"] for record in made}
-        self.state.rows(BASE, name).put([KnownRow(legacy, record) for legacy, record in records.items()])
+        self.state.rows(BASE, name).put(records)
         return records
 
     def validate(self, name: str = "People", *, assign: bool = False, **more: Any) -> Validated:
@@ -293,7 +293,7 @@ def test_a_legacy_id_that_is_emptied_by_hand_turns_nothing_red(world: World) -> 
 
 
 def test_a_row_under_another_record_than_state_says(world: World) -> None:
-    world.state.rows(BASE, "People").put([KnownRow("id-6", "recSOMEWHEREELSE0")])
+    world.state.rows(BASE, "People").put({"id-6": "recSOMEWHEREELSE0"})
     done = world.validate()
     assert done.state_differs == 1
     assert not done.green
