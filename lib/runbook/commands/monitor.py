@@ -83,7 +83,7 @@ class IntegrityCheck:
             try:
                 with Progress(f"Compare {name}") as report:
                     c = catalog.collection(name)
-                    found = revalidate(self.connections, readings, c, done.run_id, report)
+                    found = revalidate(self.connections, readings, c, done.run_id, self.folder, report)
             except RunbookError as error:
                 self.alerts.append(f"{name}: {error}")
                 rows.append((name, None, None, None, "error", str(error)))

@@ -76,7 +76,7 @@ def recheck(run: RunContext) -> Table:
                 continue
             try:
                 run.results.warnings += run.readings.assign_ids(c.wix, run.connections.state).notes()
-                validated = revalidate(run.connections, run.readings, c, done.run_id, progress.of(c.wix))
+                validated = revalidate(run.connections, run.readings, c, done.run_id, run.folder, progress.of(c.wix))
             except RunbookError as error:
                 all_green = False
                 run.results.stopped[c.wix] = str(error)

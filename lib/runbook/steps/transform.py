@@ -55,15 +55,10 @@ def transform(
     Raises SourceError where the snapshot cannot be read, StepError where its number of rows is not the one recorded;
     nothing is changed then.
     """
-    inputs = {
-        "snapshot": snapshot.sha256,
-        "untold": _hash(json.dumps(snapshot.untold).encode()),
-        "catalog": _hash(collection.model_dump_json().encode()),
-        "code": _code(),
-    }
     path, about = snapshot_paths(folder, collection)
-    found = _staged(path, about, inputs)
-    if found is not None and quarantine.count(collection.wix, STEP) == found.quarantined:
+    inputs = _inputs(snapshot, collection)
+    found = staged(snapshot, collection, folder, quarantine)
+    if found is not None:
         if on_progress is not None:
             on_progress(found.exported, found.exported)
         return found
@@ -101,6 +96,21 @@ def transform(
     )
     beside.replace(about)
     return transformed
+
+
+def staged(snapshot: Snapshot, collection: Collection, folder: Path, quarantine: Quarantine) -> Transformed | None:
+    """What was staged in `folder` from the same snapshot, catalog and code; None where it is not there or not whole."""
+    found = _staged(*snapshot_paths(folder, collection), _inputs(snapshot, collection))
+    return found if found is not None and quarantine.count(collection.wix, STEP) == found.quarantined else None
+
+
+def _inputs(snapshot: Snapshot, collection: Collection) -> dict[str, str]:
+    return {
+        "snapshot": snapshot.sha256,
+        "untold": _hash(json.dumps(snapshot.untold).encode()),
+        "catalog": _hash(collection.model_dump_json().encode()),
+        "code": _code(),
+    }
 
 
 def _write(
