@@ -16,6 +16,7 @@ import requests
 from runbook.connections import Connections, connect
 from runbook.display import plural
 from runbook.errors import SettingError
+from runbook.evidence.changes import console_lines, read_changes
 from runbook.evidence.folder import RunFolder
 from runbook.evidence.manifest import write_manifest
 from runbook.evidence.report import write_report
@@ -110,6 +111,8 @@ class Headless:
         self._outcomes.append(done)
         color = "green" if done.passed else "yellow" if done.green else "red"
         click.echo(f"{click.style(done.status, fg=color)} in {done.seconds:.1f} s", err=True)
+        for line in console_lines(read_changes(self.folder, notebook.stem)):
+            click.echo(f"  {line}", err=True)
         if done.error:
             click.echo(f"  {done.error}", err=True)
         self._write()

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from runbook.evidence.changes import COUNTS, read_changes
 from runbook.evidence.folder import HELD_BACK, RunFolder, read_json, write_bytes
 from runbook.evidence.manifest import MANIFEST, write_manifest
 from runbook.evidence.page import POLICY
@@ -91,6 +92,11 @@ def _view(folder: RunFolder, manifest: dict[str, Any]) -> dict[str, Any]:
             k: sum(c[k] or 0 for c in collections)
             for k in ("exported", "loaded", "quarantined", "verified", "unexplained")
         },
+        "changes": [
+            {"phase": slug, "name": name, **{key: counts.get(key) for key in COUNTS}}
+            for slug in manifest["phases"]
+            for name, counts in read_changes(folder, slug).items()
+        ],
         "quarantine": _quarantine(folder),
         "warnings": [(slug, warning) for slug, gate in gates.items() for warning in gate.get("warnings", ())],
         "manual_steps": _manual_steps(folder, manifest["phases"], gates),

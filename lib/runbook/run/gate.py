@@ -7,6 +7,7 @@ from typing import Any
 
 from runbook.display import Shown, Table, display_now, plural
 from runbook.errors import CheckFailed
+from runbook.evidence.changes import Changes, as_text, read_changes
 from runbook.evidence.manifest import write_manifest
 from runbook.run.context import RunContext
 from runbook.state import GateResult
@@ -28,6 +29,7 @@ class Gate(Shown):
     manual_steps: tuple[str, ...]
     collections: int
     rows: int
+    changes: Changes
 
     @property
     def verdict(self) -> str:
@@ -35,10 +37,11 @@ class Gate(Shown):
         return "dry run" if self.dry_run else "passed" if self.passed else "failed"
 
     def table(self) -> Table:
-        """One row per reason, manual step and warning."""
+        """One row per reason, manual step and warning, then what was done to the rows of each collection."""
         rows: list[tuple[Any, ...]] = [("failed", reason) for reason in self.reasons]
         rows += [("manual", step) for step in self.manual_steps]
         rows += [("warning", warning) for warning in self.warnings]
+        rows += [("rows", f"{name}: {as_text(counts)}") for name, counts in self.changes.items()]
         if self.passed:
             moved = f"{plural(self.collections, 'collection')}, {plural(self.rows, 'row')}"
             summary = f"{moved}: nothing lost, nothing unexplained" if self.collections else "every check above passed"
@@ -55,6 +58,7 @@ class Gate(Shown):
             "reasons": list(self.reasons),
             "warnings": list(self.warnings),
             "manual_steps": list(self.manual_steps),
+            "changes": self.changes,
         }
 
     def require(self) -> Gate:
@@ -105,6 +109,7 @@ def evaluate_gate(run: RunContext) -> Gate:
         manual_steps=results.manual_steps,
         collections=len(done),
         rows=sum(v.loaded for v in done),
+        changes=read_changes(run.folder, run.phase.slug),
     )
 
 

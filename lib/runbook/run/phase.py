@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from runbook.catalog import Collection
 from runbook.display import Page, Shown, Table, display_now
 from runbook.errors import AirtableError, RunbookError, StepError, TargetError, WixError
+from runbook.evidence.changes import add_changes
 from runbook.evidence.runs import set_base
 from runbook.json_types import Json
 from runbook.run import completion, figures, flags, infrastructure, last_export, phase_checks, services
@@ -142,6 +143,8 @@ class PhaseRun(RunContext):
         self.results.read_by_load = True
         self.save_requests()
         self.evidence("load", {name: done.facts() for name, done in self.results.loaded.items()})
+        loads = {name: shown.changes(done) for name, done in self.results.loaded.items() if name in staged}
+        add_changes(self.folder, self.phase.slug, loads)
         return shown.loaded(self)
 
     @contextmanager

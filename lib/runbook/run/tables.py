@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from runbook.display import Page, Table, plural
+from runbook.evidence.changes import COUNTS
 from runbook.run.context import RunContext
 from runbook.settings import AIRTABLE_RATE
+from runbook.steps.load import Loaded
 
 
 def header(run: RunContext) -> Table:
@@ -59,7 +61,7 @@ def transformed(run: RunContext) -> Page | Table:
 
 
 def loaded(run: RunContext) -> Table:
-    """One row per collection: rows created, updated, left unchanged, removed."""
+    """One row per collection: rows created, updated, deleted, left unchanged."""
     rows: list[tuple[Any, ...]] = []
     for name in run.results.transformed:
         done = run.results.loaded.get(name)
@@ -69,10 +71,7 @@ def loaded(run: RunContext) -> Table:
         rows.append(
             (
                 name,
-                done.created,
-                done.updated,
-                done.unchanged,
-                len(done.deleted),
+                *changes(done).values(),
                 done.quarantined,
                 sum(len(ids) for links in (done.dangling, done.not_loaded, done.ambiguous) for ids in links.values()),
                 done.requests,
@@ -81,12 +80,18 @@ def loaded(run: RunContext) -> Table:
             )
         )
     columns = (
-        *("collection", "created", "updated", "unchanged", "removed", "in quarantine", "links to nowhere", "requests"),
+        *("collection", *COUNTS, "in quarantine", "links to nowhere", "requests"),
         *("verdict", "notes"),
     )
     summary = run.connections.log.summary()
     note = f"{plural(summary.count, 'request')} so far, {summary.limited:,} answered 429."
     return Table("Loaded", columns, rows, (note,))
+
+
+def changes(done: Loaded) -> dict[str, int]:
+    """What a load did to the rows in Airtable."""
+    counts = {"created": done.created, "updated": done.updated, "deleted": len(done.deleted), "unchanged": done.unchanged}
+    return {key: counts[key] for key in COUNTS}
 
 
 def validated(run: RunContext) -> Page | Table:
