@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -101,6 +102,7 @@ def test_a_signed_run_does_not_go_on_and_a_new_one_begins(home: Home) -> None:
     assert home.files() == before
     known = {path.name for path in home.runs.iterdir()}
     said = call("run", "2").err
+    assert re.search(r"collections: nothing written, \d+ rows unchanged", said)
     (second,) = {path.name for path in home.runs.iterdir()} - known
     assert f"run {second}, environment sandbox" in said
     assert "signed by Ann" in call("verify", "first").out

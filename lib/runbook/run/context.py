@@ -26,6 +26,10 @@ OTHER_SITE = (
     "it has none of the catalog's collections: WIX_SITE_ID may belong to another site, or WIX_API_KEY may lack the "
     "right to list them"
 )
+OTHER_FOLDER = (
+    "it has none of the catalog's collections: its files must have their names, such as FAQs.csv; it may be another "
+    "site's export"
+)
 
 
 @dataclass
@@ -143,7 +147,7 @@ class RunContext:
             raise AccessRefused(self.results.refused)
 
     def check_source(self) -> None:
-        """Raises AccessRefused where the source is a site with none of the catalog's collections."""
+        """Raises AccessRefused where the source has none of the catalog's collections."""
         self.source_collections()
         self.require_open()
 
@@ -157,9 +161,11 @@ class RunContext:
         """The source's collections, read once; records which collections of this phase it lacks."""
         if self.results.source_collections is None:
             found = self.results.source_collections = self.source.collections()
-            if self.source.label == "wix" and not set(found) & set(self.catalog.collections):
-                self.results.stopped["the site"] = OTHER_SITE
-                self.results.refused = f"the site is refused, and nothing was written: {OTHER_SITE}"
+            if not set(found) & set(self.catalog.collections):
+                site = self.source.label == "wix"
+                what, why = ("the site", OTHER_SITE) if site else (f"the folder {self.source.label}", OTHER_FOLDER)
+                self.results.stopped[what] = why
+                self.results.refused = f"{what} is refused, and nothing was written: {why}"
             self._record_absent(set(found))
         return self.results.source_collections
 

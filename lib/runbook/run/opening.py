@@ -102,7 +102,7 @@ def check_before(
     if source != WIX:
         with State(settings.state_url) as state:
             folder = open_folder(platform, settings, state, source, source_name)
-        label, wanted = folder.label, collections or known
+        label, wanted = folder.label, collections or known or [*catalog.collections]
         if wanted and all(folder.missing(catalog.collection(name)) for name in wanted):
             raise SettingError(
                 f"source {source}: contains none of the {len(wanted)} requested collections; expected files such as "

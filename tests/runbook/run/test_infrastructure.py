@@ -9,8 +9,9 @@ import pytest
 import requests
 
 from fleet_platform import ROWS, Fleet, fleet_site, write_folder
-from runbook.errors import AccessRefused, CheckFailed
+from runbook.errors import AccessRefused, CheckFailed, SettingError
 from runbook.run import PhaseRun
+from runbook.run.opening import check_before
 from runbook.wix.secrets import put_secret, secret_names
 
 SECRETS = {"AIRTABLE_API_KEY", "AIRTABLE_BASE_ID"}
@@ -82,6 +83,16 @@ def test_a_site_of_another_project_gets_no_base_and_no_secret(tmp_path: Path) ->
             fleet.open(1, source=str(files)).store_secrets()
         assert fleet.connect().airtable.bases() == []
         assert secret_names(fleet.connect().wix) == ()
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+def test_a_folder_of_another_project_gets_no_base(fleet: Fleet, phase: int) -> None:
+    write_folder(fleet.platform.root / "songs", {"Songs": [{"_id": "s0"}]})
+    with pytest.raises(SettingError, match=r"source songs: contains none of the \d requested collections"):
+        check_before(fleet.platform, [phase], environment="sandbox", source="songs")
+    with pytest.raises(AccessRefused, match="the folder songs is refused, and nothing was written: it has none of"):
+        fleet.open(phase, source="songs").provision()
+    assert fleet.connect().airtable.bases() == []
 
 
 def test_links_point_both_ways_or_the_gate_is_red(fleet: Fleet) -> None:
