@@ -9,7 +9,7 @@ from runbook.catalog import Collection
 from runbook.errors import SourceError
 from runbook.run.context import RunContext
 from runbook.snapshot import Snapshot
-from runbook.steps.completeness import Held, none_shown, untold_keys, untold_note
+from runbook.steps.completeness import SourceHistory, none_shown, untold_keys, untold_note
 from runbook.steps.export import export
 from runbook.wix.source import SourceCollection
 
@@ -20,7 +20,7 @@ def export_collection(run: RunContext, c: Collection, on_progress: Callable[[int
         run.source,
         c,
         run.folder.path / "snapshots",
-        held=held(run, c),
+        history=history_of(run, c),
         remove_all=c.wix in run.connections.settings.remove_many,
         empty=_to_empty(run, c),
         on_progress=on_progress,
@@ -29,7 +29,7 @@ def export_collection(run: RunContext, c: Collection, on_progress: Callable[[int
 
 def with_doubts(run: RunContext, c: Collection, found: SourceCollection) -> SourceCollection:
     """A collection at the source, with notes on what it does not show of what Airtable holds."""
-    known = held(run, c)
+    known = history_of(run, c)
     if found.count == 0:
         stops = None if c.wix in run.connections.settings.remove_many else none_shown(run.source, c, known, shown=0)
         notes = [stops] if stops else []
@@ -43,14 +43,14 @@ def with_doubts(run: RunContext, c: Collection, found: SourceCollection) -> Sour
     return replace(found, notes=(*found.notes, *filter(None, notes)))
 
 
-def held(run: RunContext, c: Collection) -> Held:
+def history_of(run: RunContext, c: Collection) -> SourceHistory:
     """What the base holds of a collection that came from the source: rows that services created are not among it."""
     base = run.connections.base(run.source.label)
     if base is None:
-        return Held()
+        return SourceHistory()
     rows = run.connections.state.rows(base, c.wix)
     created = sum(what == "created" for what in rows.changes().values())
-    return Held(max(0, rows.count() - created), _keys(run, base, c))
+    return SourceHistory(max(0, rows.count() - created), _keys(run, base, c))
 
 
 def note_keys(run: RunContext, c: Collection, *, loaded: bool) -> None:

@@ -90,8 +90,12 @@ def loaded(run: RunContext) -> Table:
 
 def changes(done: Loaded) -> dict[str, int]:
     """What a load did to the rows in Airtable."""
-    counts = {"created": done.created, "updated": done.updated, "deleted": len(done.deleted), "unchanged": done.unchanged}
-    return {key: counts[key] for key in COUNTS}
+    return {
+        "created": done.created,
+        "updated": done.updated,
+        "deleted": len(done.deleted),
+        "unchanged": done.unchanged,
+    }
 
 
 def validated(run: RunContext) -> Page | Table:

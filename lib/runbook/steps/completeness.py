@@ -1,8 +1,8 @@
 """Whether a source shows what it showed before: what it leaves out is no reason to delete or empty anything.
 
-held = Held(rows=12, keys=frozenset({"answer"}))         # what Airtable holds that came from this source
-require_rows(source, collection, held, shown=0)          # raises SourceError
-untold_keys(source, collection, held, empty=frozenset()) # keys whose cells stay
+history = SourceHistory(rows=12, keys=frozenset({"answer"}))    # what Airtable holds that came from this source
+require_rows(source, collection, history, shown=0)              # raises SourceError
+untold_keys(source, collection, history, empty=frozenset())     # keys whose cells stay
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from runbook.wix.source import Source
 
 
 @dataclass(frozen=True)
-class Held:
+class SourceHistory:
     """What the base holds of a collection that came from its source: rows, and the keys that have had values."""
 
     rows: int = 0
     keys: frozenset[str] = frozenset()
 
 
-def require_rows(source: Source, collection: Collection, held: Held, *, shown: int) -> None:
+def require_rows(source: Source, collection: Collection, history: SourceHistory, *, shown: int) -> None:
     """Raises SourceError where a source shows no row of a collection of which Airtable holds some."""
-    if why := none_shown(source, collection, held, shown=shown):
+    if why := none_shown(source, collection, history, shown=shown):
         raise SourceError(f"{collection.wix}: {why}")
 
 
-def none_shown(source: Source, collection: Collection, held: Held, *, shown: int) -> str | None:
+def none_shown(source: Source, collection: Collection, history: SourceHistory, *, shown: int) -> str | None:
     """Why a collection stops whose source shows no rows; None where it shows some, or there is nothing to lose."""
-    if shown or not held.rows:
+    if shown or not history.rows:
         return None
     return (
-        f"{source.place(collection)} shows no rows, and Airtable holds {plural(held.rows, 'row')} that came from "
+        f"{source.place(collection)} shows no rows, and Airtable holds {plural(history.rows, 'row')} that came from "
         f"there; nothing was written or deleted. {_advice(source)}. If all its rows are really gone, set "
         f"RUNBOOK_REMOVE_MANY={collection.wix} and run it again"
     )
 
 
-def untold_keys(source: Source, collection: Collection, held: Held, *, empty: Ids[str]) -> tuple[str, ...]:
+def untold_keys(source: Source, collection: Collection, history: SourceHistory, *, empty: Ids[str]) -> tuple[str, ...]:
     """Keys that the source does not show, so that their cells stay; without those in `empty`, which are emptied.
 
     Raises SourceError where every row needs one of them.
     """
-    untold = source.untold(collection, held.keys)
+    untold = source.untold(collection, history.keys)
     required = [key for key in untold if key in collection.by_key and collection.by_key[key].required]
     if required:
         names = column_names(collection, required)

@@ -10,10 +10,10 @@ from pathlib import Path
 from runbook.catalog import Collection
 from runbook.errors import SourceError
 from runbook.snapshot import Mark, Snapshot, SnapshotWriter
-from runbook.steps.completeness import Held, require_rows, untold_keys, untold_note
+from runbook.steps.completeness import SourceHistory, require_rows, untold_keys, untold_note
 from runbook.wix.source import Source
 
-_NOTHING = Held()
+_NOTHING = SourceHistory()
 _SECONDS = 0.1  # between progress updates
 
 
@@ -22,7 +22,7 @@ def export(
     collection: Collection,
     folder: Path,
     *,
-    held: Held = _NOTHING,
+    history: SourceHistory = _NOTHING,
     remove_all: bool = False,
     empty: Ids[str] = (),
     on_progress: Callable[[int, int], None] | None = None,
@@ -30,13 +30,13 @@ def export(
     """The snapshot of a collection in `folder` (a run's `snapshots`), written again unless the existing one is current.
 
     Current: complete, of the same source, and read at the source's present mark. A collection that the source lacks
-    gives an empty snapshot with `absent`. `held`: what Airtable holds of it; where the source shows no row any more, it
-    is refused unless `remove_all`, and keys that it does not show are `untold` unless they are in `empty`.
+    gives an empty snapshot with `absent`. `history`: what Airtable holds of it; where the source shows no row any more,
+    it is refused unless `remove_all`, and keys that it does not show are `untold` unless they are in `empty`.
     Reads the source only. Raises SourceError; the folder is then unchanged.
     """
     why = source.missing(collection)
     if why is not None:
-        if held.rows:
+        if history.rows:
             raise SourceError(
                 f"{collection.wix}: {why}; what Airtable holds of it stays. Nothing was written or deleted; "
                 "run it again"
@@ -44,7 +44,7 @@ def export(
         with SnapshotWriter(folder, collection, source=source.label) as writer:
             return writer.finish(notes=[why], absent=True)
     mark = source.mark(collection.wix)
-    untold = untold_keys(source, collection, held, empty=empty) if mark.count else ()
+    untold = untold_keys(source, collection, history, empty=empty) if mark.count else ()
     notes = []
     try:
         found = Snapshot.read(folder, collection)
@@ -58,7 +58,7 @@ def export(
         and _proves_unchanged(mark, collection)
     ):
         if not remove_all:
-            require_rows(source, collection, held, shown=found.count)
+            require_rows(source, collection, history, shown=found.count)
         if on_progress is not None:
             on_progress(found.count, found.count)
         return found
@@ -66,7 +66,7 @@ def export(
         report = _Throttled(on_progress) if on_progress is not None else None
         remarks = source.export(collection, writer.write, report)
         if not remove_all:
-            require_rows(source, collection, held, shown=writer.count)
+            require_rows(source, collection, history, shown=writer.count)
         warnings = filter(None, [untold_note(source, collection, untold), *remarks.warnings])
         snapshot = writer.finish(notes=[*notes, *remarks.notes], mark=mark, untold=untold, warnings=warnings)
     if on_progress is not None:

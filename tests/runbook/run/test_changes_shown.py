@@ -37,7 +37,7 @@ def test_what_an_earlier_attempt_of_the_run_deleted_is_still_shown(migrated: Fle
         getattr(first, step)()  # and is stopped before it validates
     second, reasons = run_steps(migrated, run_id=first.run_id)
     assert not reasons
-    assert second.results.loaded["Trucks"].removed == 0
+    assert second.results.loaded["Trucks"].deleted == ()
     assert "Trucks: 0 created, 0 updated, 1 deleted, 1 unchanged" in repr(second.gate())
 
 
