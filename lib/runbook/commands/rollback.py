@@ -64,7 +64,7 @@ class Rollback:
             try:
                 with Progress(f"Compare {c.wix}"):
                     self.found[c.wix] = (
-                        find_losses(self.connections, c, base, tables)
+                        find_losses(self.connections, c, base, tables, dry_run=self.dry_run)
                         if base and tables
                         else Losses(error="there is no base")
                     )
@@ -92,7 +92,8 @@ class Rollback:
             else "Nothing would be lost."
         )
         columns = ("collection", "added in Airtable", "changed in Airtable", "removed in Airtable", "verdict")
-        return Table("What would be lost", columns, rows, (note,))
+        notes = [text for x in self.found.values() for text in x.notes]
+        return Table("What would be lost", columns, rows, (note, *notes))
 
     def reverse_sync(self) -> Table:
         """Write those rows to Wix, if `reverse_sync` is set; then compare again."""

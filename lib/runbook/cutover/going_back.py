@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from runbook.catalog import LEGACY_ID, ORIGINAL, Collection
 from runbook.connections import Connections
+from runbook.grid_rows import assign_ids
 from runbook.json_types import Fields, Item
 from runbook.mapping import Mapping
 from runbook.schema import Tables
@@ -16,12 +17,16 @@ _STAMPS = ("_createdDate", "_updatedDate", "_owner")
 
 @dataclass
 class Losses:
-    """Rows of a collection that differ in Airtable, by `_id`. `error`: why they could not be found."""
+    """Rows of a collection that differ in Airtable, by `_id`. `error`: why they could not be found.
+
+    `notes`: rows that were typed or copied in Airtable's grid, and those that are not complete yet.
+    """
 
     added: list[Item] = field(default_factory=list)
     changed: list[Item] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     error: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -29,8 +34,11 @@ class Losses:
         return len(self.added) + len(self.changed) + len(self.removed)
 
 
-def find_losses(connections: Connections, c: Collection, base: str, tables: Tables) -> Losses:
-    """Compare both sides as they are now, by `_id`. An item is compared as the cells it would be written as."""
+def find_losses(connections: Connections, c: Collection, base: str, tables: Tables, *, dry_run: bool = False) -> Losses:
+    """Compare both sides as they are now, by `_id`. An item is compared as the cells it would be written as.
+
+    Rows that were typed or copied in Airtable's grid get an `_id` first; with `dry_run` they are only counted.
+    """
     mapping, lost = Mapping(c), Losses()
     names = {column.name for column in c.columns} | {ORIGINAL}  # links are derived from keys
     # Wix sets these on every write: a row that differs in nothing else has lost nothing.
@@ -39,12 +47,23 @@ def find_losses(connections: Connections, c: Collection, base: str, tables: Tabl
     in_wix: dict[str, Item] = {}
     source.export(c, lambda item: in_wix.__setitem__(item["_id"], item))
     seen = set()
-    for record in connections.airtable.records(base, tables.id(c)):
-        cells = {name: cell for name, cell in record["fields"].items() if name in names}
-        legacy = cells.get(LEGACY_ID)
+    records = list(connections.airtable.records(base, tables.id(c)))
+    grid = assign_ids(
+        c,
+        records,
+        catalog=connections.catalog,
+        airtable=connections.airtable,
+        base=base,
+        state=connections.state,
+        dry_run=dry_run,
+    )
+    lost.notes = grid.notes()
+    for record in records:
+        legacy = grid.rows.get(record["id"])
         if legacy is None:
-            lost.error = f"record {record['id']} has no {LEGACY_ID}: it cannot be matched to an item"
             continue
+        fields = {**record["fields"], **grid.written.get(record["id"], {}), LEGACY_ID: legacy}
+        cells = {name: cell for name, cell in fields.items() if name in names}
         seen.add(legacy)
         item = in_wix.get(legacy)
         if item is None:

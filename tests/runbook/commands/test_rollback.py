@@ -104,6 +104,28 @@ def test_reverse_sync_compares_first_where_that_was_not_done(written: Fleet) -> 
     assert written.items("Trucks")["t9"]["plate"] == "P-9"
 
 
+def test_rows_typed_in_the_grid_go_back_too_and_those_half_typed_are_named(turned: Fleet) -> None:
+    airtable, base = turned.connect().airtable, turned.base()
+    (typed,) = airtable.create(base, "Trucks", [{"Plate": "typed"}])
+    (empty,) = airtable.create(base, "Trucks", [{}])
+    shown = open_rollback(turned.platform, dry_run=True)
+    assert losses(shown) == {"Trucks": (1, 0, 0)}
+    assert LEGACY not in {r["id"]: r["fields"] for r in airtable.records(base, "Trucks")}[typed["id"]]
+    rollback = open_rollback(turned.platform, reverse_sync=True)
+    assert empty["id"] in repr(rollback.losses())
+    steps(rollback)
+    assert "passed" in repr(rollback.verdict())
+    held = {r["id"]: r["fields"] for r in airtable.records(base, "Trucks")}
+    assert turned.items("Trucks")[held[typed["id"]][LEGACY]]["plate"] == "typed"
+
+
+def test_a_legacy_id_that_someone_emptied_loses_nothing(turned: Fleet) -> None:
+    turned.edit("Trucks", "t0", **{LEGACY: None})
+    rollback = open_rollback(turned.platform)
+    assert losses(rollback) == {}
+    assert turned.records("Trucks").keys() == {"t0", "t1"}
+
+
 def test_a_row_that_reverse_sync_left_behind_makes_the_verdict_red(written: Fleet) -> None:
     index = {"name": "names", "fields": [{"path": "name", "order": "ASC"}], "unique": True}
     wix, airtable = written.connect().wix, written.connect().airtable
@@ -124,11 +146,15 @@ def test_a_row_that_reverse_sync_left_behind_makes_the_verdict_red(written: Flee
 
 
 def test_a_collection_that_cannot_be_compared_makes_the_verdict_red(turned: Fleet) -> None:
-    made = turned.connect().airtable.create(turned.base(), "Owners", [{"Name": "Nobody's"}])
+    airtable, base = turned.connect().airtable, turned.base()
+    (table,) = [t for t in airtable.tables(base) if t["name"] == "Owners"]
+    (column,) = [f for f in table["fields"] if f["name"] == LEGACY]
+    airtable.update_field(base, table["id"], column["id"], {"name": "Id"})
     rollback = open_rollback(turned.platform)
     steps(rollback)
-    with pytest.raises(CheckFailed, match=f"Owners: .*{made[0]['id']} has no {LEGACY}"):
+    with pytest.raises(CheckFailed, match=f"Owners: .*{LEGACY}"):
         rollback.verdict()
+    assert len(list(airtable.records(base, "Owners"))) == 2
     assert flags(turned) == {"wix"}
 
 
