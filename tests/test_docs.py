@@ -49,7 +49,7 @@ _RENAMED = {"requests_per_second": "--requests-per-second", "wix_data_rights": "
 def test_every_admin_endpoint_and_every_fault_kind_is_in_the_readme() -> None:
     assert admin_api is not None
     named = set(re.findall(r"/_sandbox(?:/\w+)?", admin_api))
-    assert len(named) == 7
+    assert len(named) == 8
     assert [path for path in named if path not in README] == []
     assert [kind for kind in KINDS if f"`{kind}`" not in README] == []
 

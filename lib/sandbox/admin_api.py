@@ -7,6 +7,7 @@
 | GET, POST, DELETE /_sandbox/faults| list, add, clear fault rules (see `faults`)                              |
 | GET /_sandbox/stats               | counts per base or site and endpoint                                     |
 | GET, POST /_sandbox/clock         | `{"advance": seconds}` or `{"now": ISO time}` moves the server's clock   |
+| POST /_sandbox/grid               | what a person does in the grid and the API cannot do (see `airtable.grid`)|
 | POST /_sandbox/rights             | `{"data": false}` refuses the Wix key its data rights, true gives them   |
 | GET /_sandbox/attachments/...     | files of attachment cells, at URLs that expire                           |
 """
@@ -20,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox.airtable.engine import Engine
+from sandbox.airtable.grid import BadChange, change
 from sandbox.airtable.seed import SeedError, load_seed
 from sandbox.app_state import WORKSPACE, AppState
 from sandbox.clock import Clock, iso
@@ -52,6 +54,7 @@ class AdminApi:
                 ("GET", "/_sandbox/stats", self._stats),
                 ("GET", "/_sandbox/clock", self._clock),
                 ("POST", "/_sandbox/clock", self._move_clock),
+                ("POST", "/_sandbox/grid", self._grid),
                 ("POST", "/_sandbox/rights", self._rights),
                 ("GET", "/_sandbox/attachments/{attachment}/{expires}/{mac}/{filename}", self._attachment),
             ]
@@ -64,7 +67,7 @@ class AdminApi:
             return json_response({"error": "there is no such door; the README lists them"}, 404)
         try:
             return await found[1](request)
-        except (_Unreadable, BadBody, BadFault, SeedError) as problem:
+        except (_Unreadable, BadBody, BadFault, BadChange, SeedError) as problem:
             return json_response({"error": str(problem)}, 400)
         except BodyTooLarge:
             return json_response({"error": f"the body is larger than {_BODY_LIMIT:,} bytes"}, 413)
@@ -120,6 +123,9 @@ class AdminApi:
                 raise _Unreadable('the clock takes {"advance": seconds} or {"now": ISO time}')
         self._state.move_clock()
         return await self._clock(request)
+
+    async def _grid(self, request: Request) -> Response:
+        return json_response(change(self._engine, await _json(request)))
 
     async def _rights(self, request: Request) -> Response:
         payload = await _json(request)

@@ -217,6 +217,10 @@ class Sandbox:
         """Plant a base: `{"id", "name", "tables": {name: id}}`. Raises ValueError."""
         return self._call("POST", "seed", seed)
 
+    def grid(self, base: str, table: str, **change: Any) -> None:
+        """What a person does in the grid and the API cannot do; see `sandbox.airtable.grid`. Raises ValueError."""
+        self._call("POST", "grid", {"base": base, "table": table, **change})
+
     def wix_rights(self, *, data: bool) -> None:
         """Give the Wix key its data rights, or refuse them."""
         self._call("POST", "rights", {"data": data})

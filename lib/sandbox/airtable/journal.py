@@ -28,11 +28,14 @@ class Journal:
         self._destroyed: dict[str, list[str]] = {}
         self._fields: list[tuple[Field, dict[str, Any] | None]] = []
         self._tables: list[tuple[Table, dict[str, Any] | None]] = []
+        self._removed_fields: list[Field] = []
+        self._removed_tables: list[Table] = []
 
     @property
     def empty(self) -> bool:
         """Whether nothing changed."""
-        return not (self._created or self._changed or self._destroyed or self._fields or self._tables)
+        removed = self._removed_fields or self._removed_tables
+        return not (self._created or self._changed or self._destroyed or self._fields or self._tables or removed)
 
     # ------------------------------------------------------------------ records
 
@@ -79,6 +82,16 @@ class Journal:
         if self.active:
             self._tables.append((table, previous))
 
+    def removed_field(self, field: Field) -> None:
+        """A field was deleted."""
+        if self.active:
+            self._removed_fields.append(field)
+
+    def removed_table(self, table: Table) -> None:
+        """A table was deleted."""
+        if self.active:
+            self._removed_tables.append(table)
+
     # ------------------------------------------------------------------ webhook payloads
 
     def payload_for(self, options: dict[str, Any]) -> dict[str, Any] | None:
@@ -115,6 +128,8 @@ class Journal:
             payload["changedTablesById"] = tables
         if created:
             payload["createdTablesById"] = created
+        if self._removed_tables and "tableMetadata" in kinds and "remove" in changes:
+            payload["destroyedTableIds"] = [table.id for table in self._removed_tables]
         return payload or None
 
     def _shows(self, table_id: str, view: str) -> bool:
@@ -129,6 +144,10 @@ class Journal:
         changes: set[str],
     ) -> None:
         watched = filters.get("watchSchemasOfFieldIds")
+        gone = {table.id for table in self._removed_tables}
+        for field in self._removed_fields if "remove" in changes else ():
+            if field.table_id not in gone and not (watched and field.id not in watched):
+                tables.setdefault(field.table_id, {}).setdefault("destroyedFieldIds", []).append(field.id)
         for field, previous in self._fields:
             if field.table_id in created or (watched and field.id not in watched):
                 continue

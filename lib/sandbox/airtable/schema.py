@@ -289,6 +289,31 @@ class Schema:
         self.tables[column.table_id].changed()
         self._changed()
 
+    def retype_field(self, column: Field, kind: str, options: dict[str, Any] | None) -> None:
+        """Give a field another type."""
+        column.type, column.options = kind, options
+        column.__post_init__()
+        self._store.execute("UPDATE field SET type = ? WHERE id = ?", (kind, column.id))
+        self.save_field(column)
+
+    def remove_field(self, column: Field) -> None:
+        """Drop a field; cells keep what they had under its id, which nothing shows any more."""
+        self._store.execute(f"DROP INDEX IF EXISTS cell_{column.num}")
+        self._store.execute("DELETE FROM field WHERE id = ?", (column.id,))
+        table = self.tables[column.table_id]
+        table.fields.remove(column)
+        table.changed()
+        del self.fields[column.id], self.fields_by_num[column.num]
+        self._changed()
+
+    def remove_table(self, base: Base, table: Table) -> None:
+        """Drop a table whose fields were removed, with its records."""
+        self._store.execute("DELETE FROM record WHERE tbl = ?", (table.num,))
+        self._store.execute("DELETE FROM tbl WHERE id = ?", (table.id,))
+        base.tables.remove(table)
+        del self.tables[table.id], self.tables_by_num[table.num]
+        self._changed()
+
     def add_choice(self, column: Field, name: str) -> None:
         """Grow a select by a choice, as `typecast` does."""
         choices = (column.options or {}).setdefault("choices", [])
