@@ -24,6 +24,7 @@ from runbook.catalog import LEGACY_ID, ORIGINAL, Collection
 from runbook.grid_rows import GridRows, assign_ids
 from runbook.json_types import Fields, Json
 from runbook.schema import Tables
+from runbook.schema.identity import require_tables
 from runbook.snapshot import dump_line
 from runbook.state import State
 
@@ -86,9 +87,11 @@ class Readings:
     def assign_ids(self, name: str, state: State, on_progress: Callable[[int], None] | None = None) -> GridRows:
         """Give the rows that were typed or copied in the grid an id, and write ids again that someone has changed.
 
-        The reading holds these ids from then on. Raises as `records`.
+        The reading holds these ids from then on. Raises as `records`, and SchemaDrift where a person has changed the
+        table.
         """
         catalog = self.tables.catalog
+        require_tables(state, self.base, catalog, name, self.tables.all)
         found = assign_ids(
             catalog.collection(name),
             self.records(name, on_progress),

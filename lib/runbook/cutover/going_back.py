@@ -10,6 +10,7 @@ from runbook.grid_rows import assign_ids
 from runbook.json_types import Fields, Item
 from runbook.mapping import Mapping
 from runbook.schema import Tables
+from runbook.schema.identity import require_tables
 from runbook.wix.source import WixSource
 
 _STAMPS = ("_createdDate", "_updatedDate", "_owner")
@@ -39,6 +40,7 @@ def find_losses(connections: Connections, c: Collection, base: str, tables: Tabl
 
     Rows that were typed or copied in Airtable's grid get an `_id` first; with `dry_run` they are only counted.
     """
+    require_tables(connections.state, base, connections.catalog, c.wix, tables.all)
     mapping, lost = Mapping(c), Losses()
     names = {column.name for column in c.columns} | {ORIGINAL}  # links are derived from keys
     # Wix sets these on every write: a row that differs in nothing else has lost nothing.

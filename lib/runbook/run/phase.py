@@ -19,8 +19,9 @@ from runbook.run.context import RunContext, guarded
 from runbook.run.gate import SCHEMA_CHECK, close_gate
 from runbook.run.planning import Plan, plan_lines
 from runbook.run.steps import Steps
-from runbook.schema import SchemaPlan, apply_schema, plan_schema
+from runbook.schema import SchemaPlan, Tables, apply_schema, plan_schema
 from runbook.schema.base import find_or_create_base
+from runbook.schema.identity import note_tables
 from runbook.staged import Transformed
 from runbook.state import CollectionProgress
 from runbook.steps.conflict_file import ConflictFile
@@ -93,7 +94,9 @@ class PhaseRun(RunContext):
             connections.state.facts.set_base_of(label, found, name)
         set_base(self.folder, self.base())
         applied = apply_schema(self._schema_plan(self.base()), connections.airtable, self.base())
-        self._tables = None
+        self._tables = Tables(applied.schema, self.catalog)
+        names = [wanted.collection for wanted in applied.plan.scope.tables]
+        note_tables(connections.state, self.base(), self.catalog, names, applied.schema)
         self.results.manual_steps = tuple(applied.manual_steps)
         self.results.checks[SCHEMA_CHECK] = True
         self.save_requests()
@@ -296,7 +299,10 @@ class PhaseRun(RunContext):
                 raise
             origin = "AIRTABLE_BASE_ID" if self.connections.settings.base_id else "the base of an earlier run"
             raise TargetError(f"{origin}, {base}, cannot be read; nothing was written. {error}") from None
-        return plan_schema(self.catalog, self.provisioned, existing)
+        facts = self.connections.state.facts
+        tables = {name: facts.table(base, name) for name in self.catalog.collections} if base else {}
+        known = {name: table for name, table in tables.items() if table is not None}
+        return plan_schema(self.catalog, self.provisioned, existing, known=known)
 
     def _need(self, results: Mapping[str, T], step: str, but: Mapping[str, str] | None = None) -> dict[str, T]:
         """The results of an earlier step. Raises StepError if it was not run."""

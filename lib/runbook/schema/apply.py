@@ -27,7 +27,7 @@ REFUSED = {"UNSUPPORTED_FIELD_TYPE_FOR_CREATE", "INVALID_FIELD_TYPE_OPTIONS_FOR_
 
 @dataclass(frozen=True, repr=False)
 class Applied(Shown):
-    """What was made; the schema read back is as planned. `plan`: the plan for it, without steps.
+    """What was made; the schema read back, `schema`, is as planned. `plan`: the plan for it, without steps.
 
     `manual_steps`: how a person makes the columns that Airtable refused. `seconds`: wall-clock time.
     """
@@ -42,6 +42,7 @@ class Applied(Shown):
     requests: int
     seconds: float
     plan: SchemaPlan
+    schema: tuple[dict[str, Json], ...]
 
     def table(self) -> Table:
         """What was made, then what a person has to make."""
@@ -214,6 +215,7 @@ class _Work:
             self.requests,
             seconds,
             plan,
+            tuple(every),
         )
 
 

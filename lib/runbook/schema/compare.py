@@ -57,10 +57,11 @@ def compare_table(
     if not (table.get("description") or "").strip():
         found.describes.append(Describe(wanted.table, table["id"], wanted.description))
     for spec in wanted.columns:
-        _compare_column(wanted, table, spec, refused, found)
+        if (wanted.table, spec["name"]) not in found.moved:
+            _compare_column(wanted, table, spec, refused, found)
     primary = next(f["name"] for f in table["fields"] if f["id"] == table["primaryFieldId"])
     name = wanted.columns[0]["name"]
-    if primary != name:
+    if primary != name and (wanted.table, name) not in found.moved:
         fix = manual_steps.change_primary(wanted.table, name, primary)
         found.differs(wanted.table, primary, "is the primary column", f"'{name}' is", fix)
     return table

@@ -76,6 +76,8 @@ def plan_links(
         for link in collection.links:
             if (collection.wix, link.name) in done or collection.table not in names.of:
                 continue
+            if (collection.table, link.name) in found.moved:
+                continue
             target = catalog.collection(link.to).table
             if target in names.of:
                 _plan_link(catalog, collection, link, existing, names, found)

@@ -16,10 +16,12 @@ from runbook.display import Shown, Table, plural
 from runbook.errors import SchemaDrift
 from runbook.json_types import Json
 from runbook.schema.compare import Wanted, compare_table, wanted_of
+from runbook.schema.identity import moved_of
 from runbook.schema.links import plan_links
 from runbook.schema.manual_steps import quoted
 from runbook.schema.steps import LINK, Drift, Findings, Key, MakeTable, Step
 from runbook.schema.tables import COUNTS_TABLE, marked
+from runbook.state import KnownTable
 
 MAX_TABLES = 1_000  # per base; support.airtable.com, "Airtable plans"
 MAX_FIELDS = 500  # per table, links and their inverses included
@@ -34,6 +36,7 @@ class _Scope:
     collections: tuple[Collection, ...]
     with_targets: bool
     tables: tuple[Wanted, ...]
+    known: Mapping[str, KnownTable] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, repr=False)
@@ -117,11 +120,13 @@ def plan_schema(
     tables_json: Iterable[dict[str, Json]],
     *,
     with_targets: bool = True,
+    known: Mapping[str, KnownTable] | None = None,
 ) -> SchemaPlan:
     """What is to be made so that these collections can be loaded. Sends no request.
 
     `tables_json`: the base's tables as `Airtable.tables(base)` returns them, [] for a base that does not exist yet.
-    `with_targets`: also the tables that links of these collections point to, without their own links.
+    `with_targets`: also the tables that links of these collections point to, without their own links. `known`: the
+    tables that were filled, by collection: what was renamed or deleted in them by hand is drift, never made again.
     """
     chosen = tuple(c if isinstance(c, Collection) else catalog.collection(c) for c in collections)
     wanted = {c.wix: c for c in chosen}
@@ -129,7 +134,8 @@ def plan_schema(
         for c in chosen:
             for link in c.links:
                 wanted.setdefault(link.to, catalog.collection(link.to))
-    return _plan(_Scope(catalog, chosen, with_targets, tuple(wanted_of(c) for c in wanted.values())), tables_json, {})
+    tables = tuple(wanted_of(c) for c in wanted.values())
+    return _plan(_Scope(catalog, chosen, with_targets, tables, known or {}), tables_json, {})
 
 
 def plan_tables(catalog: Catalog, tables: Sequence[Wanted], tables_json: Iterable[dict[str, Json]]) -> SchemaPlan:
@@ -142,6 +148,12 @@ def _plan(scope: _Scope, tables_json: Iterable[dict[str, Json]], refused: Mappin
     found = Findings()
     existing: dict[str, dict[str, Json]] = {}
     for wanted in scope.tables:
+        known = scope.known.get(wanted.collection)
+        moved = moved_of(scope.catalog.collection(wanted.collection), every, known) if known is not None else []
+        found.drift += moved
+        found.moved |= {(wanted.table, drift.column) for drift in moved}
+        if any(not drift.column for drift in moved):
+            continue
         table = compare_table(wanted, every, refused, found)
         if table is not None:
             existing[wanted.table] = table
@@ -192,12 +204,13 @@ def _note_unknown(
     unknown = [t["name"] for t in every if t["name"] not in known and marked(t) is None]
     if unknown:
         found.notes.append(f"Tables that are not in the catalog, left unchanged: {quoted(unknown)}.")
-    inverses = _inverse_ids(scope.catalog, existing)
+    ours = _inverse_ids(scope.catalog, existing)
     links = {c.table: {link.name for link in c.links} for c in scope.catalog.collections.values()}
+    ours |= {id_ for known in scope.known.values() for id_ in known.columns.values()}
     for wanted in scope.tables:
         columns = {spec["name"] for spec in wanted.columns} | links.get(wanted.table, set())
         fields = existing.get(wanted.table, {"fields": []})["fields"]
-        unknown = [f["name"] for f in fields if f["name"] not in columns and f["id"] not in inverses]
+        unknown = [f["name"] for f in fields if f["name"] not in columns and f["id"] not in ours]
         if unknown:
             found.notes.append(
                 f"{wanted.table} has columns that are not in the catalog, left unchanged: {quoted(unknown)}."

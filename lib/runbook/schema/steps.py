@@ -142,13 +142,17 @@ Step: TypeAlias = MakeTable | MakeColumn | MakeLink | RenameInverse | Describe
 
 @dataclass(frozen=True)
 class Drift:
-    """A difference from the catalog that the API cannot fix. `fix` tells a person where to click."""
+    """A difference from the catalog that the API cannot fix. `fix` tells a person where to click.
+
+    `stops`: whether the collection's records can no longer be read as the catalog says.
+    """
 
     table: str
     column: str
     actual: str
     expected: str
     fix: str
+    stops: bool = True
 
     @property
     def message(self) -> str:
@@ -159,7 +163,7 @@ class Drift:
 
 @dataclass
 class Findings:
-    """What planning collects, in execution order."""
+    """What planning collects, in execution order. `moved`: (table, column) of columns that are found by id alone."""
 
     tables: list[MakeTable] = field(default_factory=list)
     describes: list[Describe] = field(default_factory=list)
@@ -169,6 +173,7 @@ class Findings:
     drift: list[Drift] = field(default_factory=list)
     manual_steps: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    moved: set[tuple[str, str]] = field(default_factory=set)
 
     def differs(self, table: str, column: str, actual: str, expected: str, fix: str) -> None:
         """Add a drift."""

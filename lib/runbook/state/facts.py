@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
@@ -54,6 +54,15 @@ class CheckResult(NamedTuple):
     at: str
     passed: bool
     run: str
+
+
+@dataclass(frozen=True)
+class KnownTable:
+    """The table of a collection. `columns`: field ids by name; `choices`: by select, names by choice id."""
+
+    id: str
+    columns: Mapping[str, str]
+    choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 _CHECKS, _FROZEN, _ALERTS = "integrity checks", "frozen collections", "alerts"
@@ -153,6 +162,19 @@ class Facts:
         """See `keys_held`."""
         self._put(f"keys:{base}:{collection}", sorted(keys))
 
+    def table(self, base: str, collection: str) -> KnownTable | None:
+        """The table of a collection, as it was when it last equalled the catalog."""
+        found = self._get(f"table {base} {collection}")
+        return None if found is None else KnownTable(**found)
+
+    def set_table(self, base: str, collection: str, table: KnownTable) -> None:
+        """See `table`."""
+        self._put(f"table {base} {collection}", asdict(table))
+
+    def forget_table(self, base: str, collection: str) -> None:
+        """The ids of a collection's table and columns are no longer known."""
+        self._delete(f"table {base} {collection}")
+
     def progress(self, base: str) -> dict[str, CollectionProgress]:
         """Every collection of a base that was validated, by name."""
         columns = [column for column in progress.columns if column.name != "base"]
@@ -183,6 +205,10 @@ class Facts:
     def _put(self, key: str, value: Json) -> None:
         with self._db.writing() as connection:
             connection.execute(self._db.upsert(fact), {"key": key, "value": _text(value)})
+
+    def _delete(self, key: str) -> None:
+        with self._db.writing() as connection:
+            connection.execute(fact.delete().where(fact.c.key == key))
 
     def _replace(self, key: str, old: Json, new: Json) -> bool:
         with self._db.writing() as connection:

@@ -25,6 +25,7 @@ from runbook.json_types import Json
 from runbook.link_resolver import TargetRows
 from runbook.merge import RowMerge
 from runbook.quarantine import Quarantine
+from runbook.schema.identity import require_tables
 from runbook.schema.tables import Tables
 from runbook.staged import StagedRow, Transformed
 from runbook.state import KnownRow, State
@@ -83,6 +84,9 @@ def load(
         note = "nothing was written: the collection's flag is 'airtable', so Airtable is the source of truth"
         staged, refused = transformed.staged, target.quarantine.count(collection.wix, STEP)
         return Loaded(collection.wix, staged, unchanged=staged - refused, quarantined=refused, notes=(note,))
+    known = target.state.facts.table(target.base, collection.wix)
+    if known is not None or collection in target.tables:
+        require_tables(target.state, target.base, target.catalog, collection.wix, target.tables.all)
     links = {link.name for link in collection.links}
     missing = [name for name in target.tables.missing(collection) if name not in links]
     if missing:
