@@ -157,7 +157,8 @@ class _Work:
         selection = self._selection(known, count, sent)
         selection.held = held
         for key, values in found.keys.items():  # links find a row by them once it is written
-            self.rows.replace_key(key, values)
+            if key not in transformed.untold:
+                self.rows.replace_key(key, values)
         written = self._write(selection, found.with_new_choice, count)
         self.rows.forget_changes((found.ids & changes.keys()) - selection.in_conflict)
         conflicts = [*deletion.changed, *selection.conflicts]

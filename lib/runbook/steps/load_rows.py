@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection as Names
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -56,9 +57,9 @@ class Builder:
                     yield column.name, choice
 
 
-def hash_of(cells: Fields) -> str:
-    """The hash of all cells of a staged row."""
-    text = json.dumps(cells, sort_keys=True, separators=(",", ":"))
+def hash_of(cells: Fields, untold: Names[str] = ()) -> str:
+    """The hash of all cells of a staged row, and of the keys and links that its source does not show."""
+    text = json.dumps([cells, sorted(untold)] if untold else cells, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -91,7 +91,7 @@ class Selection:
         for row in staged:
             links, is_deferred = self._links(row)
             cells = self._builder.cells(row, links)
-            hash_ = hash_of(cells)
+            hash_ = hash_of(cells, self._merge.untold)
             known = self._known.get(row.id)
             if known is None:
                 self.created.add(row.id)

@@ -211,11 +211,13 @@ def validate(
     created = {id_ for id_, what in changes.items() if what == "created"} - wanted
 
     def seen(fields: Mapping[str, Json], links: Mapping[str, LinkCell]) -> None:
-        """The suites judge the rows that were migrated."""
+        """The suites judge the rows that were migrated, and the links whose keys the source shows."""
         if fields.get(LEGACY_ID) and fields[LEGACY_ID] not in created:
-            read_back.add(fields, links)
+            read_back.add(fields, {name: cell for name, cell in links.items() if name not in merge.untold})
 
     targets = TargetRows(state, readings.base, [link.to for link in collection.links])
+
+    merge = RowMerge(collection, [link.name for link in collection.links], targets.exists, transformed.untold)
 
     def past_of(ids: set[str]) -> dict[str, Past]:
         return {
@@ -232,7 +234,7 @@ def validate(
         lambda row: {link.name: resolve(row.links.get(link.name, ()), rows.find) for link in collection.links},
         declared_rules(turned_at=turned_at),
         originals=lambda ids: {item["_id"]: item for item in _first_of_each(snapshot.items(), ids)},
-        merge=RowMerge(collection, [link.name for link in collection.links], targets.exists, transformed.untold),
+        merge=merge,
         past_of=past_of,
         turned_at=turned_at,
         removed=removed,
@@ -256,7 +258,7 @@ def validate(
         parameters={EXPECTED_ROWS: len(wanted)},
         not_judged=wix_columns(collection, transformed.untold),
     )
-    links = verify_links(readings, collection, candidates, state) if check_links else None
+    links = verify_links(readings, collection, candidates, state, merge.untold) if check_links else None
     report(len(wanted))
     return Validated(
         collection=collection.wix,
