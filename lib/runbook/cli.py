@@ -66,6 +66,21 @@ source_option = click.option(
 source_name_option = click.option(
     "--source-name", metavar="NAME", help="The name by which a folder of export files, and so its base, is known."
 )
+
+
+def _take_over(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:  # the notebooks' kernels inherit it
+        os.environ["RUNBOOK_TAKE_OVER"] = "yes"
+        ctx.call_on_close(lambda: os.environ.pop("RUNBOOK_TAKE_OVER", None))
+
+
+take_over_option = click.option(
+    "--take-over",
+    is_flag=True,
+    expose_value=False,
+    callback=_take_over,
+    help="Take the base over from another state that holds it.",
+)
 who_option = click.option(
     "--who", default=getpass.getuser, help="Name recorded for this action.  [default: the current user]"
 )
@@ -136,6 +151,7 @@ def plan(phases: tuple[Any, ...], environment: str, source: str, source_name: st
 @click.option("--turn-flags", is_flag=True, help="Turn each flag whose evidence is complete, green and current.")
 @click.option("--freeze", is_flag=True, help="Phase 6: freeze the migrated Wix collections if every gate is green.")
 @click.option("--timeout", type=click.FloatRange(min=1), help="Time limit per notebook cell, in seconds.")
+@take_over_option
 @_report_errors
 def run(
     phases: tuple[Any, ...],
@@ -221,6 +237,8 @@ def status(environment: str) -> None:
 @click.option("--format", "form", type=click.Choice(["table", "json", "jsw"]), default="table", show_default=True)
 @click.option("--history", is_flag=True, help="Show every turn of the flag, or of all flags.")
 @click.option("--publish", is_flag=True, help="Write all flags to the site's Secrets Manager, as one secret.")
+@click.option("--settle", is_flag=True, help="Say where a flag stands, where base and state differ; FLAG may be 'all'.")
+@take_over_option
 @_report_errors
 def flags(
     flag: str | None,
@@ -231,6 +249,7 @@ def flags(
     form: str,
     history: bool,
     publish: bool,
+    settle: bool,
 ) -> None:
     """Show the DATA_SOURCE flags, or set one: `runbook flags carriers wix --why "..."`.
 
@@ -239,7 +258,13 @@ def flags(
     from runbook.commands import flags as flag_commands
 
     platform = find_platform()
-    if value is not None:
+    if settle and (flag is None or value is None):
+        raise SettingError("--settle needs a flag, or 'all', and the side it stands at: wix or airtable")
+    if settle:
+        assert flag is not None
+        assert value is not None
+        click.echo(flag_commands.settle(platform, environment, flag, value, who=who, why=why), err=True)
+    elif value is not None:
         assert flag is not None
         click.echo(flag_commands.set_flag(platform, environment, flag, value, who=who, why=why), err=True)
     if publish:
@@ -290,6 +315,7 @@ def _run_folder(name: str) -> Path:
 @environment_option
 @click.option("--reverse-sync", is_flag=True, help="First carry rows written in Airtable back to Wix.")
 @click.option("--dry-run", is_flag=True, help="Show what would be lost; turn no flag.")
+@take_over_option
 @_report_errors
 def rollback(phase: int | None, flag: str | None, environment: str, reverse_sync: bool, dry_run: bool) -> None:
     """Set all flags, those of a phase, or one back to Wix; shows first what would be lost."""
@@ -316,6 +342,7 @@ def rollback(phase: int | None, flag: str | None, environment: str, reverse_sync
 @main.command()
 @environment_option
 @click.option("--alert-url", help="POST alerts to this URL as JSON.  [default: RUNBOOK_ALERT_URL]")
+@take_over_option
 @_report_errors
 def monitor(environment: str, alert_url: str | None) -> None:
     """Run the weekly integrity check, headless. Exit code 1 means alert."""
@@ -365,6 +392,7 @@ def suites(check: bool) -> None:
     show_default=True,
     help="Port to listen on; 0: any free port.",
 )
+@take_over_option
 @_report_errors
 def serve(environment: str, host: str, port: int) -> None:
     """Serve the platform's HTTP endpoints, and keep the mirror up to date."""
@@ -377,6 +405,7 @@ def serve(environment: str, host: str, port: int) -> None:
 @environment_option
 @click.option("--load", is_flag=True, help="Read every migrated collection in full now.")
 @click.option("--drop", is_flag=True, help="Delete the mirror, and its webhook in Airtable.")
+@take_over_option
 @_report_errors
 def mirror(environment: str, load: bool, drop: bool) -> None:
     """Show the mirror, from which reads of Airtable are served: rows, and their maximum age."""

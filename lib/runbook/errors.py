@@ -2,7 +2,9 @@
 
     RunbookError
     ├── SettingError         a parameter, an environment variable or a path is invalid; nothing was done  (ValueError)
-    │   └── AccessRefused    an account, or the site, is not one that the migration may write with
+    │   ├── AccessRefused    an account, or the site, is not one that the migration may write with
+    │   └── BaseRefused      a base is held by another state, or was filled from another source; nothing was done
+    │       └── FlagsUnsettled   base and state differ on a flag, or neither knows where it stands
     ├── CatalogError         a catalog file is invalid: file, collection, field, expected value           (ValueError)
     ├── SourceError          Wix, or a folder of export files, cannot be read
     │   └── WixError         Wix Data refused a request: HTTP status and WDE code
@@ -10,7 +12,8 @@
     │   ├── AirtableError    Airtable refused a request: HTTP status, type, message
     │   ├── BudgetSpent      the month's API calls are used up; retrying does not help
     │   ├── SchemaDrift      a table or field differs from the catalog, and the API cannot change it
-    │   └── AmbiguousKey     several records have the same legacy id
+    │   ├── AmbiguousKey     several records have the same legacy id
+    │   └── HoldLost         another state took the base over, or wrote to it; what was written is kept
     ├── StepError            a step of a run cannot continue; says what is done and how to continue
     ├── CheckFailed          a gate is red                                                              (AssertionError)
     │   └── CheckNotRun      a check could not run; that is never a pass
@@ -29,6 +32,8 @@ continues from there. It never contains a secret or the value of a personal fiel
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class RunbookError(Exception):
     """Base of all errors that this package raises."""
@@ -40,6 +45,18 @@ class SettingError(RunbookError, ValueError):
 
 class AccessRefused(SettingError):
     """An account, or the site, is not one that the migration may write with; nothing was done."""
+
+
+class BaseRefused(SettingError):
+    """A base is held by another state, or was filled from another source."""
+
+
+class FlagsUnsettled(BaseRefused):
+    """Base and state differ on flags, or neither knows where they stand. `flags`: their names."""
+
+    def __init__(self, message: str, flags: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.flags = tuple(flags)
 
 
 class CatalogError(RunbookError, ValueError):
@@ -82,6 +99,10 @@ class SchemaDrift(TargetError):
 
 class AmbiguousKey(TargetError):
     """Several records have the same legacy id."""
+
+
+class HoldLost(TargetError):
+    """Another state took the base over, or wrote to it."""
 
 
 class StepError(RunbookError):

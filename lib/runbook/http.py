@@ -6,10 +6,12 @@ A client decides what a response means to its service, how long to wait and how 
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import json as json_module
 import time
 from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 import requests
@@ -86,6 +88,7 @@ class HttpClient:
     ) -> None:
         self.url = url.rstrip("/")
         self._session, self._key, self._timeout, self._log = session, key, timeout, log
+        self._ahead = 0.0  # seconds that the service's clock is ahead of this machine's
         # Proxies and certificates are read from the environment once: `requests` would read them for each request, and
         # would let ~/.netrc replace the key.
         settings = session.merge_environment_settings(self.url, {}, None, None, None)
@@ -99,6 +102,10 @@ class HttpClient:
     def close(self) -> None:
         """Close its connections; it may be used again."""
         self._session.close()
+
+    def service_time(self) -> float:
+        """The service's clock, to a second, in seconds since 1970; this machine's before the first response."""
+        return time.time() + self._ahead
 
     def _send(
         self,
@@ -125,6 +132,7 @@ class HttpClient:
                 allow_redirects=False,
             )
             status = response.status_code
+            self._note_clock(response.headers.get("Date"))
         except requests.RequestException as failed:
             return Response(0, None, {}, time.monotonic() - clock, failed)
         finally:
@@ -137,6 +145,11 @@ class HttpClient:
             except (ValueError, RecursionError) as failed:
                 error = failed if status < 300 else None
         return Response(status, payload, response.headers, seconds, error)
+
+    def _note_clock(self, date: str | None) -> None:
+        with contextlib.suppress(ValueError, TypeError):
+            if date is not None:
+                self._ahead = parsedate_to_datetime(date).timestamp() - time.time()
 
     def _describe(self, what: str, response: Response, *, idempotent: bool, attempts: int) -> str:
         """What happened to a request without a usable response, whether it was done, what to do. Holds no value."""

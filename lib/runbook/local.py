@@ -62,6 +62,11 @@ def local_servers(settings: Settings, platform: Platform) -> Settings:
     )
 
 
+def is_running(settings: Settings) -> bool:
+    """Whether the local servers run; starts nothing."""
+    return _running(settings.folder) is not None
+
+
 @contextmanager
 def servers_for(settings: Settings) -> Iterator[None]:
     """Servers that are started within the block stop at its end, or at the end of the last process that uses them."""

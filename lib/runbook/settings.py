@@ -16,6 +16,7 @@ RUNBOOK_REMOVE_MANY     collections (Wix names, separated by commas) of which ma
                         source on purpose: for others, more than 20 rows and a tenth stop the load
 RUNBOOK_EMPTY_COLUMNS   columns (`Collection.key`, separated by commas) that an export file no longer shows and that are
                         to be emptied: others keep their cells
+RUNBOOK_TAKE_OVER       "yes": take the base over from another state that holds it (`--take-over`)
 RUNBOOK_ALERT_URL       where `runbook monitor` posts alerts
 RUNBOOK_SANDBOX_RATE    sandbox: allowed requests a second per base, 500 by default (Airtable's own limit is 5)
 RUNBOOK_SANDBOX_SCALE   sandbox: size of the sample site, 1 by default
@@ -36,6 +37,7 @@ ENVIRONMENTS = ("sandbox", "live")
 AIRTABLE_URL = "https://api.airtable.com"
 WIX_URL = "https://www.wixapis.com"
 WARN_SHARE, CRITICAL_SHARE = 0.80, 0.95  # of a limit: warn at, alert at
+CLAIM_WAIT = 2.0  # seconds from a claim on a base to reading all claims: reads may be older than writes
 AIRTABLE_RATE = 5.0  # requests a second per base, on every plan
 
 PLANS: dict[str, tuple[int, int | None]] = {
@@ -51,7 +53,8 @@ PLANS: dict[str, tuple[int, int | None]] = {
 class Settings:
     """One environment. `rate`: requests a second per base; `penalty`: seconds to wait after a 429.
 
-    `base_id` or `workspace_id` is set. Keys are not in its repr.
+    `claim_wait`: seconds until a claim on a base can be judged. `base_id` or `workspace_id` is set.
+    Keys are not in its repr.
     """
 
     environment: str
@@ -72,6 +75,8 @@ class Settings:
     sample_scale: float = 1.0
     remove_many: frozenset[str] = frozenset()
     empty_columns: frozenset[tuple[str, str]] = frozenset()  # collection, key
+    take_over: bool = False
+    claim_wait: float = CLAIM_WAIT
 
     @property
     def folder(self) -> Path:
@@ -118,12 +123,13 @@ def read_settings(environment: str, platform: Platform, env: Mapping[str, str] |
         "alert_url": env.get("RUNBOOK_ALERT_URL") or None,
         "remove_many": _collections(env, "RUNBOOK_REMOVE_MANY", platform, problems),
         "empty_columns": _columns(env, "RUNBOOK_EMPTY_COLUMNS", platform, problems),
+        "take_over": _yes(env, "RUNBOOK_TAKE_OVER", problems),
     }
     if environment == "sandbox":
         rate = _number(env, "RUNBOOK_SANDBOX_RATE", 500, 1, problems)
         scale = _number(env, "RUNBOOK_SANDBOX_SCALE", 1, 0.001, problems)
         _raise(problems)
-        return Settings(**common, rate=rate, sample_scale=scale)  # type: ignore[arg-type]
+        return Settings(**common, rate=rate, sample_scale=scale, claim_wait=0.0)  # type: ignore[arg-type]
     values = {name: (env.get(name) or "").strip() for name in _LIVE}
     for name, (expected, pattern) in _LIVE.items():
         if values[name] and not re.fullmatch(pattern, values[name]):
@@ -176,6 +182,13 @@ def _number(env: Mapping[str, str], name: str, default: float, least: float, pro
     if not least <= value < float("inf"):
         problems.append(f"{name} is {text!r}; expected a number from {least:g}")
     return value
+
+
+def _yes(env: Mapping[str, str], name: str, problems: list[str]) -> bool:
+    text = (env.get(name) or "").strip().lower()
+    if text not in ("", "0", "1", "no", "yes", "false", "true"):
+        problems.append(f"{name} is {text!r}; expected yes or no")
+    return text in ("1", "yes", "true")
 
 
 def _collections(env: Mapping[str, str], variable: str, platform: Platform, problems: list[str]) -> frozenset[str]:

@@ -12,6 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -20,7 +21,7 @@ import pyairtable
 from runbook.airtable import formulas
 from runbook.airtable.list_query import ListQuery
 from runbook.airtable.rate_limiter import RateLimiter
-from runbook.airtable.responses import ITERATOR_GONE, MALFORMED, UNKNOWN_OUTCOME, Scope, error_of, repeat_after
+from runbook.airtable.responses import ITERATOR_GONE, MALFORMED, UNKNOWN_OUTCOME, WRITES, Scope, error_of, repeat_after
 from runbook.errors import AirtableError
 from runbook.http import HttpClient, Repeat
 from runbook.json_types import Fields, Json
@@ -29,6 +30,7 @@ from runbook.request_log import RequestLog
 PER_WRITE = 10  # records a request takes; the documentation no longer says so, and more has been seen to pass
 URL_LIMIT = 15_000  # characters; a list whose URL would be longer is requested by POST (16,000 are refused)
 TIMEOUT = (10.0, 60.0)  # seconds: to connect, to respond
+_BRIEF = (2.0, 5.0)
 PER_PAGE = 100  # records a list gives at once, at the most
 _TRIES = 6  # of a request whose failure may pass
 _PAUSES = 10  # 429s that one request waits out
@@ -65,6 +67,8 @@ class Airtable(HttpClient):
         self._backoff = backoff
         self._tries = tries
         self._make_limiter = rate_limiter
+        self.before_write: Callable[[str], None] | None = None
+        """Called with the base before each request that changes its records or its schema; may raise."""
         self._limiters: dict[str, RateLimiter] = {}
         self._lock = threading.Lock()
 
@@ -77,6 +81,16 @@ class Airtable(HttpClient):
             if base not in self._limiters:
                 self._limiters[base] = self._make_limiter(base)
             return self._limiters[base]
+
+    @contextmanager
+    def brief(self) -> Iterator[None]:
+        """Within the block a request that gets no response is given up after seconds: somebody waits for an answer."""
+        before = self._tries, self._timeout
+        self._tries, self._timeout = min(2, self._tries), _BRIEF
+        try:
+            yield
+        finally:
+            self._tries, self._timeout = before
 
     # One request
 
@@ -92,6 +106,7 @@ class Airtable(HttpClient):
         what: str | None = None,
         idempotent: bool | None = None,
         measure: bool = True,
+        probe: bool = False,
     ) -> Json:
         """The JSON of a response, None of an empty one (204).
 
@@ -99,12 +114,14 @@ class Airtable(HttpClient):
         logs and errors.
 
         `idempotent`: whether it may be sent again when its response is lost; by default all but POST may.
-        `measure`: feed the latency to the rate limiter.
+        `measure`: feed the latency to the rate limiter. `probe`: it is meant to be refused, so it writes nothing.
         Raises AirtableError (kind `OUTCOME_UNKNOWN`: it may have been done or not) and BudgetSpent.
         """
         what = what or f"{method} {path}"
         idempotent = method != "POST" if idempotent is None else idempotent
         limiter = None if base is None else self.rate_limiter(base)
+        if base is not None and scope in WRITES and not probe and self.before_write is not None:
+            self.before_write(base)
         failures = pauses = 0
         while True:
             if limiter is not None:
@@ -272,12 +289,16 @@ class Airtable(HttpClient):
         _check_size(records)
         return self._write("PATCH", base, table, {"records": list(records)}, typecast, f"update {table}")
 
-    def create(self, base: str, table: str, rows: Sequence[Fields], *, typecast: bool = False) -> list[dict[str, Json]]:
-        """New records, at most ten, all or none. Never sent twice: a lost response is `OUTCOME_UNKNOWN`."""
+    def create(
+        self, base: str, table: str, rows: Sequence[Fields], *, typecast: bool = False, probe: bool = False
+    ) -> list[dict[str, Json]]:
+        """New records, at most ten, all or none. Never sent twice: a lost response is `OUTCOME_UNKNOWN`.
+
+        `probe`: as in `request`.
+        """
         _check_size(rows)
-        return self._write(
-            "POST", base, table, {"records": [{"fields": row} for row in rows]}, typecast, f"create {table}"
-        )
+        body: dict[str, Json] = {"records": [{"fields": row} for row in rows]}
+        return self._write("POST", base, table, body, typecast, f"create {table}", probe=probe)
 
     def delete(self, base: str, table: str, ids: Sequence[str]) -> list[str]:
         """Delete records by id, at most ten; returns those it deleted. Those that are gone already are ignored."""
@@ -306,12 +327,20 @@ class Airtable(HttpClient):
         return []
 
     def _write(
-        self, method: str, base: str, table: str, body: dict[str, Json], typecast: bool, what: str
+        self,
+        method: str,
+        base: str,
+        table: str,
+        body: dict[str, Json],
+        typecast: bool,
+        what: str,
+        *,
+        probe: bool = False,
     ) -> list[dict[str, Json]]:
         if typecast:
             body["typecast"] = True
         path = f"{base}/{_segment(table)}"
-        payload = self.request(method, path, scope="data.records:write", base=base, json=body, what=what)
+        payload = self.request(method, path, scope="data.records:write", base=base, json=body, what=what, probe=probe)
         return list(payload["records"])
 
 

@@ -18,6 +18,7 @@ Scope: TypeAlias = Literal[
 ]
 """What a token may be allowed: airtable.com/developers/web/api/scopes."""
 
+WRITES: tuple[Scope, ...] = ("data.records:write", "schema.bases:write")
 UNKNOWN_OUTCOME = "OUTCOME_UNKNOWN"
 MALFORMED = "NOT_JSON"
 BILLING = "PUBLIC_API_BILLING_LIMIT_EXCEEDED"

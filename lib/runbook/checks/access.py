@@ -158,7 +158,7 @@ def _creates(airtable: Airtable, base: str, tables: list[dict[str, Any]]) -> Che
     if not tables:
         return Check(what, "not known", "the base has no table to ask it of")
     try:
-        made = airtable.create(base, tables[0]["id"], [{_NO_COLUMN: "x"}])
+        made = airtable.create(base, tables[0]["id"], [{_NO_COLUMN: "x"}], probe=True)
     except AirtableError as error:
         if error.kind == "UNKNOWN_FIELD_NAME":
             return Check(what, "ok", "Airtable would accept one; none was created")

@@ -13,6 +13,7 @@ from runbook.errors import CheckFailed, RunbookError
 from runbook.evidence.folder import READINGS, RunFolder
 from runbook.evidence.manifest import write_manifest
 from runbook.evidence.runs import check_run
+from runbook.holding import Hold, open_base
 from runbook.parameters import check_types
 from runbook.platform import Platform
 from runbook.readings import Readings
@@ -30,8 +31,9 @@ SOURCE = "wix"  # flags turn only on the site's own data, so only that is checke
 class IntegrityCheck:
     """An opened check. Every step adds to the verdict."""
 
-    def __init__(self, connections: Connections, folder: RunFolder, collections: list[str]) -> None:
+    def __init__(self, connections: Connections, folder: RunFolder, collections: list[str], hold: Hold) -> None:
         self.connections = connections
+        self.hold = hold
         self.folder = folder
         self.base = connections.base(SOURCE)
         self.collections = collections
@@ -168,6 +170,7 @@ class IntegrityCheck:
     def verdict(self) -> Table:
         """The verdict; recorded in state, where the 30 stable days are counted. Raises CheckFailed with the alerts."""
         self.folder.require_unsealed()
+        self.hold.release()
         missing = {"compare", "record_counts", "error_rate"} - self.steps_run
         self.alerts += [f"{name} was not run: run the cells above" for name in sorted(missing)]
         passed = not self.alerts
@@ -203,11 +206,11 @@ def open_check(
     )
     check_run(read_settings(environment, platform).runs, {}, run_id=run_id, new_run=new_run)
     connections = connect(platform, environment)
-    connections.state.flags.create(platform.catalog.flags)
+    hold = open_base(connections, SOURCE, run_id=run_id, offline=True)
     chosen = (
         [c.wix for c in platform.catalog.collections.values() if connections.state.flags.get(c.flag) == "airtable"]
         if collections is None
         else [platform.catalog.collection(name).wix for name in collections]
     )
     folder = run_folder(connections, SOURCE, [SLUG], run_id=run_id, new_run=new_run, kind=SLUG)
-    return IntegrityCheck(connections, folder, chosen)
+    return IntegrityCheck(connections, folder, chosen, hold)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from runbook.catalog import Collection
 from runbook.connections import Connections, connect
-from runbook.cutover.going_back import Losses, find_losses
-from runbook.cutover.turning import turn_back
+from runbook.cutover.going_back import Losses, find_losses, open_going_back
+from runbook.cutover.turning import tell, turn_back
 from runbook.display import Progress, Table, plural
 from runbook.errors import CheckFailed, RunbookError, SettingError
 from runbook.evidence.folder import RunFolder
 from runbook.evidence.manifest import write_manifest
 from runbook.evidence.runs import check_run
+from runbook.holding import Hold
 from runbook.parameters import check_types, known_flag, known_phase
 from runbook.platform import Platform
 from runbook.run.opening import run_folder
@@ -26,9 +27,17 @@ class Rollback:
     """An opened rollback: no flag has turned yet."""
 
     def __init__(
-        self, connections: Connections, folder: RunFolder, flags: list[str], *, reverse_sync: bool, dry_run: bool
+        self,
+        connections: Connections,
+        folder: RunFolder,
+        flags: list[str],
+        hold: Hold,
+        *,
+        reverse_sync: bool,
+        dry_run: bool,
     ) -> None:
         self.connections = connections
+        self.hold = hold
         self.folder = folder
         self.flags = flags
         self.with_reverse_sync = reverse_sync
@@ -43,8 +52,11 @@ class Rollback:
         for flag in self.flags:
             names = ", ".join(c.wix for c in self.connections.catalog.of_flag(flag))
             turns = state.history(flag)
-            rows.append((flag, state.get(flag), str(turns[-1].at) if turns else None, names))
-        return Table("Rollback to Wix", ("flag", "source", "since", "collections"), rows)
+            rows.append((flag, self._side(flag), str(turns[-1].at) if turns else None, names))
+        return Table("Rollback to Wix", ("flag", "source", "since", "collections"), rows, tuple(self.hold.notes))
+
+    def _side(self, flag: str) -> str:
+        return self.connections.state.flags.all().get(flag, "unknown")
 
     def __repr__(self) -> str:
         return repr(self.table())
@@ -132,12 +144,21 @@ class Rollback:
         self.folder.require_unsealed()
         state, rows = self.connections.state.flags, []
         for flag in self.flags:
-            before = state.get(flag)
-            if before != "wix" and not self.dry_run:
+            before = self._side(flag)
+            if (before != "wix" or flag in self.hold.unsettled) and not self.dry_run:
                 turn_back(self.connections.state, flag, who="rollback", why="rolled back", run_id=self.folder.path.name)
             rows.append((flag, before, state.get(flag), "dry run" if self.dry_run else "passed"))
         self.folder.write_evidence(SLUG, "turned", {"flags": {row[0]: row[2] for row in rows}})
-        return Table("Turned back", ("flag", "before", "now", "verdict"), rows)
+        return Table("Turned back", ("flag", "before", "now", "verdict"), rows, self._tell())
+
+    def _tell(self) -> tuple[str, ...]:
+        """Tell the base; what keeps it from that is a note."""
+        if self.dry_run:
+            return ()
+        if self.hold.base is None and self.connections.base(SOURCE) is not None:
+            self.hold = open_going_back(self.connections, run_id=self.folder.path.name)
+        note = None if self.connections.base(SOURCE) is None else tell(self.hold)
+        return tuple(found for found in (note, self.hold.release()) if found)
 
     def verdict(self) -> Table:
         """Raises CheckFailed if a flag is at 'airtable', a comparison failed, or reverse sync left rows behind."""
@@ -156,7 +177,8 @@ class Rollback:
         return Table("Verdict", ("verdict", "details"), [("passed", summary)])
 
     def _collections(self) -> list[Collection]:
-        on = [flag for flag in self.flags if self.connections.state.flags.get(flag) == "airtable"]
+        # Where it is not certain which side a flag is on, services may have written to Airtable.
+        on = [flag for flag in self.flags if self._side(flag) != "wix" or flag in self.hold.unsettled]
         return [c for flag in on for c in self.connections.catalog.of_flag(flag)]
 
 
@@ -194,9 +216,8 @@ def open_rollback(
         {"run_id": (run_id, str), "new_run": (new_run, str), "phase": (phase, int), "flag": (flag, str)},
     )
     flags = flags_of(platform, phase, flag)
-    catalog = platform.catalog
     check_run(read_settings(environment, platform).runs, {}, run_id=run_id, new_run=new_run)
     connections = connect(platform, environment)
-    connections.state.flags.create(catalog.flags)
     folder = run_folder(connections, SOURCE, [SLUG], run_id=run_id, new_run=new_run, dry_run=dry_run, kind=SLUG)
-    return Rollback(connections, folder, flags, reverse_sync=reverse_sync, dry_run=dry_run)
+    hold = open_going_back(connections, run_id=folder.path.name, dry_run=dry_run)
+    return Rollback(connections, folder, flags, hold, reverse_sync=reverse_sync, dry_run=dry_run)

@@ -20,7 +20,7 @@ def status(platform: Platform, environment: str, source: str = "wix") -> Table:
     for phase in platform.catalog.phases:
         for c in phase.collections:
             found = done.get(c.wix)
-            flag = f"{c.flag}: {flags.get(c.flag, 'wix')}"
+            flag = f"{c.flag}: {flags.get(c.flag, 'unknown')}"
             if found is None:
                 rows.append((phase.number, c.wix, flag, None, None, None, "not migrated", None))
                 continue

@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 
 from runbook.catalog import LEGACY_ID, ORIGINAL, Collection
 from runbook.connections import Connections
+from runbook.errors import FlagsUnsettled, RunbookError
 from runbook.grid_rows import assign_ids
+from runbook.holding import Hold, open_base
+from runbook.holding.hold import SITE
+from runbook.holding.opening import identity_of
 from runbook.json_types import Fields, Item
 from runbook.mapping import Mapping
 from runbook.schema import Tables
@@ -33,6 +37,18 @@ class Losses:
     def rows(self) -> int:
         """The number of rows that would be lost."""
         return len(self.added) + len(self.changed) + len(self.removed)
+
+
+def open_going_back(connections: Connections, *, run_id: str | None = None, dry_run: bool = False) -> Hold:
+    """Open the base to go back to Wix, which is always allowed: what would refuse another command is only noted."""
+    try:
+        with connections.airtable.brief():
+            return open_base(connections, SITE, run_id=run_id, dry_run=dry_run)
+    except RunbookError as error:
+        hold = Hold(connections, SITE, identity_of(connections, SITE), run_id)
+        hold.notes.append(str(error))
+        hold.unsettled = error.flags if isinstance(error, FlagsUnsettled) else ()
+        return hold
 
 
 def find_losses(connections: Connections, c: Collection, base: str, tables: Tables, *, dry_run: bool = False) -> Losses:

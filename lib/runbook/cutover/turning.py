@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from runbook.catalog import Catalog
 from runbook.display import plural
-from runbook.errors import FlagRefused
+from runbook.errors import AirtableError, BaseRefused, FlagRefused, TargetError
+from runbook.holding import Hold
 from runbook.state import State
 from runbook.state.locks import CALLS
 from runbook.wix.source import Source
@@ -68,15 +69,50 @@ def between_calls(state: State, flag: str) -> Iterator[None]:
 
 
 def turn_back(state: State, flag: str, *, who: str, why: str, run_id: str | None = None) -> None:
-    """Set a flag to 'wix': when no call is in flight, but after a few seconds in any case."""
+    """Set a flag to 'wix': when no call is in flight, but after a few seconds in any case. `tell` tells the base."""
     with state.locks.exclusive(CALLS, timeout=_BACK_SECONDS):
         state.flags.set(flag, "wix", who=who, why=why, run_id=run_id)
+    state.facts.say_flag(flag)
+
+
+def tell(hold: Hold) -> str | None:
+    """Tell the base which side its flags are on; why it could not be told. It is told at the next opening then."""
+    if hold.base is None:
+        return "the base was not told; the next opening tells it"
+    try:
+        hold.publish()
+    except (TargetError, BaseRefused) as error:
+        return f"the base {hold.base} was not told; the next opening tells it: {error}"
+    return None
+
+
+def may_write(hold: Hold | None) -> str | None:
+    """Why this state may not write to the base now; a base that cannot be reached can be told later."""
+    try:
+        if hold is not None:
+            hold.claim()
+    except AirtableError as error:
+        return str(error) if error.status is not None and error.status < 500 else None
+    except (TargetError, BaseRefused) as error:
+        return str(error)
+    return None
 
 
 def turn_on(
-    flags: Iterable[str], catalog: Catalog, state: State, base: str, source: Source, *, who: str, run_id: str
+    flags: Iterable[str],
+    catalog: Catalog,
+    state: State,
+    base: str,
+    source: Source,
+    *,
+    who: str,
+    run_id: str,
+    hold: Hold | None = None,
 ) -> dict[str, list[str]]:
-    """Turn each flag that may turn; returns the reasons against each flag (empty: it is at 'airtable' now)."""
+    """Turn each flag that may turn; returns the reasons against each flag (empty: it is at 'airtable' now).
+
+    `hold`: of the base, which must not be another state's; `tell` tells it.
+    """
     refused: dict[str, list[str]] = {}
     for flag in flags:
         if state.flags.get(flag) == "airtable":
@@ -85,6 +121,9 @@ def turn_on(
         # Checked first while calls continue, because Wix may respond slowly; then again while calls are blocked.
         refused[flag] = reasons_against(flag, catalog, state, base, source, gates=False)
         if refused[flag]:
+            continue
+        if (problem := may_write(hold)) is not None:
+            refused[flag] = [problem]
             continue
         try:
             with between_calls(state, flag):

@@ -17,6 +17,7 @@ from functools import partial
 from runbook.airtable.client import Airtable
 from runbook.airtable.rate_limiter import RateLimiter
 from runbook.connections import Connections, connect
+from runbook.holding import open_base
 from runbook.mirror import Mirror
 from runbook.platform import Platform
 from runbook.records.airtable import AirtableRecords
@@ -53,9 +54,10 @@ def open_records(
     Raises SettingError.
     """
     connections = connect(platform, environment, env)
-    connections.state.flags.create(platform.catalog.flags)
     with ExitStack() as stack:
         stack.callback(connections.state.close)
+        hold = open_base(connections, SOURCE, offline=True)
+        stack.callback(hold.release)
         yield connect_records(connections, stack, base=connections.base(SOURCE), update_mirror=update_mirror)
 
 
@@ -74,6 +76,7 @@ def connect_records(
         api = Airtable(
             settings.airtable_key, url=settings.airtable_url, rate_limiter=rate_limiter, log=log, tries=_TRIES
         )
+        api.before_write = connections.airtable.before_write
         stack.callback(api.close)
         mirror = Mirror(api, base, catalog, state, settings.folder / f"mirror-{base}.db")
         stack.callback(mirror.close)

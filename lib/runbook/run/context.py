@@ -12,6 +12,8 @@ from runbook.connections import Connections
 from runbook.display import Table, plural
 from runbook.errors import AccessRefused, SourceError, StepError, WixError
 from runbook.evidence.folder import READINGS, RunFolder
+from runbook.holding import Hold
+from runbook.holding.opening import attach
 from runbook.quarantine import Quarantine
 from runbook.readings import Readings
 from runbook.schema import Tables
@@ -82,8 +84,10 @@ class RunContext:
         source: Source,
         folder: RunFolder,
         parameters: dict[str, Any],
+        hold: Hold,
     ) -> None:
         self.connections = connections
+        self.hold = hold
         self.phase = phase
         self.collections = collections
         self.source = source
@@ -93,7 +97,7 @@ class RunContext:
         self.quarantine = Quarantine(folder.path / "quarantine")
         self._tables: Tables | None = None
         self._readings: Readings | None = None
-        connections.state.flags.create(connections.catalog.flags)
+        self.results.warnings += hold.notes
 
     @property
     def catalog(self) -> Catalog:
@@ -122,6 +126,8 @@ class RunContext:
             raise StepError(
                 f"there is no base for source {self.source.label!r} yet: the cell `run.provision()` creates or finds it"
             )
+        if self.hold.base != base:  # made since, or not to be read at the opening
+            attach(self.hold, base, dry_run=self.dry_run)
         return base
 
     def tables(self) -> Tables:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runbook.cutover.turning import turn_on
+from runbook.cutover.turning import tell, turn_on
 from runbook.display import Table
 from runbook.run.context import RunContext
 from runbook.run.gate import evaluate_gate
@@ -13,8 +13,6 @@ TURNED = "every requested flag turned"
 def create_flags(run: RunContext) -> Table:
     """Create missing flags at 'wix'; existing flags are left unchanged."""
     flags = run.connections.state.flags
-    if not run.dry_run:
-        flags.create(run.catalog.flags)
     values = {name: flags.get(name) for name in run.catalog.flags}
     run.results.checks["every flag exists"] = True
     run.evidence("flags", {"flags": values})
@@ -33,7 +31,18 @@ def turn_flags(run: RunContext) -> Table:
         if red:
             refused = {flag: [f"the gate of this phase is red: {red[0]}"] for flag in flags}
         else:
-            refused = turn_on(flags, run.catalog, state, run.base(), run.source, who="turn_flags", run_id=run.run_id)
+            refused = turn_on(
+                flags,
+                run.catalog,
+                state,
+                run.base(),
+                run.source,
+                who="turn_flags",
+                run_id=run.run_id,
+                hold=run.hold,
+            )
+            if (problem := tell(run.hold)) is not None:
+                run.results.warnings.append(problem)
         run.results.checks[TURNED] = not any(refused.values())
     rows = []
     for flag in flags:

@@ -131,6 +131,8 @@ def close_gate(run: RunContext) -> Gate:
     base = run.connections.base(run.source.label)
     if base is not None and not run.dry_run:
         run.connections.state.facts.set_gate(base, run.phase.number, GateResult(gate.passed, run.run_id))
+    if (problem := run.hold.release()) is not None:
+        run.results.warnings.append(problem)
     run.save_requests()
     run.discard_readings()
     write_manifest(run.folder)

@@ -10,6 +10,7 @@ from runbook.connections import Connections, connect
 from runbook.errors import SettingError
 from runbook.evidence.folder import RunFolder
 from runbook.evidence.runs import MIGRATION, check_run, find_run, make_stamp
+from runbook.holding import open_base
 from runbook.parameters import check_types, known_phase, source_folder
 from runbook.platform import Platform
 from runbook.run.phase import PhaseRun
@@ -62,6 +63,7 @@ def open_run(
     connections = connect(platform, environment, env)
     opened = open_source(connections, source, source_name)
     folder = run_folder(connections, opened.label, [plan.slug], run_id=run_id, new_run=new_run, dry_run=dry_run)
+    hold = open_base(connections, opened.label, run_id=folder.path.name, dry_run=dry_run)
     parameters = {
         "environment": environment,
         "collections": collections,
@@ -69,7 +71,7 @@ def open_run(
         "dry_run": dry_run,
         "turn_flags": turn_flags,
     }
-    return PhaseRun(connections, plan, chosen, opened, folder, parameters)
+    return PhaseRun(connections, plan, chosen, opened, folder, parameters, hold)
 
 
 def check_before(

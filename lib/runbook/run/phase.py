@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from runbook.catalog import Collection
 from runbook.display import Page, Shown, Table, display_now
-from runbook.errors import AirtableError, RunbookError, StepError, TargetError, WixError
+from runbook.errors import AirtableError, BaseRefused, HoldLost, RunbookError, StepError, TargetError, WixError
 from runbook.evidence.changes import add_changes
 from runbook.evidence.runs import set_base
 from runbook.json_types import Json
@@ -20,7 +20,7 @@ from runbook.run.gate import SCHEMA_CHECK, close_gate
 from runbook.run.planning import Plan, plan_lines
 from runbook.run.steps import Steps
 from runbook.schema import SchemaPlan, Tables, apply_schema, plan_schema
-from runbook.schema.base import find_or_create_base
+from runbook.schema.base import base_name, find_or_create_base
 from runbook.schema.identity import note_tables
 from runbook.staged import Transformed
 from runbook.state import CollectionProgress
@@ -82,7 +82,7 @@ class PhaseRun(RunContext):
         connections, label = self.connections, self.source.label
         known, asked = connections.state.facts.base_of(label), connections.settings.base_id
         if known is None or asked not in (None, known):
-            name = self.catalog.base if label == "wix" else f"{self.catalog.base} ({label})"
+            name = base_name(self.catalog, label)
             found = find_or_create_base(
                 connections.airtable,
                 connections.state,
@@ -94,6 +94,7 @@ class PhaseRun(RunContext):
             connections.state.facts.set_base_of(label, found, name)
         set_base(self.folder, self.base())
         applied = apply_schema(self._schema_plan(self.base()), connections.airtable, self.base())
+        self.hold.publish()
         self._tables = Tables(applied.schema, self.catalog)
         names = [wanted.collection for wanted in applied.plan.scope.tables]
         note_tables(connections.state, self.base(), self.catalog, names, applied.schema)
@@ -141,6 +142,7 @@ class PhaseRun(RunContext):
         if "the base" in self.results.stopped:
             return self.skip("load", self.results.stopped["the base"])
         self.discard_readings()
+        self.base()  # whose flags are known from here on
         with self._write_lock():
             self._load(staged)
         self.results.read_by_load = True
@@ -203,6 +205,8 @@ class PhaseRun(RunContext):
         try:
             yield
         except RunbookError as error:
+            if isinstance(error, HoldLost | BaseRefused):
+                raise
             if isinstance(error, WixError | AirtableError) and error.status is None:
                 raise
             results.pop(name, None)

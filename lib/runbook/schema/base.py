@@ -17,6 +17,28 @@ from runbook.schema.tables import marked
 from runbook.state import State
 
 
+def base_name(catalog: Catalog, label: str) -> str:
+    """The name of the base that a source's rows go to."""
+    return catalog.base if label == "wix" else f"{catalog.base} ({label})"
+
+
+def find_base(airtable: Airtable, name: str, catalog: Catalog) -> str | None:
+    """The base of this name that this project made, for a state that knows of none. Raises TargetError for several."""
+    collections = {c.table: c.wix for c in catalog.collections.values()}
+    found = [
+        base["id"]
+        for base in airtable.bases()
+        if base["name"] == name
+        and any(marked(t) is not None and collections.get(t["name"]) == marked(t) for t in airtable.tables(base["id"]))
+    ]
+    if len(found) > 1:
+        raise TargetError(
+            f"there are {len(found)} bases named {name!r} that this project made: {', '.join(found)}; nothing was "
+            "done. Set AIRTABLE_BASE_ID to the right one"
+        )
+    return found[0] if found else None
+
+
 def find_or_create_base(
     airtable: Airtable,
     state: State,

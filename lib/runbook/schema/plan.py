@@ -20,7 +20,7 @@ from runbook.schema.identity import moved_of
 from runbook.schema.links import plan_links
 from runbook.schema.manual_steps import quoted
 from runbook.schema.steps import LINK, Drift, Findings, Key, MakeTable, Step
-from runbook.schema.tables import COUNTS_TABLE, marked
+from runbook.schema.tables import COUNTS_TABLE, OWN_TABLE, marked
 from runbook.state import KnownTable
 
 MAX_TABLES = 1_000  # per base; support.airtable.com, "Airtable plans"
@@ -200,7 +200,8 @@ def _note_unknown(
     scope: _Scope, every: Sequence[dict[str, Json]], existing: Mapping[str, dict[str, Json]], found: Findings
 ) -> None:
     """Note existing tables and columns that are not in the catalog: they are left unchanged."""
-    known = {c.table for c in scope.catalog.collections.values()} | {w.table for w in scope.tables} | {COUNTS_TABLE}
+    known = {c.table for c in scope.catalog.collections.values()} | {w.table for w in scope.tables}
+    known |= {COUNTS_TABLE, OWN_TABLE}
     unknown = [t["name"] for t in every if t["name"] not in known and marked(t) is None]
     if unknown:
         found.notes.append(f"Tables that are not in the catalog, left unchanged: {quoted(unknown)}.")

@@ -21,6 +21,7 @@ from runbook.json_types import Json
 from runbook.schema.steps import LINK
 
 COUNTS_TABLE = "Record Counts"  # of runbook.checks.record_counts; no collection
+OWN_TABLE = "Runbook"  # of runbook.holding; no collection
 _MARK = re.compile(r"Wix collection: (\S+?)\.?(?:\s|\Z)")
 
 

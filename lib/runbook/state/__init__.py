@@ -8,7 +8,7 @@ state.facts.base_of("wix")                   # "app…"
 """
 
 from runbook.state.conflicts import Conflict, ConflictKind, Conflicts, Settled
-from runbook.state.facts import CheckResult, CollectionProgress, Facts, GateResult, KnownTable
+from runbook.state.facts import CheckResult, CollectionProgress, Facts, GateResult, HoldingNote, KnownTable
 from runbook.state.flags import FlagChange, Flags, FlagState, Side
 from runbook.state.rate_limits import RateLimits
 from runbook.state.rows import AMBIGUOUS, AgreedRow, Ambiguous, CollectionRows, History, KnownRow
@@ -30,6 +30,7 @@ __all__ = [
     "Flags",
     "GateResult",
     "History",
+    "HoldingNote",
     "KnownRow",
     "KnownTable",
     "RateLimits",

@@ -75,6 +75,11 @@ class Database:
         """SQLite's file."""
         return Path(str(self._url.database)).absolute()
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people: the file, or the server and database without who connects."""
+        return str(self.path) if self.is_sqlite else self._url.set(username=None, password=None).render_as_string()
+
     def insert(self, table: Table) -> Any:
         """An INSERT that has `on_conflict_do_update` and `on_conflict_do_nothing`."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)

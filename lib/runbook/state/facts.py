@@ -8,6 +8,7 @@ state.facts.progress(base)              # {collection: CollectionProgress(…)}
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
@@ -65,7 +66,20 @@ class KnownTable:
     choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
-_CHECKS, _FROZEN, _ALERTS = "integrity checks", "frozen collections", "alerts"
+class HoldingNote(NamedTuple):
+    """What this state noted of a base that it holds or held.
+
+    `epoch`: the base's, when this state last agreed with it. `pending`: the epoch that it is about to write. `claim`:
+    the id of its claim. `stale`: the base was taken over, and the rows have not been read since.
+    """
+
+    epoch: str | None = None
+    pending: str | None = None
+    claim: str | None = None
+    stale: bool = False
+
+
+_CHECKS, _FROZEN, _ALERTS, _STATE_ID = "integrity checks", "frozen collections", "alerts", "state id"
 
 
 class Facts:
@@ -102,6 +116,44 @@ class Facts:
     def set_created_base(self, name: str, base: str) -> None:
         """See `created_base`."""
         self._put(f"base made: {name}", {"id": base, "name": name})
+
+    def state_id(self) -> str:
+        """What tells this state from others; a copy of its database has the same one."""
+        while (found := self._get(_STATE_ID)) is None:
+            self._replace(_STATE_ID, None, str(uuid.uuid4()))
+        return str(found)
+
+    def holding(self, base: str) -> HoldingNote:
+        """See `HoldingNote`."""
+        return HoldingNote(**(self._get(f"holding {base}") or {}))
+
+    def set_holding(self, base: str, note: HoldingNote) -> None:
+        """See `holding`."""
+        self._put(f"holding {base}", note._asdict())
+
+    def flags_in_base(self, base: str) -> dict[str, str]:
+        """The side of each flag that this state and a base last agreed on; "" where a person has said since.
+
+        Of the base "", which stands for any: only what was said.
+        """
+        return dict(self._get(f"flags in {base}") or {})
+
+    def set_flags_in_base(self, base: str, sides: Mapping[str, str]) -> None:
+        """See `flags_in_base`."""
+        self._put(f"flags in {base}", dict(sides))
+
+    def say_flag(self, flag: str) -> None:
+        """A person has said where a flag stands: whatever a base says, it is to be told."""
+        self.set_flags_in_base("", {**self.flags_in_base(""), flag: ""})
+
+    def newest_run(self, base: str) -> list[str] | None:
+        """The newest run that wrote to a base, and when."""
+        found: list[str] | None = self._get(f"newest run {base}")
+        return found
+
+    def set_newest_run(self, base: str, run_id: str, at: str) -> None:
+        """See `newest_run`."""
+        self._put(f"newest run {base}", [run_id, at])
 
     def gate(self, base: str, phase: int) -> GateResult | None:
         """The last gate of a phase."""
@@ -148,6 +200,10 @@ class Facts:
     def add_frozen(self, collection: str, permissions: Mapping[str, str]) -> None:
         """A collection is about to be frozen: keep the permissions it has."""
         self._put(_FROZEN, {**self.frozen(), collection: dict(permissions)})
+
+    def set_frozen(self, permissions: Mapping[str, Mapping[str, str]]) -> None:
+        """Replace the former permissions of all frozen collections."""
+        self._put(_FROZEN, {name: dict(found) for name, found in permissions.items()})
 
     def clear_frozen(self) -> None:
         """No collection is frozen."""

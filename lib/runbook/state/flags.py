@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, TypeAlias, cast, get_args
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from runbook.errors import SettingError
 from runbook.state.database import Database
@@ -67,8 +67,12 @@ class Flags:
             rows = connection.execute(self._states)
             return {row[0]: FlagState(cast("Side", row[1]), row[2]) for row in rows}
 
-    def set(self, name: str, value: str, who: str, why: str, run_id: str | None = None) -> None:
+    def set(
+        self, name: str, value: str, who: str, why: str, run_id: str | None = None, *, always: bool = False
+    ) -> None:
         """Set a flag and add to its history, in one commit; nothing is done where it has this value already.
+
+        `always`: the history gets a line in any case.
 
         Whether it may change is checked before, in `runbook.cutover.turning`. Raises SettingError for a value other
         than 'wix' and 'airtable'.
@@ -79,9 +83,24 @@ class Flags:
         change = flag.update().where(flag.c.name == name, flag.c.value != value).values(value=value)
         with self._db.writing() as connection:
             connection.execute(insert.values(name=name, value="wix").on_conflict_do_nothing())
-            if connection.execute(change).rowcount:
+            if connection.execute(change).rowcount or always:
                 line = {"at": now(), "flag": name, "value": value, "who": who, "why": why, "run_id": run_id}
                 connection.execute(flag_change.insert(), line)
+
+    def restore(self, name: str, value: Side, since: str, who: str, why: str) -> None:
+        """Set a flag as the base has it, with the time of its turn there; the history gets a line where it changes."""
+        insert = self._db.insert(flag)
+        change = flag.update().where(flag.c.name == name, flag.c.value != value).values(value=value)
+        with self._db.writing() as connection:
+            connection.execute(insert.values(name=name, value="wix").on_conflict_do_nothing())
+            changed = connection.execute(change).rowcount
+            if since and (changed or not self._is_noted(connection, name, since)):
+                line = {"at": since, "flag": name, "value": value, "who": who, "why": why, "run_id": None}
+                connection.execute(flag_change.insert(), line)
+
+    def _is_noted(self, connection: Connection, name: str, at: str) -> bool:
+        query = select(flag_change.c.id).where(flag_change.c.flag == name, flag_change.c.at >= at).limit(1)
+        return connection.scalar(query) is not None
 
     def history(self, name: str | None = None) -> list[FlagChange]:
         """Every change of a flag, or of all, oldest first."""

@@ -118,6 +118,14 @@ class CollectionRows:
         with self._db.writing() as connection:
             self._put(connection, records)
 
+    def put_unknown(self, records: Mapping[str, str]) -> None:
+        """The base was read by a state that may not know what was written: `put`, and nothing is agreed on any row."""
+        unknown = dict.fromkeys(("hash", "answer", "agreed", "served"))
+        with self._db.writing() as connection:
+            connection.execute(id_map.update().where(self._in_scope(id_map)).values(unknown))
+            self._put(connection, records)
+            connection.execute(journal.delete().where(self._in_scope(journal)))
+
     def agree(self, rows: Iterable[AgreedRow]) -> None:
         """Both sides agree on these rows."""
         with self._db.writing() as connection:

@@ -30,6 +30,11 @@ class State:
     def __repr__(self) -> str:
         return f"State({self._db!r})"
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people: the file, or the server and database."""
+        return self._db.place
+
     def __enter__(self) -> Self:
         return self
 

@@ -1,0 +1,229 @@
+"""Opening a base: read what it says of itself, make the state agree with it, or refuse. See `runbook.holding`.
+
+| what the base says            | what the state knows       | what happens                                      |
+|-------------------------------|----------------------------|---------------------------------------------------|
+| this state's epoch            | the same                   | nothing more is read                              |
+| another epoch                 | nothing, or an older epoch | rows and flags are read from the base             |
+| nothing                       | that it wrote there        | rows are read; the flags of the state stand       |
+| nothing, and it has no rows   | nothing                    | a new base                                        |
+| nothing, and it has rows      | nothing                    | refused until a person says where the flags stand |
+| another source, or live claim | any                        | refused                                           |
+| another side of a flag        | agreed with the base       | refused; turned since: the base is told           |
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+from runbook.connections import Connections
+from runbook.display import Progress
+from runbook.errors import AirtableError, BaseRefused, FlagsUnsettled, RunbookError
+from runbook.holding import own_table
+from runbook.holding.claims import rivals
+from runbook.holding.flags import FlagVerdicts, judge_flags, side_of
+from runbook.holding.hold import SITE, Hold
+from runbook.holding.own_table import Facts
+from runbook.holding.rebuild import rebuild_rows
+from runbook.schema import Tables
+from runbook.schema.base import base_name, find_base
+from runbook.schema.tables import OWN_TABLE
+from runbook.state.tables import now
+
+
+def open_base(
+    connections: Connections,
+    label: str = SITE,
+    *,
+    run_id: str | None = None,
+    dry_run: bool = False,
+    offline: bool = False,
+) -> Hold:
+    """Open the base of a source, if there is one yet; from here on its writes are under this hold.
+
+    `dry_run`: nothing is written to the base, and a base that is held by another state may be looked at. `offline`:
+    where Airtable cannot be reached, a state that knows its flags goes on with them.
+
+    Raises BaseRefused. Other errors of Airtable are left for the first step that needs the base, unless flags are
+    needed before that.
+    """
+    hold = Hold(connections, label, identity_of(connections, label), run_id)
+    hold.reopen = lambda base: attach(hold, base, dry_run=dry_run)
+    connections.airtable.before_write = hold.before_write
+    state = connections.state
+    base = connections.base(label)
+    try:
+        with connections.airtable.brief() if offline else nullcontext():
+            if base is None:
+                base = find_base(connections.airtable, base_name(connections.catalog, label), connections.catalog)
+                if base is not None:
+                    state.facts.set_base_of(label, base, base_name(connections.catalog, label))
+            if base is not None:
+                attach(hold, base, dry_run=dry_run)
+            elif label == SITE:
+                state.flags.create(connections.catalog.flags)
+    except AirtableError as error:
+        hold.base = None
+        if offline and (unknown := flags_unknown(hold)):
+            raise FlagsUnsettled(
+                f"it is not known which side services read ({', '.join(unknown)}): this state does not know, and the "
+                f"base cannot be read; nothing was done. {error}",
+                unknown,
+            ) from None
+        hold.notes.append(f"the base could not be read at the opening: {error}")
+    return hold
+
+
+def attach(hold: Hold, base: str, *, dry_run: bool = False) -> None:
+    """Open a base that was found or made after the opening. Raises as `open_base`, and AirtableError."""
+    hold.base = base
+    try:
+        _attach(hold, dry_run=dry_run)
+    except RunbookError:
+        hold.base = None
+        raise
+
+
+def flags_unknown(hold: Hold) -> list[str]:
+    """The flags of which this state does not know where they stand."""
+    known = hold.state.flags.all()
+    return [name for name in hold.connections.catalog.flags if name not in known]
+
+
+def identity_of(connections: Connections, label: str) -> str:
+    """What tells the source of a base from others."""
+    return f"site {connections.settings.site_id}" if label == SITE else f"folder {label}"
+
+
+def _attach(hold: Hold, *, dry_run: bool) -> None:
+    assert hold.base is not None
+    base, state, facts = hold.base, hold.state, hold.read()
+    _require_source(hold, facts)
+    note = state.facts.holding(base)
+    said = facts or Facts()
+    known = note.epoch is not None or bool(state.facts.progress(base))
+    if said.epoch is not None and said.epoch in (note.epoch, note.pending) and not note.stale:
+        rebuild, keep = False, False
+    elif said.is_empty:
+        rebuild, keep = note.epoch is not None or (not known and _has_rows(hold)), known
+    else:  # another state's, a newer one of this state's, or damaged
+        rebuild, keep = True, said.epoch is None and note.epoch is not None
+    if not dry_run:
+        if hold.connections.settings.take_over and rivals(said.claims.values(), note.claim, _now(hold)):
+            hold.take_over()
+            rebuild, said = True, hold.facts or Facts()
+        hold.require_free(said)
+    fresh = rebuild and not keep
+    if fresh and said.is_empty:
+        _require_flags(hold, _judge(hold, said, fresh=True))  # before all tables are read
+    if rebuild:
+        with Progress(f"Read base {base} again") as report:
+            rebuilt = rebuild_rows(hold.airtable, base, hold.connections.catalog, state, keep=keep, on_progress=report)
+        hold.notes.append(_why(said, keep=keep) + rebuilt.summary())
+        if fresh and said.frozen and not state.facts.frozen():
+            state.facts.set_frozen(said.frozen)
+    verdicts = _judge(hold, said, fresh=fresh)
+    _require_flags(hold, verdicts)
+    _apply(hold, verdicts)
+    hold.settled = True
+    note = state.facts.holding(base)
+    epoch = said.epoch if said.epoch is not None else note.epoch
+    if rebuild or note.epoch != epoch:
+        pending = None if epoch == note.pending or fresh else note.pending
+        state.facts.set_holding(base, note._replace(epoch=epoch, pending=pending, stale=False))
+    if not dry_run and ((verdicts.of("tell") and not said.is_empty) or (rebuild and said.epoch is None)):
+        hold.publish()
+
+
+def _now(hold: Hold) -> float:
+    return hold.airtable.service_time()
+
+
+def _require_source(hold: Hold, facts: Facts | None) -> None:
+    filled_from = "" if facts is None else facts.value(own_table.SOURCE)
+    if filled_from and filled_from != hold.identity:
+        raise BaseRefused(
+            f"base {hold.base} was filled from {filled_from}, and this command is for {hold.identity}; nothing was "
+            "done. Set AIRTABLE_BASE_ID to another base for it, or use the source that the base was filled from "
+            "(WIX_SITE_ID, --source)"
+        )
+
+
+def _has_rows(hold: Hold) -> bool:
+    assert hold.base is not None
+    tables = Tables(hold.airtable.tables(hold.base), hold.connections.catalog)
+    return any(
+        any(True for _ in hold.airtable.records(hold.base, tables.id(c), page_size=1))
+        for c in hold.connections.catalog.collections.values()
+        if c in tables
+    )
+
+
+def _why(said: Facts, *, keep: bool) -> str:
+    if keep:
+        return f"the base's table {OWN_TABLE!r} was deleted or damaged, and is written anew: "
+    if said.is_empty:
+        return f"neither this state nor the base's table {OWN_TABLE!r} knew the rows: "
+    holder = said.rows.get(own_table.STATE, {}).get(own_table.BY) or "another state"
+    return f"the base was last written by {holder}, not by this state as it is: "
+
+
+def _judge(hold: Hold, said: Facts, *, fresh: bool) -> FlagVerdicts:
+    if hold.label != SITE:
+        return FlagVerdicts()
+    assert hold.base is not None
+    state, catalog = hold.state, hold.connections.catalog
+
+    def is_new(flag: str) -> bool:
+        return not fresh or (
+            not said.is_empty and not any(state.rows(hold.base or "", c.wix).count() for c in catalog.of_flag(flag))
+        )
+
+    agreed = {**state.facts.flags_in_base(hold.base), **state.facts.flags_in_base("")}
+    return judge_flags(catalog.flags, state.flags.all(), agreed, said.flags, rebuilt=fresh, is_new=is_new)
+
+
+def _require_flags(hold: Hold, verdicts: FlagVerdicts) -> None:
+    """Raises BaseRefused where a person must say which side a flag is on."""
+    unsettled = verdicts.unsettled
+    if not unsettled:
+        return
+    states = hold.state.flags.states()
+    lines = []
+    for name, found in unsettled.items():
+        mine = "this state does not know"
+        if found.mine is not None:
+            since = states[name].since
+            mine = f"this state says {found.mine!r}" + (f" since {since}" if since else "")
+        there = "the base does not say"
+        if found.base is not None:
+            since = f" since {found.base.since}" if found.base.since else ""
+            who = f" by {found.base.who}" if found.base.who else ""
+            there = f"the base says {found.base.side!r}{since}{who}"
+        lines.append(f"{name}: {mine}; {there}")
+    first = next(iter(unsettled)) if len(unsettled) == 1 else "all"
+    environment = hold.connections.settings.environment
+    raise FlagsUnsettled(
+        f"base {hold.base}: it is not certain which side services read; nothing was done:\n  "
+        + "\n  ".join(lines)
+        + f"\nSay where they stand: `runbook flags {first} airtable --settle -e {environment}`, or the same with 'wix'",
+        unsettled,
+    )
+
+
+def _apply(hold: Hold, verdicts: FlagVerdicts) -> None:
+    if hold.label != SITE:
+        return
+    assert hold.base is not None
+    state = hold.state
+    state.flags.create(verdicts.of("create"))
+    for name, found in verdicts.of("take").items():
+        assert found.base is not None
+        flag = found.base
+        state.flags.restore(name, side_of(flag), flag.since or now(), flag.who or "the base", flag.why)
+    agreed = {name: side for name, side in state.flags.all().items() if name not in verdicts.of("tell")}
+    before = {**state.facts.flags_in_base(hold.base), **state.facts.flags_in_base("")}
+    after = {**{name: before[name] for name in verdicts.of("tell") if name in before}, **agreed}
+    if after != state.facts.flags_in_base(hold.base):
+        state.facts.set_flags_in_base(hold.base, after)
+    if state.facts.flags_in_base(""):
+        state.facts.set_flags_in_base("", {})
