@@ -11,6 +11,7 @@ from runbook.connections import Connections, connect
 from runbook.display import Progress, Table, plural
 from runbook.errors import CheckFailed, RunbookError
 from runbook.evidence.folder import READINGS, RunFolder
+from runbook.evidence.kernel import kernel_facts
 from runbook.evidence.manifest import write_manifest
 from runbook.evidence.runs import check_run
 from runbook.holding import Hold, open_base
@@ -213,4 +214,5 @@ def open_check(
         else [platform.catalog.collection(name).wix for name in collections]
     )
     folder = run_folder(connections, SOURCE, [SLUG], run_id=run_id, new_run=new_run, kind=SLUG)
+    folder.write_evidence(SLUG, "kernel", kernel_facts(platform.root))
     return IntegrityCheck(connections, folder, chosen, hold)

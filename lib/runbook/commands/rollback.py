@@ -9,6 +9,7 @@ from runbook.cutover.turning import tell, turn_back
 from runbook.display import Progress, Table, plural
 from runbook.errors import CheckFailed, RunbookError, SettingError
 from runbook.evidence.folder import RunFolder
+from runbook.evidence.kernel import kernel_facts
 from runbook.evidence.manifest import write_manifest
 from runbook.evidence.runs import check_run
 from runbook.holding import Hold
@@ -219,5 +220,6 @@ def open_rollback(
     check_run(read_settings(environment, platform).runs, {}, run_id=run_id, new_run=new_run)
     connections = connect(platform, environment)
     folder = run_folder(connections, SOURCE, [SLUG], run_id=run_id, new_run=new_run, dry_run=dry_run, kind=SLUG)
+    folder.write_evidence(SLUG, "kernel", kernel_facts(platform.root))
     hold = open_going_back(connections, run_id=folder.path.name, dry_run=dry_run)
     return Rollback(connections, folder, flags, hold, reverse_sync=reverse_sync, dry_run=dry_run)

@@ -120,6 +120,7 @@ def _phase(folder: RunFolder, slug: str) -> dict[str, Any]:
     gate = folder.read_evidence(slug, "gate") or {}
     requests = folder.read_evidence(slug, "requests") or {}
     collections = folder.read_evidence(slug, "collections") or {}
+    kernel = folder.read_evidence(slug, "kernel")  # of older versions: none
     status = executed.name.split(".")[-2] if executed else "not executed"
     if status == "passed" and (stamp.get("status") != "passed" or gate.get("reasons")):
         status = "failed"  # the content decides, not the file name
@@ -133,6 +134,7 @@ def _phase(folder: RunFolder, slug: str) -> dict[str, Any]:
         "dirty": stamp.get("dirty"),
         "parameters": metadata.get("papermill", {}).get("parameters"),
         "gate": {"passed": gate.get("passed"), "reasons": gate.get("reasons", [])} if gate else None,
+        **({"kernel": kernel} if kernel else {}),
         "requests": requests.get("count"),
         "limited": requests.get("limited"),
         "collections": {

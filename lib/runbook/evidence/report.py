@@ -128,6 +128,7 @@ def _phase(folder: RunFolder, slug: str, phase: dict[str, Any], common: dict[str
     return {
         **phase,
         "slug": slug,
+        "kernel": phase.get("kernel"),
         "state": state,
         "page": page if page and (folder.path / page).exists() else None,
         "seconds": _seconds(phase["started"], phase["finished"]),

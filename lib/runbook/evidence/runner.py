@@ -7,22 +7,15 @@
 papermill alone is not strict enough. It saves a killed kernel, a timed-out cell and Ctrl-C as "completed",
 `sys.exit(0)` skips the gate and exits 0, and a misspelt parameter is a warning. Here a notebook has passed only if
 nothing raised, no cell shows an error, and every code cell was executed; else it is `.failed.ipynb`.
-
-The kernel, not this process, works in the notebook's folder (nbclient's `resources`): papermill's `cwd=` changes the
-directory of the whole process, which is not thread-safe; one process per notebook would cost half a second more.
 """
 
 from __future__ import annotations
 
 import ast
-import asyncio
 import contextlib
 import json
-import logging
 import os
 import signal
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -36,11 +29,10 @@ from runbook import errors
 from runbook.catalog.names import nearest
 from runbook.display import Shown, Table
 from runbook.errors import SettingError, StepError
+from runbook.evidence.execution import execute
 from runbook.evidence.folder import EXECUTED, RunFolder, check_name, write_bytes
 from runbook.evidence.provenance import commit_of, versions
 from runbook.evidence.redaction import Redactor
-
-_MAX_STDERR = 500  # characters shown of a dead kernel's stderr
 
 
 @dataclass(frozen=True)
@@ -85,8 +77,8 @@ def run_notebook(
     """Execute a notebook. `timeout`: seconds per cell; `on_cell` gets (cells done, cells); `env`: added for the kernel.
 
     Raises SettingError, before anything is written, for a parameter that is unknown, has the wrong type or contains a
-    secret, and for a run that is signed; StepError if the same notebook is being executed in this folder. Ctrl-C and
-    SIGTERM are re-raised after the notebook is saved as failed.
+    secret, for a run that is signed, and for a kernel that is not this tool's own; StepError if the same notebook is
+    being executed in this folder. Ctrl-C and SIGTERM are re-raised after the notebook is saved as failed.
     """
     notebook = Path(notebook).absolute()
     slug = check_name(notebook.stem, "notebook")
@@ -101,7 +93,10 @@ def run_notebook(
     refused = False
     with _exclusive(running, folder, slug), sigterm_raises():
         try:
-            _execute(notebook, running, dict(parameters), timeout, on_cell, env, redactor)
+            execute(notebook, running, dict(parameters), timeout, on_cell, env, redactor)
+        except SettingError:
+            running.unlink(missing_ok=True)
+            raise
         except (KeyboardInterrupt, SystemExit) as stop:
             error, interrupt = "interrupted (Ctrl-C or SIGTERM)", stop
         except Exception as raised:  # noqa: BLE001 - on any error the notebook is kept, as failed
@@ -158,111 +153,6 @@ def _fits(value: Any, default: bool | float | str) -> bool:
             return type(value) is type(default)
         case _:
             return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _execute(
-    notebook: Path,
-    running: Path,
-    parameters: dict[str, Any],
-    timeout: float | None,
-    on_cell: Callable[[int, int], None] | None,
-    env: Mapping[str, str] | None,
-    redactor: Redactor,
-) -> None:
-    import nbformat
-    import papermill
-    from jupyter_client.manager import AsyncKernelManager
-    from nbclient.exceptions import DeadKernelError
-    from papermill.engines import NBClientEngine, papermill_engines  # type: ignore[import-untyped]
-    from traitlets.config import Config
-
-    busy = False
-
-    class Kernels(AsyncKernelManager):
-        async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
-            options["env"] = {**os.environ, **(env or {})}
-            options["stderr"] = stderr
-            await super().start_kernel(**options)
-
-        async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:  # type: ignore[override]
-            # jupyter_client interrupts first, so that a busy kernel reacts. An idle kernel logs that as an error.
-            if busy or now or restart:
-                await super().shutdown_kernel(now=now, restart=restart)
-                return
-            self.shutting_down = True
-            self.stop_restarter()
-            await self.request_shutdown()
-            await self.finish_shutdown()
-            await self.cleanup_resources()
-
-    class Engine(NBClientEngine):  # type: ignore[misc]
-        @classmethod
-        def execute_managed_notebook(cls, manager: Any, kernel_name: str, **options: Any) -> None:
-            complete = manager.cell_complete
-
-            def redacted_save() -> None:
-                # Also used for autosaves during a cell: no secret reaches the disk.
-                # Atomic: papermill's own save truncates the file first, and a kill would leave half of it.
-                redactor.redact_outputs(manager.nb)
-                write_bytes(running, nbformat.writes(manager.nb).encode())  # type: ignore[no-untyped-call]
-                manager.last_save_time = manager.now()
-
-            def report_complete(cell: Any, cell_index: int | None = None, **kwargs: Any) -> None:
-                nonlocal busy
-                busy = sys.exc_info()[0] is not None  # a time-out or Ctrl-C is being raised: the cell still runs
-                complete(cell, cell_index=cell_index, **kwargs)
-                if on_cell is not None:
-                    on_cell((cell_index or 0) + 1, len(manager.nb.cells))
-
-            manager.save, manager.cell_complete = redacted_save, report_complete
-            super().execute_managed_notebook(manager, kernel_name, **options)
-
-    papermill_engines.register("runbook", Engine)
-    # The kernel's stderr is not shown in the terminal, only in the error if the kernel dies.
-    with tempfile.TemporaryFile() as stderr, tempfile.TemporaryDirectory() as sockets, _closing_loop():
-        # Over sockets in a folder that only this user can read: no port to fight for, nobody else who could connect.
-        kernel = {"transport": "ipc", "connection_file": str(Path(sockets) / "kernel.json")}
-        try:
-            papermill.execute_notebook(
-                str(notebook),
-                str(running),
-                parameters=parameters,
-                engine_name="runbook",
-                progress_bar=False,
-                execution_timeout=timeout,
-                coalesce_streams=True,  # a progress bar is one output, not one per flush
-                resources={"metadata": {"path": str(notebook.parent)}},
-                kernel_manager_class=Kernels,
-                config=Config({"KernelManager": kernel}),
-            )
-        except (DeadKernelError, RuntimeError) as died:
-            stderr.seek(0)
-            if output := stderr.read().decode(errors="replace").strip():
-                died.add_note(f"; stderr: {' '.join(output[-_MAX_STDERR:].split())}")
-            raise
-
-
-@contextlib.contextmanager
-def _closing_loop() -> Iterator[None]:
-    """nbclient leaves its event loop open; here each notebook has its own loop, which is closed."""
-    from jupyter_core.utils import ensure_event_loop
-
-    loop = ensure_event_loop()
-    # What nbclient logs is raised as well; without this it would be shown twice.
-    logging.getLogger("papermill").addHandler(logging.NullHandler())
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit):
-        loop.set_exception_handler(lambda *_: None)  # nothing handles the errors of cancelled tasks
-        raise
-    finally:
-        if not loop.is_running():
-            left = asyncio.all_tasks(loop)
-            for task in left:
-                task.cancel()
-            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
 
 
 def _finish(

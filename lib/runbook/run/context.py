@@ -12,6 +12,7 @@ from runbook.connections import Connections
 from runbook.display import Table, plural
 from runbook.errors import AccessRefused, SourceError, StepError, WixError
 from runbook.evidence.folder import READINGS, RunFolder
+from runbook.evidence.kernel import kernel_facts
 from runbook.holding import Hold
 from runbook.holding.opening import attach
 from runbook.quarantine import Quarantine
@@ -95,6 +96,7 @@ class RunContext:
         self.parameters = parameters
         self.results = Results()
         self.quarantine = Quarantine(folder.path / "quarantine")
+        self._kernel_noted = False
         self._tables: Tables | None = None
         self._readings: Readings | None = None
         self.results.warnings += hold.notes
@@ -203,7 +205,10 @@ class RunContext:
         return None if missing else "the source does not list it, and has it all the same; run it again"
 
     def evidence(self, name: str, facts: dict[str, Any]) -> None:
-        """Write the result of a step to the run folder."""
+        """Write the result of a step to the run folder, the first with what this kernel runs."""
+        if not self._kernel_noted:
+            self.folder.write_evidence(self.phase.slug, "kernel", kernel_facts(self.connections.platform.root))
+            self._kernel_noted = True
         self.folder.write_evidence(self.phase.slug, name, facts)
 
     def skip(self, step: str, reason: str) -> Table:
