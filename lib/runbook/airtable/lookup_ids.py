@@ -31,12 +31,17 @@ def find_all(airtable: Airtable, base: str, table: str, column: str) -> dict[str
     return found
 
 
-def fetch_records(airtable: Airtable, base: str, table: str, records: Sequence[str]) -> list[dict[str, Json]]:
-    """Records by their record ids, without those that are deleted. One request per 100."""
+def fetch_records(
+    airtable: Airtable, base: str, table: str, records: Sequence[str], *, fields: Sequence[str] = ()
+) -> list[dict[str, Json]]:
+    """Records by their record ids, without those that are deleted; `fields` as in `Airtable.records`.
+
+    One request per 100.
+    """
     found: list[dict[str, Json]] = []
     for start in range(0, len(records), PER_PAGE):
         terms = (f"RECORD_ID()={formulas.text(record)}" for record in records[start : start + PER_PAGE])
-        found += airtable.records(base, table, formula=formulas.any_of(terms))
+        found += airtable.records(base, table, fields=fields, formula=formulas.any_of(terms))
     return found
 
 

@@ -18,6 +18,7 @@ from runbook.errors import AirtableError
 from runbook.json_types import Json
 
 KEPT_SECONDS = 7 * 24 * 3600.0
+_WATCHED = ("tableData", "tableFields", "tableMetadata")
 _PAGE = 50  # payloads a request, Airtable's maximum
 _NOT_ALLOWED = {401, 403, 404, 422}
 _GONE = {403, 404}
@@ -32,11 +33,15 @@ class Webhook(NamedTuple):
 
 @dataclass
 class Changes:
-    """What happened, by table id: records to read again, deleted records. `webhook`: where to continue."""
+    """What happened, by table id: records to read again, deleted records. `webhook`: where to continue.
+
+    `fields`: columns that were made, changed or deleted; of a table that was renamed or deleted, none.
+    """
 
     webhook: Webhook
     changed: dict[str, set[str]] = field(default_factory=dict)
     deleted: dict[str, set[str]] = field(default_factory=dict)
+    fields: dict[str, set[str]] = field(default_factory=dict)
 
     def add(self, payload: dict[str, Json]) -> None:
         """Add a payload, which is later than all that were added before."""
@@ -46,22 +51,34 @@ class Changes:
             destroyed = set(parts.get("destroyedRecordIds") or ())
             self.changed[table] = (changed | existing) - destroyed
             self.deleted[table] = (deleted - existing) | destroyed
+            fields = {*(parts.get("createdFieldsById") or ()), *(parts.get("changedFieldsById") or ())}
+            fields.update(parts.get("destroyedFieldIds") or ())
+            if fields or parts.get("changedMetadata"):
+                self.fields.setdefault(table, set()).update(fields)
+        for table in (*(payload.get("createdTablesById") or ()), *(payload.get("destroyedTableIds") or ())):
+            self.fields.setdefault(table, set())
 
 
 def create_webhook(airtable: Airtable, base: str) -> Webhook | None:
-    """A webhook for the base's records; None where the token or the base does not allow one more."""
-    specification = {"options": {"filters": {"dataTypes": ["tableData"]}}}
+    """A webhook for the base's records and schema; None where the token or the base does not allow one more."""
+    specification = {"options": {"filters": {"dataTypes": list(_WATCHED)}}}
     body = {"notificationUrl": None, "specification": specification}
     created = _request_if_allowed(airtable, "POST", base, body, "create a webhook of the base")
     return None if created is None else Webhook(str(created["id"]), 1)
 
 
 def find_webhook(airtable: Airtable, base: str, webhook_id: str) -> Webhook | None:
-    """A webhook that was made before, to be read from now on; None where it is gone."""
+    """A webhook that was made before, to be read from now on; None where it is gone.
+
+    One that does not watch all that `create_webhook` watches is deleted.
+    """
     payload = _request_if_allowed(airtable, "GET", base, None, "list the webhooks of the base")
     for webhook in [] if payload is None else payload["webhooks"]:
         if webhook["id"] == webhook_id and webhook.get("isHookEnabled", True):
-            return Webhook(webhook_id, int(webhook["cursorForNextPayload"]))
+            watched = ((webhook.get("specification") or {}).get("options") or {}).get("filters", {}).get("dataTypes")
+            if set(_WATCHED) <= set(watched or ()):
+                return Webhook(webhook_id, int(webhook["cursorForNextPayload"]))
+            delete_webhook(airtable, base, webhook_id)
     return None
 
 

@@ -104,7 +104,8 @@ def _pages(
     def read_first(job: tuple[str, str | None]) -> tuple[str, Iterator[dict[str, Json]]]:
         name, formula = job
         table = ingester.catalog.collection(name).table
-        records = ingester.airtable.records(ingester.base, table, formula=formula)
+        columns = ingester.columns(name)
+        records = ingester.airtable.records(ingester.base, table, fields=columns, formula=formula)
         arrived.put((name, list(islice(records, _PAGE))))
         return name, records
 

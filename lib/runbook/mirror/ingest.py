@@ -16,6 +16,7 @@ from runbook.grid_rows import GridRows, Waiting, assign_ids, empty_cells, legacy
 from runbook.json_types import Item, Json
 from runbook.mapping import Mapping, link_key
 from runbook.mirror.store import PutResult, SetAside, Store
+from runbook.schema.identity import known_columns
 from runbook.state import CollectionRows, State
 
 
@@ -85,7 +86,12 @@ class Ingester:
 
     def fetch(self, name: str, records: Iterable[str]) -> list[dict[str, Json]]:
         """Records as they are in Airtable now, without those that are deleted. One request per 100."""
-        return fetch_records(self.airtable, self.base, self.catalog.collection(name).table, sorted(records))
+        collection, fields = self.catalog.collection(name), self.columns(name)
+        return fetch_records(self.airtable, self.base, collection.table, sorted(records), fields=fields)
+
+    def columns(self, name: str) -> list[str]:
+        """The columns to read."""
+        return known_columns(self.state, self.base, self.catalog.collection(name))
 
     def resolve_set_aside(self, names: Iterable[str]) -> tuple[str, ...]:
         """Make rows of records set aside: they get an `_id`, and ids that someone has changed are written again.

@@ -14,6 +14,8 @@ plan.
 - Airtable is down: reads go on; `age` grows, `last_error` says why.
 - The process ends: the file stays, and the next process catches up with one request.
 - The file is deleted or broken: full sync.
+- A person renames, deletes or retypes a column: the collection keeps what it has, and nothing more is read until the
+  table is as it was (see `schema_watch`).
 
 Processes may share one file: the first to find that a sync is due does it for all.
 """
@@ -32,6 +34,7 @@ from typing import TypeVar
 
 from runbook.airtable.client import Airtable
 from runbook.catalog import Catalog
+from runbook.errors import AirtableError
 from runbook.json_types import Item, Json
 from runbook.mirror.file import is_broken
 from runbook.mirror.full_sync import MAX_STREAMS, full_sync
@@ -123,6 +126,7 @@ class Mirror:
     def problems(self) -> list[str]:
         """Records of Airtable that are not rows and why, and what keeps the mirror from being up to date."""
         found = [] if self.last_error is None else [f"not up to date: {self.last_error}"]
+        found += [*self._sync.schema.stopped().values(), *self._sync.schema.notes()]
         for aside in self.store.records_set_aside():
             reason = (
                 f"has no legacy id yet{f': {aside.waits}' if aside.waits else ''}"
@@ -131,6 +135,10 @@ class Mirror:
             )
             found.append(f"{aside.collection}: the record {aside.record} {reason}")
         return found
+
+    def require(self, collection: str) -> None:
+        """Raises SchemaDrift where a person has changed the collection's table, so that it cannot be read."""
+        self._sync.schema.require([collection])
 
     def ensure_loaded(self, collection: str) -> None:
         """Full sync of a collection that never had one. Raises AirtableError where that is not possible now."""
@@ -185,13 +193,16 @@ class Mirror:
         """Full sync of collections (None: all of the catalog), `streams` at once; how many rows of each differed.
 
         The webhook is created before the first page is read, so that no change made meanwhile is missed. Rows that are
-        written here meanwhile stay as written. Raises AirtableError; what was stored until then stays.
+        written here meanwhile stay as written. Raises AirtableError, and SchemaDrift where a person has changed a
+        table; what was stored until then stays.
 
         `readings`: tables that were read already are not read again; later changes are found by the next sync.
         """
         with self._exclusive():
             names = list(self.catalog.collections if collections is None else collections)
-            return self._load(names, streams, self._usable(readings, names) if readings is not None else None)
+            if readings is None:
+                return self._load(names, streams)
+            return self._load(names, streams, self._usable(readings, names), readings.tables.all)
 
     def _usable(self, readings: Readings, names: Iterable[str]) -> dict[str, Reading]:
         """The readings that are newer than what is stored, of collections that nobody writes to here."""
@@ -203,11 +214,22 @@ class Mirror:
         return found
 
     def _load(
-        self, names: Sequence[str], streams: int = MAX_STREAMS, readings: Mapping[str, Reading] | None = None
+        self,
+        names: Sequence[str],
+        streams: int = MAX_STREAMS,
+        readings: Mapping[str, Reading] | None = None,
+        tables_json: list[dict[str, Json]] | None = None,
     ) -> dict[str, int]:
         self._sync.ensure_webhook()
         readings = readings or {}
-        changed = full_sync(self._ingester, names, clock=self._clock, streams=streams, readings=readings)
+        self._sync.schema.check(tables_json)
+        self._sync.schema.require(names)
+        try:
+            changed = full_sync(self._ingester, names, clock=self._clock, streams=streams, readings=readings)
+        except AirtableError as error:
+            if self._sync.schema.is_drift(error):
+                self._sync.schema.require(names)
+            raise
         self._sync.set_loaded(names, {name: reading.began for name, reading in readings.items()})
         return changed
 
@@ -251,7 +273,7 @@ class Mirror:
 
     def repair_if_due(self) -> str | None:
         """Full sync of one collection that had none for `repair` seconds; its name, None where nothing was done."""
-        name = self.store.oldest_full_sync(self._clock() - self._repair)
+        name = self.store.oldest_full_sync(self._clock() - self._repair, but=self._sync.schema.stopped())
         if name is None:
             return None
         with self._exclusive(wait=False) as acquired:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,11 +77,12 @@ class Store:
         rows = self.file.connection().execute("SELECT collection, layout FROM synced ORDER BY collection").fetchall()
         return [name for name, layout in rows if self._layouts.get(name) == layout]
 
-    def oldest_full_sync(self, before: float) -> str | None:
-        """The collection whose last full sync is the oldest, if that was before a time."""
+    def oldest_full_sync(self, before: float, *, but: Container[str] = ()) -> str | None:
+        """The collection whose last full sync is the oldest, if that was before a time, of all `but` some."""
         sql = "SELECT collection, layout FROM synced WHERE full_sync_at < ? ORDER BY full_sync_at"
         rows = self.file.connection().execute(sql, (before,)).fetchall()
-        return next((name for name, layout in rows if self._layouts.get(name) == layout), None)
+        found = (name for name, layout in rows if self._layouts.get(name) == layout and name not in but)
+        return next(found, None)
 
     def set_synced(self, collection: str, *, at: float, mark: int) -> bool:
         """A collection was read in full at a time; False where the file was lost since the mark."""

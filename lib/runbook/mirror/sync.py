@@ -23,16 +23,17 @@ from runbook.airtable.webhooks import (
     find_webhook,
     read_changes,
 )
+from runbook.errors import AirtableError
 from runbook.mirror.full_sync import full_sync
 from runbook.mirror.ingest import Ingester
+from runbook.mirror.schema_watch import SchemaWatch
 from runbook.query.values import stamp
-from runbook.schema.tables import Tables
 
 REQUESTS_PER_SECOND = 0.04  # to Airtable while nothing changes
 _MARGIN = 3600.0  # seconds; payloads older than KEPT_SECONDS less this are treated as lost
 _REFUSED_SECONDS = 3600.0  # before a webhook that was refused is requested again
 _OVERLAP = 60.0  # seconds queried twice: changes in flight at the last sync, and clocks that differ
-_WEBHOOK, _SYNCED_AT, _REFUSED_AT, _OUTDATED, _TABLES = "webhook", "synced_at", "refused_at", "outdated", "tables"
+_WEBHOOK, _SYNCED_AT, _REFUSED_AT, _OUTDATED = "webhook", "synced_at", "refused_at", "outdated"
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Sync:
         self._ingester, self._interval, self._clock = ingester, interval, clock
         self._base, self._airtable = ingester.base, ingester.airtable
         self._store, self._file = ingester.store, ingester.store.file
+        self.schema = SchemaWatch(ingester, clock)
 
     @property
     def lag(self) -> float:
@@ -67,20 +69,42 @@ class Sync:
 
     def run(self) -> SyncResult:
         """Store what changed since the last sync. Raises AirtableError; the next sync starts where this one did."""
-        started, names = self._clock(), self._store.synced()
-        if not names:
+        try:
+            return self._run()
+        except AirtableError as error:
+            if not self.schema.is_drift(error):
+                raise
+            return self._run()  # without the collections that are stopped now
+
+    def _run(self) -> SyncResult:
+        started, synced = self._clock(), self._store.synced()
+        if not synced:
             return SyncResult()
         changes = self._changes()
+        self._check_schema(changes)
+        names = [name for name in synced if name not in self.schema.stopped()]
         if changes is None:
             result = self._query_modified(names, started)
         else:
-            full = self._sync_outdated()
+            full = self._sync_outdated(names)
             result = replace(self._ingest(changes, names), full=full)
             with self._file.transaction():
                 self._file.set_meta(_WEBHOOK, [*changes.webhook])
                 self._store.set_as_of(started, names)
         self._file.set_meta(_SYNCED_AT, started)
         return replace(result, notes=self._ingester.resolve_set_aside(names))
+
+    def _check_schema(self, changes: Changes | None) -> None:
+        """Look at the schema where it may have changed; what was stopped, or reads otherwise now, is read in full."""
+        altered = changes.fields if changes is not None else {}
+        if altered or self.schema.stopped() or (changes is None and self.schema.is_due()):
+            healed = self.schema.check()
+            tables = self.schema.collections(set())
+            for table, fields in altered.items():
+                known = self._ingester.state.facts.table(self._base, tables.get(table, ""))
+                if known is not None and fields.intersection(known.columns.values()):
+                    healed.add(tables[table])
+            self._file.set_meta(_OUTDATED, sorted({*(self._file.meta(_OUTDATED) or ()), *healed}))
 
     def ensure_webhook(self) -> Webhook | None:
         """The base's webhook, created where there is none; None where none can be created."""
@@ -142,18 +166,19 @@ class Sync:
         webhook = self.ensure_webhook()
         return None if webhook is None else Changes(webhook)
 
-    def _sync_outdated(self) -> tuple[str, ...]:
+    def _sync_outdated(self, names: Sequence[str]) -> tuple[str, ...]:
         """Read in full what no webhook reported on for a while."""
-        synced = set(self._store.synced())
-        outdated = [name for name in self._file.meta(_OUTDATED) or () if name in synced]
+        noted = self._file.meta(_OUTDATED) or ()
+        outdated = [name for name in noted if name in names]
         if outdated:
             full_sync(self._ingester, outdated, clock=self._clock)
-        self._file.set_meta(_OUTDATED, None)
+        self._file.set_meta(_OUTDATED, sorted(set(noted).difference(names)) or None)
         return tuple(outdated)
 
     def _ingest(self, changes: Changes, names: Sequence[str]) -> SyncResult:
-        tables = self._tables({*changes.changed, *changes.deleted})
-        deleted = self._ingester.delete(set().union(*changes.deleted.values()))
+        tables = self.schema.collections({*changes.changed, *changes.deleted})
+        gone = [records for table, records in changes.deleted.items() if tables.get(table, "") in names]
+        deleted = self._ingester.delete(set().union(*gone))
         changed = 0
         for table, records in changes.changed.items():
             name = tables.get(table, "")
@@ -179,18 +204,9 @@ class Sync:
             # It is not documented whether a row that was never changed has a modified time; it has a created time.
             terms = [f"IS_AFTER({time}(),DATETIME_PARSE({since}))" for time in ("LAST_MODIFIED_TIME", "CREATED_TIME")]
             mark, table = self._store.mark(), self._ingester.catalog.collection(name).table
-            found = list(self._airtable.records(self._base, table, formula=formulas.any_of(terms)))
+            columns = self._ingester.columns(name)
+            found = list(self._airtable.records(self._base, table, fields=columns, formula=formulas.any_of(terms)))
             _, written = self._ingester.ingest(name, found, after=mark)
             changed += len(written.changed)
             self._store.set_as_of(started, [name])
         return SyncResult(changed)
-
-    def _tables(self, wanted: set[str]) -> dict[str, str]:
-        """Collections by table id; the schema is read only where a table is not known."""
-        known: dict[str, str] = self._file.meta(_TABLES) or {}
-        if wanted - set(known):
-            tables = Tables(self._airtable.tables(self._base), self._ingester.catalog)
-            known = {str(table["id"]): "" for table in tables.all}
-            known |= {tables.id(name): name for name in self._ingester.catalog.collections if name in tables}
-            self._file.set_meta(_TABLES, known)
-        return known

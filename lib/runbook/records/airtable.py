@@ -19,6 +19,7 @@ from typing import Any
 from runbook.airtable.client import PER_WRITE, Airtable
 from runbook.airtable.responses import Scope
 from runbook.catalog import Catalog
+from runbook.errors import AirtableError
 from runbook.json_types import MISSING, Fields, Item, Json
 from runbook.mirror import Mirror
 from runbook.query.evaluate import predicate, sort_items
@@ -29,6 +30,7 @@ from runbook.records.formula import narrow
 from runbook.records.outage import reading
 from runbook.records.rows import Rows
 from runbook.records.single_flight import SingleFlight
+from runbook.schema.identity import explain, known_columns
 from runbook.state import Side, State
 
 _KEPT = ("_owner", "_createdDate", "_publishStatus")
@@ -137,14 +139,15 @@ class AirtableRecords(Records):
 
         def read() -> list[Item]:
             mark = self._mirror.store.mark() if self._mirror is not None else None
-            records = list(self._airtable.records(self._base, c.table, formula=narrowed.formula))
+            columns = known_columns(self._state, self._base, c)
+            records = list(self._airtable.records(self._base, c.table, fields=columns, formula=narrowed.formula))
             if self._mirror is not None and self._mirror.store.as_of(collection) is not None:
                 return self._mirror.ingest(collection, records, after=mark)
             mapping = self.mapping(collection)
             return [mapping.to_wix(record["fields"]) for record in self._rows_of(collection).as_rows(records)]
 
         keeps = predicate(query.where)
-        with reading(collection):
+        with reading(collection), self._sound(collection):
             found = self._single_flight.run((collection, narrowed.formula), read)
         return [item for item in found if item.get("_publishStatus") != "DRAFT" and keeps(item)], narrowed.filtered
 
@@ -201,11 +204,24 @@ class AirtableRecords(Records):
     @contextmanager
     def _writing(self, rows: Rows, ids: list[str]) -> Iterator[None]:
         """Lock these rows against other writers; later reads see the write, even if it failed half way."""
-        with rows.locked(ids):
+        with rows.locked(ids), self._sound(rows.collection.wix):
             try:
                 yield
             finally:
                 self._single_flight.invalidate()
+
+    @contextmanager
+    def _sound(self, collection: str) -> Iterator[None]:
+        """Raises SchemaDrift, in place of what Airtable responds, where a person has changed the collection's table."""
+        if self._mirror is not None:
+            self._mirror.require(collection)
+        try:
+            yield
+        except AirtableError as error:
+            drift = explain(error, self._airtable, self._base, self.catalog, self._state, collection)
+            if drift is None:
+                raise
+            raise drift from None
 
     def _rows_of(self, collection: str) -> Rows:
         if collection not in self._rows:

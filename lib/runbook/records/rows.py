@@ -24,6 +24,7 @@ from runbook.merge import RowValues, digest
 from runbook.mirror import Mirror
 from runbook.mirror.ingest import put_link_keys
 from runbook.records.outage import retry_while_down
+from runbook.schema.identity import UNKNOWN_COLUMN, known_columns
 from runbook.state import Ambiguous, State
 
 T = TypeVar("T")
@@ -136,7 +137,9 @@ class Rows:
 
     def _fetch_records(self, records: dict[str, str]) -> dict[str, dict[str, Json]]:
         """Records by legacy id, whatever their cell has by now: the record is what is known of a row."""
-        found = fetch_records(self._airtable, self._base, self.collection.table, list(records.values()))
+        fields = known_columns(self._state, self._base, self.collection)
+        table, ids = self.collection.table, list(records.values())
+        found = fetch_records(self._airtable, self._base, table, ids, fields=fields)
         by_record = {record["id"]: record for record in found}
         return {item_id: by_record[record] for item_id, record in records.items() if record in by_record}
 
@@ -232,7 +235,7 @@ class Rows:
 
     def _row_error(self, error: AirtableError) -> Exception:
         """The error for a row that Airtable refused, without its values."""
-        if error.status != 422:
+        if error.status != 422 or error.kind in UNKNOWN_COLUMN:
             return error
         key, reason = row_errors.describe(error, self.collection.keys_by_column)
         name = self.collection.wix

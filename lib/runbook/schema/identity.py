@@ -21,8 +21,9 @@ from runbook.schema.steps import LINK, Drift
 from runbook.state import KnownTable, State
 
 REPAIR = "`runbook repair-ids`"
-_UNKNOWN_COLUMN = ("UNKNOWN_FIELD_NAME", "INVALID_FILTER_BY_FORMULA")
-_GONE = (403, 404)
+UNKNOWN_COLUMN = ("UNKNOWN_FIELD_NAME", "INVALID_FILTER_BY_FORMULA")
+"""Of Airtable's errors, those by which it refuses a column that does not exist."""
+GONE = (403, 404)
 
 
 def drift_of(
@@ -52,18 +53,12 @@ def drift_of(
         if name in fields and name not in done and fields[name]["type"] != kind:
             fix = f"{_fix_type(collection, name)}; or {_forget(collection, name)}"
             moved.append(Drift(collection.table, name, f"is a {fields[name]['type']}", f"a {kind}", fix))
-    ids = {t["name"]: t["id"] for t in every}
     for link in collection.links:
         column = fields.get(link.name)
-        target = ids.get(catalog.collection(link.to).table)
-        if column is None or link.name in done or known is None or link.name not in known.columns:
-            continue
-        if column["type"] != LINK or (column.get("options") or {}).get("linkedTableId") != target:
-            target_name = catalog.collection(link.to).table
-            fix = manual_steps.relink(collection.table, link.name, target_name)
-            moved.append(
-                Drift(collection.table, link.name, f"is a {column['type']}", f"a link to '{target_name}'", fix)
-            )
+        if column is not None and link.name not in done and column["type"] != LINK:
+            target = catalog.collection(link.to).table
+            fix = manual_steps.relink(collection.table, link.name, target)
+            moved.append(Drift(collection.table, link.name, f"is a {column['type']}", f"a link to '{target}'", fix))
     return moved
 
 
@@ -150,6 +145,16 @@ def drift_error(name: str, drift: Iterable[Drift]) -> SchemaDrift | None:
     return SchemaDrift(f"{name}: its table was changed by hand; nothing was read or written:\n  " + "\n  ".join(lines))
 
 
+def known_columns(state: State, base: str, collection: Collection) -> list[str]:
+    """The columns to name when records are read, so that Airtable refuses where one was renamed or deleted since.
+
+    Empty, which reads all, where they are not known.
+    """
+    known = state.facts.table(base, collection.wix)
+    wanted = [*(column.name for column in collection.columns), ORIGINAL, *(link.name for link in collection.links)]
+    return [] if known is None else [name for name in dict.fromkeys(wanted) if name in known.columns]
+
+
 def explain(
     error: AirtableError, airtable: Airtable, base: str, catalog: Catalog, state: State, name: str
 ) -> SchemaDrift | None:
@@ -157,7 +162,7 @@ def explain(
 
     Reads the schema, unless the response cannot mean that. Raises AirtableError.
     """
-    if error.kind not in _UNKNOWN_COLUMN and error.status not in _GONE:
+    if error.kind not in UNKNOWN_COLUMN and error.status not in GONE:
         return None
     try:
         tables = airtable.tables(base)
@@ -165,7 +170,7 @@ def explain(
         return None
     collection = catalog.collection(name)
     drift = drift_of(collection, catalog, tables, state.facts.table(base, name))
-    if not drift and error.kind in _UNKNOWN_COLUMN:
+    if not drift and error.kind in UNKNOWN_COLUMN:
         table = _table(collection, tables, None)
         present = {field["name"] for field in table["fields"]} if table is not None else set()
         missing = [column.name for column in collection.columns if column.name not in present]
