@@ -93,12 +93,15 @@ class Facts:
         return self._base(f"base:{source}")
 
     def set_base_of(self, source: str, base: str, name: str) -> None:
-        """`name`: the base's name."""
+        """`name`: the base's name. The source that a base was first filled from stays on record."""
         self._put(f"base:{source}", {"id": base, "name": name})
+        self._replace(f"filled from:{base}", None, source)
 
     def sources_of(self, base: str) -> list[str]:
-        """The labels of the sources whose rows go to a base."""
-        return [label for label, value in self._all("base:").items() if value["id"] == base]
+        """The labels of the sources that a base was filled from: more than one only by an older version."""
+        filled_from = self._get(f"filled from:{base}")
+        labels = [label for label, value in self._all("base:").items() if value["id"] == base]
+        return labels if filled_from is None else [filled_from]
 
     def source_origins(self) -> dict[str, str]:
         """What each source's label stands for: the site's id, or the folder's path."""

@@ -114,9 +114,17 @@ class FolderSource:
         return self._files[collection.wix].name
 
     def untold(self, collection: Collection, known: Iterable[str]) -> tuple[str, ...]:
-        """A CSV has the columns that its view shows; JSON lines have the keys of some row."""
-        told = self._summary(collection.wix).told
-        declared = collection.by_key if _is_csv(self._files[collection.wix]) else ()
+        """A CSV has the columns that its view shows; JSON lines have the keys of some row.
+
+        A multi-reference is not told by an empty column of a CSV: the CMS does not reliably export them.
+        """
+        summary = self._summary(collection.wix)
+        told: frozenset[str] = summary.told
+        declared: Iterable[str] = ()
+        if _is_csv(self._files[collection.wix]):
+            declared = collection.by_key
+            references = {field.wix for field in collection.fields if field.wix_type == "multireference"}
+            told -= references - summary.fields.keys()
         return tuple(key for key in dict.fromkeys([*declared, *sorted(known)]) if key not in told)
 
     def mark(self, collection_id: str) -> Mark:

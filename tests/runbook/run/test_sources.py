@@ -17,6 +17,8 @@ from runbook.run.sources import for_evidence, source_parameter
 from runbook.settings import read_settings
 from runbook.state.facts import Facts
 
+TABLE = {"name": "Notes", "fields": [{"name": "Name", "type": "singleLineText"}]}
+
 
 def folder(fleet: Fleet, name: str, *trips: dict[str, Any]) -> ExportFolder:
     made = ExportFolder(fleet, name)
@@ -187,6 +189,18 @@ def test_a_base_filled_from_another_source_is_refused(fleet: Fleet, monkeypatch:
     )
     assert rows_of(run, "Trips").keys() == {"r0", "r1"}
     fleet.open(2, environment="live")  # from the site itself
+
+
+def test_a_base_left_for_another_still_belongs_to_its_source(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    live(fleet, monkeypatch)
+    run = fleet.migrate(2, environment="live")
+    first = run.base()
+    new = run.connections.airtable.create_base("New", os.environ["AIRTABLE_WORKSPACE_ID"], [TABLE])
+    monkeypatch.setenv("AIRTABLE_BASE_ID", str(new["id"]))
+    assert fleet.migrate(2, environment="live").base() == new["id"]
+    made = folder(fleet, "a/export", *ROWS["Trips"])
+    monkeypatch.setenv("AIRTABLE_BASE_ID", first)
+    assert "which was filled from the source 'wix'" in refused_live(fleet, source=made.name)
 
 
 def test_another_site_is_refused(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:

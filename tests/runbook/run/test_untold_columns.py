@@ -144,6 +144,15 @@ def test_what_a_suite_expects_of_a_column_that_is_not_told_is_not_judged(export:
     assert any("left out, because the source does not show" in note and "dot" in note for note in notes)
 
 
+def test_a_look_up_by_a_column_that_is_not_told_is_not_made(export: ExportFolder) -> None:
+    assert "Trucks by plate" in repr(export.run()[0].check_lookups())
+    export.write("Trucks.csv", '"ID","DOT"\n"t0","1000"\n"t1","1001"\n')
+    run, reasons = export.run()
+    assert not reasons
+    assert "The source does not show the keys of Trucks by plate." in repr(run.check_lookups())
+    assert run.gate().passed
+
+
 # What Airtable holds of them
 
 

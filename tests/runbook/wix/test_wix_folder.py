@@ -258,3 +258,12 @@ def test_a_file_that_changes_while_it_is_read_gives_no_snapshot(tmp_path, catalo
     with pytest.raises(SourceError, match=r"Carriers: Carriers\.jsonl changed while it was read; nothing was done"):
         export(source, catalog.collection("Carriers"), tmp_path / "snapshots", on_progress=happens)
     assert not list((tmp_path / "snapshots").iterdir())
+
+
+@pytest.mark.parametrize(("cell", "untold"), [("", ("drivers",)), ('"[""d1""]"', ())])
+def test_an_empty_column_of_multi_references_tells_nothing(tmp_path, shapes, cell, untold):
+    collection = shapes.collection(name="text", drivers="multireference")
+    (tmp_path / "Carriers.csv").write_text(
+        f'"ID","Name","Drivers","Owner","Created Date","Updated Date"\n"a","x",{cell},"o",,\n'
+    )
+    assert FolderSource(tmp_path, shapes.catalog(collection)).untold(collection, ()) == untold
