@@ -110,7 +110,7 @@ class Headless:
             raise
         self._outcomes.append(done)
         color = "green" if done.passed else "yellow" if done.green else "red"
-        click.echo(f"{click.style(done.status, fg=color)} in {done.seconds:.1f} s", err=True)
+        click.echo(f"{click.style(done.status.replace('-', ' '), fg=color)} in {done.seconds:.1f} s", err=True)
         for line in console_lines(read_changes(self.folder, notebook.stem)):
             click.echo(f"  {line}", err=True)
         if done.error:

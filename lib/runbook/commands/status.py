@@ -11,7 +11,10 @@ from runbook.state import State
 
 
 def status(platform: Platform, environment: str, source: str = "wix") -> Table:
-    """One row per collection: phase, flag, rows, verdict, run. Reads only the state."""
+    """One row per collection: phase, flag, rows, verdict, run. Reads only the state.
+
+    "nothing to do": the phase found no row of any of its collections at the source.
+    """
     state = State(read_home(environment, platform)[1])
     base = state.facts.base_of(source)
     done = state.facts.progress(base) if base else {}
@@ -21,10 +24,12 @@ def status(platform: Platform, environment: str, source: str = "wix") -> Table:
         for c in phase.collections:
             found = done.get(c.wix)
             flag = f"{c.flag}: {flags.get(c.flag, 'unknown')}"
+            nothing = base is not None and state.facts.nothing_to_do(base, phase.number)
             if found is None:
-                rows.append((phase.number, c.wix, flag, None, None, None, "not migrated", None))
+                verdict = "nothing to do" if nothing else "not migrated"
+                rows.append((phase.number, c.wix, flag, None, None, None, verdict, None))
                 continue
-            verdict = "passed" if found.green else "failed"
+            verdict = "nothing to do" if nothing and found.green else "passed" if found.green else "failed"
             rows.append(
                 (phase.number, c.wix, flag, found.exported, found.loaded, found.quarantined, verdict, found.run_id)
             )

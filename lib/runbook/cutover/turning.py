@@ -33,6 +33,8 @@ def reasons_against(
         gate = state.facts.gate(base, phase)
         if gate is None or not gate.passed:
             status = f"is red (run {gate.run_id})" if gate else "has not passed yet"
+            if gate is not None and state.facts.nothing_to_do(base, phase):
+                status = f"found nothing to do, so it verified nothing (run {gate.run_id})"
             reasons.append(f"the gate of phase {phase} {status}")
     for c in catalog.of_flag(flag):
         done = known.get(c.wix)

@@ -112,7 +112,10 @@ class RunFolder:
 
 
 # An executed notebook: `<slug>.passed.ipynb`; `<slug>.failed.1.ipynb` is an earlier one.
-EXECUTED = re.compile(r"(?P<slug>[A-Za-z0-9_-]+)\.(?P<status>passed|failed|running)(\.(?P<number>\d+))?\.ipynb")
+OUTCOMES = ("passed", "failed", "nothing-to-do")
+EXECUTED = re.compile(
+    r"(?P<slug>[A-Za-z0-9_-]+)\.(?P<status>passed|failed|running|nothing-to-do)(\.(?P<number>\d+))?\.ipynb"
+)
 
 
 def write_json(path: Path, content: Any) -> None:

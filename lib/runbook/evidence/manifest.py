@@ -19,7 +19,7 @@ from typing import Any
 
 from runbook.display import Shown, Table, plural
 from runbook.errors import TamperedRun
-from runbook.evidence.folder import EXECUTED, HELD_BACK, READINGS, SIGN_OFF, RunFolder, read_json, write_json
+from runbook.evidence.folder import EXECUTED, HELD_BACK, OUTCOMES, READINGS, SIGN_OFF, RunFolder, read_json, write_json
 from runbook.evidence.provenance import commit_of, versions
 
 MANIFEST = "manifest.json"
@@ -110,9 +110,12 @@ def _content(folder: RunFolder, before: dict[str, Any] | None, now: str) -> dict
 
 
 def _phase(folder: RunFolder, slug: str) -> dict[str, Any]:
-    """One phase, from its notebook and its evidence. `status`: passed, failed, or "not executed" headless."""
+    """One phase, from its notebook and its evidence.
+
+    `status`: passed, failed, "nothing to do", or "not executed" headless.
+    """
     executed = None
-    for status in ("passed", "failed"):
+    for status in OUTCOMES:
         if (folder.path / f"{slug}.{status}.ipynb").exists():
             executed = folder.path / f"{slug}.{status}.ipynb"
     metadata = read_json(executed).get("metadata", {}) if executed else {}
@@ -121,9 +124,11 @@ def _phase(folder: RunFolder, slug: str) -> dict[str, Any]:
     requests = folder.read_evidence(slug, "requests") or {}
     collections = folder.read_evidence(slug, "collections") or {}
     kernel = folder.read_evidence(slug, "kernel")  # of older versions: none
-    status = executed.name.split(".")[-2] if executed else "not executed"
-    if status == "passed" and (stamp.get("status") != "passed" or gate.get("reasons")):
-        status = "failed"  # the content decides, not the file name
+    status = "not executed"
+    if executed:  # the content decides, not the file name
+        green = stamp.get("status") in ("passed", "nothing-to-do") and not gate.get("reasons")
+        named_green = executed.name.split(".")[-2] != "failed"
+        status = "failed" if not (green and named_green) else "nothing to do" if gate.get("nothing_to_do") else "passed"
     return {
         "status": status,
         "notebook": executed.name if executed else None,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runbook.evidence.changes import COUNTS, read_changes
-from runbook.evidence.folder import HELD_BACK, RunFolder, read_json, write_bytes
+from runbook.evidence.folder import HELD_BACK, OUTCOMES, RunFolder, read_json, write_bytes
 from runbook.evidence.manifest import MANIFEST, write_manifest
 from runbook.evidence.page import POLICY
 from runbook.evidence.signing import reasons_against
@@ -68,13 +68,17 @@ def _view(folder: RunFolder, manifest: dict[str, Any]) -> dict[str, Any]:
             "Not passed",
             f"Red: {red}. What was written is kept; run the same command again to continue.",
         )
+    elif states == {"note"}:
+        verdict = ("note", "Nothing to do", "The source has no row of what was asked for, so nothing was verified.")
     elif against:
         verdict = ("warning", "Not complete", "Nothing is red, but the run cannot be signed off yet.")
     else:
         verdict = (
             "passed",
             "Passed",
-            "Every gate is green. Review the sections below, then sign off.",
+            "Every gate is green"
+            + (", or had nothing to do" if "note" in states else "")
+            + ". Review the sections below, then sign off.",
         )
     files = [
         {"name": name, **entry, "held_back": bool(entry.get("held_back"))}
@@ -120,9 +124,9 @@ def _as_text(parameters: dict[str, Any]) -> list[str]:
 def _phase(folder: RunFolder, slug: str, phase: dict[str, Any], common: dict[str, Any]) -> dict[str, Any]:
     page = phase["notebook"].removesuffix(".ipynb") + ".html" if phase["notebook"] else None
     earlier = sorted(
-        p.name for status in ("passed", "failed") for p in folder.path.glob(f"{slug}.{status}.*.ipynb")
+        p.name for status in OUTCOMES for p in folder.path.glob(f"{slug}.{status}.*.ipynb")
     )  # fmt: skip
-    state = phase["status"] if phase["status"] in ("passed", "failed") else "warning"
+    state = {"passed": "passed", "failed": "failed", "nothing to do": "note"}.get(phase["status"], "warning")
     if phase["gate"] and phase["gate"]["reasons"]:
         state = "failed"
     return {

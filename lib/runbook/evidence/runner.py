@@ -1,7 +1,7 @@
 """Execute one notebook headless, into a run folder; the file name contains the result.
 
     done = run_notebook(Path("notebooks/02_content.ipynb"), folder, {"environment": "sandbox"})
-    done.status                 # "passed" or "failed"
+    done.status                 # "passed", "failed" or "nothing-to-do"
     done.path                   # runs/<run id>/02_content.passed.ipynb, its HTML beside it
 
 papermill alone is not strict enough. It saves a killed kernel, a timed-out cell and Ctrl-C as "completed",
@@ -37,7 +37,7 @@ from runbook.evidence.redaction import Redactor
 
 @dataclass(frozen=True)
 class Executed(Shown):
-    """The result of a notebook. `status`: "passed" or "failed"; `error`: one line, None if it passed.
+    """The result of a notebook. `status`: "passed", "failed" or "nothing-to-do"; `error`: one line, None unless failed.
 
     `refused`: it failed because a parameter, an account or the site is not the right one, and nothing was done.
     """
@@ -51,7 +51,7 @@ class Executed(Shown):
 
     @property
     def passed(self) -> bool:
-        """Whether every cell ran and none raised."""
+        """Whether every cell ran, none raised, and there was something to do."""
         return self.status == "passed"
 
     @property
@@ -102,10 +102,10 @@ def run_notebook(
         except Exception as raised:  # noqa: BLE001 - on any error the notebook is kept, as failed
             error, refused = _describe(raised, timeout), _is_refusal(raised)
         seconds = time.monotonic() - began
-        path, page, error = _finish(running, notebook, folder, slug, started, seconds, error, redactor)
+        status, path, page, error = _finish(running, notebook, folder, slug, started, seconds, error, redactor)
     if interrupt is not None:
         raise interrupt
-    return Executed("failed" if error else "passed", path, page, seconds, error, refused)
+    return Executed(status, path, page, seconds, error, refused)
 
 
 def _check(notebook: Path, parameters: Mapping[str, Any], redactor: Redactor) -> None:
@@ -164,8 +164,8 @@ def _finish(
     seconds: float,
     error: str | None,
     redactor: Redactor,
-) -> tuple[Path, Path | None, str | None]:
-    """Check, stamp, rename and export the executed notebook. Returns its path, its HTML, and the error, if any."""
+) -> tuple[str, Path, Path | None, str | None]:
+    """Check, stamp, rename and export the executed notebook. Returns its status, path, HTML, and the error, if any."""
     import nbformat
 
     try:
@@ -180,7 +180,8 @@ def _finish(
         leak = f"a secret was shown: {', '.join(dict.fromkeys(leaks))}; renew it, and find out where it came from"
         error = f"{leak}; {error}" if error else leak
     error = redactor.redact(error) if error else None
-    status = "failed" if error else "passed"
+    nothing = (folder.read_evidence(slug, "gate") or {}).get("nothing_to_do")
+    status = "failed" if error else "nothing-to-do" if nothing else "passed"
     stamp = {
         "status": status,
         "error": error,
@@ -197,7 +198,7 @@ def _finish(
     running.rename(path)
     from runbook.evidence.page import export_html
 
-    return path, export_html(path), error
+    return status, path, export_html(path), error
 
 
 def _unfinished(executed: Any) -> str | None:

@@ -72,10 +72,14 @@ def reasons_against(manifest: dict[str, Any]) -> list[str]:
             case "passed":
                 bad = [name for name, facts in phase["collections"].items() if facts["green"] is not True]
                 reasons += [f"{slug}: {name} is not green" for name in bad]
+            case "nothing to do":
+                pass
             case "failed":
                 reasons.append(f"{slug} failed: {phase['error'] or 'its gate is red'}")
             case _:
                 reasons.append(
                     f"{slug} has no executed notebook: run it with `runbook run`; what is already done is not repeated"
                 )
+    if manifest["phases"] and all(phase["status"] == "nothing to do" for phase in manifest["phases"].values()):
+        reasons.append("no phase found anything to do, so nothing was verified")
     return reasons

@@ -27,9 +27,12 @@ def turn_flags(run: RunContext) -> Table:
     refused: dict[str, list[str]] = {flag: [] for flag in flags}
     if requested:
         run.results.checks.pop(TURNED, None)  # an earlier refusal must not refuse this attempt
-        red = evaluate_gate(run).reasons
-        if red:
-            refused = {flag: [f"the gate of this phase is red: {red[0]}"] for flag in flags}
+        gate = evaluate_gate(run)
+        if gate.reasons:
+            refused = {flag: [f"the gate of this phase is red: {gate.reasons[0]}"] for flag in flags}
+        elif gate.nothing_to_do:
+            why = "the source has no row of this phase's collections, so nothing was verified; a flag turns on evidence"
+            refused = {flag: [why] for flag in flags}
         else:
             refused = turn_on(
                 flags,

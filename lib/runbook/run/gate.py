@@ -14,16 +14,21 @@ from runbook.state import GateResult
 from runbook.steps.conflict_file import some
 from runbook.steps.loaded import Loaded
 
+NOTHING = "nothing to do"
 SCHEMA_CHECK = "the schema is as planned"
 
 
 @dataclass(frozen=True, repr=False)
 class Gate(Shown):
-    """The verdict on a phase. `reasons`: why it failed. `warnings`: what a reviewer should know even if it passed."""
+    """The verdict on a phase. `reasons`: why it failed. `warnings`: what a reviewer should know even if it passed.
+
+    `nothing_to_do`: the source has no row of its collections, and nothing was verified; that is not passed.
+    """
 
     phase: str
     passed: bool
     dry_run: bool
+    nothing_to_do: bool
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
     manual_steps: tuple[str, ...]
@@ -33,8 +38,10 @@ class Gate(Shown):
 
     @property
     def verdict(self) -> str:
-        """passed, failed, or dry run."""
-        return "dry run" if self.dry_run else "passed" if self.passed else "failed"
+        """passed, failed, nothing to do, or dry run."""
+        if self.dry_run:
+            return "dry run"
+        return "passed" if self.passed else NOTHING if self.nothing_to_do else "failed"
 
     def table(self) -> Table:
         """One row per reason, manual step and warning, then what was done to the rows of each collection."""
@@ -48,6 +55,8 @@ class Gate(Shown):
             rows.insert(0, ("passed", summary))
         elif self.dry_run and not self.reasons:
             rows.insert(0, ("dry run", "nothing was written, so nothing was verified"))
+        elif self.nothing_to_do:
+            rows.insert(0, (NOTHING, "the source has no row of this phase's collections: nothing was verified"))
         return Table(f"Gate of {self.phase}: {self.verdict}", ("verdict", "details"), rows)
 
     def facts(self) -> dict[str, Any]:
@@ -55,6 +64,7 @@ class Gate(Shown):
         return {
             "passed": self.passed,
             "dry_run": self.dry_run,
+            "nothing_to_do": self.nothing_to_do,
             "reasons": list(self.reasons),
             "warnings": list(self.warnings),
             "manual_steps": list(self.manual_steps),
@@ -100,16 +110,28 @@ def evaluate_gate(run: RunContext) -> Gate:
     ]
     doubts = [f"{s.collection}: {warning}" for s in results.snapshots.values() for warning in s.warnings]
     notable = [f"{name}: {remark}" for name, done in results.loaded.items() for remark in done.notable()]
+    nothing = not reasons and not run.dry_run and _found_nothing(run)
     return Gate(
         phase=f"phase {run.phase.number}, {run.phase.title}",
-        passed=not reasons and not run.dry_run,
+        passed=not reasons and not run.dry_run and not nothing,
         dry_run=run.dry_run,
+        nothing_to_do=nothing,
         reasons=tuple(reasons),
         warnings=tuple(dict.fromkeys([*results.warnings, *doubts, *notable, *quarantined])),
         manual_steps=results.manual_steps,
         collections=len(done),
         rows=sum(v.loaded for v in done),
         changes=read_changes(run.folder, run.phase.slug),
+    )
+
+
+def _found_nothing(run: RunContext) -> bool:
+    """Whether no collection of the phase has a row on either side, and no other collection was compared."""
+    if not run.collections or run.results.rechecked:
+        return False
+    written = read_changes(run.folder, run.phase.slug).values()
+    return not any(sum(counts.values()) for counts in written) and not any(
+        v.exported or v.loaded or v.comparison.rows for v in run.results.validated.values()
     )
 
 
@@ -130,7 +152,10 @@ def close_gate(run: RunContext) -> Gate:
     run.evidence("gate", gate.facts())
     base = run.connections.base(run.source.label)
     if base is not None and not run.dry_run:
-        run.connections.state.facts.set_gate(base, run.phase.number, GateResult(gate.passed, run.run_id))
+        if gate.nothing_to_do:
+            run.connections.state.facts.set_nothing_to_do(base, run.phase.number, run.run_id)
+        else:
+            run.connections.state.facts.set_gate(base, run.phase.number, GateResult(gate.passed, run.run_id))
     if (problem := run.hold.release()) is not None:
         run.results.warnings.append(problem)
     run.save_requests()

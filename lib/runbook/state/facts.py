@@ -161,7 +161,15 @@ class Facts:
     def gate(self, base: str, phase: int) -> GateResult | None:
         """The last gate of a phase."""
         found = self._get(f"gate:{base}:{phase}")
-        return None if found is None else GateResult(**found)
+        return None if found is None else GateResult(found["passed"], found["run_id"])
+
+    def nothing_to_do(self, base: str, phase: int) -> bool:
+        """Whether the last gate of a phase found nothing to do; it has not passed then."""
+        return bool((self._get(f"gate:{base}:{phase}") or {}).get("nothing_to_do"))
+
+    def set_nothing_to_do(self, base: str, phase: int, run_id: str) -> None:
+        """See `nothing_to_do`."""
+        self._put(f"gate:{base}:{phase}", {"passed": False, "run_id": run_id, "nothing_to_do": True})
 
     def set_gate(self, base: str, phase: int, result: GateResult) -> None:
         """Replace the gate of a phase."""
