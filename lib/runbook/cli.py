@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import getpass
+import json
 import os
 import signal
 import sys
@@ -337,6 +338,21 @@ def rollback(phase: int | None, flag: str | None, environment: str, reverse_sync
         headless.run(platform.notebooks / "rollback.ipynb", parameters)
         headless.close()
     sys.exit(headless.exit_code)
+
+
+@main.command("rebuild-state")
+@environment_option
+@click.option("--source", default="wix", show_default=True, metavar="wix|NAME", help="The base of this source.")
+@click.option("--yes", is_flag=True, help="Change the state; without it, only show what would change.")
+@click.option("--json", "as_json", is_flag=True, help="Show it as JSON.")
+@take_over_option
+@_report_errors
+def rebuild_state(environment: str, source: str, yes: bool, as_json: bool) -> None:
+    """Read again from the base what a lost or older state does not know: rows, keys of links, flags."""
+    from runbook.commands.rebuild_state import rebuild_state as rebuild
+
+    done = rebuild(find_platform(), environment, source=source, yes=yes)
+    click.echo(json.dumps(done.facts(), indent=2) if as_json else repr(done.page()))
 
 
 @main.command()

@@ -52,7 +52,7 @@ class Hold:
         self._local = threading.local()
         self._held = False
         self._confirmed = 0.0
-        self.reopen: Callable[[str], None] = lambda base: None
+        self.reopen: Callable[[str], object] = lambda base: None
         self.unsettled: tuple[str, ...] = ()  # flags of which a person must say where they stand
         self.settled = False  # whether the flags of the state and of the base were compared
         self._in_use = ExitStack()
@@ -284,7 +284,10 @@ class Hold:
             )
 
     def take_over(self) -> None:
-        """Withdraw the claims of others and hold the base; the rows must be read again then. Raises as `claim`."""
+        """Withdraw the claims of others, dead or alive, and hold the base; the rows must be read again then.
+
+        Raises as `claim`.
+        """
         with self._lock, self._alone():
             facts = self.facts or Facts()
             note = self._note()
@@ -293,8 +296,9 @@ class Hold:
             self._delete(taken)
             self.facts = own_table.without_claims(facts, {claim.id for claim in taken})
             self._claim(self._note())
-            names = "; ".join(claim.holder for claim in taken)
-            self.notes.append(f"the base was taken over from {names}, as asked; it stops within a minute of its work")
+            if taken:
+                names = "; ".join(claim.holder for claim in taken)
+                self.notes.append(f"the base was taken over from {names}, as asked; it writes for a minute at most")
 
     def _join(self) -> None:
         """This process holds the base, beside others of this state."""

@@ -4,7 +4,7 @@
 |-------------------------------|----------------------------|---------------------------------------------------|
 | this state's epoch            | the same                   | nothing more is read                              |
 | another epoch                 | nothing, or an older epoch | rows and flags are read from the base             |
-| nothing                       | that it wrote there        | rows are read; the flags of the state stand       |
+| nothing                       | that it filled the base    | rows are read; the flags of the state stand       |
 | nothing, and it has no rows   | nothing                    | a new base                                        |
 | nothing, and it has rows      | nothing                    | refused until a person says where the flags stand |
 | another source, or live claim | any                        | refused                                           |
@@ -23,7 +23,7 @@ from runbook.holding.claims import rivals
 from runbook.holding.flags import FlagVerdicts, judge_flags, side_of
 from runbook.holding.hold import SITE, Hold
 from runbook.holding.own_table import Facts
-from runbook.holding.rebuild import rebuild_rows
+from runbook.holding.rebuild import Rebuilt, rebuild_rows
 from runbook.schema import Tables
 from runbook.schema.base import base_name, find_base
 from runbook.schema.tables import OWN_TABLE
@@ -73,11 +73,14 @@ def open_base(
     return hold
 
 
-def attach(hold: Hold, base: str, *, dry_run: bool = False) -> None:
-    """Open a base that was found or made after the opening. Raises as `open_base`, and AirtableError."""
+def attach(hold: Hold, base: str, *, dry_run: bool = False, read_again: bool = False) -> Rebuilt | None:
+    """Open a base that was found or made after the opening; what was read again from it, None where nothing was.
+
+    `read_again`: in any case. Raises as `open_base`, and AirtableError.
+    """
     hold.base = base
     try:
-        _attach(hold, dry_run=dry_run)
+        return _attach(hold, dry_run=dry_run, read_again=read_again)
     except RunbookError:
         hold.base = None
         raise
@@ -94,34 +97,45 @@ def identity_of(connections: Connections, label: str) -> str:
     return f"site {connections.settings.site_id}" if label == SITE else f"folder {label}"
 
 
-def _attach(hold: Hold, *, dry_run: bool) -> None:
+def how_to_open(hold: Hold, said: Facts) -> tuple[bool, bool]:
+    """Whether the rows are to be read from the base, and whether what they were last written with is known then."""
+    assert hold.base is not None
+    note = hold.state.facts.holding(hold.base)
+    known = note.epoch is not None or bool(hold.state.facts.progress(hold.base))
+    if said.epoch is not None and said.epoch in (note.epoch, note.pending) and not note.stale:
+        return False, True
+    if said.is_empty:
+        return known or _has_rows(hold), known
+    # Another state's, a newer one of this state's, or damaged.
+    return True, said.epoch is None and note.epoch is not None
+
+
+def _attach(hold: Hold, *, dry_run: bool, read_again: bool) -> Rebuilt | None:
     assert hold.base is not None
     base, state, facts = hold.base, hold.state, hold.read()
     _require_source(hold, facts)
-    note = state.facts.holding(base)
     said = facts or Facts()
-    known = note.epoch is not None or bool(state.facts.progress(base))
-    if said.epoch is not None and said.epoch in (note.epoch, note.pending) and not note.stale:
-        rebuild, keep = False, False
-    elif said.is_empty:
-        rebuild, keep = note.epoch is not None or (not known and _has_rows(hold)), known
-    else:  # another state's, a newer one of this state's, or damaged
-        rebuild, keep = True, said.epoch is None and note.epoch is not None
+    rebuild, keep = how_to_open(hold, said)
+    # A state that has opened the base for writing and not closed it yet may write still, or have been killed at it.
+    is_open = said.opened_by in said.claims and said.opened_by != state.facts.holding(base).claim
     if not dry_run:
-        if hold.connections.settings.take_over and rivals(said.claims.values(), note.claim, _now(hold)):
+        if not hold.connections.settings.take_over:
+            hold.require_free(said)
+        if is_open or rivals(said.claims.values(), state.facts.holding(base).claim, hold.airtable.service_time()):
             hold.take_over()
-            rebuild, said = True, hold.facts or Facts()
-        hold.require_free(said)
+            rebuild, keep, said = True, False, hold.facts or Facts()
     fresh = rebuild and not keep
+    rebuild, rebuilt = rebuild or read_again, None
     if fresh and said.is_empty:
-        _require_flags(hold, _judge(hold, said, fresh=True))  # before all tables are read
+        _require_flags(hold, judge(hold, said, fresh=True))  # before all tables are read
     if rebuild:
         with Progress(f"Read base {base} again") as report:
             rebuilt = rebuild_rows(hold.airtable, base, hold.connections.catalog, state, keep=keep, on_progress=report)
-        hold.notes.append(_why(said, keep=keep) + rebuilt.summary())
+        why = "as asked: " if read_again else _why(said, keep=keep)
+        hold.notes.append(why + rebuilt.summary())
         if fresh and said.frozen and not state.facts.frozen():
             state.facts.set_frozen(said.frozen)
-    verdicts = _judge(hold, said, fresh=fresh)
+    verdicts = judge(hold, said, fresh=fresh)
     _require_flags(hold, verdicts)
     _apply(hold, verdicts)
     hold.settled = True
@@ -129,13 +143,11 @@ def _attach(hold: Hold, *, dry_run: bool) -> None:
     epoch = said.epoch if said.epoch is not None else note.epoch
     if rebuild or note.epoch != epoch:
         pending = None if epoch == note.pending or fresh else note.pending
-        state.facts.set_holding(base, note._replace(epoch=epoch, pending=pending, stale=False))
+        moving = is_open and dry_run
+        state.facts.set_holding(base, note._replace(epoch=epoch, pending=pending, stale=moving))
     if not dry_run and ((verdicts.of("tell") and not said.is_empty) or (rebuild and said.epoch is None)):
         hold.publish()
-
-
-def _now(hold: Hold) -> float:
-    return hold.airtable.service_time()
+    return rebuilt
 
 
 def _require_source(hold: Hold, facts: Facts | None) -> None:
@@ -160,14 +172,15 @@ def _has_rows(hold: Hold) -> bool:
 
 def _why(said: Facts, *, keep: bool) -> str:
     if keep:
-        return f"the base's table {OWN_TABLE!r} was deleted or damaged, and is written anew: "
+        return f"the base's table {OWN_TABLE!r} was missing or damaged, and is written anew: "
     if said.is_empty:
         return f"neither this state nor the base's table {OWN_TABLE!r} knew the rows: "
     holder = said.rows.get(own_table.STATE, {}).get(own_table.BY) or "another state"
     return f"the base was last written by {holder}, not by this state as it is: "
 
 
-def _judge(hold: Hold, said: Facts, *, fresh: bool) -> FlagVerdicts:
+def judge(hold: Hold, said: Facts, *, fresh: bool) -> FlagVerdicts:
+    """The flags as this state and the base have them. `fresh`: the state is not the one that wrote the base."""
     if hold.label != SITE:
         return FlagVerdicts()
     assert hold.base is not None

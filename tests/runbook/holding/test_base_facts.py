@@ -158,7 +158,7 @@ def test_a_table_that_was_emptied_or_damaged_is_written_anew(turned: Fleet, name
     before = values(turned)
     delete_facts(turned, *names)
     run = turned.open(2)
-    assert any("deleted or damaged" in warning for warning in run.results.warnings)
+    assert any("missing or damaged" in warning for warning in run.results.warnings)
     after = values(turned)
     assert {k: v for k, v in after.items() if k.startswith(("flag", "s"))} == {
         k: v for k, v in before.items() if k.startswith(("flag", "s"))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fleet_platform import LEGACY, Fleet
-from machines import copy_state, delete_facts, facts, lose_state, other_machine, put_back, values
+from machines import base_of, change_fact, copy_state, delete_facts, facts, lose_state, other_machine, put_back, values
 from runbook.commands import flags as flag_commands
 from runbook.commands.rollback import open_rollback
 from runbook.commands.status import status
@@ -228,6 +228,26 @@ def test_killed_while_the_state_is_read_again_it_is_read_again(used: Fleet) -> N
     assert used.connect().state.flags.all() == {}
     used.open(2)
     assert used.connect().state.flags.get("trucks") == "airtable"
+
+
+def test_a_base_whose_holder_was_killed_long_ago_is_read_again_and_closed(used: Fleet) -> None:
+    """What it wrote before it died is not known to a state that looked at the base meanwhile."""
+    with other_machine(used, "theirs"):
+        theirs = open_base(used.connect())
+        theirs.claim()
+        with other_machine(used, "mine"):
+            assert "t9" in used.open(2, dry_run=True).connections.state.rows(base_of(used), "Trucks").all()
+        row = [{LEGACY: "t77", "Plate": "P-77"}]
+        theirs.airtable.create(base_of(used), "Trucks", row)
+        theirs._in_use.close()
+        (claim,) = [fact for fact in facts(used) if fact.startswith("claim ")]
+        change_fact(used, claim, Seen="2026-01-01T00:00:00Z")
+    with other_machine(used, "mine"):
+        run = used.open(2)
+        assert "t77" in run.connections.state.rows(base_of(used), "Trucks").all()
+        assert claim not in facts(used)
+        run.hold.release()
+        assert used.open(2).results.warnings == []
 
 
 def test_links_of_a_single_collection_find_targets_that_this_state_never_loaded(used: Fleet) -> None:
