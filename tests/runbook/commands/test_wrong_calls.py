@@ -19,7 +19,9 @@ from runbook.cli import main
 from runbook.run import open_run
 from sandbox import Sandbox
 
-COMMANDS = "plan run status flags verify sign-off rollback monitor serve mirror suites unfreeze stop".split()
+COMMANDS = (
+    "plan run status flags verify sign-off rollback monitor serve mirror suites rebuild-state unfreeze stop".split()
+)
 
 
 @pytest.fixture(scope="module")
