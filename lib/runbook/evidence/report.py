@@ -179,16 +179,22 @@ def _quarantine(folder: RunFolder) -> list[dict[str, Any]]:
 
 
 def _manual_steps(folder: RunFolder, phases: Iterable[str], gates: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
-    items: dict[tuple[str, str], None] = {}
-    for slug in phases:
-        steps = [
-            *(folder.read_evidence(slug, "provision") or {}).get("manual_steps", ()),
-            *gates[slug].get("manual_steps", ()),
-        ]
-        items.update(
-            {(slug, item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)): None for item in steps}
-        )
-    return list(items)
+    """What is left to do by hand: of each table, what the phase that compared it last found; not what is done."""
+    found = {slug: folder.read_evidence(slug, "provision") or gates[slug] for slug in phases}
+    last: dict[str, str] = {}  # table -> the phase that compared it last
+    for slug in sorted(found, key=lambda slug: str(found[slug].get("at", ""))):
+        last.update(dict.fromkeys(found[slug].get("covers", ()), slug))
+    steps = [
+        (slug, item if isinstance(item, str) else json.dumps(item, ensure_ascii=False))
+        for slug, facts in found.items()
+        for item in facts.get("manual_steps", ())
+    ]
+    return [
+        (slug, step)
+        for slug, step in dict.fromkeys(steps)
+        # As `runbook.schema.manual_steps` words them.
+        if not any(later != slug and step.startswith(f"In table '{table}',") for table, later in last.items())
+    ]
 
 
 def _requests(folder: RunFolder, phases: Iterable[str]) -> list[dict[str, Any]]:

@@ -73,7 +73,8 @@ def checklist(run: RunContext) -> Table:
         ("tab groups arranged", "manual step: phase 1 lists them", None),
         ("the Wix fallback removed", "only after all of the above", None),
     ]
-    run.evidence("checklist", {"lines": [list(row) for row in rows], "stable_days": days})
+    left = [condition for condition, _, ok in rows if ok is not True]
+    run.evidence("checklist", {"lines": [list(row) for row in rows], "left": left, "stable_days": days})
     verdicts = {True: "passed", False: "waiting", None: "manual"}
     shown = [(condition, status, verdicts[ok]) for condition, status, ok in rows]
-    return Table("What is left", ("condition", "status", "verdict"), shown)
+    return Table("What is left", ("condition", "status", "verdict"), shown, (f"Left to do: {'; '.join(left)}.",))

@@ -101,7 +101,9 @@ class PhaseRun(RunContext):
         self.results.manual_steps = tuple(applied.manual_steps)
         self.results.checks[SCHEMA_CHECK] = True
         self.save_requests()
-        self.evidence("provision", applied.facts())
+        covers = [wanted.table for wanted in applied.plan.scope.tables]
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.evidence("provision", {**applied.facts(), "covers": covers, "at": at})
         return applied
 
     @guarded

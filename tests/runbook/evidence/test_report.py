@@ -121,6 +121,24 @@ def test_what_does_not_add_up_is_said(tmp_path):
     assert "✗ does not add up" in shown(folder).words
 
 
+def test_manual_steps_that_were_done_since_are_not_listed(tmp_path):
+    folder = made(tmp_path / "a-run")
+    folder.write_evidence(SLUG, "gate", {"passed": True, "reasons": [], "manual_steps": ["an older attempt's"]})
+
+    def provision(slug, at, covers, *steps):
+        folder.write_evidence(slug, "provision", {"at": at, "covers": covers, "manual_steps": list(steps)})
+
+    step = "In table '{}', click '+' right of the last column: name 'Pay', type Currency; 'Create field'"
+    provision("01_infra", "2026-11-24T20:00", ["Carriers", "Jobs"], step.format("Carriers"), step.format("Jobs"))
+    provision(SLUG, "2026-11-24T21:00", ["Carriers"])
+    page = shown(folder)
+    assert step.format("Jobs") in page.words
+    assert step.format("Carriers") not in page.words, "phase 3 found it done"
+    assert "an older attempt's" not in page.words
+    provision(SLUG, "2026-11-24T19:00", ["Carriers"])  # phase 1 was run again, and found it missing
+    assert step.format("Carriers") in shown(folder).words
+
+
 def test_parameters_that_differ_are_told_with_their_phase(tmp_path):
     folder = made(tmp_path / "a-run")
     phase(folder, "06_cutover", freeze=True)

@@ -67,6 +67,9 @@ def test_the_checklist_follows_the_evidence(fleet: Fleet) -> None:
     assert verdicts(fleet) == ["waiting"] * 4
     run = fleet.migrate(2, 3, turn_flags=True)
     assert verdicts(fleet) == ["passed", "passed", "waiting", "waiting"]
+    (note,) = fleet.open(3).checklist().notes
+    assert "every Wix collection frozen" in note
+    assert "every flag" not in note
     run.freeze_collections(freeze=True)
     assert verdicts(fleet) == ["passed", "passed", "passed", "waiting"]
 
