@@ -54,6 +54,7 @@ class Hold:
         self._confirmed = 0.0
         self.reopen: Callable[[str], object] = lambda base: None
         self.unsettled: tuple[str, ...] = ()  # flags of which a person must say where they stand
+        self.source_moved = False  # whether its folder may stand at another path than what the base says
         self.settled = False  # whether the flags of the state and of the base were compared
         self._in_use = ExitStack()
         weakref.finalize(self, self._in_use.close)

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import nullcontext
 
 from runbook.connections import Connections
@@ -29,6 +30,8 @@ from runbook.schema.base import base_name, find_base
 from runbook.schema.tables import OWN_TABLE
 from runbook.state.tables import now
 
+_PATH = " (path "  # before the hash of a folder's path
+
 
 def open_base(
     connections: Connections,
@@ -37,16 +40,21 @@ def open_base(
     run_id: str | None = None,
     dry_run: bool = False,
     offline: bool = False,
+    moved: bool = False,
 ) -> Hold:
     """Open the base of a source, if there is one yet; from here on its writes are under this hold.
 
     `dry_run`: nothing is written to the base, and a base that is held by another state may be looked at. `offline`:
-    where Airtable cannot be reached, a state that knows its flags goes on with them.
+    where Airtable cannot be reached, a state that knows its flags goes on with them. `moved`: a folder of export files
+    may stand at another path than the one that filled the base, because a person gave its name.
 
     Raises BaseRefused. Other errors of Airtable are left for the first step that needs the base, unless flags are
     needed before that.
     """
     hold = Hold(connections, label, identity_of(connections, label), run_id)
+    hold.source_moved = (
+        moved or connections.state.facts.base_of(label) is not None
+    )  # then the state has judged its path
     hold.reopen = lambda base: attach(hold, base, dry_run=dry_run)
     connections.airtable.before_write = hold.before_write
     state = connections.state
@@ -56,11 +64,12 @@ def open_base(
             if base is None:
                 base = find_base(connections.airtable, base_name(connections.catalog, label), connections.catalog)
                 if base is not None:
+                    attach(hold, base, dry_run=dry_run)
                     state.facts.set_base_of(label, base, base_name(connections.catalog, label))
-            if base is not None:
+                elif label == SITE:
+                    state.flags.create(connections.catalog.flags)
+            else:
                 attach(hold, base, dry_run=dry_run)
-            elif label == SITE:
-                state.flags.create(connections.catalog.flags)
     except AirtableError as error:
         hold.base = None
         if offline and (unknown := flags_unknown(hold)):
@@ -93,8 +102,12 @@ def flags_unknown(hold: Hold) -> list[str]:
 
 
 def identity_of(connections: Connections, label: str) -> str:
-    """What tells the source of a base from others."""
-    return f"site {connections.settings.site_id}" if label == SITE else f"folder {label}"
+    """What tells the source of a base from others; of a folder's path only a hash, since a base is shared."""
+    if label == SITE:
+        return f"site {connections.settings.site_id}"
+    path = connections.state.facts.source_origins().get(label)
+    mark = f"{_PATH}{hashlib.sha256(path.encode()).hexdigest()[:8]})" if path is not None else ""
+    return f"folder {label}{mark}"
 
 
 def how_to_open(hold: Hold, said: Facts) -> tuple[bool, bool]:
@@ -152,12 +165,21 @@ def _attach(hold: Hold, *, dry_run: bool, read_again: bool) -> Rebuilt | None:
 
 def _require_source(hold: Hold, facts: Facts | None) -> None:
     filled_from = "" if facts is None else facts.value(own_table.SOURCE)
-    if filled_from and filled_from != hold.identity:
+    name, path = hold.identity.partition(_PATH)[::2]
+    name_there, path_there = filled_from.partition(_PATH)[::2]
+    if not filled_from or (name == name_there and (path == path_there or not path_there or hold.source_moved)):
+        return
+    if name == name_there:
         raise BaseRefused(
-            f"base {hold.base} was filled from {filled_from}, and this command is for {hold.identity}; nothing was "
-            "done. Set AIRTABLE_BASE_ID to another base for it, or use the source that the base was filled from "
-            "(WIX_SITE_ID, --source)"
+            f"base {hold.base} was filled from a {name} at another path, and this state does not know it; nothing was "
+            f"done. If this is the same export in another place, go on with --source-name {hold.label} (source_name in "
+            "a notebook); if it is another export, give it a name and so a base of its own: --source-name NAME"
         )
+    raise BaseRefused(
+        f"base {hold.base} was filled from {name_there}, and this command is for {name}; nothing was done. Set "
+        "AIRTABLE_BASE_ID to another base for it, or use the source that the base was filled from (WIX_SITE_ID, "
+        "--source)"
+    )
 
 
 def _has_rows(hold: Hold) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -121,6 +122,44 @@ def test_a_folder_known_by_two_names_is_asked_for(fleet: Fleet) -> None:
     made.run(source_name="two")
     assert "known by the names one, two, each with a base of its own" in refused(fleet, source="a/export")
     assert fleet.open(2, source="a/export", source_name="two").base() == base_of(fleet, "two")
+
+
+def forget(fleet: Fleet) -> None:
+    """The state is lost; the servers are as they were."""
+    for file in (fleet.path / "home/sandbox").glob("state.db*"):
+        file.unlink()
+
+
+def test_a_state_that_is_lost_knows_the_folder_by_its_base(first: ExportFolder, second: ExportFolder) -> None:
+    before = base_of(first.fleet, "export")
+    forget(first.fleet)
+    for _ in range(2):  # a refusal leaves nothing behind that lets the next try through
+        with pytest.raises(SettingError) as error:
+            second.fleet.open(2, source=second.name)
+        assert f"base {before} was filled from a folder export at another path" in str(error.value)
+        assert "--source-name export" in str(error.value)
+        assert "--source-name NAME" in str(error.value)
+    run, reasons = first.run()
+    assert not reasons
+    assert run.base() == before
+    assert rows_of(run, "Trips").keys() == {"r0", "r1"}
+
+
+def test_a_state_that_is_lost_takes_the_folder_by_its_name(first: ExportFolder) -> None:
+    before = base_of(first.fleet, "export")
+    moved = first.fleet.platform.root / "archive/export"
+    shutil.move(first.path, moved)
+    forget(first.fleet)
+    assert first.fleet.open(2, source="archive/export", source_name="export").base() == before
+    assert first.fleet.open(2, source="archive/export").base() == before
+
+
+def test_the_base_holds_no_path_of_the_machine(first: ExportFolder) -> None:
+    connections = first.fleet.connect()
+    rows = list(connections.airtable.records(str(base_of(first.fleet, "export")), "Runbook"))
+    said = [row["fields"] for row in rows if "folder export (path " in json.dumps(row["fields"])]
+    assert len(said) == 1
+    assert str(first.path) not in json.dumps(said)
 
 
 WRONG = [
