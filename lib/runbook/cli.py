@@ -441,6 +441,38 @@ def unfreeze(environment: str, who: str) -> None:
     click.echo(repr(restore(find_platform(), environment, who=who)))
 
 
+@main.command("repair-ids")
+@environment_option
+@source_option
+@source_name_option
+@click.option("--collections", metavar="A,B", help="Only these collections, by Wix name.")
+@click.option("--dry-run", is_flag=True, help="Show what would be written; write nothing.")
+@take_over_option
+@_report_errors
+def repair_ids(environment: str, source: str, source_name: str | None, collections: str | None, dry_run: bool) -> None:
+    """Write the column of legacy ids again, after a person has renamed, deleted or changed it."""
+    from runbook.commands.repair import repair_ids as repair
+
+    given: dict[str, Any] = {"source": source, "source_name": source_name, "dry_run": dry_run}
+    click.echo(repr(repair(find_platform(), environment, collections=_names(collections), **given)))
+
+
+@main.command("forget-column")
+@click.argument("collection")
+@click.argument("column", required=False)
+@environment_option
+@source_option
+@source_name_option
+@take_over_option
+@_report_errors
+def forget_column(collection: str, column: str | None, environment: str, source: str, source_name: str | None) -> None:
+    """Give up a column, or a table, that a person has renamed or deleted: the next run makes and fills it again."""
+    from runbook.commands.repair import forget_column as forget
+
+    given: dict[str, Any] = {"source": source, "source_name": source_name}
+    click.echo(repr(forget(find_platform(), environment, collection, column, **given)))
+
+
 @main.command()
 @_report_errors
 def stop() -> None:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from runbook.catalog.column_kinds import COLUMN_KINDS, Setting
 from runbook.json_types import Json
 
+_GIVE_UP = ", give it up with `runbook forget-column` if it was filled"
+
 
 def type_in_words(spec: Mapping[str, Json]) -> str:
     """A column's type as Airtable's dialog calls it, with its settings."""
@@ -46,7 +48,7 @@ def edit_field(table: str, name: str, what: str) -> str:
 def change_type(table: str, spec: Mapping[str, Json]) -> str:
     """Give an existing column the type of the catalog."""
     return edit_field(table, str(spec["name"]), f"type {type_in_words(spec)}") + (
-        ". Or, where it is empty or not needed, rename it, and plan again: the right one is then made"
+        f". Or, where it is empty or not needed, rename it{_GIVE_UP}, and plan again: the right one is then made"
     )
 
 
@@ -88,5 +90,5 @@ def relink(table: str, name: str, target: str) -> str:
     """Replace a link to a wrong table; its cells cannot be kept."""
     return (
         f"In table '{table}', double-click the header '{name}' and give it another name (or delete it, if its links "
-        f"are not needed), and plan again: a link '{name}' to '{target}' is then made"
+        f"are not needed){_GIVE_UP}, and plan again: a link '{name}' to '{target}' is then made"
     )

@@ -131,6 +131,14 @@ class CollectionRows:
         with self._db.writing() as connection:
             self._agree(connection, rows)
 
+    def replace_agreed(self, agreed: Mapping[str, str]) -> None:
+        """Replace what was agreed on, by legacy id; the rows are looked at again at the next load."""
+        t = id_map
+        with self._db.writing() as connection:
+            for legacy_id, text in agreed.items():
+                of_row = (self._in_scope(t), t.c.legacy_id == legacy_id)
+                connection.execute(t.update().where(*of_row).values(agreed=text, hash=None, answer=None))
+
     def note_served(self, legacy_id: str, values: Mapping[str, str]) -> None:
         """A service wrote values of a row, {Wix key: hash}."""
         t = id_map

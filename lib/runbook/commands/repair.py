@@ -1,0 +1,112 @@
+"""`runbook repair-ids` and `runbook forget-column`: go on after a person has changed a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from runbook.catalog import Collection
+from runbook.connections import Connections, connect
+from runbook.display import Progress, Table
+from runbook.errors import SettingError
+from runbook.holding import open_base
+from runbook.platform import Platform
+from runbook.run.sources import open_source
+from runbook.steps.repair import forget_column as forget
+from runbook.steps.repair import repair_ids as repair
+
+
+def repair_ids(
+    platform: Platform,
+    environment: str,
+    *,
+    source: str = "wix",
+    source_name: str | None = None,
+    collections: Sequence[str] | None = None,
+    dry_run: bool = False,
+) -> Table:
+    """Write the legacy ids of records again, from what the state knows of them; of all collections that it knows.
+
+    Raises SettingError where there is no base, or a collection is not in the catalog.
+    """
+    with _opened(platform, environment, source, source_name, dry_run=dry_run) as (connections, base):
+        chosen = _chosen(connections, base, collections)
+        rows, notes = list[tuple[str, str, int, int, int]](), list[str]()
+        with Progress("Repair ids") as report:
+            for n, c in enumerate(chosen, 1):
+                done = repair(
+                    c,
+                    catalog=connections.catalog,
+                    airtable=connections.airtable,
+                    base=base,
+                    state=connections.state,
+                    dry_run=dry_run,
+                )
+                new = len(done.ids.created) + len(done.ids.copied)
+                rows.append((c.wix, done.column, len(done.ids.restored), new, len(done.ids.waiting)))
+                notes += done.ids.notes()
+                report(n, len(chosen))
+    columns = ("collection", "column", "ids written again", "created in Airtable", "not complete yet")
+    title = f"Legacy ids of base {base}" + (": dry run, nothing was written" if dry_run else "")
+    return Table(title, columns, rows, tuple(notes))
+
+
+def forget_column(
+    platform: Platform,
+    environment: str,
+    collection: str,
+    column: str | None,
+    *,
+    source: str = "wix",
+    source_name: str | None = None,
+) -> Table:
+    """Give up the column that was filled, or the table: the next run makes it again and fills it.
+
+    Raises SettingError where there is no base, or nothing is known of the column.
+    """
+    with _opened(platform, environment, source, source_name) as (connections, base):
+        c = _named(connections, collection)
+        what = forget(
+            c,
+            column,
+            catalog=connections.catalog,
+            airtable=connections.airtable,
+            base=base,
+            state=connections.state,
+        )
+        flag = connections.state.flags.all().get(c.flag)
+    notes = [f"The next run of phase {c.phase} makes it, or takes the one of its name, and writes its cells."]
+    if flag == "airtable":
+        notes = [f"The next run of phase {c.phase} makes it; its cells stay empty while the flag {c.flag!r} is on."]
+    return Table("Given up", ("collection", "column", "what it was"), [(c.wix, column, what)], tuple(notes))
+
+
+@contextmanager
+def _opened(
+    platform: Platform, environment: str, source: str, source_name: str | None, *, dry_run: bool = False
+) -> Iterator[tuple[Connections, str]]:
+    connections = connect(platform, environment)
+    label = open_source(connections, source, source_name).label
+    hold = open_base(connections, label, dry_run=dry_run)
+    try:
+        if hold.base is None:
+            raise SettingError(f"there is no base for source {label!r} yet; nothing was done. Run the migration first")
+        with connections.state.locks.exclusive(f"write:{connections.settings.base_id or label}"):
+            yield connections, hold.base
+    finally:
+        hold.release()
+        connections.state.close()
+
+
+def _chosen(connections: Connections, base: str, names: Sequence[str] | None) -> list[Collection]:
+    if names is not None:
+        return [_named(connections, name) for name in names]
+    every = connections.catalog.collections.values()
+    return [c for c in every if connections.state.rows(base, c.wix).count()]
+
+
+def _named(connections: Connections, name: str) -> Collection:
+    if name not in connections.catalog.collections:
+        known = ", ".join(connections.catalog.collections)
+        raise SettingError(f"{name!r} is not a collection of the catalog; nothing was done. Expected one of {known}")
+    return connections.catalog.collection(name)
