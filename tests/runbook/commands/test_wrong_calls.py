@@ -20,8 +20,9 @@ from runbook.run import open_run
 from sandbox import Sandbox
 
 COMMANDS = (
-    "plan run status flags verify sign-off rollback monitor serve mirror suites rebuild-state unfreeze stop".split()
-)
+    "plan run status flags verify sign-off rollback monitor serve mirror suites rebuild-state repair-ids forget-column "
+    "unfreeze stop"
+).split()
 
 
 @pytest.fixture(scope="module")
