@@ -1,7 +1,7 @@
 """What a run did to the rows of each collection in Airtable: created, updated, deleted, unchanged.
 
-Counted over all loads of the run, so that what an earlier attempt deleted is still shown when the last one has nothing
-to do. `unchanged` is the last load's.
+Counted over all loads of the run, so that what an earlier attempt did is still shown when the last one has nothing to
+do. `unchanged` is the last load's.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ def read_changes(folder: RunFolder, slug: str) -> Changes:
 
 
 def add_changes(folder: RunFolder, slug: str, loads: Mapping[str, Mapping[str, int]]) -> None:
-    """Add the counts of a load by collection."""
+    """Add the counts of a load by collection. Its `deleted` is that of the whole run already."""
     found = read_changes(folder, slug)
     for name, counts in loads.items():
         before = found.get(name, {})
         found[name] = {
-            **{key: before.get(key, 0) + counts[key] for key in WRITTEN},
-            "unchanged": counts["unchanged"],
+            **{key: before.get(key, 0) + counts[key] for key in ("created", "updated")},
+            **{key: counts[key] for key in ("deleted", "unchanged")},
         }
     folder.write_evidence(slug, EVIDENCE, found)
 

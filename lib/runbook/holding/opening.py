@@ -40,18 +40,19 @@ def open_base(
     run_id: str | None = None,
     dry_run: bool = False,
     offline: bool = False,
+    origin: str | None = None,
     moved: bool = False,
 ) -> Hold:
     """Open the base of a source, if there is one yet; from here on its writes are under this hold.
 
     `dry_run`: nothing is written to the base, and a base that is held by another state may be looked at. `offline`:
-    where Airtable cannot be reached, a state that knows its flags goes on with them. `moved`: a folder of export files
-    may stand at another path than the one that filled the base, because a person gave its name.
+    where Airtable cannot be reached, a state that knows its flags goes on with them. `origin`: the path of
+    a folder of export files; `moved`: it may be another one than that which filled the base: a person gave its name.
 
     Raises BaseRefused. Other errors of Airtable are left for the first step that needs the base, unless flags are
     needed before that.
     """
-    hold = Hold(connections, label, identity_of(connections, label), run_id)
+    hold = Hold(connections, label, identity_of(connections, label, origin), run_id)
     hold.source_moved = (
         moved or connections.state.facts.base_of(label) is not None
     )  # then the state has judged its path
@@ -66,6 +67,8 @@ def open_base(
                 if base is not None:
                     attach(hold, base, dry_run=dry_run)
                     state.facts.set_base_of(label, base, base_name(connections.catalog, label))
+                    if origin is not None:
+                        state.facts.set_source_origin(label, origin)
                 elif label == SITE:
                     state.flags.create(connections.catalog.flags)
             else:
@@ -101,11 +104,10 @@ def flags_unknown(hold: Hold) -> list[str]:
     return [name for name in hold.connections.catalog.flags if name not in known]
 
 
-def identity_of(connections: Connections, label: str) -> str:
+def identity_of(connections: Connections, label: str, path: str | None = None) -> str:
     """What tells the source of a base from others; of a folder's path only a hash, since a base is shared."""
     if label == SITE:
         return f"site {connections.settings.site_id}"
-    path = connections.state.facts.source_origins().get(label)
     mark = f"{_PATH}{hashlib.sha256(path.encode()).hexdigest()[:8]})" if path is not None else ""
     return f"folder {label}{mark}"
 

@@ -44,7 +44,6 @@ class Results:
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     transformed: dict[str, Transformed] = field(default_factory=dict)
     loaded: dict[str, Loaded] = field(default_factory=dict)
-    deletions: dict[str, list[str]] = field(default_factory=dict)  # planned, by legacy id
     read_by_load: bool = False  # the readings are those of a load, and nothing has looked at them since
     validated: dict[str, Validated] = field(default_factory=dict)
     rechecked: dict[str, Validated] = field(default_factory=dict)

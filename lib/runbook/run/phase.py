@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 from runbook.catalog import Collection
 from runbook.display import Page, Shown, Table, display_now
 from runbook.errors import AirtableError, BaseRefused, HoldLost, RunbookError, StepError, TargetError, WixError
-from runbook.evidence.changes import add_changes
 from runbook.evidence.runs import set_base
 from runbook.json_types import Json
-from runbook.run import completion, figures, flags, infrastructure, last_export, phase_checks, services
+from runbook.run import completion, deletions, figures, flags, infrastructure, last_export, phase_checks, services
 from runbook.run import tables as shown
 from runbook.run.context import RunContext, guarded
 from runbook.run.gate import SCHEMA_CHECK, close_gate
@@ -150,8 +149,7 @@ class PhaseRun(RunContext):
         self.results.read_by_load = True
         self.save_requests()
         self.evidence("load", {name: done.facts() for name, done in self.results.loaded.items()})
-        loads = {name: shown.changes(done) for name, done in self.results.loaded.items() if name in staged}
-        add_changes(self.folder, self.phase.slug, loads)
+        deletions.note_changes(self, staged)
         return shown.loaded(self)
 
     @contextmanager
@@ -186,16 +184,11 @@ class PhaseRun(RunContext):
             remove_many=c.wix in self.connections.settings.remove_many,
             source_of_truth=self.connections.state.flags.get(c.flag),
             on_progress=report,
-            on_deletion=lambda ids: self._plan_deletion(c.wix, ids),
+            on_deletion=lambda ids: deletions.note_planned(self, c.wix, ids),
         )
         last_export.note_keys(self, c, loaded=True)
         if self.results.loaded[c.wix].writes:
             self.readings.forget(c.wix)
-
-    def _plan_deletion(self, name: str, ids: list[str]) -> None:
-        """Keep record of the rows that a load is about to delete."""
-        self.results.deletions[name] = ids
-        self.evidence("deletions", self.results.deletions)
 
     @contextmanager
     def _isolated(self, name: str, results: dict[str, Any]) -> Iterator[None]:

@@ -23,15 +23,20 @@ KNOWN = "@"
 """`@NAME`: the folder that is known by this name, so that evidence holds no path of a machine."""
 
 
-def open_source(connections: Connections, source: str, source_name: str | None) -> Source:
-    """The source of a run; state notes what its name stands for. Raises SettingError as the checks below do."""
+def open_source(
+    connections: Connections, source: str, source_name: str | None = None, *, dry_run: bool = False
+) -> Source:
+    """The source of a run; but for a dry run, state notes what its name stands for. Raises SettingError as below."""
     platform, settings, state = connections.platform, connections.settings, connections.state
     if source == WIX:
         check_site(settings, state, source_name)
-        state.facts.set_source_origin(WIX, settings.site_id)
+        if not dry_run:
+            state.facts.set_source_origin(WIX, settings.site_id)
         return WixSource(connections.wix, platform.catalog)
     folder = open_folder(platform, settings, state, source, source_name)
-    state.facts.set_source_origin(folder.label, str(folder.path))
+    if not dry_run:
+        state.facts.set_source_origin(folder.label, folder.origin)
+        state.facts.set_known_folder(folder.label, folder.origin)
     return folder
 
 
@@ -53,7 +58,7 @@ def for_evidence(platform: Platform, settings: Settings, source: str, source_nam
         return source
     with State(settings.state_url) as state:
         folder = open_folder(platform, settings, state, source, source_name)
-        state.facts.set_source_origin(folder.label, str(folder.path))
+        state.facts.set_known_folder(folder.label, folder.origin)
     return f"{KNOWN}{folder.label}"
 
 
@@ -80,9 +85,8 @@ def open_folder(
     """
     _check_name(source, source_name)
     path = _path(platform, state, source)
-    if source.startswith(KNOWN):
-        source_name = source.removeprefix(KNOWN)
-    folder = FolderSource(path, platform.catalog, source_name or _known_name(state, path, source))
+    name = source.removeprefix(KNOWN) if source.startswith(KNOWN) else source_name
+    folder = FolderSource(path, platform.catalog, name or _known_name(state, path, source))
     base, known = state.facts.base_of(folder.label), state.facts.source_origins().get(folder.label)
     if base is not None and source_name is None and known not in (None, str(path)):
         here, there = (_shown(platform, place) for place in (path, Path(known)))
@@ -98,14 +102,13 @@ def open_folder(
 def _path(platform: Platform, state: State, source: str) -> Path:
     if not source.startswith(KNOWN):
         return source_folder(platform, source)
-    origins = {label: origin for label, origin in state.facts.source_origins().items() if label != WIX}
-    name = source.removeprefix(KNOWN)
-    if name not in origins:
-        known = ", ".join(f"{KNOWN}{label}" for label in sorted(origins)) or "none yet"
+    folders, name = state.facts.known_folders(), source.removeprefix(KNOWN)
+    if name not in folders:
+        known = ", ".join(f"{KNOWN}{label}" for label in sorted(folders)) or "none yet"
         raise SettingError(
             f"source is {source!r}: no folder is known by this name; known: {known}. Give the folder itself"
         )
-    return source_folder(platform, origins[name])
+    return source_folder(platform, folders[name])
 
 
 def _known_name(state: State, path: Path, source: str) -> str | None:

@@ -104,13 +104,22 @@ class Facts:
         return labels if filled_from is None else [filled_from]
 
     def source_origins(self) -> dict[str, str]:
-        """What each source's label stands for: the site's id, or the folder's path."""
+        """What each source's base was filled from, by label: the site's id, or the folder's path."""
         return {label: str(value) for label, value in self._all("source:").items()}
 
     def set_source_origin(self, source: str, origin: str) -> None:
         """See `source_origins`."""
         if self._get(f"source:{source}") != origin:
             self._put(f"source:{source}", origin)
+
+    def known_folders(self) -> dict[str, str]:
+        """The path at which each folder source was last read, by label."""
+        return {label: str(value) for label, value in self._all("folder:").items()}
+
+    def set_known_folder(self, source: str, path: str) -> None:
+        """See `known_folders`."""
+        if self._get(f"folder:{source}") != path:
+            self._put(f"folder:{source}", path)
 
     def created_base(self, name: str) -> str | None:
         """The base of this name that a run created or adopted."""

@@ -104,6 +104,15 @@ def test_as_long_as_there_is_no_base_a_name_is_free(fleet: Fleet) -> None:
     assert "another folder of this name, b/export" in refused(fleet, source=one.name)
 
 
+def test_a_dry_run_moves_no_name(first: ExportFolder, second: ExportFolder) -> None:
+    platform = first.fleet.platform
+    for_evidence(platform, read_settings("sandbox", platform), str(second.path), "export")
+    first.fleet.open(2, source=second.name, source_name="export", dry_run=True).plan()
+    assert "another folder of this name, a/export" in refused(first.fleet, source=second.name)
+    assert "another folder of this name, a/export" in refused(first.fleet, source="@export")
+    assert not first.run()[1]
+
+
 def test_a_base_of_before_is_found_again(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     """A state that an older version filled knows the base by its label alone."""
     made = folder(fleet, "a/export", *ROWS["Trips"])
