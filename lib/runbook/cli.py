@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -274,6 +274,34 @@ def flags(
         click.echo(repr(flag_commands.history(platform, environment, flag)))
     elif value is None and not publish:
         click.echo(flag_commands.show(platform, environment, flag, form))
+
+
+@main.command()
+@click.argument("run_id", metavar="RUN")
+@click.option("--prefer", type=click.Choice(["wix", "airtable"]), help="The side that is right.")
+@click.option("--collection", metavar="NAME", help="Only conflicts of this collection, by Wix name.")
+@click.option("--row", metavar="ID", help="Only conflicts of this row, by legacy id.")
+@click.option("--key", metavar="KEY", help="Only conflicts of this Wix key, column or link.")
+@who_option
+@click.option("--why", default="", help="Reason, kept with the decision.")
+@_report_errors
+def resolve(
+    run_id: str,
+    prefer: Literal["wix", "airtable"] | None,
+    collection: str | None,
+    row: str | None,
+    key: str | None,
+    who: str,
+    why: str,
+) -> None:
+    """List the conflicts that a run found, or settle them: `runbook resolve RUN --prefer airtable --why "..."`.
+
+    A row of unknown origin, or that is gone in Wix: airtable keeps it, wix deletes it. The next run of the phase obeys.
+    """
+    from runbook.commands.resolve import resolve as settle
+
+    found = settle(find_platform(), run_id, prefer=prefer, collection=collection, row=row, key=key, who=who, why=why)
+    click.echo(repr(found))
 
 
 @main.command()

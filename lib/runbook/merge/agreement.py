@@ -48,7 +48,7 @@ class Agreement:
             elif wix:
                 keys[key] = wix
         links = {name: list(records) for name, records in self.links.items() if records}
-        return json.dumps({"keys": keys, "links": links}, separators=(",", ":"), ensure_ascii=False)
+        return json.dumps({"keys": keys, "links": links}, separators=(",", ":"))
 
     @classmethod
     def loads(cls, text: str) -> Agreement:

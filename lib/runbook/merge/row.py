@@ -21,7 +21,8 @@ from runbook.merge.agreement import NOTHING, Agreed, Agreement, digest
 from runbook.merge.decision import Decision, decide
 from runbook.merge.values import RowValues, normal
 
-STAMPS = frozenset({"_updatedDate"})  # set by the system at every write: they follow the row and are no edit
+STAMPS = frozenset({"_createdDate", "_updatedDate", "_owner"})  # Wix sets them, whatever is sent: never a conflict
+_AT_EVERY_WRITE = frozenset({"_updatedDate"})  # follows the row: no edit of its own
 
 Prefer = Literal["wix", "airtable"]
 
@@ -61,13 +62,13 @@ class MergedRow:
     """The decisions on a row. With `conflicts`, nothing of it is written.
 
     `edited`: keys and links that people changed in Airtable, `served`: that services did; both are kept. `settled`:
-    keys that a person's word decided. `cleared`: a cell is emptied.
+    what a person's word decided. `cleared`: a cell is emptied.
     """
 
     changes: Fields = field(default_factory=dict)
     edited: list[str] = field(default_factory=list)
     served: list[str] = field(default_factory=list)
-    settled: list[str] = field(default_factory=list)
+    settled: list[Difference] = field(default_factory=list)
     conflicts: list[Difference] = field(default_factory=list)
     cleared: bool = False
     agreed: bool = False
@@ -140,7 +141,7 @@ class RowMerge:
         """The keys and links of a record that are not as both sides agreed; of one without agreement, all its keys."""
         airtable = self.values.of(held)
         known = past.agreement.keys if past.agreement else {}
-        keys = [k for k in dict.fromkeys([*airtable, *known]) if k not in STAMPS]
+        keys = [k for k in dict.fromkeys([*airtable, *known]) if k not in _AT_EVERY_WRITE]
         found = [k for k in keys if digest(airtable.get(k)) != known.get(k, NOTHING).airtable]
         return found + [name for name in self._links if self._link_changed(name, held, past)]
 
@@ -182,18 +183,13 @@ class RowMerge:
         )
         preferred = False
         if decision is Decision.CONFLICT:
-            word = past.settled.get(key)
-            if word is not None and word[1:] == (ours, theirs):
-                merged.settled.append(key)
-                preferred = word[0] == "airtable"
-                decision = Decision.AGREE if preferred else Decision.WRITE
-            elif key in STAMPS:
-                decision = Decision.WRITE
-            else:
-                column, known = self._column(key, wix, airtable), agreed is not None
-                found = Difference(key, column, _cell(wix), _cell(airtable), ours, theirs, known)
-                merged.conflicts.append(found)
+            column, known = self._column(key, wix, airtable), agreed is not None
+            found = Difference(key, column, _cell(wix), _cell(airtable), ours, theirs, known)
+            prefer = "wix" if key in STAMPS else self._settled(merged, found, past)
+            if prefer is None:
                 return
+            preferred = prefer == "airtable"
+            decision = Decision.AGREE if preferred else Decision.WRITE
         if decision in (Decision.WRITE, Decision.AGREE):
             merged._moved[key] = (ours, preferred)
             merged.agreed = True
@@ -201,7 +197,7 @@ class RowMerge:
                 write.add(key)
             return
         merged._keys[key] = agreed or NOTHING
-        if decision is Decision.KEEP and key not in STAMPS:
+        if decision is Decision.KEEP and key not in _AT_EVERY_WRITE:
             (merged.served if past.served.get(key) == theirs else merged.edited).append(key)
 
     def _column(self, key: str, wix: list[Json] | None, airtable: list[Json] | None) -> str:
@@ -224,18 +220,13 @@ class RowMerge:
             airtable_changed=agreed is not None and self._differs(agreed, has),
             equal=set(wanted) == set(has),
         )
-        ours, theirs = digest(list(wanted)), digest(sorted(has))
         if decision is Decision.CONFLICT:
-            word = past.settled.get(name)
-            if word is not None and word[1:] == (ours, theirs):
-                merged.settled.append(name)
-                decision = Decision.KEEP if word[0] == "airtable" else Decision.WRITE
-                if decision is Decision.KEEP:
-                    agreed = wanted
-            else:
-                known = agreed is not None
-                merged.conflicts.append(Difference(name, name, list(wanted), list(has), ours, theirs, known))
+            ours, theirs, known = digest(list(wanted)), digest(sorted(has)), agreed is not None
+            found = Difference(name, name, list(wanted), list(has), ours, theirs, known)
+            prefer = self._settled(merged, found, past)
+            if prefer is None:
                 return
+            decision, agreed = (Decision.KEEP, wanted) if prefer == "airtable" else (Decision.WRITE, agreed)
         if decision is Decision.KEEP:
             merged._links[name] = agreed or ()
             merged.edited.append(name)
@@ -244,6 +235,15 @@ class RowMerge:
         merged.agreed |= decision is not Decision.UNCHANGED
         if decision is Decision.WRITE and wanted != has:
             merged.changes[name] = list(wanted)
+
+    def _settled(self, merged: MergedRow, found: Difference, past: Past) -> Prefer | None:
+        """The side that a person prefers; None: nobody has decided yet."""
+        word = past.settled.get(found.key)
+        if word is None or word[1:] != (found.wix_hash, found.airtable_hash):
+            merged.conflicts.append(found)
+            return None
+        merged.settled.append(found)
+        return word[0]
 
     def _link_changed(self, name: str, held: Fields, past: Past) -> bool:
         agreed = past.agreement.links.get(name, ()) if past.agreement else ()

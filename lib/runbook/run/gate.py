@@ -139,7 +139,7 @@ def _conflicts(run: RunContext, done: Loaded) -> list[str]:
     if not done.conflicts:
         return []
     listed = some([line.text() for line in done.conflicts])
-    command = f"runbook resolve {run.run_id} --collection {done.collection} --prefer wix"
+    command = f"runbook resolve {run.run_id} --collection {done.collection} --prefer wix --why …"
     return [
         f"{done.collection}: {plural(len(done.conflicts), 'conflict')}: {listed}; nothing was written of these rows. "
         f"`{command}` (or airtable) settles them; then run the phase again"

@@ -70,8 +70,14 @@ class Conflicts:
 
     def replace(self, run_id: str, found: Iterable[Conflict]) -> None:
         """Make `found` all conflicts of the collection. A word on one that is still the same stays."""
-        kept = self.settled()
-        lines = []
+        self._write(run_id, found, replace=True)
+
+    def add(self, run_id: str, found: Iterable[Conflict]) -> None:
+        """Add conflicts to those that are known, in the same way."""
+        self._write(run_id, found, replace=False)
+
+    def _write(self, run_id: str, found: Iterable[Conflict], *, replace: bool) -> None:
+        kept, lines = self.settled(), []
         for each in found:
             word = kept.get((each.legacy_id, each.key))
             line = {**self._scope, **each._asdict(), "run_id": run_id, "found_at": now()}
@@ -80,9 +86,10 @@ class Conflicts:
                 line |= {"prefer": word.prefer, "who": word.who, "why": word.why, "settled_at": word.at}
             lines.append(line)
         with self._db.writing() as connection:
-            connection.execute(conflict.delete().where(self._in_scope))
+            if replace:
+                connection.execute(conflict.delete().where(self._in_scope))
             if lines:
-                connection.execute(conflict.insert(), lines)
+                connection.execute(self._db.upsert(conflict), lines)
 
     def settle(self, conflicts: Iterable[Conflict], prefer: Side, who: str, why: str) -> None:
         """Note a person's word on conflicts; one given before is replaced."""

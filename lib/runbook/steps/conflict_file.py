@@ -44,6 +44,21 @@ class ConflictLine:
 
 
 @dataclass(frozen=True)
+class SettledLine:
+    """A value that was decided as a person said."""
+
+    id: str
+    key: str
+    prefer: str
+    who: str
+    why: str
+
+    def text(self) -> str:
+        """In one line."""
+        return f"{self.id}{f', {self.key}' if self.key else ''}: {self.prefer} ({self.who}: {self.why})"
+
+
+@dataclass(frozen=True)
 class Found:
     """A conflict for the state, and its line for people."""
 

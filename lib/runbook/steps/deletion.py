@@ -17,7 +17,7 @@ from runbook.catalog import Collection
 from runbook.errors import StepError
 from runbook.merge import Agreement, Past, RowMerge, digest
 from runbook.state import CollectionRows, Conflict, ConflictKind, KnownRow, Settled
-from runbook.steps.conflict_file import ConflictLine, Found
+from runbook.steps.conflict_file import ConflictLine, Found, SettledLine
 from runbook.steps.held import Held
 
 MANY_ROWS, MANY_SHARE = 3, 0.10  # more rows than both may be deleted only if an operator confirms it
@@ -27,7 +27,7 @@ class Deletion:
     """The plan for the rows that Wix no longer has.
 
     `ids`: to be deleted. `changed`: came from Wix and changed in Airtable since. `unknown`: whether they came from Wix
-    is not known. `kept`: a person wants them kept. `deleted`: the ids so far. `settled`: how many a person decided.
+    is not known. `kept`: a person wants them kept. `deleted`: the ids so far. `settled`: what a person decided.
     """
 
     def __init__(self, collection: Collection, airtable: Airtable, base: str, table: str, rows: CollectionRows) -> None:
@@ -41,7 +41,7 @@ class Deletion:
         self.unknown: list[Found] = []
         self.kept: list[str] = []
         self.deleted: list[str] = []
-        self.settled = 0
+        self.settled: list[SettledLine] = []
 
     def plan(
         self,
@@ -65,7 +65,7 @@ class Deletion:
                 kind = "gone in Wix"
             word = settled.get((id_, "")) if kind else None
             if word is not None and word.airtable == answer:
-                self.settled += 1
+                self.settled.append(SettledLine(id_, "", word.prefer, word.who, word.why))
                 if word.prefer == "airtable":
                     self.kept.append(id_)
                     continue

@@ -29,7 +29,7 @@ from runbook.schema.identity import require_tables
 from runbook.schema.tables import Tables
 from runbook.staged import StagedRow, Transformed
 from runbook.state import KnownRow, State
-from runbook.steps.conflict_file import ConflictFile, Found, some
+from runbook.steps.conflict_file import ConflictFile, some
 from runbook.steps.deletion import Deletion
 from runbook.steps.held import read_held
 from runbook.steps.load_rows import Builder, scan
@@ -140,12 +140,14 @@ class _Work:
         deletion = Deletion(self.collection, target.airtable, target.base, target.tables.id(self.collection), self.rows)
         deletion.plan(gone, held, known, self.merge, self.conflicts.settled())
         if deletion.unknown:
-            self._record([*deletion.unknown, *deletion.changed])
+            found_now = [*deletion.unknown, *deletion.changed]
+            self.conflicts.add(target.run_id, [each.conflict for each in found_now])
+            target.conflicts.replace(name, [each.line for each in found_now])
             raise StepError(
                 f"{name}: the table holds rows that are not in Wix and that no load is known to have written: "
                 f"{some([each.conflict.legacy_id for each in deletion.unknown])}; nothing was written or deleted. "
-                f"`runbook resolve {target.run_id} --collection {name} --prefer airtable` keeps them as created there, "
-                "`--prefer wix` deletes them; then run the phase again"
+                f"`runbook resolve {target.run_id} --collection {name} --prefer airtable --why …` keeps them as "
+                "created there, `--prefer wix` deletes them; then run the phase again"
             )
         if on_deletion is not None:
             deletion.check(len(held.records), allowed=remove_many)
@@ -162,7 +164,8 @@ class _Work:
         written = self._write(selection, found.with_new_choice, count)
         self.rows.forget_changes((found.ids & changes.keys()) - selection.in_conflict)
         conflicts = [*deletion.changed, *selection.conflicts]
-        self._record(conflicts)
+        self.conflicts.replace(target.run_id, [*(each.conflict for each in conflicts), *selection.waiting])
+        target.conflicts.replace(name, [each.line for each in conflicts])
         count.end()
         quarantined = len(target.quarantine.ids(name).intersection(deletion.deleted))
         return self._measured(
@@ -181,7 +184,7 @@ class _Work:
                 deleted=tuple(deletion.deleted),
                 edited=selection.edited,
                 served=selection.served,
-                settled=selection.settled + deletion.settled,
+                settled=(*selection.settled, *deletion.settled),
                 conflicts=tuple(each.line for each in conflicts),
                 in_conflict=len(selection.in_conflict),
                 written_now=frozenset(selection.created),
@@ -213,9 +216,7 @@ class _Work:
         count.end()
         conflicts = (*loaded.conflicts, *(each.line for each in selection.conflicts))
         if selection.conflicts:
-            known = {(each.legacy_id, each.key): each for each in self.conflicts.all()}
-            known |= {(each.conflict.legacy_id, each.conflict.key): each.conflict for each in selection.conflicts}
-            self.conflicts.replace(self.target.run_id, known.values())
+            self.conflicts.add(self.target.run_id, [*(e.conflict for e in selection.conflicts), *selection.waiting])
             self.target.conflicts.replace(self.collection.wix, conflicts)
         refused = len({entry.id for entry in writer.written.refused})
         updated = min(loaded.updated, refused)
@@ -232,7 +233,7 @@ class _Work:
                 deferred=0,
                 edited=loaded.edited | selection.edited,
                 served=loaded.served | selection.served,
-                settled=loaded.settled + selection.settled,
+                settled=(*loaded.settled, *selection.settled),
                 conflicts=conflicts,
                 in_conflict=loaded.in_conflict + len(selection.in_conflict),
                 dangling=selection.ids("dangling"),
@@ -257,11 +258,6 @@ class _Work:
             turned_at=_turned_at(target.state, self.collection),
             count=count,
         )
-
-    def _record(self, conflicts: Iterable[Found]) -> None:
-        found = list(conflicts)
-        self.conflicts.replace(self.target.run_id, [each.conflict for each in found])
-        self.target.conflicts.replace(self.collection.wix, [each.line for each in found])
 
     def _write(self, selection: Selection, with_new_choice: dict[str, StagedRow], count: RowCount) -> Written:
         writer = self._writer(count)

@@ -12,7 +12,7 @@ from runbook.link_resolver import LinkCell, TargetRows, resolve
 from runbook.merge import Agreement, Difference, MergedRow, Past, RowMerge
 from runbook.staged import StagedRow
 from runbook.state import AgreedRow, CollectionRows, Conflict, ConflictKind, History, KnownRow, Settled
-from runbook.steps.conflict_file import ConflictLine, Found, shown
+from runbook.steps.conflict_file import ConflictLine, Found, SettledLine, shown
 from runbook.steps.held import Held
 from runbook.steps.load_rows import Builder, hash_of
 from runbook.steps.load_writer import Row, agreed_row
@@ -47,7 +47,8 @@ class Selection:
     """Which rows of a collection to write. Counts of the others: see `Loaded`.
 
     `last`: the second pass, in which every link is final. `held`: what the table held before; in the second pass it is
-    not read again. `written_now`: rows that the first pass wrote.
+    not read again. `written_now`: rows that the first pass wrote. `waiting`: what people have settled in rows that
+    have other conflicts, so that nothing of it is done yet.
     """
 
     def __init__(
@@ -81,8 +82,9 @@ class Selection:
         self.unchanged = 0
         self.edited: dict[str, tuple[str, ...]] = {}
         self.served: dict[str, tuple[str, ...]] = {}
-        self.settled = 0
+        self.settled: list[SettledLine] = []
         self.conflicts: list[Found] = []
+        self.waiting: list[Conflict] = []
         self.in_conflict: set[str] = set()
 
     def rows(self, staged: Iterable[StagedRow]) -> Iterator[Row]:
@@ -158,13 +160,16 @@ class Selection:
         if merged.conflicts:
             self.in_conflict.add(id_)
             self.conflicts += [self._found(id_, each) for each in merged.conflicts]
+            self.waiting += [self._found(id_, each).conflict for each in merged.settled]
             self._count.add(1)
             return
         if merged.edited:
             self.edited[id_] = tuple(merged.edited)
         if merged.served:
             self.served[id_] = tuple(merged.served)
-        self.settled += len(merged.settled)
+        for each in merged.settled:
+            word = self._words[id_][each.key]
+            self.settled.append(SettledLine(id_, each.key, word.prefer, word.who, word.why))
         record = self._known[id_].record_id
         if merged.changes:
             yield self._row(id_, record, merged, hash_)

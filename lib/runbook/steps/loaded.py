@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from runbook.display import Shown, Table, plural
 from runbook.staged import Transformed
-from runbook.steps.conflict_file import ConflictLine, some
+from runbook.steps.conflict_file import ConflictLine, SettledLine, some
 
 _LISTED = 1000  # legacy ids of one kind in the evidence
 
@@ -44,7 +44,7 @@ class Loaded(Shown):
     served: dict[str, tuple[str, ...]] = field(default_factory=dict)
     conflicts: tuple[ConflictLine, ...] = ()
     in_conflict: int = 0
-    settled: int = 0
+    settled: tuple[SettledLine, ...] = ()
     dangling: dict[str, tuple[str, ...]] = field(default_factory=dict)
     ambiguous: dict[str, tuple[str, ...]] = field(default_factory=dict)
     not_loaded: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -120,7 +120,8 @@ class Loaded(Shown):
             )
         remarks += self.notable()
         if self.settled:
-            remarks.append(f"{plural(self.settled, 'conflict')} settled as people decided")
+            listed = [line.text() for line in self.settled]
+            remarks.append(f"{plural(len(listed), 'conflict')} settled as people decided: {some(listed)}")
         if self.conflicts:
             listed = [line.text() for line in self.conflicts]
             remarks.append(f"{plural(len(self.conflicts), 'conflict')}, not written: {some(listed)}")
@@ -143,7 +144,7 @@ class Loaded(Shown):
         """For the evidence: counts, and the first thousand legacy ids of each link that could not be made."""
         counts = (
             *("staged", "created", "updated", "unchanged", "cleared", "quarantined", "linked", "deferred", "matched"),
-            *("gone", "recreated", "in_conflict", "settled", "requests", "limited"),
+            *("gone", "recreated", "in_conflict", "requests", "limited"),
         )
         return {
             "collection": self.collection,
@@ -158,6 +159,7 @@ class Loaded(Shown):
             "edited": _kept(self.edited),
             "served": _kept(self.served),
             "conflicts": len(self.conflicts),
+            "settled": [asdict(line) for line in self.settled],
             "remarks": [*self.remarks(), *self.notes],
         }
 

@@ -35,3 +35,13 @@ def test_a_word_stays_while_both_values_are_those_that_the_person_saw(state: Sta
     assert conflicts(state).settled()["a", "plate"].prefer == "wix"
     conflicts(state).replace("run-3", [PLATE._replace(airtable="a9"), ROW])
     assert conflicts(state).settled() == {}
+
+
+def test_conflicts_are_added_to_those_that_are_known(state: State) -> None:
+    conflicts(state).replace("run-1", [PLATE])
+    conflicts(state).settle([PLATE], "wix", who="ann", why="x")
+    conflicts(state).add("run-2", [ROW])
+    assert conflicts(state).all() == [PLATE, ROW]
+    assert conflicts(state).settled().keys() == {("a", "plate")}
+    conflicts(state).add("run-2", [PLATE._replace(wix="w9")])
+    assert conflicts(state).settled() == {}
