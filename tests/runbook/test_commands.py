@@ -151,17 +151,16 @@ def test_unfreezing_what_is_open_says_so(home: Home) -> None:
 
 @pytest.fixture
 def damaged(home: Home) -> Iterator[None]:
-    """A cell in a watched table that nothing explains."""
+    """A watched collection that cannot be compared: the snapshot of its run is gone."""
     call("flags", "content", "airtable")
     connections = connect(PLATFORM, "sandbox")
     base = connections.base("wix")
     assert base is not None
-    table = PLATFORM.catalog.collection("FAQs").table
-    record = next(connections.airtable.records(base, table))
-    connections.airtable.update(base, table, [{"id": record["id"], "fields": {"Question": "Who typed here?"}}])
+    run_id = connections.state.facts.progress(base)["FAQs"].run_id
+    snapshot = home.path / "runs" / run_id / "snapshots"
+    snapshot.rename(snapshot.with_name("aside"))
     yield
-    before = record["fields"]["Question"]
-    connections.airtable.update(base, table, [{"id": record["id"], "fields": {"Question": before}}])
+    snapshot.with_name("aside").rename(snapshot)
 
 
 def test_an_alert_is_posted_as_json_and_its_address_shown_nowhere(home: Home, damaged: None) -> None:

@@ -61,13 +61,14 @@ class Difference(NamedTuple):
 class MergedRow:
     """The decisions on a row. With `conflicts`, nothing of it is written.
 
-    `edited`: keys and links that people changed in Airtable, `served`: that services did; both are kept. `settled`:
-    what a person's word decided. `cleared`: a cell is emptied.
+    `edited`: keys and links that people changed in Airtable, `served`: that services did; both are kept, and so
+    are the times of these writes, `stamped`. `settled`: what a person's word decided. `cleared`: a cell is emptied.
     """
 
     changes: Fields = field(default_factory=dict)
     edited: list[str] = field(default_factory=list)
     served: list[str] = field(default_factory=list)
+    stamped: list[str] = field(default_factory=list)
     settled: list[Difference] = field(default_factory=list)
     conflicts: list[Difference] = field(default_factory=list)
     cleared: bool = False
@@ -197,7 +198,9 @@ class RowMerge:
                 write.add(key)
             return
         merged._keys[key] = agreed or NOTHING
-        if decision is Decision.KEEP and key not in _AT_EVERY_WRITE:
+        if decision is Decision.KEEP and key in _AT_EVERY_WRITE:
+            merged.stamped.append(key)
+        elif decision is Decision.KEEP:
             (merged.served if past.served.get(key) == theirs else merged.edited).append(key)
 
     def _column(self, key: str, wix: list[Json] | None, airtable: list[Json] | None) -> str:

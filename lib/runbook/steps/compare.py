@@ -188,7 +188,7 @@ def compare(
     turned_at: str | None = None,
     removed: Ids[str] = (),
     created: Ids[str] = (),
-    seen: Callable[[Mapping[str, Any], Mapping[str, LinkCell]], None] | None = None,
+    seen: Callable[[Mapping[str, Any], Mapping[str, LinkCell]], None] = lambda fields, links: None,
     name_of: Callable[[str], str | None] | None = None,
 ) -> Comparison:
     """Compare all records of a table with all staged rows of its collection.
@@ -196,11 +196,11 @@ def compare(
     `expected`: those rows by legacy id; a row is taken out when its record comes, so those that stay are missing.
     `links_of` gives what a row's link cells should hold. `originals` gives the snapshot's items of some ids; it is
     asked once, for the rows that differ, and so is `past_of`, for `merge` to find what was changed in Airtable. `seen`
-    is called with every record's cells and expected links. `turned_at`: rows created in Airtable after it are not
+    is called with every record's cells and expected links; of cells that are kept in Airtable, with the staged ones. `turned_at`: rows created in Airtable after it are not
     extra. `removed`: rows that services deleted, so they are not missing. `created`: rows created in Airtable, which
     are not extra. `name_of`: a record's legacy id, for messages.
     """
-    work = _Work(collection, mapping, rules, name_of, merge)
+    work = _Work(collection, mapping, rules, name_of, merge, seen)
     held: dict[str, list[str]] = {}
     late = rows = here = 0
     for record in records:
@@ -208,7 +208,7 @@ def compare(
         id_ = fields.get(LEGACY_ID)
         row = expected.pop(id_, None) if isinstance(id_, str) else None
         links = links_of(row) if row is not None else {}
-        if seen is not None:
+        if row is None:
             seen(fields, links)
         if not isinstance(id_, str) or not id_.strip():
             work.without_id.append(record["id"])
@@ -257,8 +257,9 @@ class _Work:
         rules: Sequence[Rule],
         name_of: Callable[[str], str | None] | None,
         merge: RowMerge | None,
+        seen: Callable[[Mapping[str, Any], Mapping[str, LinkCell]], None],
     ) -> None:
-        self._merge = merge
+        self._merge, self._seen = merge, seen
         self._mapping, self._rules, self._name_of = mapping, rules, name_of or (lambda record: None)
         self._columns: dict[str, Field | None] = {c.name: c for c in collection.columns}
         self._columns[ORIGINAL] = None
@@ -289,6 +290,7 @@ class _Work:
         if columns or not all(_holds(actual.get(n), links[n]) for n in wrong_links):
             self._differ.append((row, actual, columns, links, wrong_links))
         else:
+            self._seen(actual, links)
             self._judge_links(row.id, actual, links, wrong_links, {})
 
     def settle(
@@ -304,6 +306,8 @@ class _Work:
         for row, actual, columns, links, wrong_links in self._differ:
             wrong = self._wrong_keys(actual, items.get(row.id))
             kept = self._kept(row, actual, links, pasts.get(row.id))
+            staged = {name: list(links[name].records) if name in links else row.fields.get(name) for name in kept}
+            self._seen({**actual, **staged}, links)
             for name in columns:
                 column = self._columns[name]
                 a, b = row.fields.get(name), actual.get(name)
@@ -319,7 +323,7 @@ class _Work:
             return {}
         cells = {**row.fields, **{name: list(cell.records) for name, cell in links.items() if cell.records}}
         merged = self._merge.merge(cells, actual, past)
-        why: dict[str, Kept] = dict.fromkeys(merged.edited, "edited")
+        why: dict[str, Kept] = dict.fromkeys([*merged.edited, *merged.stamped], "edited")
         why |= dict.fromkeys(merged.served, "served")
         why |= dict.fromkeys(self._merge.preferred(merged), "settled")
         why |= dict.fromkeys(self._merge.untold, "untold")

@@ -96,17 +96,14 @@ def test_a_rollback_names_it_and_carries_it_back_whole(site: Site, written: dict
     assert run.connections.state.rows(site.base(), "FAQs").changes() == {}
 
 
-def test_what_was_not_carried_back_is_not_deleted_by_the_next_load_but_called_for(
+def test_what_was_not_carried_back_is_not_deleted_by_the_next_load_but_counted(
     site: Site, written: dict[str, Item]
 ) -> None:
     turn("wix")
     run = run_phase(2)
-    with pytest.raises(CheckFailed, match=rf"FAQs: .*in Airtable, but not staged: {written['created']['_id']}"):
-        run.gate()
+    assert run.gate().passed
+    assert run.results.validated["FAQs"].comparison.created == 1
     there = {record["fields"]["Legacy Wix ID"] for record in site.records("FAQs")}
     assert written["created"]["_id"] in there
     # A row that services removed is at the source still, and so it is in Airtable again.
     assert written["removed"]["_id"] in {r["fields"]["Legacy Wix ID"] for r in site.records("ServiceFeatures")}
-    (record,) = [r for r in site.records("FAQs") if r["fields"]["Legacy Wix ID"] == written["created"]["_id"]]
-    site.connections().airtable.delete(site.base(), "FAQs", [record["id"]])
-    assert run_phase(2).gate().passed
