@@ -196,9 +196,9 @@ def compare(
     `expected`: those rows by legacy id; a row is taken out when its record comes, so those that stay are missing.
     `links_of` gives what a row's link cells should hold. `originals` gives the snapshot's items of some ids; it is
     asked once, for the rows that differ, and so is `past_of`, for `merge` to find what was changed in Airtable. `seen`
-    is called with every record's cells and expected links; of cells that are kept in Airtable, with the staged ones. `turned_at`: rows created in Airtable after it are not
-    extra. `removed`: rows that services deleted, so they are not missing. `created`: rows created in Airtable, which
-    are not extra. `name_of`: a record's legacy id, for messages.
+    is called with every record's cells and expected links; of cells that are kept in Airtable, with the staged ones.
+    `turned_at`: rows created in Airtable after it are not extra. `removed`: rows that services deleted, so they are not
+    missing. `created`: rows created in Airtable, which are not extra. `name_of`: a record's legacy id, for messages.
     """
     work = _Work(collection, mapping, rules, name_of, merge, seen)
     held: dict[str, list[str]] = {}
