@@ -88,7 +88,7 @@ def zoo(root: Path) -> Platform:
 
 
 def _no_sample(folder: Path, *, seed: int, scale: float) -> None:
-    (folder / "Nothing.jsonl").write_text('{"_id": "1"}\n')
+    (folder / "Animals.jsonl").write_text('{"_id": "1"}\n')
 
 
 @dataclass

@@ -20,7 +20,8 @@ from runbook.query import Query
 from runbook.records.formula import narrow
 from runbook.schema import Tables, apply_schema, plan_schema
 from runbook.schema.manual_steps import type_in_words
-from runbook.steps.compare import compare, declared_rules
+from runbook.steps.compare import compare
+from runbook.steps.difference_rules import declared_rules
 from sandbox import Sandbox
 
 BODY = """

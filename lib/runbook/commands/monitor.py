@@ -92,6 +92,7 @@ class IntegrityCheck:
                 rows.append((name, None, None, None, "error", str(error)))
                 continue
             self.alerts += [f"{name}: {reason}" for reason in found.reasons]
+            self.notes += [f"{name}: {warning}" for warning in found.comparison.warnings()]
             facts[name] = found.facts()
             since = sum(found.comparison.explained.values())
             verdict = "passed" if found.green else "failed"

@@ -109,7 +109,11 @@ def evaluate_gate(run: RunContext) -> Gate:
         if v.quarantined
     ]
     doubts = [f"{s.collection}: {warning}" for s in results.snapshots.values() for warning in s.warnings]
-    notable = [f"{name}: {remark}" for name, done in results.loaded.items() for remark in done.notable()]
+    notable = [f"{name}: {remark}" for name, load in results.loaded.items() for remark in load.notable()]
+    for v in done:
+        loaded = results.loaded.get(v.collection)
+        if loaded is None or not loaded.merged:  # its flag is at 'airtable': nothing was loaded
+            notable += [f"{v.collection}: {warning}" for warning in v.comparison.warnings()]
     nothing = not reasons and not run.dry_run and _found_nothing(run)
     return Gate(
         phase=f"phase {run.phase.number}, {run.phase.title}",

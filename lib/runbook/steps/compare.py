@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Collection as Ids
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from runbook.catalog import LEGACY_ID, ORIGINAL, Collection, Field
 from runbook.codecs import Refused, codec_of, same
@@ -25,36 +25,11 @@ from runbook.mapping import Mapping as CatalogMapping
 from runbook.merge import Past, RowMerge
 from runbook.staged import StagedRow
 from runbook.steps.conflict_file import is_hidden, shown, some
+from runbook.steps.deletion import too_many
+from runbook.steps.difference_rules import Cell, Kept, Rule, holds_links, is_later
 
-Kept = Literal["edited", "served", "settled", "untold"]
 LISTED = 100  # differences and ids that are listed; the rest is counted
 _UPDATED = "_updatedDate"
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A cell that differs. `column` is None for a link, and `link` is what it should hold.
-
-    `reads_back`: decoded, it equals the value in the snapshot. `kept`: why it stays as it is in Airtable.
-    """
-
-    name: str
-    column: Field | None
-    expected: Json
-    actual: Json
-    reads_back: bool
-    record: Fields
-    link: LinkCell | None = None
-    kept: Kept | None = None
-
-
-@dataclass(frozen=True)
-class Rule:
-    """Why a cell may differ. `applies`: whether it explains a cell; `explanation`: for people."""
-
-    name: str
-    explanation: str
-    applies: Callable[[Cell], bool]
 
 
 @dataclass(frozen=True)
@@ -72,8 +47,8 @@ class Comparison(Shown):
 
     `rows`: staged rows that have a record; `missing`: those that have none. `extra`: legacy ids that were not staged;
     `without_id`: records without one, which are no rows yet; `duplicates`: legacy id -> its records. `created`: rows
-    created in Airtable, `late`: after the cutover; `removed`: those that services took out since. Lists are cut at
-    100; the counts beside them are not.
+    created in Airtable, `late`: after the cutover; `removed`: those that were taken out since, `deleted` of
+    them by people. Lists are cut at 100; the counts beside them are not.
     """
 
     collection: str
@@ -93,6 +68,7 @@ class Comparison(Shown):
     created: int = 0
     late: int = 0
     removed: int = 0
+    deleted: tuple[str, ...] = ()
     explanations: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -117,8 +93,16 @@ class Comparison(Shown):
 
     def warnings(self) -> list[str]:
         """What a reviewer should know though nothing is wrong."""
-        waiting = f"records in Airtable without a {LEGACY_ID}, which are not complete yet"
-        return [f"{waiting}: {some(self.without_id, self.records_without_id)}"] if self.records_without_id else []
+        kept = [(rule, self.explained.get(rule, 0)) for rule in ("edited in Airtable", "changed by a service")]
+        found = [f"{plural(count, 'cell')} {rule} since last written, kept" for rule, count in kept if count]
+        if self.records_without_id:
+            waiting = f"records in Airtable without a {LEGACY_ID}, which are not complete yet"
+            found.append(f"{waiting}: {some(self.without_id, self.records_without_id)}")
+        if self.deleted:
+            found.append(
+                f"{plural(len(self.deleted), 'row')} deleted in Airtable since the cutover: {some(self.deleted)}"
+            )
+        return found
 
     def table(self) -> Table:
         """Counts, then the first differences."""
@@ -151,27 +135,8 @@ class Comparison(Shown):
             "created": self.created,
             "late": self.late,
             "removed": self.removed,
+            "deleted": list(self.deleted),
         }
-
-
-def declared_rules(*, turned_at: str | None = None) -> tuple[Rule, ...]:
-    """All rules, the narrowest first. `turned_at`: when the flag was set to 'airtable', ISO time in UTC."""
-    rules = [
-        Rule("dangling link", "a key leads to no row; its text is kept in a column", _dangling),
-        Rule("ambiguous link", "a key leads to several rows, and none is guessed", _ambiguous),
-        Rule("reads back the same", "written differently, but the same value in Wix", lambda cell: cell.reads_back),
-        Rule("line feed at the end", "Airtable's rich text ends with a line feed", _line_feed),
-        Rule("lossy field", "declared in the catalog, with its reason", _lossy),
-        Rule("edited in Airtable", "changed there since it was last written; kept", _is_kept("edited")),
-        Rule("changed by a service", "changed in Airtable since it was last written; kept", _is_kept("served")),
-        Rule("settled for Airtable", "both sides changed it, and a person chose Airtable's value", _is_kept("settled")),
-        Rule("not shown by the source", "the source has no such column or key; kept", _is_kept("untold")),
-    ]
-    if turned_at is not None:
-        rules.append(
-            Rule("changed since cutover", f"changed after {turned_at}, the cutover to Airtable", _since(turned_at))
-        )
-    return tuple(rules)
 
 
 def compare(
@@ -187,6 +152,7 @@ def compare(
     past_of: Callable[[set[str]], Mapping[str, Past]] = lambda ids: {},
     turned_at: str | None = None,
     removed: Ids[str] = (),
+    loaded: Ids[str] = (),
     created: Ids[str] = (),
     seen: Callable[[Mapping[str, Any], Mapping[str, LinkCell]], None] = lambda fields, links: None,
     name_of: Callable[[str], str | None] | None = None,
@@ -198,7 +164,8 @@ def compare(
     asked once, for the rows that differ, and so is `past_of`, for `merge` to find what was changed in Airtable. `seen`
     is called with every record's cells and expected links; of cells that are kept in Airtable, with the staged ones.
     `turned_at`: rows created in Airtable after it are not extra. `removed`: rows that services deleted, so they are not
-    missing. `created`: rows created in Airtable, which are not extra. `name_of`: a record's legacy id, for messages.
+    missing; nor are a few of those once `loaded`, which people deleted. `created`: rows created in Airtable, which are
+    not extra. `name_of`: a record's legacy id, for messages.
     """
     work = _Work(collection, mapping, rules, name_of, merge, seen)
     held: dict[str, list[str]] = {}
@@ -219,12 +186,16 @@ def compare(
             work.row(row, fields, links)
         elif id_ in created:
             here += 1
-        elif turned_at is not None and _later(fields.get(work.created), turned_at):
+        elif turned_at is not None and is_later(fields.get(work.created), turned_at):
             late += 1
         elif len(held[id_]) == 1:
             work.extra.append(id_)
     work.settle(originals, past_of)
     missing = [id_ for id_ in expected if id_ not in removed]
+    deleted = [id_ for id_ in missing if id_ in loaded]
+    if too_many(len(deleted), rows + len(expected)):
+        deleted = []
+    missing = [id_ for id_ in missing if id_ not in deleted]
     return Comparison(
         collection=collection.wix,
         rows=rows,
@@ -243,6 +214,7 @@ def compare(
         created=here,
         late=late,
         removed=len(expected) - len(missing),
+        deleted=tuple(deleted),
         explanations={rule.name: rule.explanation for rule in rules},
     )
 
@@ -283,11 +255,13 @@ class _Work:
                 continue
             columns.append(name)
         wrong_links = [
-            n for n in self._links if not _holds(actual.get(n), links[n]) or links[n].state in ("dangling", "ambiguous")
+            n
+            for n in self._links
+            if not holds_links(actual.get(n), links[n]) or links[n].state in ("dangling", "ambiguous")
         ]
         self.cells += len(self._columns) + len(self._links)
         self.equal += len(self._columns) + len(self._links) - len(columns) - len(wrong_links)
-        if columns or not all(_holds(actual.get(n), links[n]) for n in wrong_links):
+        if columns or not all(holds_links(actual.get(n), links[n]) for n in wrong_links):
             self._differ.append((row, actual, columns, links, wrong_links))
         else:
             self._seen(actual, links)
@@ -396,50 +370,6 @@ class _Work:
 
 
 _PLAIN = {str, int, float, bool}
-
-
-def _holds(held: Json, link: LinkCell) -> bool:
-    if not held:
-        return not link.records
-    return isinstance(held, list) and sorted(held) == sorted(link.records)
-
-
-def _dangling(cell: Cell) -> bool:
-    return cell.link is not None and cell.link.state == "dangling" and _holds(cell.actual, cell.link)
-
-
-def _ambiguous(cell: Cell) -> bool:
-    return cell.link is not None and cell.link.state == "ambiguous" and _holds(cell.actual, cell.link)
-
-
-def _line_feed(cell: Cell) -> bool:
-    a, b = cell.expected, cell.actual
-    if cell.column is None or not cell.column.column_kind.adds_line_break:
-        return False
-    if not isinstance(a, str) or not isinstance(b, str):
-        return False
-    return a.rstrip("\n") == b.rstrip("\n")
-
-
-def _is_kept(reason: Kept) -> Callable[[Cell], bool]:
-    return lambda cell: cell.kept == reason
-
-
-def _lossy(cell: Cell) -> bool:
-    return cell.column is not None and cell.column.lossy is not None
-
-
-def _since(turned_at: str) -> Callable[[Cell], bool]:
-    return lambda cell: _later(cell.record.get("Wix Updated"), turned_at)
-
-
-def _later(timestamp: Json, than: str) -> bool:
-    from datetime import datetime
-
-    try:
-        return datetime.fromisoformat(timestamp) > datetime.fromisoformat(than)
-    except (TypeError, ValueError):
-        return False
 
 
 def _why(cell: Cell) -> str:

@@ -20,7 +20,12 @@ from runbook.state import CollectionRows, Conflict, ConflictKind, KnownRow, Sett
 from runbook.steps.conflict_file import ConflictLine, Found, SettledLine
 from runbook.steps.held import Held
 
-MANY_ROWS, MANY_SHARE = 3, 0.10  # more rows than both may be deleted only if an operator confirms it
+MANY_ROWS, MANY_SHARE = 3, 0.10
+
+
+def too_many(gone: int, rows: int) -> bool:
+    """Whether so many of a table's rows are gone that it may be a mistake: all, or more than three and a tenth."""
+    return gone > 0 and (gone == rows or gone > max(MANY_ROWS, MANY_SHARE * rows))
 
 
 class Deletion:
@@ -80,7 +85,7 @@ class Deletion:
     def check(self, rows: int, *, allowed: bool) -> None:
         """Raises StepError where too many of a table's rows would be deleted and that is not allowed."""
         gone = len(self.ids)
-        if not gone or allowed or (gone < rows and gone <= max(MANY_ROWS, MANY_SHARE * rows)):
+        if allowed or not too_many(gone, rows):
             return
         name = self._collection.wix
         share = "all" if gone == rows else f"{gone:,} of {rows:,}"

@@ -57,6 +57,11 @@ class Loaded(Shown):
     transformed: Transformed | None = None
 
     @property
+    def merged(self) -> bool:
+        """Whether the table was read and merged; it is not while the collection's flag is 'airtable'."""
+        return self.transformed is not None
+
+    @property
     def writes(self) -> int:
         """Rows that were written or deleted."""
         return self.created + self.updated + self.linked + len(self.deleted)

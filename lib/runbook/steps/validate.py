@@ -29,7 +29,8 @@ from runbook.readings import Readings
 from runbook.snapshot import Snapshot
 from runbook.staged import StagedRow, Transformed
 from runbook.state import State
-from runbook.steps.compare import Comparison, compare, declared_rules
+from runbook.steps.compare import Comparison, compare
+from runbook.steps.difference_rules import declared_rules
 
 
 @dataclass(frozen=True, repr=False)
@@ -238,6 +239,7 @@ def validate(
         past_of=past_of,
         turned_at=turned_at,
         removed=removed,
+        loaded=known.keys() if turned_at is not None else (),
         created=created,
         seen=seen,
         name_of=rows.legacy_id,

@@ -55,6 +55,23 @@ def test_a_cell_edited_in_airtable_is_no_alert(turned: Fleet) -> None:
     assert recorded(turned) == [True]
 
 
+def test_a_few_rows_deleted_in_airtable_stay_deleted_and_are_listed(turned: Fleet) -> None:
+    turned.delete("Trucks", "t0")
+    check = open_check(turned.platform)
+    steps(check)
+    check.verdict()
+    compared: Any = check.folder.read_evidence("integrity_check", "compare")
+    assert compared["collections"]["Trucks"]["missing"] == 0
+    assert "1 row deleted in Airtable since the cutover: t0" in str(compared)
+
+
+def test_all_rows_of_a_collection_deleted_in_airtable_are_an_alert(turned: Fleet) -> None:
+    for legacy in turned.records("Trucks"):
+        turned.delete("Trucks", legacy)
+    found = alerts(open_check(turned.platform))
+    assert any("2 rows staged, but not in Airtable" in alert for alert in found)
+
+
 def test_a_cell_that_nothing_explains_is_an_alert(turned: Fleet) -> None:
     # What no person can do: Airtable answered a write of ours with another value than was sent.
     turned.edit("Trucks", "t0", Plate="Somebody typed here")

@@ -20,7 +20,7 @@ from runbook.run import open_run
 from sandbox import Sandbox
 
 COMMANDS = (
-    "plan run status flags verify sign-off rollback monitor serve mirror suites rebuild-state repair-ids forget-column "
+    "plan run status flags resolve verify sign-off rollback monitor serve mirror suites rebuild-state repair-ids forget-column "
     "unfreeze stop"
 ).split()
 
@@ -99,6 +99,12 @@ WRONG = [
     ("flags content both", "'both' is not one of 'wix', 'airtable'"),
     ("flags --format xml", "jsw"),
     ("flags --publish -e live", "WIX_API_KEY is not set"),
+    ("resolve nothing", "there is no run 'nothing'"),
+    ("resolve first", "run first has no conflict that no later run has taken up; nothing was noted"),
+    ("resolve first --prefer both", "'both' is not one of 'wix', 'airtable'"),
+    ("resolve first --prefer wix", "--why is empty"),
+    ("resolve first --prefer wix --why x --collection FAQ", "--collection: 'FAQ' is not in the catalog"),
+    ("resolve first --prefer wix --why x --row f1", "has no conflict of row f1"),
     ("rollback --phase 9", "no phase 9"),
     ("rollback --phase 1", "phase 1 has no flag"),
     ("rollback --flag contnet", "did you mean 'content'"),

@@ -129,7 +129,7 @@ def test_07_the_weekly_check_is_green_and_counts_what_people_edited(site: Site) 
     check.error_rate()
     check.verdict()
     compared: Any = check.folder.read_evidence("integrity_check", "compare")
-    assert compared["PricingTiers"]["explained"] == {"edited in Airtable": 1}
+    assert compared["collections"]["PricingTiers"]["explained"] == {"edited in Airtable": 1}
     airtable.update(site.base(), table, [{"id": record["id"], "fields": {"Name": before}}])
 
 

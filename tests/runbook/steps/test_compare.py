@@ -14,7 +14,8 @@ from runbook.catalog import Collection, Copy, Field, Link
 from runbook.link_resolver import LinkCell
 from runbook.mapping import Mapping
 from runbook.staged import StagedRow
-from runbook.steps.compare import Comparison, compare, declared_rules
+from runbook.steps.compare import Comparison, compare
+from runbook.steps.difference_rules import declared_rules
 
 FIELDS = [
     {"wix": "name", "wix_type": "text", "name": "Name", "type": "singleLineText", "personal": True},
