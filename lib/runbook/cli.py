@@ -9,13 +9,12 @@ import os
 import signal
 import sys
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from runbook.display import plural
-from runbook.errors import CatalogError, CheckFailed, RunbookError, SettingError
+from runbook.errors import CatalogError, CheckFailed, RunbookError, SettingError, SourceError, TargetError
 from runbook.platform import find_platform
 from runbook.settings import ENVIRONMENTS, read_settings
 
@@ -38,7 +37,13 @@ def _report_errors(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **kwargs)
         except RunbookError as error:
             _error(str(error))
-            sys.exit(USAGE if isinstance(error, SettingError | CatalogError) else RED)
+            # A plan that cannot read has done nothing either.
+            nothing_done = (
+                SettingError,
+                CatalogError,
+                *((SourceError, TargetError) if command.__name__ == "plan" else ()),
+            )
+            sys.exit(USAGE if isinstance(error, nothing_done) else RED)
         except OSError as error:  # disk full, no permission: not an error of the program
             _error(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
             sys.exit(USAGE)
@@ -82,8 +87,23 @@ take_over_option = click.option(
     callback=_take_over,
     help="Take the base over from another state that holds it.",
 )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container's user may have no name
+        return ""
+
+
+def _name(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("is empty; what is recorded needs a name: --who 'Your Name'")
+    return value
+
+
 who_option = click.option(
-    "--who", default=getpass.getuser, help="Name recorded for this action.  [default: the current user]"
+    "--who", default=_user, callback=_name, help="Name recorded for this action.  [default: the current user]"
 )
 
 
@@ -138,6 +158,7 @@ def plan(phases: tuple[Any, ...], environment: str, source: str, source_name: st
             given: dict[str, Any] = {"environment": environment, "source": source, "source_name": source_name}
             opened = open_run(platform, number, **given, dry_run=True, env=env)
             click.echo(f"{opened.plan()!r}\n")
+            opened.require_open()  # what would be refused is red, and shown all the same
 
 
 @main.command()
@@ -310,8 +331,9 @@ def resolve(
 def verify(folder: str) -> None:
     """Verify a run folder against its manifest, offline. RUN is a run id or a path."""
     from runbook.evidence.manifest import verify as check
+    from runbook.evidence.runs import run_with_manifest
 
-    found = check(_run_folder(folder))
+    found = check(run_with_manifest(read_settings("sandbox", find_platform()).runs, folder))
     click.echo(repr(found))
     found.require()
 
@@ -323,19 +345,11 @@ def verify(folder: str) -> None:
 @_report_errors
 def sign_off(folder: str, who: str, note: str) -> None:
     """Sign a verified run whose phases have all passed. RUN is a run id or a path."""
+    from runbook.evidence.runs import run_with_manifest
     from runbook.evidence.signing import sign_off as sign
 
-    click.echo(repr(sign(_run_folder(folder), who, note)))
-
-
-def _run_folder(name: str) -> Path:
-    platform = find_platform()
-    runs = read_settings("sandbox", platform).runs
-    for path in (Path(name), runs / name):
-        if (path / "manifest.json").is_file():
-            return path
-    known = sorted((p.parent.name for p in runs.glob("*/manifest.json")), reverse=True)[:5]
-    raise SettingError(f"{name}: no run with a manifest; the newest in {runs}: {', '.join(known) or 'none yet'}")
+    run = run_with_manifest(read_settings("sandbox", find_platform()).runs, folder)
+    click.echo(repr(sign(run, who, note)))
 
 
 @main.command()

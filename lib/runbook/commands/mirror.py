@@ -15,6 +15,8 @@ def mirror_status(platform: Platform, environment: str, *, load: bool = False, d
 
     Raises SettingError if nothing has been migrated, TargetError if Airtable cannot be read.
     """
+    if load and drop:
+        raise SettingError("--load and --drop are both given; nothing was done. Drop the mirror, or load it anew")
     with open_records(platform, environment, update_mirror=False) as opened:
         mirror = opened.mirror
         if mirror is None:

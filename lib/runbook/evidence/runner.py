@@ -256,9 +256,16 @@ def _keep_earlier(folder: RunFolder, slug: str) -> None:
             number += 1
 
 
+# The cells before the first one that writes.
+_READS = ("run", "run.check_access()", "run.plan()", "check", "rollback")
+
+
 def _is_refusal(raised: Exception) -> bool:
-    """Whether a cell raised an error that says that nothing was done."""
-    kind = getattr(errors, getattr(raised, "ename", ""), None)  # of papermill's error: the name of the cell's
+    """Whether nothing was done: the error says so, or its cell is one that opens, checks or plans."""
+    # `source` and `ename` are of papermill's error: the cell, and the name of what it raised.
+    if str(getattr(raised, "source", "")).strip().split("\n")[-1] in _READS:
+        return True
+    kind = getattr(errors, getattr(raised, "ename", ""), None)
     return isinstance(kind, type) and issubclass(kind, (errors.SettingError, errors.CatalogError))
 
 
@@ -271,13 +278,19 @@ def _describe(raised: Exception, timeout: float | None) -> str:
     match raised:
         case PapermillExecutionError():
             source = raised.source.strip().splitlines()
-            return f"{source[-1] if source else 'a cell'}: {raised.ename}: {' '.join(str(raised.evalue).split())}"
+            return f"{source[-1] if source else 'a cell'}: {raised.ename}: {_one_line(str(raised.evalue))}"
         case CellTimeoutError():
             return f"a cell exceeded the time limit of {timeout:g} s"
         case DeadKernelError():
             return f"the kernel died; it was killed or ran out of memory{notes}"
         case _:
             return f"{type(raised).__name__}: {' '.join(str(raised).split())}{notes}"
+
+
+def _one_line(text: str) -> str:
+    """A message whose lines are a list as one: `the gate is red: one; another`."""
+    first, *items = [" ".join(line.split()) for line in text.splitlines() if line.strip()] or [""]
+    return f"{first} {'; '.join(items)}" if first.endswith(":") else "; ".join([first, *items])
 
 
 @contextlib.contextmanager

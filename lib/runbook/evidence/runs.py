@@ -17,6 +17,7 @@ from typing import Any
 
 from runbook.errors import SettingError, TamperedRun
 from runbook.evidence.folder import RunFolder, check_name, new_run_id, read_json
+from runbook.evidence.manifest import MANIFEST
 
 MIGRATION = "migration"
 _SHOWN = 5  # runs named where none has the name that was given
@@ -94,6 +95,20 @@ def check_run(
         )
 
 
+def run_with_manifest(runs: Path, name: str) -> Path:
+    """The folder of a run that has a manifest, by its name or its path. Raises SettingError."""
+    for path in (Path(name), runs / name):
+        if (path / MANIFEST).is_file():
+            return path
+    if (runs / name / "evidence").is_dir() and name:
+        raise SettingError(
+            f"run {name} has no {MANIFEST} yet: it is written at a phase's gate. Run its phases to the end: "
+            f"`runbook run … --run-id {name}`"
+        )
+    names = [run.path.name for run in known_runs(runs) if (run.path / MANIFEST).is_file()]
+    raise SettingError(f"{name}: no run with a manifest{_near(name, names)}; in {runs} {_newest(names)}")
+
+
 def set_base(folder: RunFolder, base: str) -> None:
     """Record the base of a run that was opened before there was one."""
     stamp = folder.read_evidence("run", "run") or {}
@@ -150,13 +165,19 @@ def _check_stamp(run_id: str, known: Mapping[str, Any], stamp: Mapping[str, Any]
 
 def _unknown(runs: Path, run_id: str) -> str:
     names = [run.path.name for run in known_runs(runs)]
-    near = difflib.get_close_matches(run_id, names, n=3)
-    meant = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-    listed = f"the newest are {', '.join(names[:_SHOWN])}" if names else "there is none yet"
     return (
-        f"there is no run {run_id!r}{meant}; {listed}. Leave run_id out to go on with the open run, or "
-        "begin one of this name with new_run (--new-run)"
+        f"there is no run {run_id!r}{_near(run_id, names)}; {_newest(names)}. Leave run_id out to go on "
+        "with the open run, or begin one of this name with new_run (--new-run)"
     )
+
+
+def _near(name: str, names: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=3)
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def _newest(names: Sequence[str]) -> str:
+    return f"the newest are {', '.join(names[:_SHOWN])}" if names else "there is none yet"
 
 
 def _as_text(stamp: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from lmdr.platform import PLATFORM
 from runbook import cli
 from runbook.catalog import load_catalog
 from runbook.cli import main
+from runbook.evidence.manifest import write_manifest
 from runbook.run import open_run
 from sandbox import Sandbox
 
@@ -34,7 +35,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         (path / "home/sandbox/server.json").write_text(json.dumps({"url": box.airtable_url, "pid": os.getpid()}))
         patch.setenv("RUNBOOK_HOME", str(path / "home"))
         patch.setenv("RUNBOOK_RUNS", str(path / "runs"))
-        open_run(PLATFORM, 2, new_run="first")
+        write_manifest(open_run(PLATFORM, 2, new_run="first").folder)
+        open_run(PLATFORM, 2, new_run="opened")
         signed = open_run(PLATFORM, 2, new_run="signed").folder
         (signed.path / "sign-off.json").write_text('{"signatures": []}')
         yield Home(path)
@@ -112,6 +114,12 @@ WRONG = [
     ("monitor --alert-url hooks.example/T0", "is not a URL to post to"),
     ("monitor --alert-url http://h:x/T0", "is not a URL to post to"),
     ("verify nothing", "no run with a manifest"),
+    ("verify frist", "did you mean 'first'"),
+    ("sign-off opened", "run opened has no manifest.json yet: it is written at a phase's gate"),
+    ("sign-off first --who=", "needs a name"),
+    ("flags content wix --who=", "needs a name"),
+    ("unfreeze --who=", "needs a name"),
+    ("mirror --load --drop", "--load and --drop are both given"),
     ("runn 2", "No such command"),
 ]
 
