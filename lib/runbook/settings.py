@@ -13,7 +13,7 @@ RUNBOOK_HOME            the folder of the state, `.runbook` in the project by de
 RUNBOOK_RUNS            the folder of runs, `runs` in the project by default
 RUNBOOK_STATE_URL       sqlite:///… (a file per environment in RUNBOOK_HOME by default) or postgresql://…
 RUNBOOK_REMOVE_MANY     collections (Wix names, separated by commas) of which many rows, or all, were deleted at the
-                        source on purpose: for others, more than 20 rows and a tenth stop the load
+                        source on purpose: for others, all rows, or more than three and a tenth of them, stop the load
 RUNBOOK_EMPTY_COLUMNS   columns (`Collection.key`, separated by commas) that an export file no longer shows and that are
                         to be emptied: others keep their cells
 RUNBOOK_TAKE_OVER       "yes": take the base over from another state that holds it (`--take-over`)
@@ -204,14 +204,20 @@ def _collections(env: Mapping[str, str], variable: str, platform: Platform, prob
 def _columns(
     env: Mapping[str, str], variable: str, platform: Platform, problems: list[str]
 ) -> frozenset[tuple[str, str]]:
-    """Collections and keys. A key that the catalog does not know is valid: an export may have had it once."""
+    """Collections and keys; a column's name in Airtable means its key.
+
+    A key that the catalog does not know is valid: an export may have had it once.
+    """
+    known = platform.catalog.collections
     parts = [part.strip().rpartition(".") for part in (env.get(variable) or "").split(",") if part.strip()]
-    wrong = [f"{name}.{key}" if name else key for name, _, key in parts if name not in platform.catalog.collections]
+    wrong = [f"{name}.{key}" if name else key for name, _, key in parts if name not in known]
     if wrong:
         problems.append(
             f"{variable} names {', '.join(wrong)}; expected Collection.key, separated by commas, such as FAQs.answer"
         )
-    return frozenset((name, key) for name, _, key in parts)
+        return frozenset()
+    by_name = {name: known[name].by_name for name, _, _ in parts}
+    return frozenset((name, by_name[name][key].wix if key in by_name[name] else key) for name, _, key in parts)
 
 
 def _raise(problems: list[str]) -> None:

@@ -265,7 +265,7 @@ class _Export:
         if rows - len(self._drafts) == count:
             self.notes.append(f"the site's count does not include its {len(self._drafts):,} drafts; they were read")
         elif rows > count or self._changing:
-            self.notes.append(f"the site counted {count:,} rows at the end; {rows:,} were read")
+            self.warnings.append(f"the site counted {count:,} rows at the end; {rows:,} were read")
         else:
             raise WixError(
                 f"{self._name}: the site counts {count:,} rows, but only {rows:,} can be read; no snapshot was made. "

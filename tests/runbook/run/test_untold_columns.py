@@ -183,7 +183,7 @@ def test_cells_of_a_hidden_column_are_emptied_by_the_word_alone(
     kept(export)
     export.write("Trucks.csv", HIDDEN)
     kept(export)
-    monkeypatch.setenv("RUNBOOK_EMPTY_COLUMNS", "Trucks.dot")
+    monkeypatch.setenv("RUNBOOK_EMPTY_COLUMNS", "Trucks.DOT")  # the column's name means its key
     assert [row.get("DOT") for row in kept(export).values()] == [None, None]
 
 

@@ -171,7 +171,8 @@ def test_a_site_that_keeps_changing_is_noted(start, shapes):
 
         client = Restless(site.box.wix_url, site.box.wix_key, site.box.site_id)
         rows = []
-        (warning,) = WixSource(client).export(shapes.collection(name="text"), rows.append).warnings
+        warning, counted = WixSource(client).export(shapes.collection(name="text"), rows.append).warnings
+        assert re.fullmatch(r"the site counted \d+ rows at the end; \d+ were read", counted)
         assert warning.startswith("kept changing while it was read, 5 times over; ")
         assert re.search(r"\d+ rows changed meanwhile: more \d+", warning)
         assert "run it again at a quiet time, or freeze the collection first" in warning
