@@ -12,6 +12,7 @@ import itertools
 import json
 import time
 from collections import defaultdict
+from collections.abc import Collection as Ids
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -106,8 +107,11 @@ def check_lookup(
     transformed: Transformed,
     *,
     samples: int = 25,
+    created: Ids[str] = (),
 ) -> LookupCheck:
     """Look up a sample of a key's values in Airtable, and compare with the staged rows. Reads only.
+
+    `created`: rows created in Airtable, which no source has; like records that are no rows yet, they do not count.
 
     Raises CatalogError for a key that is not in the catalog, SettingError for one that holds lists, SchemaDrift,
     AirtableError. Differences show no value of a personal field.
@@ -117,7 +121,7 @@ def check_lookup(
     tables.field_id(collection, field.name)
     wrong, found_rows, values = [], 0, 0
     for sample in [*sample_rows(transformed.rows(), field, samples), *_absent(field)]:
-        found = _find(airtable, base, table, field.name, sample.value)
+        found = [id_ for id_ in _find(airtable, base, table, field.name, sample.value) if id_ not in created]
         found_rows += len(found)
         values += bool(sample.ids)
         missing, others = sample.ids - set(found), set(found) - sample.ids
@@ -133,7 +137,7 @@ def check_lookup(
 
 def _find(airtable: Airtable, base: str, table: str, column: str, value: Json) -> list[str]:
     records = airtable.records(base, table, fields=[LEGACY_ID], formula=eq(column, value))
-    return [record["fields"].get(LEGACY_ID) or record["id"] for record in records]
+    return [record["fields"][LEGACY_ID] for record in records if record["fields"].get(LEGACY_ID)]
 
 
 def _absent(field: Field) -> list[Sample]:

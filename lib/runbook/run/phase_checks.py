@@ -17,6 +17,12 @@ SAMPLES = 25  # values looked up per look-up
 ERROR_RATE = 0.001  # share of responses; the users' plan says 0.1 %
 
 
+def created_in_airtable(run: RunContext, name: str) -> set[str]:
+    """The rows of a collection that were created in Airtable, which no source has."""
+    changes = run.connections.state.rows(run.base(), name).changes()
+    return {id_ for id_, change in changes.items() if change == "created"}
+
+
 def check_lookups(run: RunContext) -> Page | Table:
     """Do the platform's look-ups in Airtable, and compare the results with the snapshot."""
     if run.dry_run:
@@ -34,6 +40,7 @@ def check_lookups(run: RunContext) -> Page | Table:
             x.key,
             done[x.collection],
             samples=SAMPLES,
+            created=created_in_airtable(run, x.collection),
         )
         for x in lookups
     ]

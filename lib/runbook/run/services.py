@@ -14,6 +14,7 @@ from runbook.records.opening import connect_records
 from runbook.records.routed import all_turned
 from runbook.records.views import ItemRecords, ReadOnly
 from runbook.run.context import RunContext
+from runbook.run.phase_checks import created_in_airtable
 from runbook.snapshot import Snapshot
 from runbook.state import CollectionProgress
 
@@ -28,6 +29,7 @@ def check_services(run: RunContext) -> Parallel | Table:
     readable = comparable.keys() | stay
     needed = {name for test in tests if readable >= set(test.needs) for name in test.needs} - stay
     hidden = {name: _quarantined(run, comparable[name]) for name in needed}
+    created = {name: created_in_airtable(run, name) for name in needed}
     with ExitStack() as stack:
         opened = connect_records(run.connections, stack, base=run.base(), update_mirror=False)
         assert opened.airtable is not None
@@ -42,7 +44,7 @@ def check_services(run: RunContext) -> Parallel | Table:
             found = run_parallel(
                 tests,
                 ReadOnly(source, without=hidden),
-                ReadOnly(all_turned(run.catalog, source, opened.airtable)),
+                ReadOnly(all_turned(run.catalog, source, opened.airtable), without=created),
                 available=readable,
                 left_out=sum(map(len, hidden.values())),
                 on_test=lambda done: report(done, len(tests)),
