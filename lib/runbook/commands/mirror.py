@@ -38,5 +38,5 @@ def mirror_status(platform: Platform, environment: str, *, load: bool = False, d
 def _table(mirror: Mirror) -> Table:
     rows = [(name, mirror.count(name, NO_CONDITION), round(mirror.age(name), 1)) for name in mirror.store.synced()]
     lag = f"While a service runs, changes made in Airtable arrive within {mirror.lag:,.0f} s."
-    notes = (lag, *mirror.problems())
+    notes = (lag, *mirror.problems(), *mirror.assigned())
     return Table(f"Mirror of {mirror.base}", ("collection", "rows", "seconds old"), rows, notes)

@@ -19,6 +19,8 @@ from runbook.mirror.store import PutResult, SetAside, Store
 from runbook.schema.identity import known_columns
 from runbook.state import CollectionRows, State
 
+_ASSIGNED, _KEPT_NOTES = "assigned", 20
+
 
 class Ingester:
     """Writes one base's records to a store. Threads may share it."""
@@ -109,8 +111,16 @@ class Ingester:
         notes: list[str] = []
         for name, records in pending.items():
             if records:
-                notes += self._assign_ids(name, records).notes()
+                assigned = self._assign_ids(name, records)
+                notes += assigned.notes() if assigned.written else ()
+        if notes:
+            with self.store.file.transaction():
+                self.store.file.set_meta(_ASSIGNED, [*self.assigned(), *notes][-_KEPT_NOTES:])
         return tuple(notes)
+
+    def assigned(self) -> list[str]:
+        """The last ids that were written, for people."""
+        return list(self.store.file.meta(_ASSIGNED) or ())
 
     def _assign_ids(self, name: str, records: set[str]) -> GridRows:
         mark = self.store.mark()

@@ -136,6 +136,10 @@ class Mirror:
             found.append(f"{aside.collection}: the record {aside.record} {reason}")
         return found
 
+    def assigned(self) -> list[str]:
+        """Rows typed or copied in the grid that got an id lately, and ids that were written again."""
+        return self._ingester.assigned()
+
     def require(self, collection: str) -> None:
         """Raises SchemaDrift where a person has changed the collection's table, so that it cannot be read."""
         self._sync.schema.require([collection])

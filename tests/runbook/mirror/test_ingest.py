@@ -36,6 +36,7 @@ def test_a_copy_that_someone_makes_never_flips_the_row_and_gets_its_own_id(fleet
     assert mirror.store.record_of("Carriers", item_id) == copy
     assert mirror.problems() == []
     assert result.notes == (f"Carriers: 1 row copied in Airtable: c00001, whose copy is now {item_id}",)
+    assert mirror.assigned() == [*result.notes]
 
 
 def test_of_copies_that_a_first_reading_finds_state_knows_the_row(fleet: Fleet) -> None:
