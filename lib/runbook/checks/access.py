@@ -115,28 +115,32 @@ def _airtable(airtable: Airtable, base_id: str | None, workspace_id: str | None)
         bases = airtable.bases()
     except RunbookError as error:
         todo = f"Give the token the scope schema.bases:read at {_TOKENS}"
-        return [*checks, Check("Airtable: list bases", "failed", str(error), todo)]
-    checks.append(Check("Airtable: list bases", "ok", f"{len(bases)} bases"))
-    if base_id is None:
-        checks.append(_workspace(workspace_id))
-        return checks
-    level = next((b["permissionLevel"] for b in bases if b["id"] == base_id), None)
-    if level is None:
-        todo = f"Give the token access to it at {_TOKENS} ('Access'), or set AIRTABLE_BASE_ID to another"
-        return [*checks, Check("Airtable: the base", "failed", f"{base_id} is not among the token's bases", todo)]
-    if level == "create":
-        checks.append(Check("Airtable: the base", "ok", f"{base_id}, permission 'create'"))
+        checks.append(Check("Airtable: list bases", "failed", str(error), todo))
     else:
-        todo = "A creator of the base raises it under 'Share': Creator is needed to make tables"
-        checks.append(Check("Airtable: the base", "failed", f"{base_id}, permission {level!r}", todo))
+        checks.append(Check("Airtable: list bases", "ok", f"{len(bases)} bases"))
+        if base_id is not None:
+            checks.append(_base(bases, base_id))
+    if base_id is None:
+        return [*checks, _workspace(workspace_id)]
     try:
         tables = airtable.tables(base_id)
     except RunbookError as error:
-        todo = f"Give the token the scope schema.bases:read at {_TOKENS}"
+        todo = f"Give the token the scope schema.bases:read at {_TOKENS}, and access to the base"
         return [*checks, Check("Airtable: read the schema", "failed", str(error), todo)]
     checks.append(Check("Airtable: read the schema", "ok", f"{len(tables)} tables"))
     checks.append(_creates(airtable, base_id, tables))
     return checks
+
+
+def _base(bases: list[dict[str, Any]], base_id: str) -> Check:
+    level = next((b["permissionLevel"] for b in bases if b["id"] == base_id), None)
+    if level is None:
+        todo = f"Give the token access to it at {_TOKENS} ('Access'), or set AIRTABLE_BASE_ID to another"
+        return Check("Airtable: the base", "failed", f"{base_id} is not among the token's bases", todo)
+    if level == "create":
+        return Check("Airtable: the base", "ok", f"{base_id}, permission 'create'")
+    todo = "A creator of the base raises it under 'Share': Creator is needed to make tables"
+    return Check("Airtable: the base", "failed", f"{base_id}, permission {level!r}", todo)
 
 
 def _workspace(workspace_id: str | None) -> Check:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,6 +75,11 @@ class Verified(Shown):
 
 def write_manifest(folder: RunFolder) -> Path:
     """Write manifest.json from the files in the folder. Raises SettingError if the run is signed and has changed."""
+    with _locked(folder):
+        return _write_manifest(folder)
+
+
+def _write_manifest(folder: RunFolder) -> Path:
     path = folder.path / MANIFEST
     before = read_json(path) if path.exists() else None
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -84,6 +91,19 @@ def write_manifest(folder: RunFolder) -> Path:
         manifest["former"] = [*before.get("former", ()), sha256(path)]
     write_json(path, manifest)
     return path
+
+
+@contextmanager
+def _locked(folder: RunFolder) -> Iterator[None]:
+    """One process at a time: of two phases in one run, the one that writes last has seen the files of both."""
+    with ExitStack() as stack:
+        with suppress(ImportError, OSError):  # this platform, or this file system, has no locks on folders
+            import fcntl
+
+            held = os.open(folder.path, os.O_RDONLY)
+            stack.callback(os.close, held)
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def _content(folder: RunFolder, before: dict[str, Any] | None, now: str) -> dict[str, Any]:

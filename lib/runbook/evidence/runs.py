@@ -123,6 +123,8 @@ def known_runs(runs: Path) -> list[KnownRun]:
 
 def _known(runs: Path) -> Iterator[KnownRun]:
     for path in runs.glob("*/evidence/run/run.json"):
+        if path.parents[2].is_symlink():
+            continue
         try:
             stamp = read_json(path)
         except TamperedRun:

@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
 from a_run import SLUG, made, phase
 from runbook.errors import CheckFailed, SettingError, TamperedRun
+from runbook.evidence import manifest as manifest_module
 from runbook.evidence.folder import READINGS, RunFolder, new_run_id
 from runbook.evidence.manifest import verify, write_manifest
 from runbook.evidence.report import write_report
@@ -102,6 +104,27 @@ def test_writing_it_again_changes_nothing_and_going_on_is_known(folder):
     assert list(read(folder)["phases"]) == [SLUG, "04_more"]
     write_report(folder)
     verify(folder).require()
+
+
+def test_two_phases_that_end_at_once_leave_a_manifest_of_both(folder, monkeypatch):
+    content = manifest_module._content
+
+    def slowly(*given):
+        found = content(*given)
+        if threading.current_thread() is first:  # the other one ends meanwhile
+            phase(folder, "05_other", name="Messages")
+            second.start()
+            second.join(0.2)
+        return found
+
+    phase(folder, "04_more", name="Jobs")
+    monkeypatch.setattr(manifest_module, "_content", slowly)
+    first, second = (threading.Thread(target=write_manifest, args=(folder,)) for _ in range(2))
+    first.start()
+    first.join()
+    second.join()
+    assert verify(folder).ok
+    assert {"04_more", "05_other"} < set(read(folder)["phases"])
 
 
 def change(path: Path) -> None:

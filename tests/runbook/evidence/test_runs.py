@@ -128,6 +128,13 @@ def test_a_stamp_that_cannot_be_read_stops_no_other_run(tmp_path: Path) -> None:
     assert open_(tmp_path).run_id != broken.run_id
 
 
+def test_a_folder_that_is_a_link_is_no_run_that_goes_on(tmp_path: Path) -> None:
+    first = open_(tmp_path / "elsewhere")
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/link").symlink_to(first.path)
+    assert open_(tmp_path / "runs").run_id != "link"
+
+
 def test_the_manifest_says_when_the_run_began(tmp_path: Path) -> None:
     folder = open_(tmp_path)
     began(folder, "2026-11-01T08:00:00.000+00:00")

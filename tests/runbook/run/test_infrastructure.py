@@ -62,6 +62,19 @@ def test_both_accounts_problems_are_shown_together_and_nothing_is_made(fleet: Fl
     run.provision()
 
 
+def test_a_token_that_lacks_several_rights_is_told_all_of_them(run: PhaseRun, fleet: Fleet) -> None:
+    refused = {"kind": "status", "status": 403, "times": None}
+    for match in ({"service": "airtable", "path": "/v0/meta/bases"}, {"service": "wix", "path": "secrets"}):
+        fleet.box.faults({"match": match, **refused})
+    access = fleet.open(1).check_access()
+    assert [c.what for c in access.checks if c.verdict == "failed"] == [
+        "Airtable: list bases",
+        "Airtable: read the schema",
+        "Wix: names of secrets",
+    ]
+    assert len(access.problems) == 3
+
+
 @pytest.mark.parametrize("step", ["provision", "store_secrets"])
 def test_no_cell_writes_before_the_access_check(fleet: Fleet, step: str) -> None:
     fleet.box.faults(
