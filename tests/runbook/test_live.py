@@ -92,6 +92,12 @@ def tables(box: Sandbox, base: str) -> dict[str, Any]:
     return {table["name"]: table for table in answer.json()["tables"]}
 
 
+def rows(box: Sandbox, base: str, table: str) -> int:
+    url = f"{box.airtable_url}/v0/{base}/{table}"
+    answer = requests.get(url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=9)
+    return len(answer.json()["records"])
+
+
 def written(box: Sandbox) -> int:
     return sum(int(base["recordsWritten"]) for base in box.stats()["airtable"].values())
 
@@ -110,13 +116,16 @@ def make_base(box: Sandbox, name: str) -> str:
 
 
 def test_a_base_is_made_in_the_workspace_once(box: Sandbox, env: dict[str, str]) -> None:
+    after = []
     for _ in range(2):
         run = run_phase(2, collections=["FAQs"])
         assert run.gate().passed
+        after.append(written(box))
     (base,) = bases(box)
     assert bases(box)[base] == PLATFORM.catalog.base
     assert run.connections.base("wix") == base
-    assert written(box) == ROWS
+    assert rows(box, base, "FAQs") == ROWS
+    assert after[1] == after[0]
 
 
 def test_the_base_that_is_set_is_filled_and_a_persons_tables_in_it_left_alone(
@@ -225,7 +234,8 @@ def test_a_plan_that_is_too_small_is_refused_before_a_row_is_loaded(
         run = run_phase(2, collections=["FAQs"])
         with pytest.raises(CheckFailed, match="the base would hold 1,001 records, but plan 'free' allows 1,000"):
             run.gate()
-        assert written(large) == 0
+        (base,) = bases(large)
+        assert rows(large, base, "FAQs") == 0
         monkeypatch.setenv("RUNBOOK_PLAN", "team")
         assert run_phase(2, collections=["FAQs"]).gate().passed
 
