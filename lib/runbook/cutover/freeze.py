@@ -66,6 +66,12 @@ def permissions(client: WixClient, collection: str) -> Permissions:
     return _permissions(client.collection(collection))
 
 
+def open_ones(client: WixClient, collections: Iterable[str]) -> dict[str, Permissions]:
+    """The permissions of those collections that are not closed to writes. Raises WixError."""
+    found = {name: permissions(client, name) for name in collections}
+    return {name: roles for name, roles in found.items() if any(roles.get(action) != "ADMIN" for action in WRITES)}
+
+
 def frozen(client: WixClient, collections: Iterable[str]) -> dict[str, bool]:
     """Whether only admins may write, by collection. Raises WixError."""
     found = {name: permissions(client, name) for name in collections}

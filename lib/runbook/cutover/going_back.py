@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from runbook.catalog import LEGACY_ID, ORIGINAL, Collection
 from runbook.connections import Connections
+from runbook.display import plural
 from runbook.errors import FlagsUnsettled, RunbookError
 from runbook.grid_rows import assign_ids
 from runbook.holding import Hold, open_base
@@ -90,7 +91,14 @@ def find_losses(connections: Connections, c: Collection, base: str, tables: Tabl
             lost.changed.append(mapping.to_wix(cells))
     rows = connections.state.rows(base, c.wix)
     known, changes = rows.all(), rows.changes()
-    lost.removed = [id_ for id_ in in_wix if id_ not in seen and (id_ in known or changes.get(id_) == "removed")]
+    absent = [id_ for id_ in in_wix if id_ not in seen]
+    lost.removed = [id_ for id_ in absent if id_ in known or changes.get(id_) == "removed"]
+    never_known = len(absent) - len(lost.removed)
+    if never_known and known and all(row.hash is None for row in known.values()):
+        lost.notes += (
+            f"{c.wix}: {plural(never_known, 'row')} of Wix not in Airtable; whether they were deleted there is not "
+            "known, because the state was read again from the base",
+        )
     return lost
 
 

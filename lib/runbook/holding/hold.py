@@ -129,11 +129,22 @@ class Hold:
         if frozen or (self.facts is not None and self.facts.frozen):
             rows.append(own_table.fact_row(own_table.FROZEN, json.dumps(frozen, sort_keys=True) if frozen else ""))
         turns = {turn.flag: turn for turn in state.flags.history()}
-        for name, side in state.flags.all().items():
+        for name, side in self._own_flags().items():
             turn = turns.get(name)
             flag = BaseFlag(side, turn.at, turn.who, turn.why) if turn else BaseFlag(side, "", "", "")
             rows.append(own_table.flag_row(name, flag))
         return rows
+
+    def _own_flags(self) -> dict[str, str]:
+        """The flags that the base is to have as this state has them; not those that somebody edited in the base."""
+        assert self.base is not None
+        agreed = {**self.state.facts.flags_in_base(self.base), **self.state.facts.flags_in_base("")}
+        there = {} if self.facts is None else self.facts.flags
+        return {
+            name: side
+            for name, side in self.state.flags.all().items()
+            if name not in there or there[name].side in (side, "") or agreed.get(name) != side
+        }
 
     def _state_row(self) -> dict[str, str]:
         """The state that last wrote. Users and hosts that share it are the same one, so what stands there stays."""
@@ -146,11 +157,15 @@ class Hold:
         """Write the rows that differ, and `more`."""
         assert self.base is not None
         rows = [*own_table.differing(self._rows(), self.facts), *more]
+        told = self._own_flags()
         if rows:
             own_table.write_facts(self.airtable, self.base, self.facts, rows)
             self.facts = own_table.with_rows(self.facts, rows)
         if self.label == SITE and self.settled:
-            self.state.facts.set_flags_in_base(self.base, self.state.flags.all())
+            facts = self.state.facts
+            facts.set_flags_in_base(self.base, {**facts.flags_in_base(self.base), **told})
+            if said := facts.flags_in_base(""):
+                facts.set_flags_in_base("", {name: side for name, side in said.items() if name not in told})
 
     # Claiming
 

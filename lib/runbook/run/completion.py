@@ -31,6 +31,9 @@ def freeze_collections(run: RunContext, *, freeze: bool) -> Table:
         run.results.warnings += [f"not frozen: {reason}" for reason in reasons]
         return _result(run, [], ("Nothing was frozen, because not every gate is green:", *reasons))
     remember = run.connections.state.facts.add_frozen
+    for name, permissions in freezing.open_ones(run.connections.wix, [c.wix for c in migrated]).items():
+        remember(name, permissions)
+    run.hold.publish()  # before any is closed: a state that is lost could not open them again
     freezing.freeze(run.connections.wix, [c.wix for c in migrated], remember=remember)
     frozen = freezing.frozen(run.connections.wix, [c.wix for c in migrated])
     run.results.checks[FROZEN_CHECK] = all(frozen.values())

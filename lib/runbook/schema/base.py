@@ -67,6 +67,7 @@ def find_or_create_base(
     found = _find_existing(airtable, bases, name, catalog)
     if found is None:
         found = _create(airtable, workspace_id, name, catalog, first_tables)
+        _require_alone(airtable, found, name)
     state.facts.set_created_base(name, found)
     return found
 
@@ -106,6 +107,17 @@ def _find_existing(airtable: Airtable, bases: list[dict[str, Json]], name: str, 
         f"there is a base named {name!r}, {base_id}, and none of its tables says that this project made it; nothing "
         "was done. To fill it anyway, set AIRTABLE_BASE_ID to it; else rename it, and a new one is made"
     )
+
+
+def _require_alone(airtable: Airtable, base_id: str, name: str) -> None:
+    """Raises TargetError where another process made a base of this name too: names of bases are not unique."""
+    others = [b["id"] for b in airtable.bases() if b["name"] == name and b["id"] != base_id]
+    if others:
+        raise TargetError(
+            f"two processes made a base named {name!r} at the same time: {base_id} (this one, still empty) and "
+            f"{', '.join(others)}. Delete {base_id} in Airtable unless it is in use, or set AIRTABLE_BASE_ID to the "
+            "right one; then run this again"
+        )
 
 
 def _create(

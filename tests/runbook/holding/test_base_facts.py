@@ -7,12 +7,13 @@ import json
 import pytest
 
 from fleet_platform import OPEN, Fleet
-from machines import change_fact, delete_facts, facts, requests, values
+from machines import change_fact, delete_facts, facts, lose_state, requests, values
 from runbook.checks.record_counts import keep_record_counts
 from runbook.commands import flags as flag_commands
 from runbook.commands.unfreeze import unfreeze
 from runbook.errors import BaseRefused, TargetError
 from runbook.holding import open_base
+from runbook.records.opening import open_records
 from runbook.schema.tables import OWN_TABLE
 
 SANDBOX = "sandbox"
@@ -66,6 +67,49 @@ def test_it_is_outside_of_plans_counts_and_drift(migrated: Fleet) -> None:
     c = migrated.connect()
     counts = keep_record_counts(c.airtable, migrated.base(), c.catalog, {"Trucks": 2}, limit=1000, run_id="r", now=None)
     assert OWN_TABLE not in repr(counts)
+
+
+def test_a_differing_flag_does_not_stop_a_running_service(turned: Fleet) -> None:
+    turned.open(2)
+    with open_records(turned.platform, SANDBOX, update_mirror=False) as opened:
+        change_fact(turned, "flag trucks", Value="wix")
+        assert opened.records.source("Trucks") == "airtable"
+        opened.records.insert("Trucks", {"_id": "t8", "plate": "P-8"})
+        assert opened.records.get("Trucks", "t8", consistent=True)
+    with pytest.raises(BaseRefused), open_records(turned.platform, SANDBOX):
+        pass
+
+
+def test_services_hold_the_base_while_they_write(turned: Fleet) -> None:
+    turned.open(2).hold.release()
+    with open_records(turned.platform, SANDBOX, update_mirror=False) as opened:
+        opened.records.insert("Trucks", {"_id": "t8", "plate": "P-8"})
+        assert [fact for fact in facts(turned) if fact.startswith("claim ")]
+    assert not [fact for fact in facts(turned) if fact.startswith("claim ")]
+
+
+def test_a_token_that_may_not_make_the_table_is_told_what_to_do(fleet: Fleet) -> None:
+    fleet.migrate(2)
+    c = fleet.connect()
+    note = c.state.facts.holding(fleet.base())
+    tables = {table["name"]: table["id"] for table in c.airtable.tables(fleet.base())}
+    c.airtable.update_table(fleet.base(), tables[OWN_TABLE], {"name": "Runbook of old"})
+    body = {"error": {"type": "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND", "message": "no"}}
+    rule = {
+        "match": {"method": "POST", "path": "/v0/meta/bases/*/tables"},
+        "kind": "status",
+        "status": 403,
+        "body": body,
+    }
+    fleet.box.faults({**rule, "times": None})
+    with pytest.raises(TargetError) as error:
+        fleet.open(2)
+    assert "must have a table 'Runbook'" in str(error.value)
+    assert "'Value' (long text)" in str(error.value)
+    assert "schema.bases:write" in str(error.value)
+    fleet.box.faults(clear=True)
+    fleet.open(2)  # which makes it
+    assert fleet.connect().state.facts.holding(fleet.base()).epoch != note.epoch
 
 
 def test_a_turn_is_told_at_once_and_so_is_a_turn_back(migrated: Fleet) -> None:
@@ -191,6 +235,26 @@ def test_a_table_that_may_not_be_read_is_not_a_missing_one(migrated: Fleet) -> N
     migrated.box.faults(rule)
     with pytest.raises(TargetError, match="its table 'Runbook' cannot be read"):
         migrated.open(2)
+
+
+def test_permissions_stand_in_the_base_before_anything_is_frozen(fleet: Fleet) -> None:
+    """Killed at the first collection, and the state lost: `unfreeze` still knows what to give back."""
+    fleet.migrate(2, turn_flags=True)
+    run = fleet.migrate(3, turn_flags=True)
+    with pytest.MonkeyPatch.context() as killing:
+        killing.setattr("runbook.cutover.freeze._set", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            run.freeze_collections(freeze=True)
+    run.hold.release()
+    assert set(json.loads(values(fleet)["frozen in Wix"])) == {"Trucks", "Trips", "Owners"}
+    lose_state(fleet)
+    fleet.open(2)
+    frozen = fleet.connect().state.facts.frozen()
+    assert frozen["Trucks"].items() >= OPEN.items()
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_what_was_frozen_stands_in_the_base(turned: Fleet) -> None:

@@ -68,6 +68,17 @@ def test_a_dry_rollback_says_what_would_be_lost(used: Fleet) -> None:
     assert len(rollback.found["Trucks"].changed) == 1
 
 
+def test_what_a_dry_rollback_cannot_know_it_says(used: Fleet) -> None:
+    used.connect().airtable.delete(used.base(), "Owners", [used.records("Owners")["o1"]["id"]])
+    assert "not known" not in repr(open_rollback(used.platform, dry_run=True).losses())
+    lose_state(used)
+    rollback = open_rollback(used.platform, dry_run=True)
+    assert "Owners: 1 row of Wix not in Airtable; whether they were deleted there is not known" in repr(
+        rollback.losses()
+    )
+    assert rollback.found["Owners"].removed == []  # and so nothing of it is deleted in Wix
+
+
 def test_services_read_the_right_side(used: Fleet) -> None:
     lose_state(used)
     with open_records(used.platform, SANDBOX, update_mirror=False) as opened:

@@ -147,3 +147,18 @@ def test_without_a_workspace_no_base_can_be_made(airtable: Airtable, state: Stat
 def test_a_workspace_that_does_not_exist(airtable: Airtable, state: State, catalog: Catalog) -> None:
     with pytest.raises(AirtableError, match="workspace"):
         find(airtable, state, catalog, "wspNobody00000000")
+
+
+def test_two_that_make_a_base_at_the_same_time_do_not_both_go_on(
+    box: Sandbox, airtable: Airtable, state: State, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = Airtable.create_base
+
+    def slower(self: Airtable, name: str, workspace: str, tables: Any) -> Any:
+        create(self, name, workspace, tables)  # the other was faster
+        return create(self, name, workspace, tables)
+
+    monkeypatch.setattr(Airtable, "create_base", slower)
+    with pytest.raises(TargetError, match="two processes made a base named 'Fleet' at the same time"):
+        find(airtable, state, catalog, box.workspace_id)
+    assert state.facts.created_base("Fleet") is None
