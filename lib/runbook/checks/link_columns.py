@@ -6,8 +6,7 @@ Independent of the id map: where a key leads is determined by the target's cells
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection as Names
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
@@ -103,13 +102,14 @@ def verify_links(
     collection: Collection,
     staged: Mapping[str, Links],
     state: State | None = None,
-    untold: Names[str] = (),
+    kept: Callable[[str, str], bool] = lambda legacy_id, link: False,
 ) -> LinkCheck:
     """Compare every link cell of a loaded collection with its row's keys, and with the inverse link in the target.
 
     `staged`: where each staged row's links lead, by legacy id. `readings` must include the inverses of the collection's
-    links. `untold`: links whose keys the source does not show, so that any cell is right. `state`: also counts rows
-    whose record is not the one that the id map has. Raises SchemaDrift where a table is missing, AirtableError.
+    links. `kept`: whether a row's link stays as it is in Airtable, so that any cell is right: a person changed it, or
+    the source does not show its key. `state`: also counts rows whose record is not the one that the id map has.
+    Raises SchemaDrift where a table is missing, AirtableError.
     """
     columns = readings.tables.links(collection)
     targets = {name: _read_target(readings, name, columns, state) for name in {c.to for c in columns.values()}}
@@ -132,7 +132,7 @@ def verify_links(
             expected = resolve(staged[legacy_id].get(name, ()), find)
             for record_id in records[legacy_id]:
                 actual = cells[name].get(record_id, []) if name in cells else []
-                if name in untold:
+                if kept(legacy_id, name):
                     count["right" if actual else "empty"] += 1
                     continue
                 if name in cells and sorted(actual) != sorted(expected.records):

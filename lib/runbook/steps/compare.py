@@ -48,7 +48,8 @@ class Comparison(Shown):
     `rows`: staged rows that have a record; `missing`: those that have none. `extra`: legacy ids that were not staged;
     `without_id`: records without one, which are no rows yet; `duplicates`: legacy id -> its records. `created`: rows
     created in Airtable, `late`: after the cutover; `removed`: those that were taken out since, `deleted` of
-    them by people. Lists are cut at 100; the counts beside them are not.
+    them by people. Lists are cut at 100; the counts beside them are not. `kept_links`: (legacy id, link) of cells that
+    stay as they are in Airtable.
     """
 
     collection: str
@@ -69,6 +70,7 @@ class Comparison(Shown):
     late: int = 0
     removed: int = 0
     deleted: tuple[str, ...] = ()
+    kept_links: frozenset[tuple[str, str]] = frozenset()
     explanations: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -215,6 +217,7 @@ def compare(
         late=late,
         removed=len(expected) - len(missing),
         deleted=tuple(deleted),
+        kept_links=frozenset(work.kept_links),
         explanations={rule.name: rule.explanation for rule in rules},
     )
 
@@ -244,6 +247,7 @@ class _Work:
         self.unexplained: list[Difference] = []
         self.extra: list[str] = []
         self.without_id: list[str] = []
+        self.kept_links: set[tuple[str, str]] = set()
 
     def row(self, row: StagedRow, actual: Fields, links: Mapping[str, LinkCell]) -> None:
         expected = row.fields
@@ -280,7 +284,10 @@ class _Work:
         for row, actual, columns, links, wrong_links in self._differ:
             wrong = self._wrong_keys(actual, items.get(row.id))
             kept = self._kept(row, actual, links, pasts.get(row.id))
-            staged = {name: list(links[name].records) if name in links else row.fields.get(name) for name in kept}
+            self.kept_links.update((row.id, name) for name in kept if name in links)
+            # What the source does not show is judged as Airtable holds it: nothing else is known.
+            shown = [name for name, reason in kept.items() if reason != "untold"]
+            staged = {name: list(links[name].records) if name in links else row.fields.get(name) for name in shown}
             self._seen({**actual, **staged}, links)
             for name in columns:
                 column = self._columns[name]

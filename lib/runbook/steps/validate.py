@@ -260,7 +260,11 @@ def validate(
         parameters={EXPECTED_ROWS: len(wanted)},
         not_judged=wix_columns(collection, transformed.untold),
     )
-    links = verify_links(readings, collection, candidates, state, merge.untold) if check_links else None
+
+    def kept(legacy_id: str, link: str) -> bool:
+        return link in merge.untold or (legacy_id, link) in comparison.kept_links
+
+    links = verify_links(readings, collection, candidates, state, kept) if check_links else None
     report(len(wanted))
     return Validated(
         collection=collection.wix,

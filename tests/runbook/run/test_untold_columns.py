@@ -144,6 +144,16 @@ def test_what_a_suite_expects_of_a_column_that_is_not_told_is_not_judged(export:
     assert any("left out, because the source does not show" in note and "dot" in note for note in notes)
 
 
+def test_what_airtables_suite_expects_of_it_is_judged_by_what_airtable_holds(export: ExportFolder) -> None:
+    path = export.fleet.platform.expectations / "trucks_airtable.json"
+    suite = json.loads(path.read_text())
+    suite["expectations"].append({"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "DOT"}})
+    path.write_text(json.dumps(suite))
+    export.run()
+    export.write("Trucks.csv", HIDDEN)
+    assert not export.run()[1]
+
+
 def test_a_look_up_by_a_column_that_is_not_told_is_not_made(export: ExportFolder) -> None:
     assert "Trucks by plate" in repr(export.run()[0].check_lookups())
     export.write("Trucks.csv", '"ID","DOT"\n"t0","1000"\n"t1","1001"\n')
