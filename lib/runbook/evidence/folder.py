@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from runbook.errors import SettingError, TamperedRun
+from runbook.evidence.redaction import without_home
 
 HELD_BACK = ("snapshots", "staged")
 SIGN_OFF = "sign-off.json"
@@ -91,7 +92,7 @@ class RunFolder:
         folder = self.path / "evidence" / check_name(phase_slug, "phase")
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{check_name(name, 'evidence')}.json"
-        write_json(path, facts)
+        write_bytes(path, without_home(_json(facts), str(Path.home())).encode("utf-8", "backslashreplace"))
         return path
 
     def read_evidence(self, phase_slug: str, name: str) -> dict[str, Any] | None:
@@ -120,9 +121,12 @@ EXECUTED = re.compile(
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file atomically."""
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=_plain)
     # Keys of items may contain a lone surrogate, which only an escape can represent.
-    write_bytes(path, text.encode("utf-8", "backslashreplace") + b"\n")
+    write_bytes(path, _json(content).encode("utf-8", "backslashreplace"))
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
 
 
 def write_bytes(path: Path, content: bytes) -> None:

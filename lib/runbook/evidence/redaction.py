@@ -15,6 +15,11 @@ _URLS = ("RUNBOOK_STATE_URL", "RUNBOOK_ALERT_URL")  # they may contain a passwor
 _MIN_LENGTH = 8  # a shorter value occurs in texts by chance
 
 
+def without_home(text: str, home: str) -> str:
+    """The text with `~` for the user's own folder, whose path names a person or a machine."""
+    return text.replace(f"{home.rstrip('/')}/", "~/") if len(home) > 1 else text
+
+
 class Redactor:
     """Replaces the secrets of an environment. `found`: the names of the variables whose values were found."""
 
@@ -25,6 +30,7 @@ class Redactor:
                 self._add(name, value.strip())
             elif name in _URLS:
                 self._add_url(name, value.strip())
+        self._home = environment.get("HOME", "")
         self._forms.sort(key=lambda form: -len(form[0]))
         self.found: dict[str, None] = {}
 
@@ -54,7 +60,7 @@ class Redactor:
             if form in text:
                 self.found[name] = None
                 text = text.replace(form, REDACTED)
-        return text
+        return without_home(text, self._home)
 
     def secrets_in(self, value: Any) -> list[str]:
         """Names of the variables whose values occur in a JSON-like value."""
@@ -76,8 +82,6 @@ class Redactor:
 
     def redact_outputs(self, notebook: Any) -> None:
         """Redact the outputs of every cell of a notebook, in place."""
-        if not self._forms:
-            return
         for cell in notebook.cells:
             for output in cell.get("outputs", ()):
                 self.redact_tree(output)

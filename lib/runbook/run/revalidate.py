@@ -36,7 +36,7 @@ def revalidate(
     snapshot = Snapshot.read(folder / "snapshots", collection)
     if snapshot is None:
         raise CheckNotRun(
-            f"{collection.wix} cannot be compared: the snapshot of run {run_id} is not in {folder / 'snapshots'}. "
+            f"{collection.wix} cannot be compared: the snapshot of run {run_id} is not in its folder `snapshots`. "
             f"Restore it, or run phase {collection.phase} again"
         )
     quarantine = Quarantine(folder / "quarantine")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import venv
 from pathlib import Path
@@ -17,6 +18,7 @@ from runbook.errors import SettingError
 from runbook.evidence.folder import RunFolder
 from runbook.evidence.kernel import kernel_facts
 from runbook.evidence.manifest import write_manifest
+from runbook.evidence.redaction import Redactor
 from runbook.evidence.report import write_report
 from runbook.evidence.runner import run_notebook
 
@@ -113,3 +115,18 @@ def test_what_lies_in_the_project_is_shown_by_its_place_in_it() -> None:
     elsewhere = kernel_facts(Path(runbook.__file__).parent / "evidence")
     assert elsewhere["package"]["path"] == "runbook, outside the project"
     assert elsewhere["interpreter"].endswith(", outside the project")
+
+
+def test_evidence_and_outputs_show_no_path_of_a_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ann.smith")
+    folder = RunFolder(tmp_path / "a-run")
+    reason = "Trucks: /home/ann.smith/site/runs/r/snapshots/Trucks.jsonl.gz: is missing"
+    path = folder.write_evidence("02_fleet", "gate", {"reasons": [reason]})
+    assert "ann" not in path.read_text()
+    assert "~/site/runs/r/snapshots" in path.read_text()
+    cell = nbformat.v4.new_code_cell("1", outputs=[nbformat.v4.new_output("stream", text=f"File {reason}")])
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    redactor = Redactor(os.environ)
+    redactor.redact_outputs(notebook)
+    assert "ann" not in json.dumps(notebook)
+    assert redactor.found == {}, "not a secret: the notebook does not fail for it"

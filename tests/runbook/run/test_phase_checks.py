@@ -82,7 +82,7 @@ def test_recheck_names_what_is_not_migrated_and_what_cannot_be_compared(run: Pha
     rows = {row[1]: row[-1] for row in run.recheck().rows}
     assert rows == {"Trucks": "error", "Trips": "error", "Owners": "not migrated"}
     assert "Owners has not been migrated yet" in run.results.warnings
-    assert f"the snapshot of run {run.run_id} is not in" in run.results.stopped["Trucks"]
+    assert f"the snapshot of run {run.run_id} is not in its folder" in run.results.stopped["Trucks"]
     assert [ok for check, ok in run.results.checks.items() if check.startswith("every collection of every phase")] == [
         False
     ]
