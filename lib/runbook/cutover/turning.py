@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from runbook.catalog import Catalog
 from runbook.display import plural
-from runbook.errors import AirtableError, BaseRefused, FlagRefused, TargetError
+from runbook.errors import AirtableError, BaseRefused, BudgetSpent, FlagRefused, TargetError
 from runbook.holding import Hold
 from runbook.state import State
 from runbook.state.locks import CALLS
@@ -93,6 +93,8 @@ def may_write(hold: Hold | None) -> str | None:
     try:
         if hold is not None:
             hold.claim()
+    except BudgetSpent:
+        return None
     except AirtableError as error:
         return str(error) if error.status is not None and error.status < 500 else None
     except (TargetError, BaseRefused) as error:

@@ -18,7 +18,7 @@ from contextlib import nullcontext
 
 from runbook.connections import Connections
 from runbook.display import Progress
-from runbook.errors import AirtableError, BaseRefused, FlagsUnsettled, RunbookError
+from runbook.errors import AirtableError, BaseRefused, BudgetSpent, FlagsUnsettled, RunbookError
 from runbook.holding import own_table
 from runbook.holding.claims import rivals
 from runbook.holding.flags import FlagVerdicts, judge_flags, side_of
@@ -73,7 +73,7 @@ def open_base(
                     state.flags.create(connections.catalog.flags)
             else:
                 attach(hold, base, dry_run=dry_run)
-    except AirtableError as error:
+    except (AirtableError, BudgetSpent) as error:
         hold.base = None
         if offline and (unknown := flags_unknown(hold)):
             raise FlagsUnsettled(

@@ -54,8 +54,10 @@ def test_a_run_that_changes_nothing_reads_it_once_and_writes_nothing(migrated: F
     every, written = requests(migrated)
     run = migrated.open(2)
     assert requests(migrated) == (every + 1, written)
-    for step in ("plan", "provision", "export", "transform", "load"):
+    for step in ("plan", "provision", "export", "transform", "load", "validate", "check_lookups", "check_links"):
         getattr(run, step)()
+    run.turn_flags()
+    run.gate()
     assert requests(migrated)[1] == written
     shown = [what for what in (row.what for row in run.connections.log.rows()) if OWN_TABLE in what]
     assert shown == [f"list records of {OWN_TABLE}"]

@@ -104,6 +104,17 @@ def test_services_with_state_go_on_while_airtable_is_down(used: Fleet) -> None:
         assert opened.records.source("Trucks") == "airtable"
 
 
+def test_services_go_on_from_the_mirror_when_the_months_calls_are_used_up(used: Fleet) -> None:
+    with open_records(used.platform, SANDBOX, update_mirror=False) as opened:
+        opened.records.get_all("Trucks")
+    body = {"errors": [{"error": "PUBLIC_API_BILLING_LIMIT_EXCEEDED", "message": "used up"}]}
+    used.box.faults({"match": {"service": "airtable"}, "kind": "status", "status": 429, "body": body, "times": None})
+    with open_records(used.platform, SANDBOX, update_mirror=False) as opened:
+        assert len(opened.records.get_all("Trucks")) == 3
+    done = flag_commands.set_flag(used.platform, SANDBOX, "trucks", "wix", who="ann", why="no calls left")
+    assert "the next opening tells it" in done
+
+
 def test_the_flags_are_shown_and_published_as_the_base_has_them(used: Fleet) -> None:
     lose_state(used)
     assert '"trucks": "airtable"' in flag_commands.show(used.platform, SANDBOX, None, "json")
