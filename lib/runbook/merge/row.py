@@ -217,6 +217,8 @@ class RowMerge:
             return
         if agreed is None and past.wix_unchanged:
             agreed = wanted
+        elif agreed is None and past.sent and set(has) <= set(wanted):
+            agreed = has  # it was sent before the records that it links to were known
         decision = decide(
             known=agreed is not None,
             wix_changed=wanted != agreed,

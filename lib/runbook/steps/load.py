@@ -130,7 +130,6 @@ class _Work:
         # Rows that are not in Airtable any more: those that Wix still has are created again.
         vanished = [id_ for id_ in known if id_ not in held.records]
         self.rows.forget(vanished)
-        self.rows.settle()
         known = self.rows.all()
         # A row that Airtable refused stays there as it was; one that was created in Airtable was never at the source.
         refused = {entry.id for entry in target.quarantine.entries(name) if entry.step == STEP}
@@ -162,6 +161,8 @@ class _Work:
             if key not in transformed.untold:
                 self.rows.replace_key(key, values)
         written = self._write(selection, found.with_new_choice, count)
+        if not selection.deferred:  # else a row that was sent and killed is still to be told from an edited one
+            self.rows.settle()
         self.rows.forget_changes((found.ids & changes.keys()) - selection.in_conflict)
         conflicts = [*deletion.changed, *selection.conflicts]
         self.conflicts.replace(target.run_id, [*(each.conflict for each in conflicts), *selection.waiting])
@@ -204,7 +205,7 @@ class _Work:
         }
         in_conflict = {line.id for line in loaded.conflicts}
         count = RowCount(self.transformed.staged, on_progress)
-        selection = self._selection(self.rows.all(), count, set())
+        selection = self._selection(self.rows.all(), count, set(self.rows.unfinished()))
         selection.last, selection.written_now = True, loaded.written_now
         writer = self._writer(count)
         passed_over = refused_before | in_conflict
@@ -213,6 +214,7 @@ class _Work:
         finally:
             for entry in writer.written.refused:
                 self.target.quarantine.add(self.collection.wix, entry)
+        self.rows.settle()
         count.end()
         conflicts = (*loaded.conflicts, *(each.line for each in selection.conflicts))
         if selection.conflicts:

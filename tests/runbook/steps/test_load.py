@@ -567,3 +567,18 @@ def test_what_transform_put_into_quarantine_stays(w: World) -> None:
     done = w.load("Trucks", items)
     assert (done.staged, done.created) == (2, 2)
     assert [(entry.step, entry.id) for entry in w.quarantine.entries("Trucks")] == [("transform", "t1")]
+
+
+@pytest.mark.parametrize("loads", [1, 2], ids=["finished at once", "killed once more before the links"])
+def test_a_row_whose_answer_was_lost_gets_the_links_that_had_to_wait(w: World, loads: int) -> None:
+    rows = trucks(2, boss="t1")
+    sent = {LEGACY_ID: "t0", "Plate": "P-0", "DOT": 1000, "Boss ID": "t1", "Wix Original": '{"absent":["sold","tags"]}'}
+    w.state.rows(BASE, "Trucks").start_batches([["t0", "t1"]])
+    w.airtable.create(BASE, "Trucks", [sent])  # killed: t1, to which it links, was not
+    for _ in range(loads):
+        done = w.load("Trucks", rows)
+        assert done.conflicts == ()
+    linked = w.links(done)
+    assert linked.conflicts == ()
+    assert [cells["Boss"] for cells in w.records("Trucks").values()] == [[w.record_id("Trucks", "t1")]] * 2
+    assert w.state.rows(BASE, "Trucks").unfinished() == []
