@@ -18,7 +18,7 @@ from typing import Any
 
 from runbook.airtable.client import PER_WRITE, Airtable
 from runbook.airtable.responses import Scope
-from runbook.catalog import Catalog
+from runbook.catalog import LEGACY_ID, Catalog
 from runbook.errors import AirtableError
 from runbook.json_types import MISSING, Fields, Item, Json
 from runbook.mirror import Mirror
@@ -104,7 +104,18 @@ class AirtableRecords(Records):
         if not item_id.strip():
             return None
         found, _ = self._read(collection, Query().eq("_id", item_id))
-        return found[0] if found else None
+        return found[0] if found else self._get_known(collection, item_id)
+
+    def _get_known(self, collection: str, item_id: str) -> Item | None:
+        """An item that cannot be found by its legacy id, because someone has emptied or changed that cell."""
+        record = self._state.rows(self._base, collection).record_ids([item_id])
+        if not record:
+            return None
+        rows = self._rows_of(collection)
+        with reading(collection), self._sound(collection):
+            found = rows.fetch_records(record)
+        items = [rows.mapping.to_wix({**found[item_id]["fields"], LEGACY_ID: item_id})] if found else []
+        return next((item for item in items if item.get("_publishStatus") != "DRAFT"), None)
 
     def _query(self, collection: str, query: Query, consistent: bool) -> QueryResult:
         mirror = self._mirror_for(collection, consistent)

@@ -114,9 +114,9 @@ class Rows:
             record = record or self._state_rows.resolve("_id", item_id)
             if isinstance(record, str):
                 known[item_id] = record
-        found = self._fetch_records(known)
+        found = self.fetch_records(known)
         missing = [item_id for item_id in ids if item_id not in found]
-        return found | self._fetch_records(self.find_records(missing)) if missing else found
+        return found | self.fetch_records(self.find_records(missing)) if missing else found
 
     def as_rows(self, records: list[dict[str, Json]]) -> list[dict[str, Json]]:
         """The records that are rows, with the legacy id by which state knows them.
@@ -135,7 +135,7 @@ class Rows:
                 rows[item_id] = {**record, "fields": {**record["fields"], LEGACY_ID: item_id}}
         return list(rows.values())
 
-    def _fetch_records(self, records: dict[str, str]) -> dict[str, dict[str, Json]]:
+    def fetch_records(self, records: dict[str, str]) -> dict[str, dict[str, Json]]:
         """Records by legacy id, whatever their cell has by now: the record is what is known of a row."""
         fields = known_columns(self._state, self._base, self.collection)
         table, ids = self.collection.table, list(records.values())

@@ -208,6 +208,10 @@ def test_a_row_whose_legacy_id_someone_changes_is_still_the_row(
     both.api.update(both.base, CATALOG.collection("Carriers").table, emptied)
     found = airtable.query("Carriers", consistent=True).items
     assert ids(found) == ["patched", "removed", "there"]
+    for consistent in (False, True):
+        item = airtable.get("Carriers", "there", consistent=consistent)
+        assert item is not None
+        assert (item["_id"], item["trucks"]) == ("there", 1)
     assert airtable.patch("Carriers", "patched", {"trucks": 2})["trucks"] == 2
     assert [row["fields"]["Legacy Wix ID"] for row in written(both) if row["fields"]["Trucks"] == 2] == ["patched"]
     airtable.remove("Carriers", "removed")
