@@ -75,13 +75,17 @@ class IntegrityCheck:
         facts, known = {}, self._known()
         base, catalog = self.base, self.connections.catalog
         readings = self._readings(base) if base and known else None
+        unread: dict[str, str] = {}
         if readings is not None:
-            self._assign_ids(readings, [name for name in self.collections if name in known])
+            unread = self._assign_ids(readings, [name for name in self.collections if name in known])
         for name in self.collections:
             done = known.get(name)
             if done is None or readings is None:
                 self.alerts.append(f"{name}: its flag is on, but it was never migrated into this base")
                 rows.append((name, None, None, None, "failed", "not migrated"))
+                continue
+            if name in unread:
+                rows.append((name, None, None, None, "error", unread[name]))
                 continue
             try:
                 with Progress(f"Compare {name}") as report:
@@ -104,14 +108,20 @@ class IntegrityCheck:
         columns = ("collection", "rows", "cells", "cells explained", "verdict", "reason")
         return Table("Counts and cells", columns, rows, tuple(self.notes))
 
-    def _assign_ids(self, readings: Readings, names: list[str]) -> None:
-        """Give rows that were typed or copied in the grid an id: of all tables first, since links lead to them."""
+    def _assign_ids(self, readings: Readings, names: list[str]) -> dict[str, str]:
+        """Give rows that were typed or copied in the grid an id: of all tables first, since links lead to them.
+
+        Why collections cannot be read.
+        """
+        unread = {}
         for name in names:
             try:
                 with Progress(f"Read {name}"):
                     self.notes += readings.assign_ids(name, self.connections.state).notes()
             except RunbookError as error:
+                unread[name] = str(error)
                 self.alerts.append(f"{name}: {error}")
+        return unread
 
     def _readings(self, base: str) -> Readings:
         airtable = self.connections.airtable

@@ -82,3 +82,16 @@ def test_the_integrity_check_gives_typed_rows_an_id_and_stays_green(turned: Flee
     assert turned.records("Trips").keys() == {"r0", "r1"}
     assert opened.alerts == []
     assert half in repr(opened.notes)
+
+
+def test_the_integrity_check_names_a_column_that_was_renamed_once_and_goes_on(turned: Fleet) -> None:
+    airtable, base = turned.connect().airtable, turned.base()
+    (table,) = [t for t in airtable.tables(base) if t["name"] == "Trucks"]
+    (column,) = [f for f in table["fields"] if f["name"] == LEGACY]
+    airtable.update_field(base, table["id"], column["id"], {"name": "Id"})
+    opened = open_check(turned.platform)
+    shown = repr(opened.compare())
+    assert [alert for alert in opened.alerts if f"`Id` was `{LEGACY}`" in alert] == opened.alerts
+    assert len(opened.alerts) == 1
+    assert "Owners" in shown
+    assert len(cells(turned, "Trucks")) == 2
