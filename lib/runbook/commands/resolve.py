@@ -5,8 +5,7 @@ from __future__ import annotations
 from runbook.catalog import Collection
 from runbook.display import Table, plural
 from runbook.errors import SettingError
-from runbook.evidence.folder import RunFolder
-from runbook.evidence.runs import check_run
+from runbook.evidence.runs import existing_run
 from runbook.platform import Platform
 from runbook.settings import read_home, read_settings
 from runbook.state import Conflict, Side, State
@@ -30,8 +29,7 @@ def resolve(
     settle, or `why` is empty; nothing is noted then.
     """
     runs = read_settings("sandbox", platform).runs
-    check_run(runs, {}, run_id=run_id, new_run=None)
-    stamp = RunFolder.at(runs / run_id).read_evidence("run", "run") or {}
+    stamp = existing_run(runs, run_id).stamp
     if prefer is not None and not why.strip():
         raise SettingError("--why is empty: say why this side is right; it is kept with the decision")
     base = str(stamp.get("base"))  # "None" before there is one, of which nothing is known

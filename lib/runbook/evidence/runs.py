@@ -84,7 +84,10 @@ def check_run(
     path = runs / check_name(name, "run_id" if run_id is not None else "new_run")
     if not _stamp_file(path).exists():
         if run_id is not None:
-            raise SettingError(_unknown(runs, run_id))
+            raise SettingError(
+                f"{_unknown(runs, run_id)}. Leave run_id out to go on with the open run, or begin one of this name "
+                "with new_run (--new-run)"
+            )
         return
     RunFolder.at(path).require_unsealed()
     _check_stamp(name, read_json(_stamp_file(path)), stamp)
@@ -109,6 +112,14 @@ def run_with_manifest(runs: Path, name: str) -> Path:
     raise SettingError(f"{name}: no run with a manifest{_near(name, names)}; in {runs} {_newest(names)}")
 
 
+def existing_run(runs: Path, run_id: str) -> KnownRun:
+    """A run by its name, to be read: it may be signed. Raises SettingError."""
+    path = runs / check_name(run_id)
+    if not _stamp_file(path).exists():
+        raise SettingError(_unknown(runs, run_id))
+    return _known_run(path)
+
+
 def set_base(folder: RunFolder, base: str) -> None:
     """Record the base of a run that was opened before there was one."""
     stamp = folder.read_evidence("run", "run") or {}
@@ -126,12 +137,16 @@ def _known(runs: Path) -> Iterator[KnownRun]:
         if path.parents[2].is_symlink():
             continue
         try:
-            stamp = read_json(path)
+            yield _known_run(path.parents[2])
         except TamperedRun:
             continue  # named where it is asked for
-        # Runs of older versions do not say when they began.
-        begun = stamp.get("begun") or datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
-        yield KnownRun(path.parents[2], stamp, str(begun))
+
+
+def _known_run(path: Path) -> KnownRun:
+    stamp = read_json(_stamp_file(path))
+    # Runs of older versions do not say when they began.
+    begun = stamp.get("begun") or datetime.fromtimestamp(_stamp_file(path).stat().st_mtime, UTC).isoformat()
+    return KnownRun(path, stamp, str(begun))
 
 
 def _open_run(runs: Path, stamp: Mapping[str, Any], phases: Sequence[str]) -> KnownRun | None:
@@ -167,10 +182,7 @@ def _check_stamp(run_id: str, known: Mapping[str, Any], stamp: Mapping[str, Any]
 
 def _unknown(runs: Path, run_id: str) -> str:
     names = [run.path.name for run in known_runs(runs)]
-    return (
-        f"there is no run {run_id!r}{_near(run_id, names)}; {_newest(names)}. Leave run_id out to go on "
-        "with the open run, or begin one of this name with new_run (--new-run)"
-    )
+    return f"there is no run {run_id!r}{_near(run_id, names)}; {_newest(names)}"
 
 
 def _near(name: str, names: Sequence[str]) -> str:

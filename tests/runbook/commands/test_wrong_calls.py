@@ -104,6 +104,7 @@ WRONG = [
     ("flags content both", "'both' is not one of 'wix', 'airtable'"),
     ("flags --format xml", "jsw"),
     ("flags --publish -e live", "WIX_API_KEY is not set"),
+    ("resolve signed", "run signed has no conflict"),
     ("resolve nothing", "there is no run 'nothing'"),
     ("resolve first", "run first has no conflict that no later run has taken up; nothing was noted"),
     ("resolve first --prefer both", "'both' is not one of 'wix', 'airtable'"),
