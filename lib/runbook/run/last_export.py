@@ -9,7 +9,7 @@ from runbook.catalog import Collection
 from runbook.errors import SourceError
 from runbook.run.context import RunContext
 from runbook.snapshot import Snapshot
-from runbook.steps.completeness import SourceHistory, none_shown, untold_keys, untold_note
+from runbook.steps.completeness import SourceHistory, none_shown, unshown_keys, unshown_notes
 from runbook.steps.export import export
 from runbook.wix.source import SourceCollection
 
@@ -37,10 +37,10 @@ def with_doubts(run: RunContext, c: Collection, found: SourceCollection) -> Sour
         return found
     else:
         try:
-            notes = [untold_note(run.source, c, untold_keys(run.source, c, known, empty=_to_empty(run, c)))]
+            notes = unshown_notes(run.source, c, unshown_keys(run.source, c, known, empty=_to_empty(run, c)))
         except SourceError as error:
             notes = [str(error)]
-    return replace(found, notes=(*found.notes, *filter(None, notes)))
+    return replace(found, notes=(*found.notes, *notes))
 
 
 def history_of(run: RunContext, c: Collection) -> SourceHistory:

@@ -2,7 +2,7 @@
 
 history = SourceHistory(rows=12, keys=frozenset({"answer"}))    # what Airtable holds that came from this source
 require_rows(source, collection, history, shown=0)              # raises SourceError
-untold_keys(source, collection, history, empty=frozenset())     # keys whose cells stay
+unshown_keys(source, collection, history, empty=frozenset())    # keys whose cells stay, keys whose cells are emptied
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection as Ids
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from runbook.catalog import Collection
 from runbook.display import plural
@@ -42,11 +43,15 @@ def none_shown(source: Source, collection: Collection, history: SourceHistory, *
     )
 
 
-def untold_keys(source: Source, collection: Collection, history: SourceHistory, *, empty: Ids[str]) -> tuple[str, ...]:
-    """Keys that the source does not show, so that their cells stay; without those in `empty`, which are emptied.
+class Unshown(NamedTuple):
+    """Keys that a source does not show: `untold`, whose cells stay, and `emptied`, whose cells an operator gives up."""
 
-    Raises SourceError where every row needs one of them.
-    """
+    untold: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
+
+
+def unshown_keys(source: Source, collection: Collection, history: SourceHistory, *, empty: Ids[str]) -> Unshown:
+    """What a source does not show. Raises SourceError where every row needs one of the keys."""
     untold = source.untold(collection, history.keys)
     required = [key for key in untold if key in collection.by_key and collection.by_key[key].required]
     if required:
@@ -55,19 +60,26 @@ def untold_keys(source: Source, collection: Collection, history: SourceHistory, 
             f"{collection.wix}: {source.place(collection)} does not show {names}, which every row needs; nothing was "
             f"written or deleted. Show {names} and export again"
         )
-    return tuple(key for key in untold if key not in empty)
-
-
-def untold_note(source: Source, collection: Collection, untold: Ids[str]) -> str:
-    """What a reader must know of keys that are not told; empty where there are none."""
-    if not untold:
-        return ""
-    names = column_names(collection, untold)
-    word = ",".join(f"{collection.wix}.{key}" for key in untold)
-    return (
-        f"{source.place(collection)} does not show {names}: what Airtable holds there stays. To carry it over, show "
-        f"{names} and export again; to empty it, set RUNBOOK_EMPTY_COLUMNS={word}"
+    return Unshown(
+        tuple(key for key in untold if key not in empty),
+        tuple(key for key in untold if key in empty),
     )
+
+
+def unshown_notes(source: Source, collection: Collection, unshown: Unshown) -> list[str]:
+    """What a reader must know of what a source does not show."""
+    notes, place = [], source.place(collection)
+    if unshown.untold:
+        names = column_names(collection, unshown.untold)
+        word = ",".join(f"{collection.wix}.{key}" for key in unshown.untold)
+        notes.append(
+            f"{place} does not show {names}: what Airtable holds there stays. To carry it over, show {names} and "
+            f"export again; to empty it, set RUNBOOK_EMPTY_COLUMNS={word}"
+        )
+    if unshown.emptied:
+        names = column_names(collection, unshown.emptied)
+        notes.append(f"{place} does not show {names}: emptied in Airtable, as RUNBOOK_EMPTY_COLUMNS says")
+    return notes
 
 
 def column_names(collection: Collection, keys: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from runbook.catalog import Collection
 from runbook.errors import SourceError
 from runbook.snapshot import Mark, Snapshot, SnapshotWriter
-from runbook.steps.completeness import SourceHistory, require_rows, untold_keys, untold_note
+from runbook.steps.completeness import SourceHistory, Unshown, require_rows, unshown_keys, unshown_notes
 from runbook.wix.source import Source
 
 _NOTHING = SourceHistory()
@@ -44,7 +44,7 @@ def export(
         with SnapshotWriter(folder, collection, source=source.label) as writer:
             return writer.finish(notes=[why], absent=True)
     mark = source.mark(collection.wix)
-    untold = untold_keys(source, collection, history, empty=empty) if mark.count else ()
+    unshown = unshown_keys(source, collection, history, empty=empty) if mark.count else Unshown()
     notes = []
     try:
         found = Snapshot.read(folder, collection)
@@ -54,7 +54,7 @@ def export(
     if (
         found is not None
         and found.source == source.label
-        and (found.mark, found.untold) == (mark, untold)
+        and (found.mark, found.untold) == (mark, unshown.untold)
         and _proves_unchanged(mark, collection)
     ):
         if not remove_all:
@@ -67,8 +67,8 @@ def export(
         remarks = source.export(collection, writer.write, report)
         if not remove_all:
             require_rows(source, collection, history, shown=writer.count)
-        warnings = filter(None, [untold_note(source, collection, untold), *remarks.warnings])
-        snapshot = writer.finish(notes=[*notes, *remarks.notes], mark=mark, untold=untold, warnings=warnings)
+        warnings = [*unshown_notes(source, collection, unshown), *remarks.warnings]
+        snapshot = writer.finish(notes=[*notes, *remarks.notes], mark=mark, untold=unshown.untold, warnings=warnings)
     if on_progress is not None:
         on_progress(snapshot.count, snapshot.count)
     return snapshot

@@ -94,8 +94,9 @@ def test_the_explicit_word_empties(export: ExportFolder, monkeypatch: pytest.Mon
     run, reasons = export.run()
     assert not reasons
     assert run.results.snapshots["Trucks"].untold == ()
-    assert not [warning for warning in run.gate().warnings if "does not show" in warning]
-    assert "DOT" not in repr(run.plan())
+    said = "Trucks.csv does not show DOT: emptied in Airtable, as RUNBOOK_EMPTY_COLUMNS says"
+    assert [warning for warning in run.gate().warnings if "does not show" in warning] == [f"Trucks: {said}"]
+    assert said in repr(run.plan())
 
 
 @pytest.mark.parametrize("value", ["dot", "Truck.dot", "Trucks", ".dot"])
@@ -224,6 +225,17 @@ def test_what_wix_original_keeps_of_a_hidden_column_stays(export: ExportFolder) 
     }
     assert after["t1"]["Plate"] == "P-1 new"
     assert [row["DOT"] for row in after.values()] == [1000, 1001]
+
+
+def test_a_key_that_the_catalog_does_not_know_is_emptied_by_the_word(
+    export: ExportFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export.write("Trucks.jsonl", lines({"_id": "t0", "colour": "red"}, {"_id": "t1", "colour": "blue", "old": 1}))
+    kept(export)
+    export.write("Trucks.jsonl", lines({"_id": "t0"}, {"_id": "t1"}))
+    monkeypatch.setenv("RUNBOOK_EMPTY_COLUMNS", "Trucks.colour")
+    after = kept(export)
+    assert {id_: row.get("Wix Original") for id_, row in after.items()} == {"t0": None, "t1": '{"values":{"old":1}}'}
 
 
 def test_links_by_a_hidden_key_stay(export: ExportFolder) -> None:
