@@ -34,12 +34,13 @@ _PAGE = 100  # records
 class Reading(NamedTuple):
     """One table. `began`: when the first page was requested, in seconds since 1970.
 
-    `written`: by record, cells that were written since then.
+    `written`: by record, cells that were written since then. `assigned`: whether its rows have ids.
     """
 
     path: Path
     began: float
     written: Mapping[str, Fields] = MappingProxyType({})
+    assigned: bool = False
 
     def records(self) -> Iterator[dict[str, Json]]:
         """Its records, as `Airtable.records` gives them."""
@@ -87,11 +88,14 @@ class Readings:
     def assign_ids(self, name: str, state: State, on_progress: Callable[[int], None] | None = None) -> GridRows:
         """Give the rows that were typed or copied in the grid an id, and write ids again that someone has changed.
 
-        The reading holds these ids from then on. Raises as `records`, and SchemaDrift where a person has changed the
-        table.
+        The reading holds these ids from then on, and is not looked at again. Raises as `records`, and SchemaDrift where
+        a person has changed the table.
         """
         catalog = self.tables.catalog
         require_tables(state, self.base, catalog, name, self.tables.all)
+        read = self._readings.get(name)
+        if read is not None and read.assigned:
+            return GridRows(name, {})
         found = assign_ids(
             catalog.collection(name),
             self.records(name, on_progress),
@@ -100,9 +104,8 @@ class Readings:
             base=self.base,
             state=state,
         )
-        if found.written:
-            read = self._readings[name]
-            self._readings[name] = read._replace(written={**read.written, **found.written})
+        read = self._readings[name]
+        self._readings[name] = read._replace(written={**read.written, **found.written}, assigned=True)
         if found.copied:  # which has changed the links of these
             for c in catalog.collections.values():
                 if c.wix != name and any(link.to == name for link in c.links):

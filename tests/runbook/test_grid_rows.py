@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -194,3 +195,14 @@ def test_many_rows_cost_one_request_per_ten(w: World) -> None:
     before = len(w.airtable.log)
     assert len(look(w).created) == 25
     assert [row.method for row in w.airtable.log.rows(before)] == ["GET", "PATCH", "PATCH", "PATCH"]
+
+
+def test_of_several_processes_that_look_at_the_same_time_one_gives_the_id(w: World) -> None:
+    record = typed(w, Plate="typed")
+    collection, read = w.catalog.collection("Trucks"), list(w.airtable.records(BASE, "Trucks"))
+    into: dict[str, Any] = {"catalog": w.catalog, "airtable": w.airtable, "base": BASE, "state": w.state}
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: assign_ids(collection, read, **into), range(8)))
+    assert {rows.rows[record] for rows in found} == {ids(w)[record]}
+    assert w.state.rows(BASE, "Trucks").changes() == {ids(w)[record]: "created"}
+    assert w.state.rows(BASE, "Trucks").by_record([record]) == {record: ids(w)[record]}

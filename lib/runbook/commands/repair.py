@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from runbook.catalog import Collection
 from runbook.connections import Connections, connect
@@ -14,6 +15,7 @@ from runbook.platform import Platform
 from runbook.run.sources import open_source
 from runbook.steps.repair import forget_column as forget
 from runbook.steps.repair import repair_ids as repair
+from runbook.steps.repair import unrepairable
 
 
 def repair_ids(
@@ -27,21 +29,23 @@ def repair_ids(
 ) -> Table:
     """Write the legacy ids of records again, from what the state knows of them; of all collections that it knows.
 
-    Raises SettingError where there is no base, or a collection is not in the catalog.
+    Raises SettingError where there is no base, or the ids of a collection that is named cannot be written.
     """
     with _opened(platform, environment, source, source_name, dry_run=dry_run) as (connections, base):
         chosen = _chosen(connections, base, collections)
-        rows, notes = list[tuple[str, str, int, int, int]](), list[str]()
+        rows, notes = list[tuple[str, str, int | None, int | None, int | None]](), list[str]()
+        tables = connections.airtable.tables(base)
+        given: dict[str, Any] = {"catalog": connections.catalog, "base": base, "state": connections.state}
+        given["tables_json"] = tables
+        problems = {c.wix: why for c in chosen if (why := unrepairable(c, **given))}
+        if problems and collections is not None:
+            raise SettingError("nothing was done:\n  " + "\n  ".join(f"{n}: {why}" for n, why in problems.items()))
         with Progress("Repair ids") as report:
             for n, c in enumerate(chosen, 1):
-                done = repair(
-                    c,
-                    catalog=connections.catalog,
-                    airtable=connections.airtable,
-                    base=base,
-                    state=connections.state,
-                    dry_run=dry_run,
-                )
+                if c.wix in problems:
+                    rows.append((c.wix, f"not done: {problems[c.wix]}", None, None, None))
+                    continue
+                done = repair(c, airtable=connections.airtable, dry_run=dry_run, **given)
                 new = len(done.ids.created) + len(done.ids.copied)
                 rows.append((c.wix, done.column, len(done.ids.restored), new, len(done.ids.waiting)))
                 notes += done.ids.notes()

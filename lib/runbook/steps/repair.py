@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 from runbook.airtable.client import Airtable
 from runbook.catalog import LEGACY_ID, Catalog, Collection
-from runbook.errors import SchemaDrift, SettingError
+from runbook.errors import SettingError
 from runbook.grid_rows import GridRows, assign_ids
 from runbook.json_types import Json
 from runbook.merge.agreement import Agreed, Agreement, digest
 from runbook.merge.values import RowValues
-from runbook.schema.identity import drift_error, drift_of, known_columns
+from runbook.schema.identity import drift_of, known_columns
 from runbook.schema.tables import create_spec
 from runbook.state import KnownTable, State
 
@@ -28,21 +28,35 @@ class Repaired:
     ids: GridRows
 
 
+def unrepairable(
+    collection: Collection, *, catalog: Catalog, base: str, state: State, tables_json: list[dict[str, Json]]
+) -> str:
+    """Why the ids of a collection cannot be written again; "" where they can."""
+    known = state.facts.table(base, collection.wix)
+    moved = [drift for drift in drift_of(collection, catalog, tables_json, known) if not drift.column]
+    if moved:
+        return moved[0].message
+    return "" if _table(collection, known, tables_json) else f"the base has no table {collection.table!r}"
+
+
 def repair_ids(
-    collection: Collection, *, catalog: Catalog, airtable: Airtable, base: str, state: State, dry_run: bool = False
+    collection: Collection,
+    *,
+    catalog: Catalog,
+    airtable: Airtable,
+    base: str,
+    state: State,
+    tables_json: list[dict[str, Json]],
+    dry_run: bool = False,
 ) -> Repaired:
     """Make the column of legacy ids what it was, and write the cells that are not what state knows of their records.
 
     Records that state does not know are rows created in Airtable, as at every run. `dry_run`: says what it would do.
-    Raises SchemaDrift where the table itself was renamed or deleted, AirtableError; it may be run again.
+    `tables_json`: the schema; the table must not be `unrepairable`. Raises AirtableError; it may be run again.
     """
-    tables = airtable.tables(base)
     known = state.facts.table(base, collection.wix)
-    moved = [drift for drift in drift_of(collection, catalog, tables, known) if not drift.column]
-    table = next((t for t in tables if (t["id"] == known.id if known else t["name"] == collection.table)), None)
-    error = drift_error(collection.wix, moved)
-    if error is not None or table is None:
-        raise error or SchemaDrift(f"{collection.wix}: the base has no table {collection.table!r}; nothing was done")
+    table = _table(collection, known, tables_json)
+    assert table is not None
     filled = next((f for f in table["fields"] if known is not None and f["id"] == known.columns.get(LEGACY_ID)), None)
     named = next((f for f in table["fields"] if f["name"] == LEGACY_ID), None)
     done, field_id = _repair_column(collection, table, filled, named, airtable, base, dry_run=dry_run)
@@ -60,6 +74,15 @@ def repair_ids(
         dry_run=dry_run,
     )
     return Repaired(done, ids)
+
+
+def _table(
+    collection: Collection, known: KnownTable | None, tables_json: list[dict[str, Json]]
+) -> dict[str, Json] | None:
+    for table in tables_json:
+        if table["id"] == known.id if known is not None else table["name"] == collection.table:
+            return table
+    return None
 
 
 def _repair_column(

@@ -183,6 +183,8 @@ def test_a_table_that_is_renamed_or_deleted_is_never_made_again(migrated: Fleet)
     migrated.box.grid(base, "Owners", delete=True)
     with pytest.raises(SchemaDrift, match="the table that was filled was deleted"):
         migrated.open(3).provision()
+    assert "deleted" in call("repair-ids", "--collections", "Owners", code=2).err
+    assert "not done" in call("repair-ids").out
     call("forget-column", "Owners")
     migrated.migrate(3)
     assert migrated.records("Owners").keys() == {"o0", "o1"}
