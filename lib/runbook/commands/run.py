@@ -15,7 +15,7 @@ import requests
 
 from runbook.connections import Connections, connect
 from runbook.display import plural
-from runbook.errors import SettingError
+from runbook.errors import CatalogError, SettingError, StepError
 from runbook.evidence.changes import console_lines, read_changes
 from runbook.evidence.folder import RunFolder
 from runbook.evidence.manifest import write_manifest
@@ -86,8 +86,14 @@ class Headless:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self._stack.close()
+        # Exit code 2 says that nothing was done: no longer true after the first notebook.
+        if self._outcomes and isinstance(error, OSError | SettingError | CatalogError):
+            text = (
+                f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else str(error)
+            )
+            raise StepError(f"{text}; what was written before is kept, in run {self.folder.run_id}") from None
 
     def run(self, notebook: Path, parameters: dict[str, Any]) -> bool:
         """Run one notebook; True unless it is red. The result is in the run folder, the manifest and the report.

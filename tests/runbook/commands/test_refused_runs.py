@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from command_kit import call
+from runbook.commands import run as commands_run
 from runbook.commands.run import Headless
 from sandbox import Sandbox
 
@@ -68,6 +70,30 @@ def test_what_stands_when_a_later_phase_is_refused_ends_with_1(box: Sandbox, mon
     said = call("run", "2", "3", "--new-run", "second", code=1).err
     assert "02_content … passed" in said
     assert "a gate is red; what was written is kept" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("then", ["signed", "disk full"])
+def test_what_stands_when_a_later_phase_cannot_begin_ends_with_1(
+    box: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    run = Headless.run
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "runs/first"))
+
+    def then_not(self: Headless, notebook: Path, parameters: dict[str, Any]) -> bool:
+        green = run(self, notebook, parameters)
+        if then == "signed":
+            (self.folder.path / "sign-off.json").write_text("{}")
+        else:
+            monkeypatch.setattr(commands_run, "write_manifest", full)
+        return green
+
+    monkeypatch.setattr(Headless, "run", then_not)
+    said = call("run", "2", "3", "--new-run", "first", code=1).err
+    assert ("is sealed" if then == "signed" else "No space left on device") in said
+    assert "what was written before is kept, in run first" in said
 
 
 def test_a_plan_that_cannot_be_read_ends_with_2(box: Sandbox) -> None:
