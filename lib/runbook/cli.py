@@ -3,108 +3,30 @@
 from __future__ import annotations
 
 import functools
-import getpass
 import json
 import os
-import signal
 import sys
 import tempfile
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 
+from runbook.cli_options import (
+    Phases,
+    environment_option,
+    names,
+    phase_numbers,
+    source_name_option,
+    source_option,
+    take_over_option,
+    who_option,
+)
+from runbook.cli_options import report_errors as _report_errors
+from runbook.cli_options import show_error as _error
 from runbook.display import plural
-from runbook.errors import CatalogError, CheckFailed, RunbookError, SettingError, SourceError, TargetError
+from runbook.errors import CheckFailed, SettingError
 from runbook.platform import find_platform
-from runbook.settings import ENVIRONMENTS, read_settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from runbook.platform import Platform
-
-# Exit codes, for schedulers: 0 all green; 1 a gate or check is red, or nothing passed; 2 the call or the environment is
-# wrong, and nothing was done; 128 plus the signal number: stopped by a signal.
-RED, USAGE = 1, 2
-
-
-def _report_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """Show errors of this package as one message, without a traceback."""
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except RunbookError as error:
-            _error(str(error))
-            # A plan that cannot read has done nothing either.
-            nothing_done = (
-                SettingError,
-                CatalogError,
-                *((SourceError, TargetError) if command.__name__ == "plan" else ()),
-            )
-            sys.exit(USAGE if isinstance(error, nothing_done) else RED)
-        except OSError as error:  # disk full, no permission: not an error of the program
-            _error(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
-            sys.exit(USAGE)
-        except KeyboardInterrupt:
-            _error("stopped; what was written is kept; run the same command again to continue")
-            sys.exit(128 + signal.SIGINT)
-
-    return wrapped
-
-
-def _error(message: str) -> None:
-    click.echo(f"{click.style('✗', fg='red')} {message}", err=True)
-
-
-environment_option = click.option(
-    "--environment",
-    "-e",
-    type=click.Choice(ENVIRONMENTS),
-    default="sandbox",
-    show_default=True,
-    help="sandbox: local servers with the sample site; live: the real accounts.",
-)
-source_option = click.option(
-    "--source", default="wix", show_default=True, metavar="wix|DIR", help="The Wix site, or a folder of export files."
-)
-source_name_option = click.option(
-    "--source-name", metavar="NAME", help="The name by which a folder of export files, and so its base, is known."
-)
-
-
-def _take_over(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-    if value:  # the notebooks' kernels inherit it
-        os.environ["RUNBOOK_TAKE_OVER"] = "yes"
-        ctx.call_on_close(lambda: os.environ.pop("RUNBOOK_TAKE_OVER", None))
-
-
-take_over_option = click.option(
-    "--take-over",
-    is_flag=True,
-    expose_value=False,
-    callback=_take_over,
-    help="Take the base over from another state that holds it.",
-)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a container's user may have no name
-        return ""
-
-
-def _name(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    if not value.strip():
-        raise click.BadParameter("is empty; what is recorded needs a name: --who 'Your Name'")
-    return value
-
-
-who_option = click.option(
-    "--who", default=_user, callback=_name, help="Name recorded for this action.  [default: the current user]"
-)
+from runbook.settings import read_settings
 
 
 @click.group()
@@ -112,32 +34,8 @@ def main() -> None:
     """Migrate a site's collections from Wix Data to Airtable, verify the result, and roll back."""
 
 
-class _Phases(click.ParamType):  # type: ignore[type-arg]
-    name = "PHASE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == "all":
-            return value
-        try:
-            return int(value)
-        except ValueError:
-            self.fail(f"{value!r} is neither a phase number nor 'all'", param, ctx)
-
-
-def _numbers(platform: Platform, phases: tuple[Any, ...]) -> list[int]:
-    if not phases or "all" in phases:
-        return [phase.number for phase in platform.catalog.phases]
-    from runbook.parameters import known_phase
-
-    return sorted({known_phase(platform, number).number for number in phases})
-
-
-def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
-
-
 @main.command()
-@click.argument("phases", nargs=-1, type=_Phases())
+@click.argument("phases", nargs=-1, type=Phases())
 @environment_option
 @source_option
 @source_name_option
@@ -149,7 +47,7 @@ def plan(phases: tuple[Any, ...], environment: str, source: str, source_name: st
     from runbook.run.sources import source_parameter
 
     platform = find_platform()
-    numbers = _numbers(platform, phases)
+    numbers = phase_numbers(platform, phases)
     source = source_parameter(platform, source)
     check_before(platform, numbers, environment=environment, source=source, source_name=source_name)
     with tempfile.TemporaryDirectory() as runs:  # a plan leaves no run folder
@@ -162,7 +60,7 @@ def plan(phases: tuple[Any, ...], environment: str, source: str, source_name: st
 
 
 @main.command()
-@click.argument("phases", nargs=-1, required=True, type=_Phases())
+@click.argument("phases", nargs=-1, required=True, type=Phases())
 @environment_option
 @click.option("--run-id", help="Go on with this run.  [default: the open run, else a new one]")
 @click.option("--new-run", metavar="NAME", help="Begin a run of this name.")
@@ -197,8 +95,8 @@ def run(
     from runbook.run.sources import for_evidence, source_parameter
 
     platform = find_platform()
-    numbers = _numbers(platform, phases)
-    chosen = _names(collections)
+    numbers = phase_numbers(platform, phases)
+    chosen = names(collections)
     if freeze and 6 not in numbers:
         raise SettingError("--freeze belongs to phase 6, which is not one of the phases to run")
     source = source_parameter(platform, source)
@@ -496,7 +394,7 @@ def repair_ids(environment: str, source: str, source_name: str | None, collectio
     from runbook.commands.repair import repair_ids as repair
 
     given: dict[str, Any] = {"source": source, "source_name": source_name, "dry_run": dry_run}
-    click.echo(repr(repair(find_platform(), environment, collections=_names(collections), **given)))
+    click.echo(repr(repair(find_platform(), environment, collections=names(collections), **given)))
 
 
 @main.command("forget-column")

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import click
 import requests
 
+from runbook.commands import RED, USAGE
 from runbook.connections import Connections, connect
 from runbook.display import plural
 from runbook.errors import CatalogError, SettingError, StepError
@@ -24,10 +25,6 @@ from runbook.evidence.runner import Executed, run_notebook, sigterm_raises
 from runbook.local import servers_for
 from runbook.platform import Platform
 from runbook.settings import AIRTABLE_RATE, read_settings
-
-# Exit codes, for schedulers: 0 all green; 1 a gate or check is red, or nothing passed; 2 the call or the environment is
-# wrong, and nothing was done; 128 plus the signal number: stopped by a signal.
-RED, USAGE = 1, 2
 
 
 class Headless:
