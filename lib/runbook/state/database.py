@@ -78,7 +78,8 @@ class Database:
     @property
     def place(self) -> str:
         """Where it is, for people: the file, or the server and database without who connects."""
-        return str(self.path) if self.is_sqlite else self._url.set(username=None, password=None).render_as_string()
+        url = self._url
+        return str(self.path) if self.is_sqlite else f"postgresql://{url.host or ''}:{url.port or ''}/{url.database}"
 
     def insert(self, table: Table) -> Any:
         """An INSERT that has `on_conflict_do_update` and `on_conflict_do_nothing`."""
