@@ -15,11 +15,12 @@ def header(run: RunContext) -> Table:
     """What was opened: environment, URLs, base, source, run id."""
     settings = run.connections.settings
     base = run.connections.base(run.source.label)
+    begun = str((run.folder.read_evidence("run", "run") or {}).get("begun", ""))
     limit = f"{settings.rate:g} requests a second"
     if settings.rate > AIRTABLE_RATE:
         limit += f", raised for the sandbox: Airtable's own limit is {AIRTABLE_RATE:g}"
     rows = [
-        ("run", run.run_id),
+        ("run", run.run_id + (f", begun {begun[:19].replace('T', ' ')} UTC" if begun else "")),
         ("environment", settings.environment + (", dry run: nothing is written to Airtable" if run.dry_run else "")),
         ("source", run.source.label),
         ("Wix", settings.wix_url),
