@@ -37,6 +37,11 @@ class Agreement:
     keys: dict[str, Agreed] = field(default_factory=dict)
     links: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def has_preferred(self) -> bool:
+        """Whether Airtable holds a value that a person preferred to Wix's."""
+        return any(agreed.preferred for agreed in self.keys.values())
+
     def dumps(self) -> str:
         """The text for the state."""
         keys: dict[str, Json] = {}

@@ -139,11 +139,12 @@ class RowMerge:
         return merged
 
     def edited(self, held: Fields, past: Past) -> list[str]:
-        """The keys and links of a record that are not as both sides agreed; of one without agreement, all its keys."""
+        """The keys and links of a record that are not as Wix had them; of one without agreement, all its keys."""
         airtable = self.values.of(held)
         known = past.agreement.keys if past.agreement else {}
         keys = [k for k in dict.fromkeys([*airtable, *known]) if k not in _AT_EVERY_WRITE]
-        found = [k for k in keys if digest(airtable.get(k)) != known.get(k, NOTHING).airtable]
+        agreed = {key: known.get(key, NOTHING) for key in keys}
+        found = [k for k in keys if agreed[k].preferred or digest(airtable.get(k)) != agreed[k].airtable]
         return found + [name for name in self._links if self._link_changed(name, held, past)]
 
     def preferred(self, merged: MergedRow) -> list[str]:

@@ -66,7 +66,7 @@ class Deletion:
             kind: ConflictKind | None = None
             if past.agreement is None:
                 kind = "origin unknown"
-            elif fields is not None and merge.edited(fields, past):
+            elif past.agreement.has_preferred or (fields is not None and merge.edited(fields, past)):
                 kind = "gone in Wix"
             word = settled.get((id_, "")) if kind else None
             if word is not None and word.airtable == answer:

@@ -29,7 +29,7 @@ from runbook.schema.identity import require_tables
 from runbook.schema.tables import Tables
 from runbook.staged import StagedRow, Transformed
 from runbook.state import KnownRow, State
-from runbook.steps.conflict_file import ConflictFile, some
+from runbook.steps.conflict_file import ConflictFile, Found, some
 from runbook.steps.deletion import Deletion
 from runbook.steps.held import read_held
 from runbook.steps.load_rows import Builder, scan
@@ -165,7 +165,8 @@ class _Work:
             self.rows.settle()
         self.rows.forget_changes((found.ids & changes.keys()) - selection.in_conflict)
         conflicts = [*deletion.changed, *selection.conflicts]
-        self.conflicts.replace(target.run_id, [*(each.conflict for each in conflicts), *selection.waiting])
+        left = set(selection.deferred)  # to the second pass, and so are their conflicts
+        self._note(conflicts, selection, {id_ for id_ in left if id_ not in selection.in_conflict})
         target.conflicts.replace(name, [each.line for each in conflicts])
         count.end()
         quarantined = len(target.quarantine.ids(name).intersection(deletion.deleted))
@@ -217,9 +218,8 @@ class _Work:
         self.rows.settle()
         count.end()
         conflicts = (*loaded.conflicts, *(each.line for each in selection.conflicts))
-        if selection.conflicts:
-            self.conflicts.add(self.target.run_id, [*(e.conflict for e in selection.conflicts), *selection.waiting])
-            self.target.conflicts.replace(self.collection.wix, conflicts)
+        self._note(selection.conflicts, selection, in_conflict)
+        self.target.conflicts.replace(self.collection.wix, conflicts)
         refused = len({entry.id for entry in writer.written.refused})
         updated = min(loaded.updated, refused)
         created = min(loaded.created, refused - updated)
@@ -244,6 +244,11 @@ class _Work:
                 lost=(*loaded.lost, *writer.written.lost),
             )
         )
+
+    def _note(self, found: Iterable[Found], selection: Selection, kept: set[str]) -> None:
+        """Make what was found all conflicts, but for those of rows that this pass does not decide on."""
+        others = [each for each in self.conflicts.all() if each.legacy_id in kept]
+        self.conflicts.replace(self.target.run_id, [*others, *(each.conflict for each in found), *selection.waiting])
 
     def _selection(self, known: dict[str, KnownRow], count: RowCount, sent: set[str]) -> Selection:
         target = self.target
