@@ -83,7 +83,7 @@ class Done:
 
     @property
     def writes(self) -> int:
-        return sum(row.method != "GET" for row in self.run.connections.log.rows())
+        return sum(row.method != "GET" and row.status < 400 for row in self.run.connections.log.rows())
 
     def loaded(self, name: str) -> Loaded:
         return self.run.results.loaded[name]

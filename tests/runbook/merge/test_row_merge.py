@@ -288,3 +288,11 @@ def test_a_key_that_the_source_does_not_show_keeps_its_cells_and_its_link(cars: 
     world.untold, world.links = (), ["recA"]
     world.item |= {"twin": "c2", "extra": "x"}
     assert (world.merged().changes, world.merged().conflicts) == ({}, [])
+
+
+def test_a_row_whose_answer_was_lost_may_have_been_sent_before_its_targets_were_there(cars: Collection) -> None:
+    world = World(cars, twin="c2")
+    world.links = ["recA"]
+    assert world.merge.merge(world.staged, world.cells, Past()).conflicts
+    merged = world.merge.merge(world.staged, world.cells, Past(sent=True))
+    assert (merged.conflicts, merged.changes) == ([], {"Twin": ["recA"]})
