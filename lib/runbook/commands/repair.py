@@ -90,7 +90,7 @@ def _opened(
     platform: Platform, environment: str, source: str, source_name: str | None, *, dry_run: bool = False
 ) -> Iterator[tuple[Connections, str]]:
     connections = connect(platform, environment)
-    label = open_source(connections, source, source_name).label
+    label = open_source(connections, source, source_name)[0].label
     hold = open_base(connections, label, dry_run=dry_run)
     try:
         if hold.base is None:

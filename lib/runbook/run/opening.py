@@ -61,14 +61,14 @@ def open_run(
     if source != WIX and not source.startswith(KNOWN):
         source_folder(platform, source)
     connections = connect(platform, environment, env)
-    opened = open_source(connections, source, source_name, dry_run=dry_run)
+    opened, origin = open_source(connections, source, source_name, dry_run=dry_run)
     folder = run_folder(connections, opened.label, [plan.slug], run_id=run_id, new_run=new_run, dry_run=dry_run)
     hold = open_base(
         connections,
         opened.label,
         run_id=folder.path.name,
         dry_run=dry_run,
-        origin=opened.origin,
+        origin=origin,
         moved=source_name is not None,
     )
     parameters = {

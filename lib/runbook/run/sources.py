@@ -1,5 +1,8 @@
 """Which source a run reads, and by what name its base is known: the site by its id, a folder by its resolved path.
 
+The path of a folder inside the project is relative to it, so that the project may move, or lie elsewhere on another
+machine.
+
 source = open_source(connections, "exports/may", None)      # known by its path, else by the folder's name
 source = open_source(connections, "exports/may", "may")     # known by this name, wherever the folder is
 source = open_source(connections, "@may", None)             # the folder that is known by this name
@@ -25,19 +28,23 @@ KNOWN = "@"
 
 def open_source(
     connections: Connections, source: str, source_name: str | None = None, *, dry_run: bool = False
-) -> Source:
-    """The source of a run; but for a dry run, state notes what its name stands for. Raises SettingError as below."""
+) -> tuple[Source, str]:
+    """The source of a run, and its origin: the site's id, the folder's path. But for a dry run, state notes it.
+
+    Raises SettingError as below.
+    """
     platform, settings, state = connections.platform, connections.settings, connections.state
     if source == WIX:
         check_site(settings, state, source_name)
         if not dry_run:
             state.facts.set_source_origin(WIX, settings.site_id)
-        return WixSource(connections.wix, platform.catalog)
+        return WixSource(connections.wix, platform.catalog), settings.site_id
     folder = open_folder(platform, settings, state, source, source_name)
+    origin = _shown(platform, folder.path)
     if not dry_run:
-        state.facts.set_source_origin(folder.label, folder.origin)
-        state.facts.set_known_folder(folder.label, folder.origin)
-    return folder
+        state.facts.set_source_origin(folder.label, origin)
+        state.facts.set_known_folder(folder.label, origin)
+    return folder, origin
 
 
 def source_parameter(platform: Platform, source: str) -> str:
@@ -58,7 +65,7 @@ def for_evidence(platform: Platform, settings: Settings, source: str, source_nam
         return source
     with State(settings.state_url) as state:
         folder = open_folder(platform, settings, state, source, source_name)
-        state.facts.set_known_folder(folder.label, folder.origin)
+        state.facts.set_known_folder(folder.label, _shown(platform, folder.path))
     return f"{KNOWN}{folder.label}"
 
 
@@ -86,12 +93,12 @@ def open_folder(
     _check_name(source, source_name)
     path = _path(platform, state, source)
     name = source.removeprefix(KNOWN) if source.startswith(KNOWN) else source_name
-    folder = FolderSource(path, platform.catalog, name or _known_name(state, path, source))
+    folder = FolderSource(path, platform.catalog, name or _known_name(platform, state, path, source))
+    here = _shown(platform, path)
     base, known = state.facts.base_of(folder.label), state.facts.source_origins().get(folder.label)
-    if base is not None and source_name is None and known not in (None, str(path)):
-        here, there = (_shown(platform, place) for place in (path, Path(known)))
+    if base is not None and source_name is None and known not in (None, here):
         raise SettingError(
-            f"source {here}: base {base} was filled from another folder of this name, {there}; nothing was done. If "
+            f"source {here}: base {base} was filled from another folder of this name, {known}; nothing was done. If "
             f"this is the same export in another place, go on with {_option(folder.label)}; if it is another export, "
             f"give it a name and so a base of its own: {_option('NAME')}"
         )
@@ -111,10 +118,10 @@ def _path(platform: Platform, state: State, source: str) -> Path:
     return source_folder(platform, folders[name])
 
 
-def _known_name(state: State, path: Path, source: str) -> str | None:
+def _known_name(platform: Platform, state: State, path: Path, source: str) -> str | None:
     """The name by which a folder is known; None: its own."""
-    origins = state.facts.source_origins().items()
-    names = sorted(label for label, origin in origins if origin == str(path) and state.facts.base_of(label))
+    here, origins = _shown(platform, path), state.facts.source_origins().items()
+    names = sorted(label for label, origin in origins if origin == here and state.facts.base_of(label))
     if not names or path.name in names:
         return None
     if len(names) > 1:
@@ -150,7 +157,8 @@ def _check_base(settings: Settings, state: State, label: str) -> None:
 
 def _shown(platform: Platform, folder: Path) -> str:
     """A folder's path, relative to the project if it is inside it."""
-    return folder.relative_to(platform.root).as_posix() if folder.is_relative_to(platform.root) else str(folder)
+    root = platform.root.resolve()
+    return folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)
 
 
 def _option(name: str) -> str:

@@ -104,7 +104,10 @@ class Facts:
         return labels if filled_from is None else [filled_from]
 
     def source_origins(self) -> dict[str, str]:
-        """What each source's base was filled from, by label: the site's id, or the folder's path."""
+        """What each source's base was filled from, by label: the site's id, or the folder's path.
+
+        A path inside the project is relative to it.
+        """
         return {label: str(value) for label, value in self._all("source:").items()}
 
     def set_source_origin(self, source: str, origin: str) -> None:

@@ -80,11 +80,6 @@ class FolderSource:
         name = self.path.resolve().name
         return "folder wix" if name == "wix" else name
 
-    @property
-    def origin(self) -> str:
-        """The folder's resolved path."""
-        return str(self.path.resolve())
-
     def collections(self) -> dict[str, SourceCollection]:
         """One per file, counted; one that cannot be read is not counted, and its notes give the reason."""
         collections = {}

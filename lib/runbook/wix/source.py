@@ -62,10 +62,6 @@ class Source(Protocol):
     def label(self) -> str:
         """ "wix", or the folder's name."""
 
-    @property
-    def origin(self) -> str:
-        """What tells it from others: the site's id, or the folder's resolved path."""
-
     def collections(self) -> dict[str, SourceCollection]:
         """Every collection, by the catalog's id where it has one, else by the source's name."""
 
@@ -101,11 +97,6 @@ class WixSource:
     def label(self) -> str:
         """ "wix"."""
         return "wix"
-
-    @property
-    def origin(self) -> str:
-        """The site's id."""
-        return self._client.site_id
 
     def collections(self) -> dict[str, SourceCollection]:
         """Every collection of the site; those that the catalog moves are counted, with a request each.

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from export_folder import ExportFolder, lines, rows_of
-from fleet_platform import ROWS, Fleet
+from fleet_platform import ROWS, Fleet, read_platform
 from runbook.errors import SettingError
 from runbook.run.opening import check_before
 from runbook.run.sources import for_evidence, source_parameter
@@ -97,6 +97,16 @@ def test_another_spelling_of_the_path_is_the_same_folder(first: ExportFolder, sp
     assert first.fleet.open(2, source=spelling).base() == base_of(first.fleet, "export")
 
 
+def test_a_project_that_moved_finds_its_bases_again(first: ExportFolder) -> None:
+    """The folder lies where it lay in the project, on this machine or another that shares the state."""
+    fleet, before = first.fleet, base_of(first.fleet, "export")
+    root = fleet.path / "moved"
+    shutil.move(fleet.platform.root, root)
+    moved = Fleet(read_platform(root), fleet.box, fleet.path)
+    assert moved.open(2, source=first.name).base() == before
+    assert moved.open(2, source="@export").base() == before
+
+
 def test_as_long_as_there_is_no_base_a_name_is_free(fleet: Fleet) -> None:
     one, two = (folder(fleet, f"{name}/export", *ROWS["Trips"]) for name in "ab")
     fleet.open(2, source=one.name, dry_run=True)
@@ -122,7 +132,7 @@ def test_a_base_of_before_is_found_again(fleet: Fleet, monkeypatch: pytest.Monke
     facts = fleet.connect().state.facts
     assert facts.source_origins() == {}
     assert made.run()[0].base() == before
-    assert facts.source_origins() == {"export": str(made.path)}
+    assert facts.source_origins() == {"export": "a/export"}
 
 
 def test_a_folder_known_by_two_names_is_asked_for(fleet: Fleet) -> None:
