@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from runbook.connections import Connections, connect
+from runbook.connections import connect
 from runbook.display import Page, Progress, Shown, Table
 from runbook.errors import SettingError
 from runbook.holding import Hold
 from runbook.holding.flags import FlagVerdicts
-from runbook.holding.opening import attach, how_to_open, identity_of, judge
+from runbook.holding.opening import attach, find_own_base, how_to_open, identity_of, judge
 from runbook.holding.own_table import Facts
 from runbook.holding.rebuild import Rebuilt, rebuild_rows
 from runbook.platform import Platform
-from runbook.schema.base import base_name, find_base
+from runbook.schema.base import base_name
 
 _MEANS = {
     "agreed": "both say the same",
@@ -64,7 +64,7 @@ def rebuild_state(platform: Platform, environment: str, *, source: str = "wix", 
     """
     connections = connect(platform, environment)
     hold = Hold(connections, source, identity_of(connections, source))
-    base = hold.base = _base(connections, source)
+    base = hold.base = _base(hold)
     said = hold.read() or Facts()
     rebuild, keep = how_to_open(hold, said)
     verdicts = judge(hold, said, fresh=rebuild and not keep)
@@ -82,9 +82,10 @@ def rebuild_state(platform: Platform, environment: str, *, source: str = "wix", 
     return StateRebuilt(rows, verdicts, ())
 
 
-def _base(connections: Connections, source: str) -> str:
+def _base(hold: Hold) -> str:
+    connections, source = hold.connections, hold.label
     name = base_name(connections.catalog, source)
-    base = connections.base(source) or find_base(connections.airtable, name, connections.catalog)
+    base = connections.base(source) or find_own_base(hold)
     if base is None:
         raise SettingError(
             f"there is no base {name!r} that this project made, so there is nothing to read; nothing was done. If the "

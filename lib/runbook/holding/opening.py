@@ -14,11 +14,11 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 from runbook.connections import Connections
 from runbook.display import Progress
-from runbook.errors import AirtableError, BaseRefused, BudgetSpent, FlagsUnsettled, RunbookError
+from runbook.errors import AirtableError, BaseRefused, BudgetSpent, FlagsUnsettled, RunbookError, TargetError
 from runbook.holding import own_table
 from runbook.holding.claims import rivals
 from runbook.holding.flags import FlagVerdicts, judge_flags, side_of
@@ -63,7 +63,7 @@ def open_base(
     try:
         with connections.airtable.brief() if offline else nullcontext():
             if base is None:
-                base = find_base(connections.airtable, base_name(connections.catalog, label), connections.catalog)
+                base = find_own_base(hold)
                 if base is not None:
                     attach(hold, base, dry_run=dry_run)
                     state.facts.set_base_of(label, base, base_name(connections.catalog, label))
@@ -83,6 +83,31 @@ def open_base(
             ) from None
         hold.notes.append(f"the base could not be read at the opening: {error}")
     return hold
+
+
+def find_own_base(hold: Hold) -> str | None:
+    """The base that was filled from this source, for a state that knows of none; found though a person renamed it.
+
+    A request for the list of bases and, where none has the name, one for the schema of each. Raises TargetError for
+    several.
+    """
+    connections, airtable = hold.connections, hold.airtable
+    base = find_base(airtable, base_name(connections.catalog, hold.label), connections.catalog)
+    if base is not None:
+        return base
+    found = []
+    for other in airtable.bases():
+        with suppress(AirtableError):  # a base that this token may only see
+            if any(table["name"] == OWN_TABLE for table in airtable.tables(other["id"])):
+                said = own_table.read_own_table(airtable, other["id"])
+                if said is not None and said.value(own_table.SOURCE) == hold.identity:
+                    found.append(str(other["id"]))
+    if len(found) > 1:
+        raise TargetError(
+            f"there are {len(found)} bases that were filled from {hold.identity}: {', '.join(found)}; nothing was "
+            "done. Set AIRTABLE_BASE_ID to the right one"
+        )
+    return found[0] if found else None
 
 
 def attach(hold: Hold, base: str, *, dry_run: bool = False, read_again: bool = False) -> Rebuilt | None:
@@ -139,6 +164,8 @@ def _attach(hold: Hold, *, dry_run: bool, read_again: bool) -> Rebuilt | None:
         if is_open or rivals(said.claims.values(), state.facts.holding(base).claim, hold.airtable.service_time()):
             hold.take_over()
             rebuild, keep, said = True, False, hold.facts or Facts()
+    elif held := rivals(said.claims.values(), state.facts.holding(base).claim, hold.airtable.service_time()):
+        hold.notes.append(f"the base is held by another state now, {held[0].holder}; what is shown may change")
     fresh = rebuild and not keep
     rebuild, rebuilt = rebuild or read_again, None
     if fresh and said.is_empty:

@@ -103,7 +103,7 @@ def read_own_table(airtable: Airtable, base: str) -> Facts | None:
     Airtable answers 403 to a table that is missing and to one that is forbidden: then the schema tells.
     """
     try:
-        records = list(airtable.records(base, OWN_TABLE))
+        records = [r for r in airtable.records(base, OWN_TABLE) if FACT in r["fields"]]
     except AirtableError as error:
         if error.status not in (403, 404):
             raise
@@ -192,8 +192,14 @@ def write_facts(airtable: Airtable, base: str, facts: Facts | None, rows: Iterab
 
 def make_own_table(airtable: Airtable, base: str, catalog: Catalog) -> None:
     """Make the table, or the columns that it lacks. Raises SchemaDrift, and TargetError where that is not permitted."""
+    tables = airtable.tables(base)
+    if any(table["name"] == OWN_TABLE and not is_own(table) for table in tables):
+        raise TargetError(
+            f"base {base} has a table {OWN_TABLE!r} that this project did not make, and needs one of its own by that "
+            "name; nothing was written. Rename that table, then run this again"
+        )
     try:
-        apply_schema(plan_tables(catalog, (_WANTED,), airtable.tables(base)), airtable, base)
+        apply_schema(plan_tables(catalog, (_WANTED,), tables), airtable, base)
     except AirtableError as error:
         if error.status != 403:
             raise
@@ -203,6 +209,12 @@ def make_own_table(airtable: Airtable, base: str, catalog: Catalog) -> None:
             f"the token may not make it, and nothing was written. Give the token schema.bases:write and its owner the "
             f"permission Creator, or make the table by hand with the columns {columns}. {error}"
         ) from None
+
+
+def is_own(table: Mapping[str, Json]) -> bool:
+    """Whether a table is this project's, though a person may have changed its description or some of its columns."""
+    description = table.get("description") or ""
+    return description.startswith("Kept by the migration runbook") or FACT in {f["name"] for f in table["fields"]}
 
 
 def _one_line(text: str) -> str:

@@ -114,6 +114,20 @@ def test_a_token_that_may_not_make_the_table_is_told_what_to_do(fleet: Fleet) ->
     assert fleet.connect().state.facts.holding(fleet.base()).epoch != note.epoch
 
 
+def test_a_persons_own_table_of_that_name_is_left_alone(fleet: Fleet) -> None:
+    c = fleet.connect()
+    fields = [{"name": "Step", "type": "singleLineText"}]
+    tables = [{"name": OWN_TABLE, "fields": fields, "description": "How we deploy"}]
+    base = c.airtable.create_base("Mine", fleet.box.workspace_id, tables)["id"]
+    c.airtable.create(base, OWN_TABLE, [{"Step": "one"}])
+    c.state.facts.set_base_of("wix", base, "Mine")
+    run = fleet.open(2)
+    with pytest.raises(TargetError, match="has a table 'Runbook' that this project did not make"):
+        run.provision()
+    (table,) = c.airtable.tables(base)
+    assert [field["name"] for field in table["fields"]] == ["Step"]
+
+
 def test_a_turn_is_told_at_once_and_so_is_a_turn_back(migrated: Fleet) -> None:
     flag_commands.set_flag(migrated.platform, SANDBOX, "trucks", "airtable", who="ann", why="looked at it")
     said = facts(migrated)["flag trucks"]

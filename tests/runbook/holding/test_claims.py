@@ -271,5 +271,26 @@ def test_the_end_of_a_hold_may_fail_and_the_next_run_goes_on(migrated: Fleet) ->
     assert values(migrated)["newest run"] == "r2"
 
 
+def test_a_hold_that_was_not_confirmed_for_a_while_is_confirmed_before_its_end(
+    migrated: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = open_base(migrated.connect(), run_id="r1")
+    mine.claim()
+    monkeypatch.setattr(hold, "CHECK_SECONDS", 0.0)
+    assert mine.release() is None
+    assert claimed(migrated) == []
+    mine.claim()
+    delete_facts(migrated, *claimed(migrated))
+    assert "has taken it over" in str(mine.release())
+
+
+def test_what_is_left_when_a_process_ends_is_released(migrated: Fleet) -> None:
+    open_base(migrated.connect(), run_id="r1").claim()
+    mine = open_base(migrated.connect(), run_id="r2")
+    mine.claim()
+    hold._release_all()
+    assert claimed(migrated) == []
+
+
 def test_a_note_of_a_base_that_was_never_opened_is_empty(migrated: Fleet) -> None:
     assert migrated.connect().state.facts.holding("appNobody00000000") == HoldingNote()

@@ -9,6 +9,7 @@ import pytest
 
 from fleet_platform import LEGACY, Fleet
 from machines import base_of, change_fact, copy_state, delete_facts, facts, lose_state, other_machine, put_back, values
+from runbook.airtable.client import Airtable
 from runbook.commands import flags as flag_commands
 from runbook.commands.rollback import open_rollback
 from runbook.commands.status import status
@@ -221,6 +222,17 @@ def test_a_rollback_without_state_and_with_airtable_down_turns_the_flags(used: F
     used.open(2)
     assert set(used.connect().state.flags.all().values()) == {"wix"}
     assert values(used)["flag trucks"] == "wix"
+
+
+def test_a_base_that_was_renamed_is_found_by_what_it_says(used: Fleet) -> None:
+    base = used.base()
+    lose_state(used)
+    renamed = [{**each, "name": "Fleet, live"} for each in used.connect().airtable.bases() if each["id"] == base]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Airtable, "bases", lambda self: renamed)
+        with open_records(used.platform, SANDBOX, update_mirror=False) as opened:
+            assert opened.records.source("Trucks") == "airtable"
+    assert used.base() == base
 
 
 def test_a_new_base_without_rows_is_a_new_base(fleet: Fleet) -> None:
