@@ -48,8 +48,10 @@ def exported(run: RunContext) -> Table:
         for s in run.results.snapshots.values()
     ]
     columns = ("collection", "rows", "drafts", "keys not in the catalog", "newest", "sha256", "notes")
-    absent = tuple(f"{name}: {why}." for name, why in run.results.absent.items())
-    return Table(f"Exported from {run.source.label}", columns, rows, absent)
+    absent = [f"{name}: {why}." for name, why in run.results.absent.items()]
+    own = {c.wix for c in run.collections} - run.results.absent.keys()
+    stopped = [f"STOPPED {why}" for name, why in run.results.stopped.items() if name in own]
+    return Table(f"Exported from {run.source.label}", columns, rows, (*stopped, *absent))
 
 
 def transformed(run: RunContext) -> Page | Table:

@@ -47,9 +47,11 @@ def test_a_key_that_sees_nothing_deletes_nothing(migrated: Fleet) -> None:
     assert not reasons
 
 
-def test_the_plan_says_so_before_anything_is_done(migrated: Fleet) -> None:
+def test_plan_and_export_say_so_before_anything_is_done(migrated: Fleet) -> None:
     read_nothing(migrated)
-    assert "Airtable holds 2 rows that came from there" in repr(migrated.open(2).plan())
+    run = migrated.open(2)
+    assert "Airtable holds 2 rows that came from there" in repr(run.plan())
+    assert "STOPPED Trips: the site shows no rows, and Airtable holds 2 rows" in repr(run.export())
 
 
 def test_all_rows_of_a_small_collection_go_with_the_explicit_word_alone(
