@@ -203,6 +203,7 @@ def _decide(settled: Mapping[str, str], unsettled: Sequence[_Unsettled], state_r
     known = state_rows.by_record(row.record for row in unsettled)
     created = {id_ for id_, change in state_rows.changes().items() if change == "created"} if known else set()
     found, claims = _Decision(), dict[str, list[_Unsettled]]()
+    wrong: dict[str, str] = {}  # what cells were changed to, with their rows
     for row in unsettled:
         id_ = known.get(row.record)
         if id_ is not None:
@@ -211,6 +212,8 @@ def _decide(settled: Mapping[str, str], unsettled: Sequence[_Unsettled], state_r
                 found.created.append(row)  # noted, but killed before the id was written
             elif row.cell != id_:
                 found.restored.append(row.record)
+                if row.cell is not None:
+                    wrong[row.cell] = id_
         elif row.cell is not None:
             claims.setdefault(row.cell, []).append(row)
         elif row.empty is None:
@@ -220,12 +223,12 @@ def _decide(settled: Mapping[str, str], unsettled: Sequence[_Unsettled], state_r
     owners, read = state_rows.record_ids(claims), {*settled, *(row.record for row in unsettled)}
     for id_, rivals in claims.items():
         copies = rivals
-        if owners.get(id_) not in read:
+        if owners.get(id_) not in read and id_ not in wrong:
             first, *copies = sorted(rivals, key=lambda row: row.created)
             found.rows[first.record] = id_
             if id_ in owners:
                 found.moved[id_] = first.record
-        found.copied += copies
+        found.copied += [row._replace(cell=wrong.get(id_, id_)) for row in copies]
     return found
 
 

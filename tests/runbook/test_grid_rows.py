@@ -197,6 +197,14 @@ def test_many_rows_cost_one_request_per_ten(w: World) -> None:
     assert [row.method for row in w.airtable.log.rows(before)] == ["GET", "PATCH", "PATCH", "PATCH"]
 
 
+def test_a_copy_of_a_record_whose_id_was_changed_is_no_row_of_the_wrong_id(w: World) -> None:
+    edited(w, w.record_id("Trucks", "t1"), **{LEGACY_ID: "wrong"})
+    copy = copied(w, "wrong")
+    found = look(w)
+    assert (found.restored, found.copied) == (("t1",), (Copied("t1", ids(w)[copy]),))
+    assert "wrong" not in ids(w).values()
+
+
 def test_of_several_processes_that_look_at_the_same_time_one_gives_the_id(w: World) -> None:
     record = typed(w, Plate="typed")
     collection, read = w.catalog.collection("Trucks"), list(w.airtable.records(BASE, "Trucks"))
