@@ -30,6 +30,8 @@ from runbook.steps.validate import Validated, validate
 from runbook.wix.source import SourceCollection
 
 T = TypeVar("T")
+SCHEMA = "the schema"
+"""Among what is stopped: a person must fix tables or columns first."""
 
 
 class PhaseRun(RunContext):
@@ -61,6 +63,9 @@ class PhaseRun(RunContext):
         )
         if plan.too_many:
             self.results.stopped["the base"] = plan.too_many
+        self.results.stopped.pop(SCHEMA, None)
+        if plan.schema.drift:
+            self.results.stopped[SCHEMA] = "; ".join(drift.message for drift in plan.schema.drift)
         self.evidence("plan", plan.facts())
         return plan
 
@@ -93,6 +98,7 @@ class PhaseRun(RunContext):
             connections.state.facts.set_base_of(label, found, name)
         set_base(self.folder, self.base())
         applied = apply_schema(self._schema_plan(self.base()), connections.airtable, self.base())
+        self.results.stopped.pop(SCHEMA, None)
         self.hold.publish()
         self._tables = Tables(applied.schema, self.catalog)
         names = [wanted.collection for wanted in applied.plan.scope.tables]

@@ -51,8 +51,10 @@ def drift_of(
     types = {column.name: column.type for column in collection.columns} | {ORIGINAL: "multilineText"}
     for name, kind in types.items():
         if name in fields and name not in done and fields[name]["type"] != kind:
-            fix = f"{_fix_type(collection, name)}; or {_forget(collection, name)}"
-            moved.append(Drift(collection.table, name, f"is a {fields[name]['type']}", f"a {kind}", fix))
+            fix = _fix_type(collection, name)
+            fix += f", then {REPAIR}" if name == LEGACY_ID else f"; or {_forget(collection, name)}"
+            actual = f"is a {fields[name]['type']}"
+            moved.append(Drift(collection.table, name, actual, f"a {kind}", fix, retyped=True))
     for link in collection.links:
         column = fields.get(link.name)
         if column is not None and link.name not in done and column["type"] != LINK:

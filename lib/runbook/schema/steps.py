@@ -144,7 +144,8 @@ Step: TypeAlias = MakeTable | MakeColumn | MakeLink | RenameInverse | Describe
 class Drift:
     """A difference from the catalog that the API cannot fix. `fix` tells a person where to click.
 
-    `stops`: whether the collection's records can no longer be read as the catalog says.
+    `stops`: whether the collection's records can no longer be read as the catalog says. `retyped`: the column is there,
+    with another type.
     """
 
     table: str
@@ -153,6 +154,7 @@ class Drift:
     expected: str
     fix: str
     stops: bool = True
+    retyped: bool = False
 
     @property
     def message(self) -> str:

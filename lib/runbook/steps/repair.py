@@ -33,9 +33,9 @@ def unrepairable(
 ) -> str:
     """Why the ids of a collection cannot be written again; "" where they can."""
     known = state.facts.table(base, collection.wix)
-    moved = [drift for drift in drift_of(collection, catalog, tables_json, known) if not drift.column]
-    if moved:
-        return moved[0].message
+    for drift in drift_of(collection, catalog, tables_json, known):
+        if not drift.column or (drift.column == LEGACY_ID and drift.retyped):
+            return drift.message
     return "" if _table(collection, known, tables_json) else f"the base has no table {collection.table!r}"
 
 

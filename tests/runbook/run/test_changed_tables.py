@@ -8,7 +8,7 @@ import pytest
 
 from command_kit import call
 from fleet_platform import LEGACY, Fleet
-from runbook.errors import SchemaDrift
+from runbook.errors import CheckFailed, SchemaDrift
 from runbook.run import PhaseRun
 
 
@@ -60,6 +60,26 @@ def test_a_renamed_column_is_recognised_by_its_id(migrated: Fleet) -> None:
     rename(migrated, "DOT", "Town")
     refused(migrated, "`Town` was `DOT`")
     rename(migrated, "Town", "DOT")
+    migrated.migrate(2)
+
+
+def test_a_dry_run_is_red_for_it_too(migrated: Fleet) -> None:
+    rename(migrated, "DOT", "Town")
+    run = migrated.open(2, dry_run=True)
+    for step in ("plan", "provision", "export", "transform", "load", "validate"):
+        getattr(run, step)()
+    with pytest.raises(CheckFailed, match="`Town` was `DOT`"):
+        run.gate()
+
+
+def test_a_retyped_column_of_legacy_ids_must_get_its_type_back_first(migrated: Fleet) -> None:
+    before = migrated.records("Trucks")
+    migrated.box.grid(migrated.base(), "Trucks", field=LEGACY, type="number", options={"precision": 0})
+    refused(migrated, "is a number")
+    assert "is a number" in call("repair-ids", "--collections", "Trucks", code=2).err
+    migrated.box.grid(migrated.base(), "Trucks", field=LEGACY, type="singleLineText")
+    call("repair-ids")
+    assert migrated.records("Trucks") == before
     migrated.migrate(2)
 
 
