@@ -82,4 +82,4 @@ def _nothing(run_id: str, collection: str | None, row: str | None, key: str | No
     given = [f"{name} {value}" for name, value in (("collection", collection), ("row", row), ("key", key)) if value]
     where = f" of {', '.join(given)}" if given else ""
     listed = f". `runbook resolve {run_id}` lists those that it has" if given else ""
-    return f"run {run_id} has no conflict{where} that no later run has taken up; nothing was noted{listed}"
+    return f"run {run_id} has no open conflict{where}, or a later run has taken it up; nothing was noted{listed}"

@@ -155,6 +155,7 @@ def compare(
     turned_at: str | None = None,
     removed: Ids[str] = (),
     loaded: Ids[str] = (),
+    in_conflict: Ids[str] = (),
     created: Ids[str] = (),
     seen: Callable[[Mapping[str, Any], Mapping[str, LinkCell]], None] = lambda fields, links: None,
     name_of: Callable[[str], str | None] | None = None,
@@ -167,9 +168,10 @@ def compare(
     is called with every record's cells and expected links; of cells that are kept in Airtable, with the staged ones.
     `turned_at`: rows created in Airtable after it are not extra. `removed`: rows that services deleted, so they are not
     missing; nor are a few of those once `loaded`, which people deleted. `created`: rows created in Airtable, which are
-    not extra. `name_of`: a record's legacy id, for messages.
+    not extra. `in_conflict`: rows of which nothing was written, for that reason. `name_of`: a record's legacy id, for
+    messages.
     """
-    work = _Work(collection, mapping, rules, name_of, merge, seen)
+    work = _Work(collection, mapping, rules, name_of, merge, seen, in_conflict)
     held: dict[str, list[str]] = {}
     late = rows = here = 0
     for record in records:
@@ -233,8 +235,9 @@ class _Work:
         name_of: Callable[[str], str | None] | None,
         merge: RowMerge | None,
         seen: Callable[[Mapping[str, Any], Mapping[str, LinkCell]], None],
+        in_conflict: Ids[str],
     ) -> None:
-        self._merge, self._seen = merge, seen
+        self._merge, self._seen, self._in_conflict = merge, seen, in_conflict
         self._mapping, self._rules, self._name_of = mapping, rules, name_of or (lambda record: None)
         self._columns: dict[str, Field | None] = {c.name: c for c in collection.columns}
         self._columns[ORIGINAL] = None
@@ -300,6 +303,8 @@ class _Work:
         self, row: StagedRow, actual: Fields, links: Mapping[str, LinkCell], past: Past | None
     ) -> dict[str, Kept]:
         """Columns and links of a row that stay as they are in Airtable, and why."""
+        if row.id in self._in_conflict:
+            return dict.fromkeys([*self._columns, *self._links], "conflict")
         if self._merge is None or past is None or past.agreement is None:
             return {}
         cells = {**row.fields, **{name: list(cell.records) for name, cell in links.items() if cell.records}}

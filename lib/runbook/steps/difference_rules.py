@@ -11,7 +11,7 @@ from runbook.catalog import Field
 from runbook.json_types import Fields, Json
 from runbook.link_resolver import LinkCell
 
-Kept = Literal["edited", "served", "settled", "untold"]
+Kept = Literal["edited", "served", "settled", "untold", "conflict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ def declared_rules(*, turned_at: str | None = None) -> tuple[Rule, ...]:
         Rule("changed by a service", "changed in Airtable since it was last written; kept", _is_kept("served")),
         Rule("settled for Airtable", "both sides changed it, and a person chose Airtable's value", _is_kept("settled")),
         Rule("not shown by the source", "the source has no such column or key; kept", _is_kept("untold")),
+        Rule("in conflict", "nothing of the row is written until a person decides", _is_kept("conflict")),
     ]
     if turned_at is not None:
         rules.append(

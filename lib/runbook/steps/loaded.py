@@ -124,9 +124,6 @@ class Loaded(Shown):
                 f"{_rows(self.gone - len(self.deleted))} no longer at the source, left unchanged in Airtable"
             )
         remarks += self.notable()
-        if self.settled:
-            listed = [line.text() for line in self.settled]
-            remarks.append(f"{plural(len(listed), 'conflict')} settled as people decided: {some(listed)}")
         if self.conflicts:
             listed = [line.text() for line in self.conflicts]
             remarks.append(f"{plural(len(self.conflicts), 'conflict')}, not written: {some(listed)}")
@@ -139,6 +136,9 @@ class Loaded(Shown):
             found.append(f"{_rows(self.deleted)} no longer at the source, deleted in Airtable: {some(self.deleted)}")
         if self.recreated:
             found.append(f"{_rows(self.recreated)} deleted in Airtable, created again")
+        if self.settled:
+            listed = [line.text() for line in self.settled]
+            found.append(f"{plural(len(listed), 'conflict')} settled as people decided: {some(listed)}")
         for kept, by in ((self.edited, "edited in Airtable"), (self.served, "changed by services in Airtable")):
             if kept:
                 listed = [f"{id_} ({', '.join(keys)})" for id_, keys in kept.items()]

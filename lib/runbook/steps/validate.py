@@ -30,6 +30,7 @@ from runbook.snapshot import Snapshot
 from runbook.staged import StagedRow, Transformed
 from runbook.state import State
 from runbook.steps.compare import Comparison, compare
+from runbook.steps.conflict_file import some
 from runbook.steps.difference_rules import declared_rules
 
 
@@ -38,7 +39,7 @@ class Validated(Shown):
     """The result of validating a collection. `loaded`: rows of the snapshot that are in Airtable, each once.
 
     `state_differs`: how many of those the id map knows under another record, or not at all. `links`: None where they
-    were not checked.
+    were not checked. `in_conflict`: legacy ids of rows of which nothing is written until a person decides.
     """
 
     collection: str
@@ -50,6 +51,7 @@ class Validated(Shown):
     comparison: Comparison
     state_differs: int = 0
     links: LinkCheck | None = None
+    in_conflict: tuple[str, ...] = ()
 
     @property
     def green(self) -> bool:
@@ -65,6 +67,9 @@ class Validated(Shown):
                 f"{self.exported:,} rows were exported, but {self.loaded:,} are loaded and "
                 f"{self.quarantined:,} in quarantine"
             )
+        if self.in_conflict:
+            many = plural(len(self.in_conflict), "row")
+            found.append(f"{many} in conflict, not written: {some(self.in_conflict)}; `runbook resolve` settles them")
         if self.state_differs:
             found.append(f"{plural(self.state_differs, 'row')} with another record than in the id map; load again")
         found += self.comparison.reasons()
@@ -207,6 +212,8 @@ def validate(
             yield record
 
     turned_at = _turned_at(state, collection)
+    conflicts = state.conflicts(readings.base, collection.wix).all() if turned_at is None else []
+    in_conflict = dict.fromkeys(each.legacy_id for each in conflicts)
     changes = own_rows.changes()
     removed = {id_ for id_, what in changes.items() if what == "removed"} if turned_at is not None else set()
     created = {id_ for id_, what in changes.items() if what == "created"} - wanted
@@ -240,6 +247,7 @@ def validate(
         turned_at=turned_at,
         removed=removed,
         loaded=known.keys() if turned_at is not None else (),
+        in_conflict=in_conflict,
         created=created,
         seen=seen,
         name_of=rows.legacy_id,
@@ -276,6 +284,7 @@ def validate(
         comparison=comparison,
         state_differs=len(other_record),
         links=links,
+        in_conflict=tuple(in_conflict),
     )
 
 
