@@ -8,6 +8,7 @@ from dataclasses import replace
 from runbook.catalog import Collection
 from runbook.errors import SourceError
 from runbook.run.context import RunContext
+from runbook.run.sources import WIX
 from runbook.snapshot import Snapshot
 from runbook.steps.completeness import SourceHistory, none_shown, unshown_keys, unshown_notes
 from runbook.steps.export import export
@@ -54,7 +55,9 @@ def history_of(run: RunContext, c: Collection) -> SourceHistory:
 
 
 def note_keys(run: RunContext, c: Collection, *, loaded: bool) -> None:
-    """Record which keys have values in Airtable: before a load also those that it may empty."""
+    """Record which keys have values in Airtable: before a load also those that it may empty. A site shows every key."""
+    if run.source.label == WIX:
+        return
     base, facts = run.base(), run.connections.state.facts
     snapshot = run.results.snapshots[c.wix]
     before = _keys(run, base, c)
@@ -64,7 +67,9 @@ def note_keys(run: RunContext, c: Collection, *, loaded: bool) -> None:
 
 
 def _keys(run: RunContext, base: str, c: Collection) -> frozenset[str]:
-    """Keys that had values when the collection was last loaded, else those of its last snapshot."""
+    """Keys that had values when the collection was last loaded, else those of its last snapshot; none of a site."""
+    if run.source.label == WIX:
+        return frozenset()
     facts = run.connections.state.facts
     if (known := facts.keys_held(base, c.wix)) is not None:
         return known
