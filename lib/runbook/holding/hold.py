@@ -201,7 +201,10 @@ class Hold:
         return note
 
     def _confirm(self) -> None:
-        facts, note = self.read() or Facts(), self._note()
+        note = self._note()
+        if self._held or note.claim is not None or self.facts is None:
+            self.read()  # else what was read at the opening does: all is read again once the claim is written
+        facts = self.facts or Facts()
         own = facts.claims.get(note.claim or "")
         in_step = _in_step(facts, note)
         fresh = own is not None and self.airtable.service_time() - own.seen < LAPSED_SECONDS
@@ -310,7 +313,6 @@ class Hold:
             taken = rivals(facts.claims.values(), note.claim, self.airtable.service_time())
             self._set_note(note._replace(stale=True, epoch=facts.epoch, claim=None, pending=None))
             self._delete(taken)
-            self.facts = own_table.without_claims(facts, {claim.id for claim in taken})
             self._claim(self._note())
             if taken:
                 names = "; ".join(claim.holder for claim in taken)
@@ -356,6 +358,8 @@ class Hold:
         for start in range(0, len(claims), 10):
             assert self.base is not None
             self.airtable.delete(self.base, OWN_TABLE, [claim.record for claim in claims[start : start + 10]])
+        if self.facts is not None:
+            self.facts = own_table.without_claims(self.facts, {claim.id for claim in claims})
 
 
 def _in_step(facts: Facts, note: HoldingNote) -> bool:

@@ -11,13 +11,14 @@ from fleet_platform import Fleet
 from machines import base_of, change_fact, delete_facts, facts, lose_state, requests
 from runbook.commands.rebuild_state import rebuild_state
 from runbook.errors import FlagsUnsettled, SettingError
+from runbook.holding import open_base
 
 SANDBOX = "sandbox"
 
 
 @pytest.fixture
 def lost(turned: Fleet) -> Fleet:
-    turned.migrate(2, 3)
+    open_base(turned.connect()).release()
     lose_state(turned)
     return turned
 

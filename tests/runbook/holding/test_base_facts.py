@@ -19,6 +19,7 @@ from runbook.schema.tables import OWN_TABLE
 SANDBOX = "sandbox"
 
 
+@pytest.mark.slow
 def test_a_base_says_where_it_came_from_who_holds_it_and_where_its_flags_stand(fleet: Fleet) -> None:
     run = fleet.migrate(2, turn_flags=True)
     said = facts(fleet)
@@ -39,6 +40,7 @@ def test_a_base_says_where_it_came_from_who_holds_it_and_where_its_flags_stand(f
     assert not [fact for fact in said if fact.startswith("claim ")]
 
 
+@pytest.mark.slow
 def test_the_epoch_goes_up_with_every_opening_for_writing(fleet: Fleet) -> None:
     fleet.migrate(2)
     first = int(values(fleet)["epoch"].split()[0])
@@ -151,6 +153,7 @@ def test_a_turn_back_while_airtable_is_down_is_told_at_the_next_opening(turned: 
     assert turned.connect().state.flags.get("trucks") == "wix"
 
 
+@pytest.mark.slow
 def test_a_turn_on_while_airtable_is_down_is_told_at_the_next_opening(migrated: Fleet) -> None:
     run = migrated.open(2, turn_flags=True)
     for step in ("plan", "provision", "export", "transform", "load", "validate"):

@@ -119,6 +119,7 @@ def test_what_another_wrote_since_the_opening_stops_the_first_write(migrated: Fl
     open_base(migrated.connect()).claim()  # which reads the base first
 
 
+@pytest.mark.slow
 def test_two_that_claim_at_the_same_instant_are_never_both_let_in(migrated: Fleet) -> None:
     for attempt in range(4):
         holds: list[Hold] = []
@@ -177,6 +178,7 @@ def _calls(monkeypatch: pytest.MonkeyPatch, stop: int) -> Callable[[], int]:
     return lambda: done[0]
 
 
+@pytest.mark.slow
 def test_killed_between_any_two_steps_the_same_state_goes_on_and_others_can(migrated: Fleet) -> None:
     for stop in range(1, 30):
         with pytest.MonkeyPatch.context() as patch:

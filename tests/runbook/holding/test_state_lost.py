@@ -25,7 +25,7 @@ SANDBOX = "sandbox"
 @pytest.fixture
 def used(turned: Fleet) -> Fleet:
     """Every flag is on, the base knows it, and services have written to Airtable since."""
-    turned.migrate(2, 3)
+    open_base(turned.connect()).release()
     airtable, base = turned.connect().airtable, turned.base()
     airtable.create(base, "Trucks", [{LEGACY: "t9", "Plate": "P-9"}])
     turned.edit("Trucks", "t0", Plate="P-00")
