@@ -114,7 +114,9 @@ def run(
     )
     source = for_evidence(platform, read_settings(environment, platform), source, source_name)
     slugs = [platform.catalog.phase(number).slug for number in numbers]
-    find = functools.partial(run_folder, source=label, slugs=slugs, run_id=run_id, new_run=new_run, dry_run=dry_run)
+    find = functools.partial(
+        run_folder, opened=False, source=label, slugs=slugs, run_id=run_id, new_run=new_run, dry_run=dry_run
+    )
     with Headless(platform, environment, find, dry_run=dry_run, timeout=timeout) as headless:
         for number in numbers:
             phase = platform.catalog.phase(number)
@@ -273,7 +275,9 @@ def rollback(phase: int | None, flag: str | None, environment: str, reverse_sync
         "reverse_sync": reverse_sync,
         "dry_run": dry_run,
     }
-    find = functools.partial(run_folder, source="wix", slugs=["rollback"], kind="rollback", dry_run=dry_run)
+    find = functools.partial(
+        run_folder, opened=False, source="wix", slugs=["rollback"], kind="rollback", dry_run=dry_run
+    )
     with Headless(platform, environment, find, dry_run=dry_run, continues=False) as headless:
         headless.run(platform.notebooks / "rollback.ipynb", parameters)
         headless.close()
@@ -309,7 +313,7 @@ def monitor(environment: str, alert_url: str | None) -> None:
     url = alert_url or read_settings(environment, platform).alert_url
     if url:
         check_alert_url(url)
-    find = functools.partial(run_folder, source="wix", slugs=["integrity_check"], kind="integrity_check")
+    find = functools.partial(run_folder, opened=False, source="wix", slugs=["integrity_check"], kind="integrity_check")
     with Headless(platform, environment, find, continues=False) as headless:
         headless.run(platform.notebooks / "integrity_check.ipynb", {"environment": environment})
         headless.close()

@@ -112,6 +112,11 @@ def run_with_manifest(runs: Path, name: str) -> Path:
     raise SettingError(f"{name}: no run with a manifest{_near(name, names)}; in {runs} {_newest(names)}")
 
 
+def named_run(runs: Path, name: str) -> RunFolder | None:
+    """The folder of the run of this name; None if there is none."""
+    return RunFolder(runs / name) if _stamp_file(runs / check_name(name)).exists() else None
+
+
 def existing_run(runs: Path, run_id: str) -> KnownRun:
     """A run by its name, to be read: it may be signed. Raises SettingError."""
     path = runs / check_name(run_id)

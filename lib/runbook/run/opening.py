@@ -9,7 +9,7 @@ from runbook.catalog import Collection, Phase
 from runbook.connections import Connections, connect
 from runbook.errors import SettingError
 from runbook.evidence.folder import RunFolder
-from runbook.evidence.runs import MIGRATION, check_run, find_run, make_stamp
+from runbook.evidence.runs import MIGRATION, check_run, find_run, make_stamp, named_run, set_base
 from runbook.holding import open_base
 from runbook.parameters import check_types, known_phase, source_folder
 from runbook.platform import Platform
@@ -62,15 +62,9 @@ def open_run(
         source_folder(platform, source)
     connections = connect(platform, environment, env)
     opened, origin = open_source(connections, source, source_name, dry_run=dry_run)
+    hold = open_base(connections, opened.label, dry_run=dry_run, origin=origin, moved=source_name is not None)
     folder = run_folder(connections, opened.label, [plan.slug], run_id=run_id, new_run=new_run, dry_run=dry_run)
-    hold = open_base(
-        connections,
-        opened.label,
-        run_id=folder.path.name,
-        dry_run=dry_run,
-        origin=origin,
-        moved=source_name is not None,
-    )
+    hold.run_id = folder.run_id
     parameters = {
         "environment": environment,
         "collections": collections,
@@ -141,13 +135,23 @@ def run_folder(
     new_run: str | None = None,
     dry_run: bool = False,
     kind: str = MIGRATION,
+    opened: bool = True,
 ) -> RunFolder:
-    """The folder of the run in which notebooks go on, or of a new one; `source`: the source's label. See `find_run`."""
+    """The folder of the run in which notebooks go on, or of a new one. See `find_run`.
+
+    `source`: the source's label. `opened` False: the base was not opened yet, and a state that knows none (it may be
+    lost) may then know it; whether a named run is of this base is checked at the opening.
+    """
     base, environment = connections.base(source), connections.settings.environment
     stamp = make_stamp(environment, source, dry_run=dry_run, base=base, kind=kind)
     suffix = "-dry" if dry_run and kind == MIGRATION else _SUFFIXES[kind]
-    runs = connections.settings.runs
-    return find_run(runs, stamp, run_id=run_id, new_run=new_run, phases=slugs, suffix=suffix)
+    runs, named = connections.settings.runs, run_id or new_run
+    if base is None and named is not None and not opened and (folder := named_run(runs, named)) is not None:
+        return folder  # its stamp was compared before, but for the base
+    folder = find_run(runs, stamp, run_id=run_id, new_run=new_run, phases=slugs, suffix=suffix)
+    if base is not None:
+        set_base(folder, base)
+    return folder
 
 
 _DRY_TURN = "dry_run and turn_flags are both set: a dry run gives no evidence to turn a flag on"

@@ -10,9 +10,9 @@ import pytest
 from fleet_platform import ROWS, Fleet, fleet_site, write_folder
 from runbook.commands.monitor import open_check
 from runbook.commands.rollback import open_rollback
-from runbook.errors import RunbookError, SettingError
+from runbook.errors import BaseRefused, RunbookError, SettingError
 from runbook.run import PhaseRun, open_run
-from runbook.run.opening import check_before
+from runbook.run.opening import check_before, run_folder
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"phase": "2"}, "phase is '2'; it must be one of 1 to 3"),
@@ -106,6 +106,33 @@ def test_a_run_goes_on_in_its_own_base_alone(fleet: Fleet) -> None:
     assert fleet.open(3).run_id != first.run_id
     with pytest.raises(SettingError, match=f"run {first.run_id} belongs to base .*appAnother0000001"):
         fleet.open(3, run_id=first.run_id)
+
+
+def test_a_run_goes_on_though_the_state_was_lost(migrated: Fleet) -> None:
+    run = migrated.open(2, new_run="named")
+    for path in (migrated.path / "home/sandbox").glob("state.db*"):
+        path.unlink()
+    assert migrated.open(2, run_id="named").base() == run.base()
+    for path in (migrated.path / "home/sandbox").glob("state.db*"):
+        path.unlink()
+    connections = migrated.connect()
+    assert connections.base("wix") is None
+    # As a command does, before the base is opened: the run is found, and compared with the base later.
+    assert run_folder(connections, "wix", ["02_fleet"], run_id="named", opened=False).run_id == "named"
+    with pytest.raises(SettingError, match=r"run named belongs to base .*, and this environment's is not known"):
+        run_folder(connections, "wix", ["02_fleet"], run_id="named")
+    assert migrated.open(2).run_id == "named"
+
+
+def test_a_base_that_is_refused_leaves_no_run(migrated: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise BaseRefused("another state holds it; nothing was done")
+
+    before = sorted((migrated.path / "runs").iterdir())
+    monkeypatch.setattr("runbook.run.opening.open_base", refuse)
+    with pytest.raises(BaseRefused):
+        migrated.open(2)
+    assert sorted((migrated.path / "runs").iterdir()) == before
 
 
 def test_a_run_goes_on_as_what_it_was_opened(fleet: Fleet) -> None:
