@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +215,25 @@ def test_a_kill_between_the_write_and_its_note_is_no_conflict(w: World) -> None:
     assert (done.conflicts, done.edited, done.updated, done.unchanged) == ((), {}, 4, 1)
     assert rows.unfinished() == []
     assert w.load("Trucks", items).writes == 0
+
+
+def test_after_the_upgrade_of_an_older_state_edits_are_kept_and_the_rest_is_adopted(w: World) -> None:
+    w.load("Trucks", trucks(5))
+    edit(w, "Trucks", "t1", Plate="by hand")
+    edit(w, "Trucks", "t2", Plate="by hand too")
+    with closing(sqlite3.connect(w.folder / "state.db")) as state, state:  # what version 2 knew
+        state.execute("UPDATE id_map SET answer = NULL, agreed = NULL")
+    items = trucks(5)
+    items[2]["plate"] = items[3]["plate"] = "by Wix"
+    done = w.load("Trucks", items)
+    assert done.edited == {"t1": ("plate",)}
+    assert [(line.id, line.kind) for line in done.conflicts] == [("t2", "never agreed"), ("t3", "never agreed")]
+    assert done.writes == 0
+    settle(w, "Trucks", "wix")
+    assert w.load("Trucks", items).updated == 2
+    assert {row["Plate"] for row in w.records("Trucks").values()} == {"P-0", "by hand", "by Wix", "P-4"}
+    again = w.load("Trucks", items)
+    assert (again.writes, again.conflicts, again.edited) == (0, (), {"t1": ("plate",)})
 
 
 def test_what_a_service_wrote_is_kept_and_told_from_edits(w: World) -> None:
