@@ -64,26 +64,28 @@ def transformed(run: RunContext) -> Page | Table:
 
 
 def loaded(run: RunContext) -> Table:
-    """One row per collection: rows created, updated, deleted, left unchanged."""
+    """One row per collection: rows created, updated, deleted, left unchanged, edited in Airtable, in conflict."""
     rows: list[tuple[Any, ...]] = []
     for name in run.results.transformed:
         done = run.results.loaded.get(name)
         if done is None:
-            rows.append((name, *[None] * 7, "failed", run.results.stopped.get(name, "")))
+            rows.append((name, *[None] * 9, "failed", run.results.stopped.get(name, "")))
             continue
         rows.append(
             (
                 name,
                 *changes(done).values(),
+                len(done.edited.keys() | done.served.keys()),
+                len(done.conflicts),
                 done.quarantined,
                 sum(len(ids) for links in (done.dangling, done.not_loaded, done.ambiguous) for ids in links.values()),
                 done.requests,
-                "passed",
+                "failed" if done.conflicts else "passed",
                 "; ".join((*done.remarks(), *done.notes)),
             )
         )
     columns = (
-        *("collection", *COUNTS, "in quarantine", "links to nowhere", "requests"),
+        *("collection", *COUNTS, "edited, kept", "conflicts", "in quarantine", "links to nowhere", "requests"),
         *("verdict", "notes"),
     )
     summary = run.connections.log.summary()

@@ -124,9 +124,10 @@ class _Work:
         self, on_deletion: Callable[[list[str]], None] | None, remove_many: bool, on_progress: Progress | None
     ) -> Loaded:
         target, transformed, name = self.target, self.transformed, self.collection.wix
+        records = target.read(name)  # first, because rows typed in the grid get their ids by it
         known, sent = self.rows.all(), set(self.rows.unfinished())
         found = scan(transformed.rows(), self.builder, target.catalog.link_keys.get(name, ()))
-        held = read_held(name, target.read(name), known, self.rows, self.merge)
+        held = read_held(name, records, known, self.rows, self.merge)
         # Rows that are not in Airtable any more: those that Wix still has are created again.
         vanished = [id_ for id_ in known if id_ not in held.records]
         self.rows.forget(vanished)
