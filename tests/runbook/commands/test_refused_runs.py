@@ -96,6 +96,7 @@ def test_what_stands_when_a_later_phase_cannot_begin_ends_with_1(
     assert "what was written before is kept, in run first" in said
 
 
+@pytest.mark.slow
 def test_a_plan_that_cannot_be_read_ends_with_2(box: Sandbox) -> None:
     assert "FAQs" in call("plan", "2").out
     refuse(box, "wix", 401)
