@@ -266,5 +266,6 @@ def test_no_secret_is_in_any_file_or_word_of_a_whole_run(box: Sandbox, env: dict
     for secret in SECRETS:
         assert secret not in said
         assert [path for path in files if secret.encode() in path.read_bytes()] == []
-    highest = max(base["peakRequestsPerSecond"] for base in box.stats()["airtable"].values())
-    assert highest <= 5
+    peaks = {target: counts["peakRequestsPerSecond"] for target, counts in box.stats()["airtable"].items()}
+    assert peaks.pop("meta") <= 50  # the token's: lists of bases, and making one
+    assert max(peaks.values()) <= 5

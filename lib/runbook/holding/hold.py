@@ -202,7 +202,7 @@ class Hold:
 
     def _confirm(self) -> None:
         note = self._note()
-        if self._held or note.claim is not None or self.facts is None:
+        if self._held or note.claim is not None or self.facts is None or not _in_step(self.facts, note):
             self.read()  # else what was read at the opening does: all is read again once the claim is written
         facts = self.facts or Facts()
         own = facts.claims.get(note.claim or "")

@@ -92,11 +92,12 @@ def find_own_base(hold: Hold) -> str | None:
     several.
     """
     connections, airtable = hold.connections, hold.airtable
-    base = find_base(airtable, base_name(connections.catalog, hold.label), connections.catalog)
+    bases = airtable.bases()
+    base = find_base(airtable, bases, base_name(connections.catalog, hold.label), connections.catalog)
     if base is not None:
         return base
     found = []
-    for other in airtable.bases():
+    for other in bases:
         with suppress(AirtableError):  # a base that this token may only see
             if any(table["name"] == OWN_TABLE for table in airtable.tables(other["id"])):
                 said = own_table.read_own_table(airtable, other["id"])

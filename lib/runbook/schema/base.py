@@ -22,12 +22,12 @@ def base_name(catalog: Catalog, label: str) -> str:
     return catalog.base if label == "wix" else f"{catalog.base} ({label})"
 
 
-def find_base(airtable: Airtable, name: str, catalog: Catalog) -> str | None:
+def find_base(airtable: Airtable, bases: Sequence[dict[str, Json]], name: str, catalog: Catalog) -> str | None:
     """The base of this name that this project made, for a state that knows of none. Raises TargetError for several."""
     collections = {c.table: c.wix for c in catalog.collections.values()}
     found = [
         base["id"]
-        for base in airtable.bases()
+        for base in bases
         if base["name"] == name
         and any(marked(t) is not None and collections.get(t["name"]) == marked(t) for t in airtable.tables(base["id"]))
     ]

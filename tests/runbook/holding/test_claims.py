@@ -56,6 +56,15 @@ def test_processes_that_share_a_state_share_a_claim(migrated: Fleet) -> None:
     assert claimed(migrated) == []
 
 
+def test_what_another_process_of_the_same_state_wrote_is_its_own(migrated: Fleet) -> None:
+    """It waited for the other to finish, and what it read at its opening is old by then."""
+    first, second = (open_base(migrated.connect(), run_id=run) for run in ("r1", "r2"))
+    second.claim()
+    second.release()
+    first.claim()
+    assert first.release() is None
+
+
 def test_a_holder_that_died_long_ago_is_no_holder(migrated: Fleet) -> None:
     claim_of_another(migrated, seconds_ago=claims.DEAD_SECONDS + 60)
     mine = open_base(migrated.connect())
