@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from runbook.request_log import RequestLog
 from runbook.schema import Tables, apply_schema, plan_schema
 from runbook.snapshot import SnapshotWriter
 from runbook.state import State
-from runbook.steps.load import load
+from runbook.steps.conflict_file import ConflictFile
+from runbook.steps.load import Loaded, Target, load
 from runbook.steps.transform import transform
 from sandbox import Sandbox
 
@@ -80,44 +82,74 @@ def at_the_limit(box: Sandbox, base: str) -> None:
 
 def runbook_load(box: Sandbox, base: str) -> None:
     """`runbook.steps.load`: the rate limiter, with as many concurrent requests as the latency needs."""
-    with tempfile.TemporaryDirectory() as scratch:
+    with loader(box, base, RATE) as run:
+        run([{"_id": row[LEGACY_ID], "name": row["Name"]} for row in rows("ours")])
+
+
+@contextmanager
+def loader(box: Sandbox, base: str, rate: float | None) -> Iterator[Callable[[list[dict[str, str]]], Loaded]]:
+    """What loads items into the table Rows, as a phase does."""
+    with tempfile.TemporaryDirectory() as scratch, State(f"sqlite:///{scratch}/state.db") as state:
         folder = Path(scratch)
         (folder / "catalog").mkdir()
         (folder / "catalog/bench.yaml").write_text(CATALOG)
         catalog = load_catalog(folder / "catalog")
         collection = catalog.collection("Rows")
-        with SnapshotWriter(folder / "snapshots", collection, source="bench") as writer:
-            for row in rows("ours"):
-                writer.write({"_id": row[LEGACY_ID], "name": row["Name"]})
-            snapshot = writer.finish()
-        quarantine = Quarantine(folder / "quarantine")
-        staged = transform(snapshot, collection, folder / "staged", quarantine)
-        state = State(f"sqlite:///{folder}/state.db")
         airtable = Airtable(
             box.token,
             url=box.airtable_url,
-            rate_limiter=lambda name: RateLimiter(state, name, RATE, penalty=PENALTY),
+            rate_limiter=lambda name: RateLimiter(state, name, rate, penalty=PENALTY),
             log=RequestLog(),
         )
         apply_schema(plan_schema(catalog, [collection], airtable.tables(base)), airtable, base)
-        tables = Tables(airtable.tables(base), catalog)
-        load(
-            staged,
-            collection,
-            airtable=airtable,
-            base=base,
-            tables=tables,
-            state=state,
-            quarantine=quarantine,
-            catalog=catalog,
-        )
-        state.close()
+        tables, quarantine = Tables(airtable.tables(base), catalog), Quarantine(folder / "quarantine")
+
+        def run(items: list[dict[str, str]]) -> Loaded:
+            with SnapshotWriter(folder / "snapshots", collection, source="bench") as writer:
+                for item in items:
+                    writer.write(item)
+                snapshot = writer.finish()
+            target = Target(
+                airtable=airtable,
+                base=base,
+                tables=tables,
+                state=state,
+                quarantine=quarantine,
+                catalog=catalog,
+                conflicts=ConflictFile(folder),
+                run_id="bench",
+                read=lambda name: airtable.records(base, tables.id(name)),
+            )
+            return load(transform(snapshot, collection, folder / "staged", quarantine), collection, target)
+
+        yield run
+        airtable.close()
+
+
+def show_requests() -> None:
+    """What it costs to read a table before it is written. A validation of a table that was not written reads nothing."""
+    base, seed = seed_of_one_table()
+    items = [{"_id": f"r{number}", "name": f"Row {number}"} for number in range(ROWS)]
+    print(f"\n{ROWS} rows, loaded again and again\n")
+    print("| load | requests | of them reading | rows written |\n|---|---|---|---|")
+    with (
+        Sandbox(seed=seed, requests_per_second="off", plan="business") as box,
+        loader(box, base, None) as run,
+    ):
+        for name, changed in (("first", 0), ("nothing changed", 0), ("a tenth changed", ROWS // 10)):
+            done = run([{**item, "name": f"{item['name']} again"} for item in items[:changed]] + items[changed:])
+            written = done.created + done.updated
+            print(f"| {name} | {done.requests} | {done.requests - -(-written // 10)} | {written} |")
+
+
+def seed_of_one_table() -> tuple[str, dict[str, Any]]:
+    base = "appBench000000001"
+    columns = [{"name": name, "type": "singleLineText"} for name in ("Name", LEGACY_ID)]
+    return base, {"base": {"id": base, "name": "Bench"}, "tables": [{"name": "Rows", "fields": columns}]}
 
 
 def measure(method: Callable[[Sandbox, str], None]) -> tuple[float, int]:
-    base = "appBench000000001"
-    columns = [{"name": name, "type": "singleLineText"} for name in ("Name", LEGACY_ID)]
-    seed: dict[str, Any] = {"base": {"id": base, "name": "Bench"}, "tables": [{"name": "Rows", "fields": columns}]}
+    base, seed = seed_of_one_table()
     with Sandbox(seed=seed, requests_per_second=RATE, penalty=PENALTY, latency=(250, 50)) as box:
         started = time.monotonic()
         method(box, base)
@@ -139,6 +171,7 @@ def main() -> None:
         used, lockouts = measure(method)
         best = best or used
         print(f"| {name} | {used:.0%} | {lockouts} | {used / best:.2f} |", flush=True)
+    show_requests()
 
 
 if __name__ == "__main__":
