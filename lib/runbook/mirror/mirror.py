@@ -169,6 +169,7 @@ class Mirror:
         while True:
             try:
                 with self.store.file.snapshot():
+                    self._sync.schema.require_ids(collection)
                     if self.store.as_of(collection) is not None:
                         return read()
             except sqlite3.DatabaseError as error:

@@ -1,13 +1,15 @@
 """Stops a collection of the mirror whose table a person has changed: what it has is kept, nothing more is read.
 
 A column that was renamed, deleted or has another type reads as empty, or as something else: a sync would take that for
-the values of all rows. Once the table is as the catalog says again, the collection is read in full.
+the values of all rows. Where it is the column of the legacy ids, reads raise too. Once the table is as the catalog says
+again, the collection is read in full.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from runbook.catalog import LEGACY_ID
 from runbook.errors import AirtableError, SchemaDrift
 from runbook.json_types import Json
 from runbook.mirror.ingest import Ingester
@@ -17,6 +19,7 @@ from runbook.schema.tables import Tables
 SCHEMA_SECONDS = 600.0
 """Between two looks at the schema where no webhook reports its changes: one request each."""
 _STOPPED, _NOTES, _CHECKED_AT, _TABLES = "stopped", "schema_notes", "schema_at", "tables"
+_UNIDENTIFIED = "without_ids"
 
 
 class SchemaWatch:
@@ -46,6 +49,12 @@ class SchemaWatch:
             if name in stopped:
                 raise SchemaDrift(stopped[name])
 
+    def require_ids(self, name: str) -> None:
+        """Raises SchemaDrift where the column of the legacy ids is changed: it is not known which row a record is."""
+        reason = (self._file.meta(_UNIDENTIFIED) or {}).get(name)
+        if reason is not None:
+            raise SchemaDrift(reason)
+
     def collections(self, tables: set[str]) -> dict[str, str]:
         """Collections by table id, "" for other tables; the schema is read only where a table is not known."""
         known: dict[str, str] = self._file.meta(_TABLES) or {}
@@ -63,11 +72,14 @@ class SchemaWatch:
         catalog, base, state = ingester.catalog, ingester.base, ingester.state
         every = ingester.airtable.tables(base) if tables_json is None else tables_json
         before, stopped, notes, sound = self.stopped(), dict[str, str](), list[str](), list[str]()
+        unidentified: dict[str, str] = {}
         for name, collection in catalog.collections.items():
             drift = drift_of(collection, catalog, every, state.facts.table(base, name))
             error = drift_error(name, [found for found in drift if found.stops])
             if error is not None:
                 stopped[name] = str(error)
+                if any(found.stops and found.column == LEGACY_ID for found in drift):
+                    unidentified[name] = str(error)
             notes += [f"{name}: {found.message}" for found in drift if not found.stops]
             if not drift:
                 sound.append(name)
@@ -81,6 +93,7 @@ class SchemaWatch:
         known |= {tables.id(name): name for name in catalog.collections if name in tables and name not in stopped}
         with self._file.transaction():
             self._file.set_meta(_STOPPED, stopped)
+            self._file.set_meta(_UNIDENTIFIED, unidentified)
             self._file.set_meta(_NOTES, notes)
             self._file.set_meta(_TABLES, known)
             self._file.set_meta(_CHECKED_AT, self._clock())

@@ -74,8 +74,13 @@ def test_a_changed_table_stops_its_collection_alone(own_fleet: Fleet, what: str,
     for _ in range(4):
         now[0] += 400
         mirror.refresh()
-    assert rows(mirror) == ROWS
-    assert mirror.get("Carriers", "c00001")["dot"] == "100001"  # type: ignore[index]
+    if what == "id column renamed":  # which row a record is is not known: services must not go on as if it were
+        with pytest.raises(SchemaDrift, match=f"(?s){why}"):
+            rows(mirror)
+        assert mirror.store.record_of("Carriers", "c00001") is not None, "it keeps what it has"
+    else:
+        assert rows(mirror) == ROWS
+        assert mirror.get("Carriers", "c00001")["dot"] == "100001"  # type: ignore[index]
     if what != "table deleted":  # that takes the links along that lead to it
         assert rows(mirror, "Drivers") == {"d1": "Eve"}
         assert mirror.age("Carriers") > mirror.age("Drivers")
@@ -87,7 +92,7 @@ def test_a_changed_table_stops_its_collection_alone(own_fleet: Fleet, what: str,
         fleet.records(mirror).query("Carriers", consistent=True)
     with pytest.raises(SchemaDrift, match=f"(?s){why}"):
         fleet.records(mirror).patch("Carriers", "c00001", {"name": "x"})
-    assert rows(mirror) == ROWS
+    assert what == "id column renamed" or rows(mirror) == ROWS
     assert fleet.state.rows(fleet.base, "Carriers").all().keys() == ROWS.keys()
 
 
@@ -97,7 +102,8 @@ def test_once_it_is_as_it_was_the_collection_is_read_in_full(fleet: Fleet) -> No
     mirror.refresh()
     fleet.edit("Carriers", mirror.store.record_of("Carriers", "c00001") or "", Name="changed meanwhile")
     mirror.refresh()
-    assert rows(mirror) == ROWS
+    with pytest.raises(SchemaDrift):
+        rows(mirror)
     rename(fleet, "Id", LEGACY_ID)
     result = mirror.refresh()
     assert result.full == ("Carriers",)
