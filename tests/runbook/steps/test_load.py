@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +21,6 @@ from runbook.steps.load_writer import Row, Writer
 from sandbox import Sandbox
 
 PATCH = {"service": "airtable", "method": "PATCH", "path": f"/v0/{BASE}/*"}
-
-
-@pytest.fixture
-def box() -> Iterator[Sandbox]:
-    with Sandbox(seed=SEED, requests_per_second="off", plan="business") as running:
-        yield running
-
-
-@pytest.fixture
-def w(box: Sandbox, tmp_path: Path) -> Iterator[World]:
-    with world(box, tmp_path) as made:
-        yield made
 
 
 def writes(w: World, start: int = 0) -> int:

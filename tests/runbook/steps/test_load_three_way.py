@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from load_kit import BASE, SEED, World, trucks, world
+from load_kit import BASE, World, trucks, world
 from runbook.catalog import LEGACY_ID
 from runbook.errors import StepError
 from runbook.steps.conflict_file import ConflictFile
 from sandbox import Sandbox
-
-
-@pytest.fixture
-def box() -> Iterator[Sandbox]:
-    with Sandbox(seed=SEED, requests_per_second="off", plan="business") as running:
-        yield running
-
-
-@pytest.fixture
-def w(box: Sandbox, tmp_path: Path) -> Iterator[World]:
-    with world(box, tmp_path) as made:
-        yield made
 
 
 def edit(w: World, name: str, legacy: str, **cells: Any) -> None:
