@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from runbook.catalog import Collection
 from runbook.display import Shown, Table
 from runbook.errors import StepError
 from runbook.json_types import Fields
@@ -90,6 +91,13 @@ class Transformed(Shown):
         """For evidence: everything but the path's folder."""
         lists = {name: list(getattr(self, name)) for name in ("warnings", "untold")}
         return {**asdict(self), **lists, "path": self.path.name}
+
+
+def is_older(row: StagedRow, collection: Collection, turned_at: str) -> bool:
+    """Whether Wix's item was last updated before services turned to Airtable (ISO time in UTC), which had it then."""
+    column = collection.by_key.get("_updatedDate")
+    updated = row.fields.get(column.name) if column is not None else None
+    return isinstance(updated, str) and updated <= turned_at
 
 
 def is_unchanged(path: Path, sha256: str) -> bool:

@@ -113,6 +113,12 @@ class CollectionRows:
                 for row in connection.execute(query.where(chunk))
             }
 
+    def never_agreed(self) -> set[str]:
+        """The rows of which it is not known that they came from Wix."""
+        with self._db.reading() as connection:
+            query = select(id_map.c.legacy_id).where(self._in_scope(id_map), id_map.c.agreed.is_(None))
+            return set(connection.scalars(query))
+
     def put(self, records: Mapping[str, str]) -> None:
         """Rows were seen in the base, legacy id -> record. What was agreed on stays, unless the record is another."""
         with self._db.writing() as connection:

@@ -305,7 +305,7 @@ class _Work:
         """Columns and links of a row that stay as they are in Airtable, and why."""
         if row.id in self._in_conflict:
             return dict.fromkeys([*self._columns, *self._links], "conflict")
-        if self._merge is None or past is None or past.agreement is None:
+        if self._merge is None or past is None:
             return {}
         cells = {**row.fields, **{name: list(cell.records) for name, cell in links.items() if cell.records}}
         merged = self._merge.merge(cells, actual, past)

@@ -48,16 +48,18 @@ def declared_rules(*, turned_at: str | None = None) -> tuple[Rule, ...]:
         Rule("reads back the same", "written differently, but the same value in Wix", lambda cell: cell.reads_back),
         Rule("line feed at the end", "Airtable's rich text ends with a line feed", _line_feed),
         Rule("lossy field", "declared in the catalog, with its reason", _lossy),
+    ]
+    if turned_at is not None:
+        rules.append(
+            Rule("changed since cutover", f"changed after {turned_at}, the cutover to Airtable", _since(turned_at))
+        )
+    rules += [
         Rule("edited in Airtable", "changed there since it was last written; kept", _is_kept("edited")),
         Rule("changed by a service", "changed in Airtable since it was last written; kept", _is_kept("served")),
         Rule("settled for Airtable", "both sides changed it, and a person chose Airtable's value", _is_kept("settled")),
         Rule("not shown by the source", "the source has no such column or key; kept", _is_kept("untold")),
         Rule("in conflict", "nothing of the row is written until a person decides", _is_kept("conflict")),
     ]
-    if turned_at is not None:
-        rules.append(
-            Rule("changed since cutover", f"changed after {turned_at}, the cutover to Airtable", _since(turned_at))
-        )
     return tuple(rules)
 
 

@@ -10,7 +10,7 @@ from runbook.catalog import Collection
 from runbook.json_types import Fields, Json
 from runbook.link_resolver import LinkCell, TargetRows, resolve
 from runbook.merge import Agreement, Difference, MergedRow, Past, RowMerge
-from runbook.staged import StagedRow
+from runbook.staged import StagedRow, is_older
 from runbook.state import AgreedRow, CollectionRows, Conflict, ConflictKind, History, KnownRow, Settled
 from runbook.steps.conflict_file import ConflictLine, Found, SettledLine, shown
 from runbook.steps.held import Held
@@ -20,7 +20,6 @@ from runbook.steps.load_writer import Row, agreed_row
 Progress = Callable[[int, int], None]
 
 _SECONDS = 0.1  # between progress updates
-_UPDATED = "_updatedDate"
 
 
 class RowCount:
@@ -73,7 +72,6 @@ class Selection:
         for (legacy_id, key), word in settled.items():
             self._words.setdefault(legacy_id, {})[key] = word
         self._unresolved: dict[str, dict[str, list[str]]] = {}
-        self._updated = next((c.name for c in collection.fields if c.wix == _UPDATED), None)
         self.last = False
         self.held = Held()
         self.written_now: frozenset[str] = frozenset()
@@ -199,9 +197,7 @@ class Selection:
         return Past(agreement, unchanged, row.id in self._sent, history.served, words)
 
     def _is_old(self, row: StagedRow) -> bool:
-        """Whether Wix's item was last updated before services turned to Airtable, which had it then."""
-        updated = row.fields.get(self._updated) if self._updated else None
-        return isinstance(updated, str) and self._turned_at is not None and updated <= self._turned_at
+        return self._turned_at is not None and is_older(row, self._collection, self._turned_at)
 
     def _row(self, id_: str, record: str | None, merged: MergedRow, hash_: str) -> Row:
         typecast = self._builder.has_new_choice(merged.changes)

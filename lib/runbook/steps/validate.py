@@ -27,7 +27,7 @@ from runbook.merge import Agreement, Past, RowMerge
 from runbook.quarantine import Quarantine
 from runbook.readings import Readings
 from runbook.snapshot import Snapshot
-from runbook.staged import StagedRow, Transformed
+from runbook.staged import StagedRow, Transformed, is_older
 from runbook.state import State
 from runbook.steps.compare import Comparison, compare
 from runbook.steps.conflict_file import some
@@ -217,6 +217,12 @@ def validate(
     changes = own_rows.changes()
     removed = {id_ for id_, what in changes.items() if what == "removed"} if turned_at is not None else set()
     created = {id_ for id_, what in changes.items() if what == "created"} - wanted
+    old: set[str] = set()  # rows that Wix has not changed since the turn
+    if turned_at is not None:
+        old = {id_ for id_, row in expected.items() if is_older(row, collection, turned_at)}
+        created |= (
+            own_rows.never_agreed() - wanted
+        )  # after a loss of the state it is not known which of them services made
 
     def seen(fields: Mapping[str, Json], links: Mapping[str, LinkCell]) -> None:
         """The suites judge the rows that were migrated, and the links whose keys the source shows."""
@@ -229,9 +235,9 @@ def validate(
 
     def past_of(ids: set[str]) -> dict[str, Past]:
         return {
-            id_: Past(Agreement.loads(history.agreed), served=history.served)
+            id_: Past(Agreement.loads(history.agreed) if history.agreed else None, id_ in old, served=history.served)
             for id_, history in own_rows.histories(ids).items()
-            if history.agreed
+            if history.agreed or id_ in old
         }
 
     comparison = compare(

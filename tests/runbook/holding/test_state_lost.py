@@ -59,6 +59,10 @@ def test_run_2_neither_deletes_nor_overwrites(used: Fleet) -> None:
     assert used.records("Trucks") == before
     assert links(used) == linked
     assert used.records("Trucks")["t0"]["fields"]["Plate"] == "P-00"
+    # Wix has not changed t0 since the turn, and never had t9: both were made in Airtable, and turn nothing red.
+    comparison = run.results.validated["Trucks"].comparison
+    assert (comparison.explained["edited in Airtable"], comparison.created, comparison.reasons()) == (1, 1, [])
+    assert run.gate().passed
 
 
 def test_a_dry_rollback_says_what_would_be_lost(used: Fleet) -> None:
