@@ -17,7 +17,8 @@ from runbook.schema import Tables, apply_schema, plan_schema
 from runbook.schema.base import find_or_create_base
 from runbook.snapshot import SnapshotWriter
 from runbook.state import State
-from runbook.steps.load import load
+from runbook.steps.conflict_file import ConflictFile
+from runbook.steps.load import Target, load
 from runbook.steps.transform import transform
 from runbook.wix.client import DATA
 from runbook.wix.source import WixSource
@@ -92,18 +93,18 @@ class Sides:
                 source.export(collection, writer.write)
                 snapshot = writer.finish()
             staged = transform(snapshot, collection, self.folder / "staged", self.quarantine)
-            load(
-                staged,
-                collection,
+            target = Target(
                 airtable=self.client_of_base,
                 base=self.base,
                 tables=self.tables,
                 state=self.state,
                 quarantine=self.quarantine,
                 catalog=CATALOG,
-                remove_gone=True,
-                remove_many=True,
+                conflicts=ConflictFile(self.folder),
+                run_id="halfway",
+                read=lambda name: self.client_of_base.records(self.base, self.tables.id(name)),
             )
+            load(staged, collection, target, remove_gone=True, remove_many=True)
             self.mirror.load([collection.wix])
 
     def close(self) -> None:
