@@ -23,7 +23,7 @@ migrate: .venv/ready  ## environment, sandbox, all six phases headless, evidence
 test: .venv/ready .venv-lab/ready lint types coverage  ## environment, lint, types, all tests, notebooks included
 	$(BIN)/pytest $(PARALLEL)
 
-quick: .venv/ready  ## the fast half of the tests: units of everything, no whole runs; under 90 s on two cores
+quick: .venv/ready  ## the fast half of the tests: units of everything, no whole runs; under three minutes on two cores
 	$(BIN)/pytest -n auto --dist loadfile -m "not slow" -p no:nbval -p no:cov
 
 # What whole runs used to cover alone has unit tests of its own; they stay.
