@@ -173,8 +173,7 @@ def assign_ids(
         existing = {record["id"] for record in fetch_records(airtable, base, collection.table, refused)}
         gone = set(refused) - existing
         lost = [id_ for record, id_ in ids.items() if record in gone]
-        rows.forget(lost)
-        rows.note_removed(lost)
+        rows.note_removed(lost, by_hand=True)
         return _result(collection, settled, decided, ids, changes, gone=gone, refused=tuple(sorted(existing)))
 
 

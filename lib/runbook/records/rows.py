@@ -189,12 +189,14 @@ class Rows:
     def delete(self, item_id: str, record: str, wait: float) -> None:
         """Delete a row's record."""
         self.retry(wait, lambda: self._airtable.delete(self._base, self.collection.table, [record]), written="")
-        self.forget(item_id)
-        self._state_rows.note_removed([item_id])
+        self._remove(item_id, by_hand=False)
 
     def forget(self, item_id: str) -> None:
-        """Remove a row from state and mirror: Airtable does not have it."""
-        self._state_rows.forget([item_id])
+        """Remove a row from state and mirror: Airtable does not have it any more."""
+        self._remove(item_id, by_hand=True)
+
+    def _remove(self, item_id: str, *, by_hand: bool) -> None:
+        self._state_rows.note_removed([item_id], by_hand=by_hand)
         if self._mirror is not None:
             self._mirror.delete(self.collection.wix, [item_id])
 

@@ -1,4 +1,4 @@
-"""The memory of an environment: which row is which record, what was sent, flags, progress, rate limits.
+"""The memory of an environment: which row is which record, what was sent, what is to go back, flags, progress.
 
 state = State("sqlite:////srv/runbook/state.db")
 state.rows(base, "Carriers").all()           # {legacy id: KnownRow(legacy_id, record_id, hash, answer)}
@@ -10,6 +10,7 @@ state.facts.base_of("wix")                   # "app…"
 from runbook.state.conflicts import Conflict, ConflictKind, Conflicts, Settled
 from runbook.state.facts import CheckResult, CollectionProgress, Facts, GateResult, HoldingNote, KnownTable
 from runbook.state.flags import FlagChange, Flags, FlagState, Side
+from runbook.state.outbox import Outbox, OutboxCount, OutboxRow, PendingRow
 from runbook.state.rate_limits import RateLimits
 from runbook.state.rows import AMBIGUOUS, AgreedRow, Ambiguous, CollectionRows, History, KnownRow
 from runbook.state.store import State
@@ -33,6 +34,10 @@ __all__ = [
     "HoldingNote",
     "KnownRow",
     "KnownTable",
+    "Outbox",
+    "OutboxCount",
+    "OutboxRow",
+    "PendingRow",
     "RateLimits",
     "Settled",
     "Side",

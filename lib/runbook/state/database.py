@@ -1,7 +1,8 @@
 """The database of the state: opened, its tables made or upgraded, read and written in transactions.
 
 SQLite: a file of mode 600 in WAL mode, so that reads never wait; a write takes the lock at its beginning, or two
-processes that read and then write would fail on each other. What is committed survives the end of the process.
+processes that read and then write would fail on each other. What is committed survives the end of the process, and
+what is said to be durable a power failure.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Database:
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         self._engine = self._sqlite() if self.is_sqlite else self._postgresql()
         self._reader = self._engine.execution_options(reading=True)
+        self._durable = self._engine.execution_options(durable=True)
         try:
             self._prepare()
         except SettingError:
@@ -59,9 +61,9 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction: committed at the end, rolled back on an error."""
-        with self._engine.begin() as connection:
+    def writing(self, *, durable: bool = False) -> Iterator[Connection]:
+        """A transaction: committed at the end, rolled back on an error. `durable`: it survives a power failure too."""
+        with (self._durable if durable else self._engine).begin() as connection:
             yield connection
 
     @contextmanager
@@ -129,11 +131,13 @@ class Database:
         @event.listens_for(engine, "connect")
         def _connected(connection: Any, _: Any) -> None:
             connection.isolation_level = None  # transactions begin where `_begun` says, not before some statements
-            connection.execute("PRAGMA synchronous = NORMAL").close()
 
         @event.listens_for(engine, "begin")
         def _begun(connection: Connection) -> None:
-            if not connection.get_execution_options().get("reading"):
+            options = connection.get_execution_options()
+            if not options.get("reading"):
+                level = "FULL" if options.get("durable") else "NORMAL"  # PostgreSQL's commits are durable as they are
+                connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
 
         return engine

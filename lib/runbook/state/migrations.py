@@ -43,6 +43,11 @@ MIGRATIONS = (
             "ALTER TABLE id_map ADD COLUMN served TEXT",
         ),
     ),
+    Migration(
+        4,
+        "know what Wix does not have yet",  # the table `outbox` is made with the others
+        ("ALTER TABLE row_change ADD COLUMN agreed TEXT",),
+    ),
 )
 VERSION = MIGRATIONS[-1].version
 # Version 1 had no ledger of migrations.

@@ -17,7 +17,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias, cast
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, case, func, select
 
 from runbook.state.database import Database
-from runbook.state.tables import id_map, journal, link_key, now, row_change
+from runbook.state.outbox import OutboxRow, add_to_outbox
+from runbook.state.tables import id_map, journal, link_key, now, outbox, row_change
 
 Change: TypeAlias = Literal["created", "removed"]
 
@@ -240,19 +241,24 @@ class CollectionRows:
 
     def note_created(self, legacy_ids: Iterable[str]) -> None:
         """Rows were created in Airtable, so Wix lacks them; except one that was removed before: Wix still has it."""
-        self._note(legacy_ids, "created", undoes="removed")
+        with self._db.writing() as connection:
+            self._note_created(connection, list(legacy_ids))
 
     def put_created(self, records: Mapping[str, str]) -> None:
-        """`put` for rows that were created in Airtable, and note that they were, in one transaction."""
+        """`put` for rows that were created in Airtable, and `note_created`, in one transaction."""
         with self._db.writing() as connection:
             self._put(connection, records)
-            for legacy_id in records:
-                line = {**self._scope, "legacy_id": legacy_id, "what": "created", "at": now()}
-                connection.execute(self._db.upsert(row_change), line)
+            self._note_created(connection, list(records))
 
-    def note_removed(self, legacy_ids: Iterable[str]) -> None:
-        """Rows were removed from Airtable; of one that was created there, no note remains."""
-        self._note(legacy_ids, "removed", undoes="created")
+    def note_removed(self, legacy_ids: Iterable[str], *, by_hand: bool = False) -> None:
+        """Rows are no longer in the base: forget them, and note them as removed, and to be removed from Wix.
+
+        Of one that was created in Airtable and never sent to Wix, no note remains. `by_hand`: no service removed it;
+        rows that are not known are ignored then.
+        """
+        with self._db.writing(durable=True) as connection:
+            for chunk in _chunked(legacy_ids):
+                self._note_removed(connection, chunk, by_hand=by_hand)
 
     def forget_changes(self, legacy_ids: Iterable[str]) -> None:
         """Both sides agree again on these rows."""
@@ -260,15 +266,60 @@ class CollectionRows:
             for chunk in self._chunks(row_change, legacy_ids):
                 connection.execute(row_change.delete().where(chunk))
 
-    def _note(self, legacy_ids: Iterable[str], what: Change, *, undoes: Change) -> None:
-        of_undone = (self._in_scope(row_change), row_change.c.what == undoes)
-        with self._db.writing() as connection:
-            for legacy_id in legacy_ids:
-                if not connection.execute(
-                    row_change.delete().where(*of_undone, row_change.c.legacy_id == legacy_id)
-                ).rowcount:
-                    line = {**self._scope, "legacy_id": legacy_id, "what": what, "at": now()}
-                    connection.execute(self._db.upsert(row_change), line)
+    def removed(self) -> dict[str, str | None]:
+        """Rows that were removed from Airtable, with what both sides had agreed on; None where that is not known."""
+        t = row_change
+        with self._db.reading() as connection:
+            found = connection.execute(
+                select(t.c.legacy_id, t.c.agreed).where(self._in_scope(t), t.c.what == "removed")
+            )
+            return {row[0]: row[1] for row in found}
+
+    def carried(self, connection: Connection, agreed: Iterable[AgreedRow], gone: Iterable[str]) -> None:
+        """Wix has these rows as Airtable has them, and has those that are `gone` no more. Part of a transaction."""
+        rows = list(agreed)
+        self._agree(connection, rows)
+        ids = [row.legacy_id for row in rows] + list(gone)
+        for chunk in self._chunks(row_change, ids):
+            connection.execute(row_change.delete().where(chunk))
+
+    def _note_created(self, connection: Connection, legacy_ids: Iterable[str]) -> None:
+        t = row_change
+        for legacy_id in legacy_ids:
+            of_row = (self._in_scope(t), t.c.legacy_id == legacy_id)
+            note = connection.execute(select(t.c.what, t.c.agreed).where(*of_row)).first()
+            if note is None:
+                line = {**self._scope, "legacy_id": legacy_id, "what": "created", "at": now()}
+                connection.execute(t.insert(), line)
+            elif note.what == "removed":
+                connection.execute(t.delete().where(*of_row))
+                of_known = (self._in_scope(id_map), id_map.c.legacy_id == legacy_id, id_map.c.agreed.is_(None))
+                connection.execute(id_map.update().where(*of_known).values(agreed=note.agreed))
+
+    def _note_removed(self, connection: Connection, legacy_ids: list[str], *, by_hand: bool) -> None:
+        t, o = row_change, outbox
+        known = {row.legacy_id: row for row in connection.execute(select(id_map).where(self._some(id_map, legacy_ids)))}
+        notes = {row.legacy_id: row for row in connection.execute(select(t).where(self._some(t, legacy_ids)))}
+        sent = set(connection.scalars(select(o.c.legacy_id).where(self._some(o, legacy_ids), o.c.sent.is_not(None))))
+        lines: list[dict[str, str | None]] = []
+        waiting: list[OutboxRow] = []
+        for legacy_id in legacy_ids:
+            row, note = known.get(legacy_id), notes.get(legacy_id)
+            never_sent = note is not None and note.what == "created" and legacy_id not in sent
+            if never_sent or (by_hand and row is None and note is None):
+                continue
+            agreed = row.agreed if row is not None else note.agreed if note is not None else None
+            line = {**self._scope, "legacy_id": legacy_id, "what": "removed", "at": now(), "agreed": agreed}
+            lines.append(line)
+            record = row.record_id if row is not None else ""
+            waiting.append(OutboxRow(legacy_id, record, None, by_hand))
+        for table in (id_map, link_key, t):
+            connection.execute(table.delete().where(self._some(table, legacy_ids)))
+        never = set(legacy_ids) - {row.legacy_id for row in waiting}
+        connection.execute(o.delete().where(self._some(o, never)))
+        if lines:
+            connection.execute(t.insert(), lines)
+            add_to_outbox(self._db, connection, self._scope, waiting)
 
     def _put(self, connection: Connection, records: Mapping[str, str]) -> None:
         if not records:
@@ -308,7 +359,14 @@ class CollectionRows:
     def _in_scope(self, table: Table) -> ColumnElement[bool]:
         return and_(*(table.c[name] == value for name, value in self._scope.items()))
 
+    def _some(self, table: Table, legacy_ids: Iterable[str]) -> ColumnElement[bool]:
+        return self._in_scope(table) & table.c.legacy_id.in_(list(legacy_ids))
+
     def _chunks(self, table: Table, legacy_ids: Iterable[str]) -> Iterator[ColumnElement[bool]]:
-        ids = list(legacy_ids)
-        for start in range(0, len(ids), _CHUNK):
-            yield self._in_scope(table) & table.c.legacy_id.in_(ids[start : start + _CHUNK])
+        return (self._some(table, chunk) for chunk in _chunked(legacy_ids))
+
+
+def _chunked(legacy_ids: Iterable[str]) -> Iterator[list[str]]:
+    ids = list(legacy_ids)
+    for start in range(0, len(ids), _CHUNK):
+        yield ids[start : start + _CHUNK]

@@ -10,6 +10,7 @@ from runbook.state.database import Database
 from runbook.state.facts import Facts
 from runbook.state.flags import Flags
 from runbook.state.locks import Locks
+from runbook.state.outbox import Outbox, OutboxCount, count_outbox
 from runbook.state.rate_limits import RateLimits
 from runbook.state.rows import CollectionRows
 
@@ -54,3 +55,11 @@ class State:
     def conflicts(self, base: str, collection: str) -> Conflicts:
         """The conflicts of one collection (by its Wix name) in one base."""
         return Conflicts(self._db, base, collection)
+
+    def outbox(self, base: str, collection: str) -> Outbox:
+        """What Wix may not have yet of one collection (by its Wix name) in one base."""
+        return Outbox(self._db, base, collection)
+
+    def outbox_counts(self, base: str) -> dict[str, OutboxCount]:
+        """How much that is, by collection; those with none are left out."""
+        return count_outbox(self._db, base)

@@ -104,7 +104,8 @@ progress = Table(
 
 fact = Table("fact", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
-# Rows that the data layer created in Airtable or removed from it: `what` is "created" or "removed".
+# Rows that only one side has because they were created in Airtable or removed from it: `what` is "created" or
+# "removed". `agreed`: of a removed one, as in `id_map`.
 row_change = Table(
     "row_change",
     metadata,
@@ -113,6 +114,26 @@ row_change = Table(
     Column("legacy_id", Text, primary_key=True),
     Column("what", Text, nullable=False),
     Column("at", Text, nullable=False),
+    Column("agreed", Text),
+    sqlite_with_rowid=False,
+)
+
+# Rows as Airtable last had them, which Wix may not have like that yet. `fields`: the cells as JSON, NULL: deleted.
+# `mark`: another one for each change. `at`: when it was first noted. `sent`: hashes of what was sent to Wix without an
+# answer, by Wix key, as JSON. `held`: why it is not sent; NULL: it waits for its turn.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("base", Text, primary_key=True),
+    Column("collection", Text, primary_key=True),
+    Column("legacy_id", Text, primary_key=True),
+    Column("record_id", Text, nullable=False),
+    Column("fields", Text),
+    Column("by_hand", Boolean, nullable=False),
+    Column("mark", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("sent", Text),
+    Column("held", Text),
     sqlite_with_rowid=False,
 )
 

@@ -1,0 +1,188 @@
+"""What Wix may not have yet: rows as Airtable last had them, one line a row, until Wix has answered.
+
+outbox = state.outbox(base, "Carriers")
+outbox.add([OutboxRow("1f…", "rec…", fields, by_hand=False)])       # by whoever wrote to Airtable, or saw a change
+for row in outbox.rows():                                           # by whoever carries it back
+    outbox.note_sent({row.legacy_id: hashes})
+    ...
+outbox.finish([(row.legacy_id, row.mark)], agreed, gone)
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import Connection, and_, func, select
+
+from runbook.json_types import Fields
+from runbook.state.database import Database
+from runbook.state.tables import now, outbox
+
+if TYPE_CHECKING:
+    from runbook.state.rows import AgreedRow, CollectionRows
+
+
+class OutboxRow(NamedTuple):
+    """A row as Airtable has it. `fields`: its cells; None: it was deleted. `by_hand`: not known to be a service's."""
+
+    legacy_id: str
+    record_id: str
+    fields: Fields | None
+    by_hand: bool
+
+
+class PendingRow(NamedTuple):
+    """A line of the outbox. `mark`: of this change of the row. `at`: when the row was first noted, ISO time in UTC.
+
+    `sent`: hashes of what was sent to Wix and not answered, by Wix key. `held`: why it is not sent; None: it waits for
+    its turn.
+    """
+
+    legacy_id: str
+    record_id: str
+    fields: Fields | None
+    by_hand: bool
+    mark: str
+    at: str
+    sent: dict[str, str]
+    held: str | None
+
+
+class OutboxCount(NamedTuple):
+    """`waiting` for their turn, and `held`; `oldest`: when the oldest of those that wait was noted, ISO time in UTC."""
+
+    waiting: int
+    held: int
+    oldest: str | None
+
+
+class Outbox:
+    """Cheap to make. What is added survives a power failure when the method returns."""
+
+    def __init__(self, database: Database, base: str, collection: str) -> None:
+        self._db = database
+        self._scope = {"base": base, "collection": collection}
+        self._in_scope = and_(*(outbox.c[name] == value for name, value in self._scope.items()))
+
+    def add(self, rows: Iterable[OutboxRow]) -> None:
+        """Rows may differ from Wix. A line that a row has already is replaced; it is no longer held."""
+        wanted = list(rows)
+        if wanted:
+            with self._db.writing(durable=True) as connection:
+                add_to_outbox(self._db, connection, self._scope, wanted)
+
+    def rows(self, *, limit: int | None = None, held: bool = False) -> list[PendingRow]:
+        """Those that wait, the oldest first; with `held`, all."""
+        t = outbox
+        columns = (t.c.legacy_id, t.c.record_id, t.c.fields, t.c.by_hand, t.c.mark, t.c.at, t.c.sent, t.c.held)
+        query = select(*columns).where(self._in_scope).order_by(t.c.at, t.c.legacy_id).limit(limit)
+        if not held:
+            query = query.where(t.c.held.is_(None))
+        with self._db.reading() as connection:
+            return [_pending(row) for row in connection.execute(query)]
+
+    def note_sent(self, hashes: Mapping[str, Mapping[str, str]]) -> None:
+        """Values are about to be sent to Wix: by legacy id, {Wix key: hash}. Rows without a line are ignored."""
+        with self._db.writing(durable=True) as connection:
+            for legacy_id, of_row in hashes.items():
+                of_line = (self._in_scope, outbox.c.legacy_id == legacy_id)
+                connection.execute(outbox.update().where(*of_line).values(sent=json.dumps(dict(of_row))))
+
+    def finish(
+        self,
+        done: Iterable[tuple[str, str]],
+        rows: CollectionRows,
+        agreed: Iterable[AgreedRow] = (),
+        gone: Iterable[str] = (),
+    ) -> None:
+        """Wix has answered: delete lines, (legacy id, mark), but for rows that have changed since, in one transaction.
+
+        `rows`: of the same collection, in which `agreed` and `gone` are noted.
+        """
+        with self._db.writing(durable=True) as connection:
+            rows.carried(connection, agreed, gone)
+            for legacy_id, mark in done:
+                of_row = (self._in_scope, outbox.c.legacy_id == legacy_id)
+                connection.execute(outbox.delete().where(*of_row, outbox.c.mark == mark))
+                connection.execute(outbox.update().where(*of_row).values(sent=None))
+
+    def hold(self, reasons: Mapping[tuple[str, str], str]) -> None:
+        """Keep lines, (legacy id, mark), from being sent, each for a reason, until the row changes again."""
+        with self._db.writing() as connection:
+            for (legacy_id, mark), reason in reasons.items():
+                of_line = (self._in_scope, outbox.c.legacy_id == legacy_id, outbox.c.mark == mark)
+                connection.execute(outbox.update().where(*of_line).values(held=reason))
+
+    def release(self) -> None:
+        """No line is held any more."""
+        with self._db.writing() as connection:
+            connection.execute(outbox.update().where(self._in_scope).values(held=None))
+
+    def clear(self) -> None:
+        """Delete every line."""
+        with self._db.writing() as connection:
+            connection.execute(outbox.delete().where(self._in_scope))
+
+
+def count_outbox(database: Database, base: str) -> dict[str, OutboxCount]:
+    """By collection that has any line in a base."""
+    t = outbox
+    waits = t.c.held.is_(None)
+    query = (
+        select(
+            t.c.collection,
+            func.count().filter(waits),
+            func.count().filter(t.c.held.is_not(None)),
+            func.min(t.c.at).filter(waits),
+        )
+        .where(t.c.base == base)
+        .group_by(t.c.collection)
+    )
+    with database.reading() as connection:
+        return {row[0]: OutboxCount(*row[1:]) for row in connection.execute(query)}
+
+
+def add_to_outbox(
+    database: Database, connection: Connection, scope: Mapping[str, str], rows: Iterable[OutboxRow]
+) -> None:
+    """Add lines, inside the caller's transaction. A row keeps when it was first noted, and what was sent of it.
+
+    What a service did stays known as that, though the change is seen in Airtable as well.
+    """
+    t, insert = outbox, database.insert(outbox)
+    new = insert.excluded
+    same = and_(t.c.fields.is_(None), new.fields.is_(None))
+    query = insert.on_conflict_do_update(
+        index_elements=list(t.primary_key),
+        set_={
+            "record_id": new.record_id,
+            "fields": new.fields,
+            "by_hand": and_(new.by_hand, (t.c.by_hand) | ~same),
+            "mark": new.mark,
+            "held": None,
+        },
+    )
+    at = now()
+    lines = [
+        {
+            **scope,
+            "legacy_id": row.legacy_id,
+            "record_id": row.record_id,
+            "fields": None if row.fields is None else json.dumps(row.fields, separators=(",", ":")),
+            "by_hand": row.by_hand,
+            "mark": secrets.token_hex(8),
+            "at": at,
+        }
+        for row in rows
+    ]
+    if lines:
+        connection.execute(query, lines)
+
+
+def _pending(row: Any) -> PendingRow:
+    legacy_id, record_id, fields, by_hand, mark, at, sent, held = row
+    cells = None if fields is None else json.loads(fields)
+    return PendingRow(legacy_id, record_id, cells, by_hand, mark, at, json.loads(sent) if sent else {}, held)
