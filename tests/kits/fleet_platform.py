@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from runbook.connections import Connections, connect
 from runbook.cutover import ParallelTest
 from runbook.cutover.freeze import unfreeze
 from runbook.cutover.parallel import Responses
-from runbook.json_types import Item
+from runbook.json_types import Item, Json
 from runbook.platform import Lookup, Platform
 from runbook.records import Records
 from runbook.run import PhaseRun, open_run
@@ -83,6 +83,8 @@ collections:
   - {wix: name, wix_type: text, name: Name, type: singleLineText}
 """
 
+CATALOG = (INFRASTRUCTURE, FLEET, PEOPLE)
+
 ROWS: dict[str, list[Item]] = {
     # The DOT number of t2 is not a number, so the row is quarantined.
     "Trucks": [
@@ -109,11 +111,11 @@ TESTS = (
 )
 
 
-def make_platform(root: Path) -> Platform:
-    """The platform, with its project in `root`."""
+def make_platform(root: Path, catalog: Sequence[str] = CATALOG) -> Platform:
+    """The platform, with its project in `root`. `catalog`: the YAML of its phases."""
     folder = root / "catalog"
     folder.mkdir(parents=True)
-    for number, text in enumerate((INFRASTRUCTURE, FLEET, PEOPLE), 1):
+    for number, text in enumerate(catalog, 1):
         (folder / f"{number}.yaml").write_text(text)
     platform = read_platform(root)
     write_suites(platform.catalog, platform.expectations)
@@ -204,10 +206,21 @@ def write_folder(folder: Path, rows: Mapping[str, list[Item]]) -> Path:
 
 
 @contextmanager
-def fleet_site(path: Path, rows: Mapping[str, list[Item]] = ROWS, **settings: Any) -> Iterator[Fleet]:
-    """A Wix site with rows, and an Airtable account without a base. `settings`: of the sandbox."""
-    write_folder(path / "site", {**rows, "Members": [{"_id": "m0"}]})
-    with _served(path, make_platform(path / "project"), site=path / "site", **settings) as fleet:
+def fleet_site(
+    path: Path,
+    rows: Mapping[str, list[Item]] = ROWS,
+    catalog: Sequence[str] = CATALOG,
+    collections: Sequence[Json] = (),
+    **settings: Any,
+) -> Iterator[Fleet]:
+    """A Wix site with rows, and an Airtable account without a base.
+
+    `collections`: those that Wix does not infer from the rows; `settings`: of the sandbox.
+    """
+    folder = write_folder(path / "site", {**rows, "Members": [{"_id": "m0"}]})
+    if collections:
+        (folder / "collections.json").write_text(json.dumps(collections))
+    with _served(path, make_platform(path / "project", catalog), site=folder, **settings) as fleet:
         unfreeze(fleet.connect().wix, dict.fromkeys(rows, OPEN))
         yield fleet
 
