@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Collection as Names
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from runbook.catalog import ORIGINAL, Collection
 from runbook.codecs import Refused
@@ -81,6 +81,13 @@ class MergedRow:
         """The same, but for a linked record that was found to be deleted."""
         links = {name: tuple(r for r in records if r != record) for name, records in self._links.items()}
         return replace(self, _links=links)
+
+
+class HasConflicts(Protocol):
+    """The decisions on a row, in either direction."""
+
+    settled: list[Difference]
+    conflicts: list[Difference]
 
 
 class RowMerge:
@@ -153,8 +160,7 @@ class RowMerge:
 
     def answer(self, held: Fields) -> str:
         """A hash of all cells of a record that a merge looks at."""
-        links = {name: sorted(held.get(name) or ()) for name in self._links if held.get(name)}
-        return digest([self.values.of(held), links])
+        return row_answer(self.values, self._links, held)
 
     def agreement(self, merged: MergedRow, held: Fields) -> Agreement:
         """What both sides agree on now that Airtable holds these cells."""
@@ -185,9 +191,8 @@ class RowMerge:
         )
         preferred = False
         if decision is Decision.CONFLICT:
-            column, known = self._column(key, wix, airtable), agreed is not None
-            found = Difference(key, column, _cell(wix), _cell(airtable), ours, theirs, known)
-            prefer = "wix" if key in STAMPS else self._settled(merged, found, past)
+            found = difference_of(self.values, key, wix, airtable, known=agreed is not None)
+            prefer = "wix" if key in STAMPS else settled_side(merged, found, past)
             if prefer is None:
                 return
             preferred = prefer == "airtable"
@@ -204,12 +209,6 @@ class RowMerge:
         elif decision is Decision.KEEP:
             (merged.served if past.served.get(key) == theirs else merged.edited).append(key)
 
-    def _column(self, key: str, wix: list[Json] | None, airtable: list[Json] | None) -> str:
-        """The first column of a key whose cells differ."""
-        names = [column.name for column in self.values.columns(key)]
-        differing = [n for n, a, b in zip(names, wix or names, airtable or names, strict=False) if a != b]
-        return next(iter([*differing, *names]), ORIGINAL)
-
     def _merge_link(self, merged: MergedRow, name: str, staged: Fields, held: Fields, past: Past) -> None:
         wanted, has = tuple(staged.get(name) or ()), tuple(held.get(name) or ())
         agreed = past.agreement.links.get(name, ()) if past.agreement else None
@@ -223,13 +222,13 @@ class RowMerge:
         decision = decide(
             known=agreed is not None,
             wix_changed=wanted != agreed,
-            airtable_changed=agreed is not None and self._differs(agreed, has),
+            airtable_changed=agreed is not None and link_differs(agreed, has, self._exists),
             equal=set(wanted) == set(has),
         )
         if decision is Decision.CONFLICT:
             ours, theirs, known = digest(list(wanted)), digest(sorted(has)), agreed is not None
             found = Difference(name, name, list(wanted), list(has), ours, theirs, known)
-            prefer = self._settled(merged, found, past)
+            prefer = settled_side(merged, found, past)
             if prefer is None:
                 return
             decision, agreed = (Decision.KEEP, wanted) if prefer == "airtable" else (Decision.WRITE, agreed)
@@ -242,22 +241,9 @@ class RowMerge:
         if decision is Decision.WRITE and wanted != has:
             merged.changes[name] = list(wanted)
 
-    def _settled(self, merged: MergedRow, found: Difference, past: Past) -> Prefer | None:
-        """The side that a person prefers; None: nobody has decided yet."""
-        word = past.settled.get(found.key)
-        if word is None or word[1:] != (found.wix_hash, found.airtable_hash):
-            merged.conflicts.append(found)
-            return None
-        merged.settled.append(found)
-        return word[0]
-
     def _link_changed(self, name: str, held: Fields, past: Past) -> bool:
         agreed = past.agreement.links.get(name, ()) if past.agreement else ()
-        return self._differs(agreed, tuple(held.get(name) or ()))
-
-    def _differs(self, agreed: tuple[str, ...], held: tuple[str, ...]) -> bool:
-        """Whether someone changed a link cell. A record that was deleted leaves it by itself."""
-        return set(held) != set(agreed) and set(held) != {record for record in agreed if self._exists(record)}
+        return link_differs(agreed, tuple(held.get(name) or ()), self._exists)
 
     def _change(self, merged: MergedRow, staged: Fields, held: Fields, write: set[str]) -> None:
         for key in write:
@@ -272,6 +258,37 @@ class RowMerge:
             return
         if original != held.get(ORIGINAL):
             merged.changes[ORIGINAL] = original
+
+
+def row_answer(values: RowValues, links: Sequence[str], fields: Fields) -> str:
+    """A hash of all cells of a record that a merge looks at."""
+    linked = {name: sorted(fields.get(name) or ()) for name in links if fields.get(name)}
+    return digest([values.of(fields), linked])
+
+
+def difference_of(
+    values: RowValues, key: str, wix: list[Json] | None, airtable: list[Json] | None, *, known: bool
+) -> Difference:
+    """The difference of two values of a key, shown by the first of its columns whose cells differ."""
+    names = [column.name for column in values.columns(key)]
+    differing = [n for n, a, b in zip(names, wix or names, airtable or names, strict=False) if a != b]
+    column = next(iter([*differing, *names]), ORIGINAL)
+    return Difference(key, column, _cell(wix), _cell(airtable), digest(wix), digest(airtable), known)
+
+
+def settled_side(merged: HasConflicts, found: Difference, past: Past) -> Prefer | None:
+    """The side that a person prefers; None: nobody has decided on these values yet. Noted in `merged`."""
+    word = past.settled.get(found.key)
+    if word is None or word[1:] != (found.wix_hash, found.airtable_hash):
+        merged.conflicts.append(found)
+        return None
+    merged.settled.append(found)
+    return word[0]
+
+
+def link_differs(agreed: tuple[str, ...], held: tuple[str, ...], exists: Callable[[str], bool]) -> bool:
+    """Whether someone changed a link cell. A record that was deleted leaves it by itself."""
+    return set(held) != set(agreed) and set(held) != {record for record in agreed if exists(record)}
 
 
 def _cell(value: list[Json] | None) -> Json:

@@ -17,7 +17,7 @@ from runbook.state.database import Database
 from runbook.state.flags import Side
 from runbook.state.tables import conflict, now
 
-ConflictKind: TypeAlias = Literal["both changed", "never agreed", "gone in Wix", "origin unknown"]
+ConflictKind: TypeAlias = Literal["both changed", "never agreed", "gone in Wix", "gone in Airtable", "origin unknown"]
 
 
 class Conflict(NamedTuple):
@@ -75,6 +75,12 @@ class Conflicts:
     def add(self, run_id: str, found: Iterable[Conflict]) -> None:
         """Add conflicts to those that are known, in the same way."""
         self._write(run_id, found, replace=False)
+
+    def drop(self, legacy_ids: Iterable[str]) -> None:
+        """Rows are in conflict no more."""
+        with self._db.writing() as connection:
+            for legacy_id in legacy_ids:
+                connection.execute(conflict.delete().where(self._in_scope, conflict.c.legacy_id == legacy_id))
 
     def _write(self, run_id: str, found: Iterable[Conflict], *, replace: bool) -> None:
         kept, lines = self.settled(), []

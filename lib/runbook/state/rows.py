@@ -247,8 +247,11 @@ class CollectionRows:
     def put_created(self, records: Mapping[str, str]) -> None:
         """`put` for rows that were created in Airtable, and `note_created`, in one transaction."""
         with self._db.writing() as connection:
+            c = row_change
+            noted = select(c.c.legacy_id).where(self._in_scope(c), c.c.what == "removed")
+            removed = set(connection.scalars(noted))
             self._put(connection, records)
-            self._note_created(connection, list(records))
+            self._note_created(connection, [legacy_id for legacy_id in records if legacy_id not in removed])
 
     def note_removed(self, legacy_ids: Iterable[str], *, by_hand: bool = False) -> None:
         """Rows are no longer in the base: forget them, and note them as removed, and to be removed from Wix.
@@ -293,8 +296,6 @@ class CollectionRows:
                 connection.execute(t.insert(), line)
             elif note.what == "removed":
                 connection.execute(t.delete().where(*of_row))
-                of_known = (self._in_scope(id_map), id_map.c.legacy_id == legacy_id, id_map.c.agreed.is_(None))
-                connection.execute(id_map.update().where(*of_known).values(agreed=note.agreed))
 
     def _note_removed(self, connection: Connection, legacy_ids: list[str], *, by_hand: bool) -> None:
         t, o = row_change, outbox
@@ -337,6 +338,19 @@ class CollectionRows:
             for legacy_id, record_id in records.items()
         ]
         connection.execute(query, lines)
+        self._restore(connection, records)
+
+    def _restore(self, connection: Connection, records: Mapping[str, str]) -> None:
+        """Rows that were noted as removed are in the base again: what was agreed on is known."""
+        c, o = row_change, outbox
+        noted = select(c.c.legacy_id, c.c.agreed).where(self._in_scope(c), c.c.what == "removed")
+        found = [row for row in connection.execute(noted) if row.legacy_id in records]
+        for row in found:
+            of_known = (self._in_scope(id_map), id_map.c.legacy_id == row.legacy_id, id_map.c.agreed.is_(None))
+            connection.execute(id_map.update().where(*of_known).values(agreed=row.agreed))
+        for chunk in _chunked(row.legacy_id for row in found):
+            connection.execute(c.delete().where(self._some(c, chunk)))
+            connection.execute(o.delete().where(self._some(o, chunk), o.c.fields.is_(None)))
 
     def _agree(self, connection: Connection, rows: Iterable[AgreedRow]) -> None:
         lines = [{**self._scope, "loaded_at": now(), "served": None, **row._asdict()} for row in rows]

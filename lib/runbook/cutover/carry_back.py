@@ -1,0 +1,343 @@
+"""Carry rows back: what was written in Airtable, to Wix. A plan that changes nothing, then its application.
+
+    carry = CarryBack(connections, base, run_id=run_id, conflicts=ConflictFile(run))
+    plan = carry.plan(collection, outbox.rows())
+    plan.counts(), plan.conflicts, plan.unknown
+    carried = carry.apply(plan)
+
+It reads Wix and the state, not Airtable: the rows come from the outbox, or from a look at the table. If it is killed at
+any point and called again, nothing is lost and nothing doubled: inserts are by `_id`, what is sent is noted before, and
+a row leaves the outbox together with what both sides agree on now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from runbook.catalog import Collection as CatalogCollection
+from runbook.connections import Connections
+from runbook.display import plural
+from runbook.json_types import Item
+from runbook.link_resolver import TargetRows, resolve
+from runbook.mapping import Mapping
+from runbook.merge import Agreement, BackMerge, BackRow, Past, after_write
+from runbook.state import AgreedRow, Ambiguous, Conflict, ConflictKind, OutboxRow, PendingRow
+from runbook.steps.conflict_file import ConflictFile, ConflictLine, Found, shown
+from runbook.steps.deletion import too_many
+from runbook.wix.client import MAX_PAGE
+from runbook.wix.reverse_sync import (
+    BULK_PATCH,
+    EXISTS,
+    GONE,
+    reverse_sync_insert,
+    reverse_sync_patch,
+    reverse_sync_references,
+    reverse_sync_remove,
+)
+
+CONFLICT = "in conflict; `runbook resolve` settles it"
+_BATCH = BULK_PATCH
+_AGAIN = {EXISTS, GONE}  # Wix's item has come or gone since it was read
+
+
+class BackEntry(NamedTuple):
+    """A row with its item in Wix, None: it has none; and what was decided."""
+
+    row: PendingRow
+    item: Item | None
+    back: BackRow
+
+
+@dataclass(frozen=True)
+class BackCounts:
+    """Rows to be `inserted`, `patched`, `removed`; `kept`: that were changed or deleted in Wix alone, and stay so.
+
+    Not sent: rows in `conflict`, `unknown`: those that cannot be matched, and `held_back`: too many deleted at once.
+    """
+
+    inserted: int = 0
+    patched: int = 0
+    removed: int = 0
+    kept: int = 0
+    conflict: int = 0
+    unknown: int = 0
+    held_back: int = 0
+
+    @property
+    def carried(self) -> int:
+        """Rows that Wix gets."""
+        return self.inserted + self.patched + self.removed
+
+    @property
+    def left(self) -> int:
+        """Rows that a person must decide on first."""
+        return self.conflict + self.unknown + self.held_back
+
+
+@dataclass
+class BackPlan:
+    """The decisions on some rows of a collection. `too_many`: why deletions are held back; "" where they are not."""
+
+    collection: CatalogCollection
+    entries: list[BackEntry]
+    conflicts: list[Found] = field(default_factory=list)
+    too_many: str = ""
+
+    def counts(self) -> BackCounts:
+        """How many rows of each kind."""
+        actions = [e.back.action for e in self.entries if not e.back.is_held]
+        gone = actions.count("remove")
+        held = sum(self.is_held_back(e) for e in self.entries)
+        return BackCounts(
+            inserted=actions.count("insert"),
+            patched=actions.count("patch"),
+            removed=gone - held,
+            kept=sum(bool(e.back.kept) or e.back.kept_deleted for e in self.entries if not e.back.is_held),
+            conflict=sum(bool(e.back.conflicts) for e in self.entries),
+            unknown=sum(bool(e.back.unknown) for e in self.entries),
+            held_back=held,
+        )
+
+    @property
+    def unknown(self) -> dict[str, str]:
+        """Rows that cannot be matched, by legacy id, and why."""
+        return {e.row.legacy_id: e.back.unknown for e in self.entries if e.back.unknown}
+
+    def is_held_back(self, entry: BackEntry) -> bool:
+        """Whether a deletion waits for a person's word, since so many rows were deleted by hand at once."""
+        removes = entry.back.action == "remove" and not entry.back.is_held
+        return bool(self.too_many) and entry.row.by_hand and removes
+
+
+@dataclass
+class Carried:
+    """What Wix was given. `refused`: by legacy id, why Wix did not take it. `again`: rows that changed in Wix since."""
+
+    inserted: int = 0
+    patched: int = 0
+    removed: int = 0
+    refused: dict[str, str] = field(default_factory=dict)
+    again: list[str] = field(default_factory=list)
+
+    def add(self, other: Carried) -> None:
+        """Add what was done since."""
+        self.inserted += other.inserted
+        self.patched += other.patched
+        self.removed += other.removed
+        self.refused.update(other.refused)
+        self.again += other.again
+
+
+class CarryBack:
+    """Of one base. `unchanged_since`: of a collection, the time since which an item of Wix must have been changed to
+    count as changed there, where it is not known what both sides agreed on; None: it is not known either."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        base: str,
+        *,
+        run_id: str,
+        conflicts: ConflictFile,
+        unchanged_since: Callable[[CatalogCollection], str | None] = lambda collection: None,
+    ) -> None:
+        self._connections, self._base, self._run_id, self._files = connections, base, run_id, conflicts
+        self._wix, self._state, self._catalog = connections.wix, connections.state, connections.catalog
+        self._unchanged_since = unchanged_since
+        self._references: dict[str, tuple[str, ...]] = {}
+
+    def plan(self, c: CatalogCollection, rows: Sequence[OutboxRow | PendingRow]) -> BackPlan:
+        """Decide on rows; reads their items in Wix. Changes nothing. Raises WixError."""
+        pending = [row if isinstance(row, PendingRow) else _unnoted(row) for row in rows]
+        ids = [row.legacy_id for row in pending]
+        items = self._items(c, ids) if ids else {}
+        state_rows = self._state.rows(self._base, c.wix)
+        histories, removed = state_rows.histories(ids), state_rows.removed()
+        words: dict[str, dict[str, tuple[str, str, str]]] = {}
+        for (legacy_id, key), word in self._state.conflicts(self._base, c.wix).settled().items():
+            words.setdefault(legacy_id, {})[key] = (word.prefer, word.wix, word.airtable)
+        merge, since = self._merge(c), self._unchanged_since(c)
+        entries = []
+        for row in pending:
+            history, item = histories.get(row.legacy_id), items.get(row.legacy_id)
+            agreed = history.agreed if history is not None else removed.get(row.legacy_id)
+            past = Past(
+                None if agreed is None else Agreement.loads(agreed),
+                wix_unchanged=agreed is None and item is not None and _is_unchanged(item, since),
+                settled=words.get(row.legacy_id, {}),  # type: ignore[arg-type]
+            )
+            entries.append(BackEntry(row, item, merge.merge(item, row.fields, past, row.sent)))
+        plan = BackPlan(c, entries)
+        plan.conflicts = [found for entry in entries for found in _found(merge, entry)]
+        plan.too_many = self._too_many(plan)
+        return plan
+
+    def apply(self, plan: BackPlan) -> Carried:
+        """Write what was decided to Wix, a hundred rows at a time. Raises WixError; what was answered is noted."""
+        done = Carried()
+        outbox = self._state.outbox(self._base, plan.collection.wix)
+        self._note_held(plan)
+        send = [e for e in plan.entries if not e.back.is_held and not plan.is_held_back(e)]
+        nothing = [e for e in send if e.back.action == "nothing"]
+        if nothing:
+            self._finish(plan.collection, nothing, {})
+        for action in ("insert", "patch", "remove"):
+            of_action = [e for e in send if e.back.action == action]
+            for start in range(0, len(of_action), _BATCH):
+                batch = of_action[start : start + _BATCH]
+                merge = self._merge(plan.collection)
+                if action != "remove":
+                    outbox.note_sent({e.row.legacy_id: merge.hashes(e.back, e.item) for e in batch})
+                done.add(self._send(plan.collection, action, batch))
+        return done
+
+    # Reading Wix
+
+    def _items(self, c: CatalogCollection, ids: Sequence[str]) -> dict[str, Item]:
+        found: dict[str, Item] = {}
+        for start in range(0, len(ids), _BATCH):
+            chunk = {"_id": {"$in": list(ids[start : start + _BATCH])}}
+            items, _ = self._wix.query(c.wix, filter=chunk, limit=MAX_PAGE)
+            found.update({item["_id"]: item for item in items})
+        for key in self.references(c):
+            for item_id in found:
+                existing = [target for target in self._wix.referenced(c.wix, key, item_id) if target is not None]
+                if existing:
+                    found[item_id] = {**found[item_id], key: existing}
+        return found
+
+    def references(self, c: CatalogCollection) -> tuple[str, ...]:
+        """The Wix keys that are multi-references."""
+        if c.wix not in self._references:
+            fields = self._wix.collection(c.wix).get("fields") or []
+            self._references[c.wix] = tuple(f["key"] for f in fields if f.get("type") == "MULTI_REFERENCE")
+        return self._references[c.wix]
+
+    def _merge(self, c: CatalogCollection) -> BackMerge:
+        targets = TargetRows(self._state, self._base, [link.to for link in c.links])
+        return BackMerge(c, [link.name for link in c.links], targets.exists, self.references(c))
+
+    def _too_many(self, plan: BackPlan) -> str:
+        name = plan.collection.wix
+        gone = sum(e.row.by_hand and e.back.action == "remove" and not e.back.is_held for e in plan.entries)
+        rows = self._state.rows(self._base, name).count() + gone
+        if name in self._connections.settings.remove_many or not too_many(gone, rows):
+            return ""
+        return (
+            f"{name}: {gone:,} of {plural(rows, 'row')} were deleted in Airtable; they stay in Wix. If they are to be "
+            f"deleted there too, set RUNBOOK_REMOVE_MANY={name}"
+        )
+
+    # Writing
+
+    def _send(self, c: CatalogCollection, action: str, batch: list[BackEntry]) -> Carried:
+        done, by_id = Carried(), {e.row.legacy_id: e for e in batch}
+        if action == "remove":
+            written = reverse_sync_remove(self._wix, c.wix, by_id)
+            done.removed = len(written.done)
+        else:
+            values = {id_: self._plain(c, e.back.values) for id_, e in by_id.items()}
+            if action == "insert":
+                written = reverse_sync_insert(self._wix, c.wix, [{**v, "_id": id_} for id_, v in values.items()])
+                done.inserted = len(written.done)
+            else:
+                written = reverse_sync_patch(self._wix, c.wix, {id_: v for id_, v in values.items() if v})
+                only_references = [id_ for id_, v in values.items() if not v]
+                written.done += only_references
+                done.patched = len(written.done)
+            for id_ in written.done:
+                for key, ids in by_id[id_].back.references.items():
+                    reverse_sync_references(self._wix, c.wix, key, id_, ids)
+        for id_, code in written.refused.items():
+            if code in _AGAIN:
+                done.again.append(id_)
+            else:
+                done.refused[id_] = f"Wix refused it ({code})"
+        outbox = self._state.outbox(self._base, c.wix)
+        outbox.hold({(id_, by_id[id_].row.mark): reason for id_, reason in done.refused.items()})
+        self._finish(c, [by_id[id_] for id_ in written.done], written.items)
+        return done
+
+    def _plain(self, c: CatalogCollection, values: dict[str, object]) -> dict[str, object]:
+        """Without multi-references, which Wix ignores in such a request."""
+        return {key: value for key, value in values.items() if key not in self.references(c)}
+
+    def _finish(self, c: CatalogCollection, entries: Iterable[BackEntry], items: dict[str, Item]) -> None:
+        """Note what both sides agree on now, and that nothing waits any more."""
+        done, agreed, gone = [], [], []
+        merge, listed = self._merge(c), list(entries)
+        for entry in listed:
+            row, back = entry.row, entry.back
+            done.append((row.legacy_id, row.mark))
+            if row.fields is None:
+                gone.append(row.legacy_id)
+                continue
+            if back.kept_deleted and not back.settled:
+                continue
+            after = after_write(entry.item, back)
+            answered = items.get(row.legacy_id)
+            if answered is not None:  # as Wix stored it, with its own stamps
+                after = {**answered, **{key: after[key] for key in back.references if key in after}}
+            agreement = merge.agreement(back, after, row.fields, self._links(c, after))
+            rows = merge.answer(row.fields)
+            agreed.append(AgreedRow(row.legacy_id, row.record_id, None, rows, agreement.dumps()))
+        self._state.outbox(self._base, c.wix).finish(done, self._state.rows(self._base, c.wix), agreed, gone)
+        in_conflict = {each.legacy_id for each in self._state.conflicts(self._base, c.wix).all()}
+        self._drop_conflicts(c, in_conflict.intersection(legacy_id for legacy_id, _ in done))
+
+    def _links(self, c: CatalogCollection, item: Item) -> dict[str, tuple[str, ...]]:
+        """The records that the keys of an item lead to."""
+
+        def find(target: str, key: str, value: str) -> str | Ambiguous | None:
+            return self._state.rows(self._base, target).resolve(key, value)
+
+        links = Mapping(c).links_of(item)
+        return {name: resolve(candidates, find).records for name, candidates in links.items()}
+
+    # What is not sent
+
+    def _note_held(self, plan: BackPlan) -> None:
+        c = plan.collection
+        reasons: dict[tuple[str, str], str] = {}
+        for entry in plan.entries:
+            where = (entry.row.legacy_id, entry.row.mark)
+            if entry.back.conflicts:
+                reasons[where] = CONFLICT
+            elif entry.back.unknown:
+                reasons[where] = entry.back.unknown
+            elif plan.is_held_back(entry):
+                reasons[where] = plan.too_many
+        self._state.outbox(self._base, c.wix).hold(reasons)
+        if plan.conflicts:
+            self._state.conflicts(self._base, c.wix).add(self._run_id, [each.conflict for each in plan.conflicts])
+            rows = {each.line.id for each in plan.conflicts}
+            others = [line for line in self._files.read(c.wix) if line.id not in rows]
+            self._files.replace(c.wix, [*others, *(each.line for each in plan.conflicts)])
+
+    def _drop_conflicts(self, c: CatalogCollection, ids: Collection[str]) -> None:
+        if ids:
+            self._state.conflicts(self._base, c.wix).drop(ids)
+            self._files.replace(c.wix, [line for line in self._files.read(c.wix) if line.id not in ids])
+
+
+def _unnoted(row: OutboxRow) -> PendingRow:
+    """A row of a look at the table, which is only planned for."""
+    return PendingRow(row.legacy_id, row.record_id, row.fields, row.by_hand, "", "", {}, None)
+
+
+def _is_unchanged(item: Item, since: str | None) -> bool:
+    updated = item.get("_updatedDate")
+    stamp = updated.get("$date") if isinstance(updated, dict) else None
+    return since is not None and isinstance(stamp, str) and stamp <= since
+
+
+def _found(merge: BackMerge, entry: BackEntry) -> Iterator[Found]:
+    for each in entry.back.conflicts:
+        column = next((c for c in merge.columns(each.key) if c.name == each.column), None)
+        kind: ConflictKind = entry.back.row_conflict or ("both changed" if each.known else "never agreed")
+        id_ = entry.row.legacy_id
+        sides = (shown(each.wix, column), shown(each.airtable, column)) if each.key else ("", "")
+        line = ConflictLine(id_, each.key, each.column, kind, *sides)
+        yield Found(Conflict(id_, each.key, kind, each.wix_hash, each.airtable_hash), line)
