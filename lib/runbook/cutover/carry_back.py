@@ -13,12 +13,14 @@ a row leaves the outbox together with what both sides agree on now.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from runbook.catalog import Collection as CatalogCollection
 from runbook.connections import Connections
+from runbook.cutover.grid_links import Followed, changed_links, follow_links
 from runbook.display import plural
+from runbook.errors import AirtableError, BudgetSpent
 from runbook.json_types import Item
 from runbook.link_resolver import TargetRows, resolve
 from runbook.mapping import Mapping
@@ -39,6 +41,7 @@ from runbook.wix.reverse_sync import (
 
 CONFLICT = "in conflict; `runbook resolve` settles it"
 _BATCH = BULK_PATCH
+_ROUNDS = 3
 _AGAIN = {EXISTS, GONE}  # Wix's item has come or gone since it was read
 
 
@@ -78,11 +81,15 @@ class BackCounts:
 
 @dataclass
 class BackPlan:
-    """The decisions on some rows of a collection. `too_many`: why deletions are held back; "" where they are not."""
+    """The decisions on some rows of a collection. `too_many`: why deletions are held back; "" where they are not.
+
+    `unclear`: by legacy id, why the keys of a link that was changed in the grid do not follow it.
+    """
 
     collection: CatalogCollection
     entries: list[BackEntry]
     conflicts: list[Found] = field(default_factory=list)
+    unclear: dict[str, str] = field(default_factory=dict)
     too_many: str = ""
 
     def counts(self) -> BackCounts:
@@ -120,6 +127,11 @@ class Carried:
     removed: int = 0
     refused: dict[str, str] = field(default_factory=dict)
     again: list[str] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+        return self.inserted + self.patched + self.removed
 
     def add(self, other: Carried) -> None:
         """Add what was done since."""
@@ -182,7 +194,7 @@ class CarryBack:
         send = [e for e in plan.entries if not e.back.is_held and not plan.is_held_back(e)]
         nothing = [e for e in send if e.back.action == "nothing"]
         if nothing:
-            self._finish(plan.collection, nothing, {})
+            self._finish(plan, nothing, {})
         for action in ("insert", "patch", "remove"):
             of_action = [e for e in send if e.back.action == action]
             for start in range(0, len(of_action), _BATCH):
@@ -190,8 +202,35 @@ class CarryBack:
                 merge = self._merge(plan.collection)
                 if action != "remove":
                     outbox.note_sent({e.row.legacy_id: merge.hashes(e.back, e.item) for e in batch})
-                done.add(self._send(plan.collection, action, batch))
+                done.add(self._send(plan, action, batch))
         return done
+
+    def drain(self, c: CatalogCollection) -> tuple[BackPlan, Carried]:
+        """Plan and apply for all that waits of a collection; what changed in Wix meanwhile is planned once more.
+
+        The caller holds `going_back.carrying`. Links that people changed in the grid are followed by their keys first,
+        which is written in Airtable. Raises WixError.
+        """
+        total, outbox = Carried(), self._state.outbox(self._base, c.wix)
+        for _ in range(_ROUNDS):
+            rows = outbox.rows()
+            followed = self._followed(c, rows)
+            plan = self.plan(c, followed.rows)
+            plan.unclear = followed.unclear
+            carried = self.apply(plan)
+            total.add(replace(carried, again=[]))
+            if not carried.again:
+                break
+        total.again = carried.again
+        return plan, total
+
+    def _followed(self, c: CatalogCollection, rows: list[PendingRow]) -> Followed:
+        merge, airtable = self._merge(c), self._connections.airtable
+        try:
+            return follow_links(c, rows, merge, airtable=airtable, base=self._base, state=self._state)
+        except (AirtableError, BudgetSpent) as error:
+            changed = changed_links(c, rows, merge, base=self._base, state=self._state)
+            return Followed(rows, dict.fromkeys(changed, f"their keys could not be written: {error}"))
 
     # Reading Wix
 
@@ -232,7 +271,8 @@ class CarryBack:
 
     # Writing
 
-    def _send(self, c: CatalogCollection, action: str, batch: list[BackEntry]) -> Carried:
+    def _send(self, plan: BackPlan, action: str, batch: list[BackEntry]) -> Carried:
+        c = plan.collection
         done, by_id = Carried(), {e.row.legacy_id: e for e in batch}
         if action == "remove":
             written = reverse_sync_remove(self._wix, c.wix, by_id)
@@ -257,15 +297,16 @@ class CarryBack:
                 done.refused[id_] = f"Wix refused it ({code})"
         outbox = self._state.outbox(self._base, c.wix)
         outbox.hold({(id_, by_id[id_].row.mark): reason for id_, reason in done.refused.items()})
-        self._finish(c, [by_id[id_] for id_ in written.done], written.items)
+        self._finish(plan, [by_id[id_] for id_ in written.done], written.items)
         return done
 
     def _plain(self, c: CatalogCollection, values: dict[str, object]) -> dict[str, object]:
         """Without multi-references, which Wix ignores in such a request."""
         return {key: value for key, value in values.items() if key not in self.references(c)}
 
-    def _finish(self, c: CatalogCollection, entries: Iterable[BackEntry], items: dict[str, Item]) -> None:
+    def _finish(self, plan: BackPlan, entries: Iterable[BackEntry], items: dict[str, Item]) -> None:
         """Note what both sides agree on now, and that nothing waits any more."""
+        c = plan.collection
         done, agreed, gone = [], [], []
         merge, listed = self._merge(c), list(entries)
         for entry in listed:
@@ -281,8 +322,9 @@ class CarryBack:
             if answered is not None:  # as Wix stored it, with its own stamps
                 after = {**answered, **{key: after[key] for key in back.references if key in after}}
             agreement = merge.agreement(back, after, row.fields, self._links(c, after))
-            rows = merge.answer(row.fields)
-            agreed.append(AgreedRow(row.legacy_id, row.record_id, None, rows, agreement.dumps()))
+            # A link that its keys do not follow is looked at again by every look, and by the way forth.
+            answer = None if row.legacy_id in plan.unclear else merge.answer(row.fields)
+            agreed.append(AgreedRow(row.legacy_id, row.record_id, None, answer, agreement.dumps()))
         self._state.outbox(self._base, c.wix).finish(done, self._state.rows(self._base, c.wix), agreed, gone)
         in_conflict = {each.legacy_id for each in self._state.conflicts(self._base, c.wix).all()}
         self._drop_conflicts(c, in_conflict.intersection(legacy_id for legacy_id, _ in done))

@@ -67,12 +67,26 @@ class Outbox:
         self._scope = {"base": base, "collection": collection}
         self._in_scope = and_(*(outbox.c[name] == value for name, value in self._scope.items()))
 
-    def add(self, rows: Iterable[OutboxRow]) -> None:
-        """Rows may differ from Wix. A line that a row has already is replaced; it is no longer held."""
+    def marks(self) -> dict[str, str]:
+        """The mark of every line, by legacy id."""
+        query = select(outbox.c.legacy_id, outbox.c.mark).where(self._in_scope)
+        with self._db.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
+    def add(self, rows: Iterable[OutboxRow], *, read_at: Mapping[str, str] | None = None) -> None:
+        """Rows may differ from Wix. A line that a row has already is replaced; it is no longer held.
+
+        `read_at`: the `marks` from before the rows were read: one with a newer line is left as it is.
+        """
         wanted = list(rows)
-        if wanted:
-            with self._db.writing(durable=True) as connection:
-                add_to_outbox(self._db, connection, self._scope, wanted)
+        if not wanted:
+            return
+        with self._db.writing(durable=True) as connection:
+            if read_at is not None:
+                query = select(outbox.c.legacy_id, outbox.c.mark).where(self._in_scope)
+                newer = {row[0] for row in connection.execute(query) if read_at.get(row[0]) != row[1]}
+                wanted = [row for row in wanted if row.legacy_id not in newer]
+            add_to_outbox(self._db, connection, self._scope, wanted)
 
     def rows(self, *, limit: int | None = None, held: bool = False) -> list[PendingRow]:
         """Those that wait, the oldest first; with `held`, all."""

@@ -195,6 +195,21 @@ class CollectionRows:
             found = [row[1] for row in connection.execute(query)]
         return AMBIGUOUS if len(found) > 1 else found[0] if found else None
 
+    def keys_of(self, legacy_ids: Iterable[str], key: str) -> dict[str, str]:
+        """The value of a key of some rows, in normal form, by legacy id; rows without one are left out."""
+        k = link_key
+        query = select(k.c.legacy_id, k.c.value).where(k.c.key == key)
+        with self._db.reading() as connection:
+            chunks = self._chunks(k, legacy_ids)
+            return {row[0]: row[1] for chunk in chunks for row in connection.execute(query.where(chunk))}
+
+    def preferred(self) -> set[str]:
+        """Rows of which a person preferred a value of Airtable to Wix's."""
+        t = id_map
+        with self._db.reading() as connection:
+            query = select(t.c.legacy_id).where(self._in_scope(t), t.c.agreed.contains(",true]", autoescape=True))
+            return set(connection.scalars(query))
+
     def resolve_all(self, key: str) -> dict[str, str | Ambiguous]:
         """`resolve` for every value of a key."""
         found: dict[str, str | Ambiguous] = {}
