@@ -8,7 +8,7 @@ import pytest
 
 from fleet_platform import LEGACY, Fleet
 from runbook.records.opening import open_records
-from yard import Book, standard_writes
+from yard_book import Book, standard_writes
 
 pytestmark = pytest.mark.slow
 

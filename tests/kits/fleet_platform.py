@@ -171,9 +171,9 @@ class Fleet:
         return base
 
     def records(self, collection: str) -> dict[str, dict[str, Any]]:
-        """Records in Airtable by legacy id."""
+        """Records in Airtable by legacy id; one that has none yet is left out."""
         found = self.connect().airtable.records(self.base(), collection)
-        return {record["fields"][LEGACY]: record for record in found}
+        return {record["fields"][LEGACY]: record for record in found if LEGACY in record["fields"]}
 
     def edit(self, collection: str, legacy: str, **cells: Any) -> None:
         """Change cells in Airtable, as a person does in the grid."""
