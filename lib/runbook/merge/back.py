@@ -159,10 +159,11 @@ class BackMerge:
         row = BackRow(gone=True)
         if item is None:
             return row
-        if past.agreement is None and not past.wix_unchanged:
+        agreement = past.agreement or (Agreement() if sent else None)  # sent: it was made here
+        if agreement is None and not past.wix_unchanged:
             row.unknown = "deleted in Airtable, and it is not known whether it has changed in Wix"
             return row
-        if past.agreement is not None and self._changed_in_wix(item, past.agreement, sent):
+        if agreement is not None and self._changed_in_wix(item, agreement, sent):
             found = Difference(_WHOLE, "", None, None, self._whole(item), digest(None), True)
             row.row_conflict = "gone in Airtable"
             prefer = settled_side(row, found, past)

@@ -1,0 +1,176 @@
+"""The way back of some collections: what Wix does not have, and carrying it there; each collection by itself.
+
+    way = WayBack(connections, base, folder, dry_run=False)
+    with way.alone():
+        losses = way.find(collection)       # a look at both sides; changes neither
+        losses = way.carry(collection)      # what waits goes to Wix
+
+What a service wrote is known without asking Airtable, so it can be carried while Airtable is down; what people did in
+the grid is then not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from runbook.catalog import Collection
+from runbook.connections import Connections
+from runbook.cutover.carry_back import BackCounts, BackPlan, Carried, CarryBack
+from runbook.cutover.going_back import Look, carrying, look_at
+from runbook.display import plural
+from runbook.errors import RunbookError
+from runbook.evidence.folder import RunFolder
+from runbook.json_types import Json
+from runbook.schema import Tables
+from runbook.state import OutboxRow, PendingRow, State
+from runbook.steps.conflict_file import ConflictFile, some
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What Wix does not have of a collection. `unknown`: by row, why it cannot be matched. `error`: why it is not known
+    what else there is; "" where all was read. `carried`: what Wix was given. `notes`: for people."""
+
+    counts: BackCounts = field(default_factory=BackCounts)
+    unknown: dict[str, str] = field(default_factory=dict)
+    conflicts: tuple[str, ...] = ()
+    held_back: str = ""
+    error: str = ""
+    carried: Carried = field(default_factory=Carried)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows that is: to be carried, or to be decided on by a person first."""
+        return self.counts.carried + self.counts.conflict + self.counts.held_back + len(self.unknown)
+
+    def reason(self, name: str) -> str | None:
+        """Why not all of the collection is known to be in Wix; None where it is."""
+        left = self.counts
+        parts = [
+            f"{plural(left.carried, 'row')} not carried back" if left.carried else "",
+            f"{plural(left.conflict, 'row')} in conflict ({some(self.conflicts)})" if left.conflict else "",
+            f"{plural(len(self.unknown), 'row')} not matched ({self._unmatched()})" if self.unknown else "",
+            self.held_back,
+            *(f"{id_}: {why}" for id_, why in list(self.carried.refused.items())[:3]),
+            f"not known what else: {self.error}" if self.error else "",
+        ]
+        said = "; ".join(part for part in parts if part)
+        return f"{name}: {said}" if said else None
+
+    def _unmatched(self) -> str:
+        return some([f"{id_}: {why}" for id_, why in self.unknown.items()])
+
+    def facts(self) -> dict[str, Json]:
+        """For the evidence."""
+        left = self.counts
+        return {
+            "added": left.inserted,
+            "changed": left.patched,
+            "removed": left.removed,
+            "kept": left.kept,
+            "conflict": left.conflict,
+            "held_back": left.held_back,
+            "unknown": self.unknown,
+            "error": self.error,
+        }
+
+
+class WayBack:
+    """Of one base. `base` None: it is not known, so nothing can be looked at. `dry_run`: nothing is noted in state."""
+
+    def __init__(self, connections: Connections, base: str | None, folder: RunFolder, *, dry_run: bool = False) -> None:
+        self._connections, self._base, self._dry_run = connections, base, dry_run
+        self._tables: Tables | None = None
+        self._engine: CarryBack | None = None
+        if base is not None:
+            self._engine = CarryBack(
+                connections,
+                base,
+                run_id=folder.run_id,
+                conflicts=ConflictFile(folder.path),
+                unchanged_since=lambda c: unchanged_since(connections.state, c),
+            )
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else carries rows back meanwhile; take it before `find` and `carry`."""
+        if self._base is None:
+            yield
+            return
+        with carrying(self._connections.state, self._base):
+            yield
+
+    def find(self, c: Collection) -> Losses:
+        """Look at the table; what differs is noted in the outbox. Never raises RunbookError: `error` says why."""
+        if self._base is None or self._engine is None:
+            return Losses(error="there is no base")
+        look, error = Look(c), ""
+        try:
+            look = look_at(self._connections, self._base, c, self._schema(self._base), dry_run=self._dry_run)
+            if not self._dry_run:
+                look.note(self._connections.state, self._base)
+        except RunbookError as problem:
+            error = str(problem)
+        return self._left(c, look, error)
+
+    def carry(self, c: Collection, before: Losses) -> Losses:
+        """Carry what waits, and what was held before as well. `before`: what `find` gave. Never raises RunbookError."""
+        if self._base is None or self._engine is None:
+            return before
+        self._connections.state.outbox(self._base, c.wix).release()
+        carried, error = Carried(), before.error
+        try:
+            _, carried = self._engine.drain(c)
+        except RunbookError as problem:
+            error = str(problem)
+        left = self._left(c, Look(c, unknown=before.unknown, notes=before.notes), error)
+        total = replace(before.carried)
+        total.add(carried)
+        return replace(left, carried=total)
+
+    def _left(self, c: Collection, look: Look, error: str) -> Losses:
+        """What waits now, with what a look found that is not noted."""
+        assert self._base is not None
+        assert self._engine is not None
+        outbox = self._connections.state.outbox(self._base, c.wix)
+        waiting: dict[str, OutboxRow | PendingRow] = {row.legacy_id: row for row in outbox.rows(held=True)}
+        if self._dry_run:
+            waiting |= {row.legacy_id: row for row in look.rows}
+        try:
+            plan = self._engine.plan(c, list(waiting.values()))
+        except RunbookError as problem:
+            said = f"{plural(len(waiting), 'row')} of Airtable could not be compared: {problem}"
+            return Losses(error="; ".join(part for part in (error, said) if part), notes=look.notes)
+        rows = {entry.row.legacy_id for entry in plan.entries}
+        unknown = {**{id_: why for id_, why in look.unknown.items() if id_ not in rows}, **plan.unknown}
+        texts = tuple(found.line.text() for found in plan.conflicts)
+        return Losses(plan.counts(), unknown, texts, plan.too_many, error, notes=(*look.notes, *_kept(plan)))
+
+    def _schema(self, base: str) -> Tables:
+        if self._tables is None:
+            self._tables = Tables(self._connections.airtable.tables(base), self._connections.catalog)
+        return self._tables
+
+
+def unchanged_since(state: State, c: Collection) -> str | None:
+    """The time since which an item must have been changed in Wix to count as changed there, where it is not known what
+    both sides agreed on: when the flag turned to 'airtable'. None: not known."""
+    turns = [turn.at for turn in state.flags.history(c.flag) if turn.value == "airtable"]
+    debt = state.debts.all().get(c.flag)
+    return debt.since if debt is not None and debt.since is not None else turns[-1] if turns else None
+
+
+def _kept(plan: BackPlan) -> list[str]:
+    """What stays in Wix because it was changed there alone, for people."""
+    name = plan.collection.wix
+    changed = [e.row.legacy_id for e in plan.entries if e.back.kept and not e.back.is_held]
+    deleted = [e.row.legacy_id for e in plan.entries if e.back.kept_deleted and not e.back.is_held]
+    notes = [f"{name}: {id_}: {why}" for id_, why in plan.unclear.items()]
+    if changed:
+        notes.append(f"{name}: {plural(len(changed), 'row')} changed in Wix too, which stays: {some(changed)}")
+    if deleted:
+        notes.append(f"{name}: {plural(len(deleted), 'row')} deleted in Wix alone, not inserted again: {some(deleted)}")
+    return notes
