@@ -23,6 +23,7 @@ def empty_base(api: Airtable, base: str, tables: Tables, state: State, mirror: M
         gone = {*rows.all(), *(record["fields"].get(LEGACY_ID) for record in found)} - {None}
         rows.forget(gone)
         rows.forget_changes(rows.changes())
+        state.outbox(base, name).clear()
         mirror.delete(name, gone)
         assert mirror.count(name, Query().where) == 0
     return len(api.log)

@@ -13,10 +13,11 @@ from runbook.airtable.rate_limiter import RateLimiter
 from runbook.catalog import LEGACY_ID, Catalog, Collection, Link, Phase
 from runbook.json_types import Item
 from runbook.mapping import Mapping
+from runbook.merge import RowMerge
 from runbook.mirror import Mirror
 from runbook.records import AirtableRecords
 from runbook.schema.tables import create_spec, original_spec
-from runbook.state import State
+from runbook.state import AgreedRow, PendingRow, State
 from sandbox import Sandbox
 
 _SYSTEM = (
@@ -137,6 +138,27 @@ class Fleet:
     def turn(self, side: str) -> None:
         for flag in CATALOG.flags:
             self.state.flags.set(flag, side, who="a test", why="to see both sides")
+
+    # What is on record for Wix
+
+    def agree(self) -> None:
+        """Both sides agree on all rows as they are in the base now, and services are turned to Airtable."""
+        for name, c in CATALOG.collections.items():
+            merge = RowMerge(c, [link.name for link in c.links], lambda record: True)
+            rows = self.state.rows(self.base, name)
+            rows.agree(
+                AgreedRow(record["fields"][LEGACY_ID], record["id"], None, merge.answer(record["fields"]), "{}")
+                for record in self.api.records(self.base, c.table)
+            )
+        self.turn("airtable")
+
+    def outbox(self, name: str = "Carriers") -> dict[str, PendingRow]:
+        """The lines that wait to be carried back, by legacy id."""
+        return {row.legacy_id: row for row in self.state.outbox(self.base, name).rows(held=True)}
+
+    def waiting(self, name: str = "Carriers") -> dict[str, Any]:
+        """By legacy id the name that is to be carried back; None: the row is to be removed."""
+        return {id_: row.fields and row.fields.get("Name") for id_, row in self.outbox(name).items()}
 
     # What Airtable was asked
 

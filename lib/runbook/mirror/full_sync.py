@@ -61,6 +61,12 @@ def _sync(
     store, mark = ingester.store, ingester.store.mark()
     jobs = [(n, partition) for n in names if n not in readings for partition in _partitions(ingester, n, streams)]
     existing = {name for name in names if store.as_of(name) is not None}
+    # Rows that are written from here on are not among them. Of what was read before, it is not known when.
+    known = {
+        name: {id_: row.record_id for id_, row in ingester.state.rows(ingester.base, name).all().items()}
+        for name in names
+        if name not in readings and ingester.is_source(name)
+    }
     for name in names:
         if name not in existing:
             store.clear(name)
@@ -72,7 +78,7 @@ def _sync(
         seen[name].update(record["id"] for record in page)
     lost = []
     for name in names:
-        changed[name] += ingester.delete_unseen(name, seen[name], mark)
+        changed[name] += ingester.delete_unseen(name, seen[name], mark, known.get(name))
         if name in existing:
             store.reindex(name)
         if not store.set_synced(name, at=readings[name].began if name in readings else started, mark=mark):

@@ -3,18 +3,24 @@
 A record is the row that state knows it as, else that of its legacy id. Where several records have the same one, the row
 is the record that state knows, else the one that the mirror has; the others are copies that someone made, and are set
 aside, like records without a legacy id, until `resolve_set_aside` has given them one (see `runbook.grid_rows`).
+
+While a flag is at 'airtable', what is new here is noted in state for Wix (see `outgoing`), inside the transaction of
+the mirror's file: after a kill between the two it is still new to the mirror, and of two writers the later one is the
+later in both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from runbook.airtable.client import Airtable
 from runbook.airtable.lookup_ids import fetch_records
 from runbook.catalog import LEGACY_ID, Catalog
 from runbook.grid_rows import GridRows, Waiting, assign_ids, empty_cells, legacy_id
 from runbook.json_types import Item, Json
-from runbook.mapping import Mapping, link_key
+from runbook.mapping import Mapping as RowMapping
+from runbook.mapping import link_key
+from runbook.mirror.outgoing import Outgoing
 from runbook.mirror.store import PutResult, SetAside, Store
 from runbook.schema.identity import known_columns
 from runbook.state import CollectionRows, State
@@ -27,13 +33,17 @@ class Ingester:
 
     def __init__(self, airtable: Airtable, base: str, catalog: Catalog, state: State, store: Store) -> None:
         self.airtable, self.base, self.catalog, self.state, self.store = airtable, base, catalog, state, store
-        self._mappings: dict[str, Mapping] = {}
+        self.outgoing = Outgoing(base, catalog, state)
+        self._mappings: dict[str, RowMapping] = {}
         self._changed_ids: dict[str, set[str]] = {}
 
     def ingest(
-        self, name: str, records: Sequence[dict[str, Json]], *, after: int | None
+        self, name: str, records: Sequence[dict[str, Json]], *, after: int | None, by_hand: bool = True
     ) -> tuple[list[Item], PutResult]:
-        """Store records as they are in Airtable now: the items among them, and what changed. `after`: `Store.put`."""
+        """Store records as they are in Airtable now: the items among them, and what changed. `after`: `Store.put`.
+
+        `by_hand`: the caller is not the service that wrote them.
+        """
         state_rows = self.state.rows(self.base, name)
         cells = {record["id"]: legacy_id(record) for record in records}
         owners = state_rows.record_ids([cell for cell in cells.values() if cell is not None])
@@ -43,6 +53,7 @@ class Ingester:
         known |= state_rows.by_record(cells.keys() - known.keys())
         collection, mapping = self.catalog.collection(name), self._mapping(name)
         rows: dict[str, tuple[str, Item]] = {}
+        as_read: dict[str, dict[str, Json]] = {}
         aside: list[SetAside] = []
         for record in records:
             cell = cells[record["id"]]
@@ -55,35 +66,46 @@ class Ingester:
                 aside.append(SetAside(name, record["id"], item_id))
             else:
                 rows[item_id] = (record["id"], mapping.to_wix({**record["fields"], LEGACY_ID: item_id}))
+                as_read[item_id] = record
                 if cell != item_id:
                     self._changed_ids.setdefault(name, set()).add(record["id"])
         with self.store.file.transaction():
             written = self.store.put(name, rows.values(), after=after)
             self.store.set_aside(aside, after=after)
-        if self.is_source(name):
-            new = rows.keys() - known.values() - owners.keys() - set(written.skipped)
-            if new:
-                state_rows.note_created(new)
-                state_rows.put({item_id: rows[item_id][0] for item_id in new})
-            # Rows of a first full sync were there before, and state has their link keys.
-            changed = new if self.store.as_of(name) is None else new.union(written.changed)
-            keys = self.catalog.link_keys.get(name, ())
-            put_link_keys(state_rows, keys, [rows[item_id][1] for item_id in changed])
+            if self.outgoing.is_on(name):
+                skipped = set(written.skipped)
+                new = rows.keys() - known.values() - owners.keys() - skipped
+                state_rows.put_created({item_id: rows[item_id][0] for item_id in new})
+                seen = {item_id: record for item_id, record in as_read.items() if item_id not in skipped}
+                self.outgoing.add(name, seen, by_hand=by_hand)
+                # Rows of a first full sync were there before, and state has their link keys.
+                changed = new if self.store.as_of(name) is None else new.union(written.changed)
+                keys = self.catalog.link_keys.get(name, ())
+                put_link_keys(state_rows, keys, [rows[item_id][1] for item_id in changed])
         return [item for _, item in rows.values()], written
 
     def delete(self, records: Iterable[str]) -> int:
         """Records were deleted in Airtable; how many of them were rows."""
-        deleted: dict[str, list[str]] = {}
-        for name, item_id in self.store.delete_records(records):
-            deleted.setdefault(name, []).append(item_id)
-        for name, ids in deleted.items():
-            self.state.rows(self.base, name).forget(ids)
-        return sum(map(len, deleted.values()))
+        with self.store.file.transaction():
+            deleted = self.store.delete_records(records)
+            by_collection: dict[str, dict[str, str]] = {}
+            for name, item_id, record in deleted:
+                by_collection.setdefault(name, {})[item_id] = record
+            for name, gone in by_collection.items():
+                self.outgoing.note_removed(name, gone)
+        return len(deleted)
 
-    def delete_unseen(self, name: str, seen: set[str], mark: int) -> int:
-        """A collection was read in full since the mark, and `seen` are its records; how many rows are deleted."""
-        deleted = self.store.delete_unseen(name, seen, mark)
-        self.state.rows(self.base, name).forget(deleted)
+    def delete_unseen(self, name: str, seen: set[str], mark: int, known: Mapping[str, str] | None = None) -> int:
+        """A collection was read in full since the mark, and `seen` are its records; how many rows are deleted.
+
+        `known`: by legacy id, the records that state knew before it was read: what is not among them is gone as well.
+        """
+        with self.store.file.transaction():
+            deleted = {item_id: record for _, item_id, record in self.store.delete_unseen(name, seen, mark)}
+            missing = {item_id: record for item_id, record in (known or {}).items() if record not in seen}
+            still = self.state.rows(self.base, name).record_ids(missing)
+            missing = {item_id: record for item_id, record in missing.items() if still.get(item_id) == record}
+            self.outgoing.note_removed(name, {**missing, **deleted})
         return len(deleted)
 
     def fetch(self, name: str, records: Iterable[str]) -> list[dict[str, Json]]:
@@ -145,14 +167,14 @@ class Ingester:
             return True
         return (owners.get(item_id) or self.store.record_of(name, item_id)) in (None, record)
 
-    def _mapping(self, name: str) -> Mapping:
+    def _mapping(self, name: str) -> RowMapping:
         if name not in self._mappings:
-            self._mappings[name] = Mapping(self.catalog.collection(name))
+            self._mappings[name] = RowMapping(self.catalog.collection(name))
         return self._mappings[name]
 
     def is_source(self, name: str) -> bool:
         """Whether services read the collection from Airtable."""
-        return self.state.flags.get(self.catalog.collection(name).flag) == "airtable"
+        return self.outgoing.is_on(name)
 
 
 def put_link_keys(rows: CollectionRows, keys: Iterable[str], items: Iterable[Item]) -> None:

@@ -180,9 +180,14 @@ class Mirror:
 
     # Writing
 
-    def ingest(self, collection: str, records: Sequence[dict[str, Json]], *, after: int | None = None) -> list[Item]:
-        """Store records as they are in Airtable now; the items among them. `after`: `Store.put`."""
-        return self._ingester.ingest(collection, records, after=after)[0]
+    def ingest(
+        self, collection: str, records: Sequence[dict[str, Json]], *, after: int | None = None, by_hand: bool = True
+    ) -> list[Item]:
+        """Store records as they are in Airtable now; the items among them. `after`: `Store.put`.
+
+        `by_hand`: the caller is not the service that wrote them.
+        """
+        return self._ingester.ingest(collection, records, after=after, by_hand=by_hand)[0]
 
     def delete(self, collection: str, ids: Iterable[str]) -> None:
         """Rows were deleted in Airtable."""

@@ -193,14 +193,14 @@ class Store:
                 if not self._delete(db, "collection = ? AND id = ?", key, seq):
                     _add_tombstone(db, *key, seq)  # a read still in flight may find it, but is older than this
 
-    def delete_records(self, records: Iterable[str]) -> list[tuple[str, str]]:
-        """Delete records; (collection, `_id`) of those that were rows."""
+    def delete_records(self, records: Iterable[str]) -> list[tuple[str, str, str]]:
+        """Delete records; (collection, `_id`, record) of those that were rows."""
         found = []
         with self.file.transaction() as db:
             seq = _next_seq(db)
             for record in records:
                 db.execute("DELETE FROM set_aside WHERE record = ?", (record,))
-                found += self._delete(db, "record = ?", (record,), seq)
+                found += [(*row, record) for row in self._delete(db, "record = ?", (record,), seq)]
         return found
 
     def set_aside(self, records: Iterable[SetAside], *, after: int | None = None) -> None:
@@ -215,13 +215,13 @@ class Store:
                 values = (record.record, record.collection, record.id, record.waits)
                 db.execute("INSERT OR REPLACE INTO set_aside VALUES (?, ?, ?, ?)", values)
 
-    def delete_unseen(self, collection: str, seen: set[str], mark: int) -> list[str]:
-        """Delete all records but those `seen` and those written since the mark; ids of the rows deleted."""
+    def delete_unseen(self, collection: str, seen: set[str], mark: int) -> list[tuple[str, str, str]]:
+        """Delete all records but those `seen` and those written since the mark; the rows, as `delete_records`."""
         db = self.file.connection()
         rows = db.execute("SELECT record FROM row WHERE collection = ? AND seq <= ?", (collection, mark))
         aside = db.execute("SELECT record FROM set_aside WHERE collection = ?", (collection,))
         unseen = [record for (record,) in (*rows, *aside) if record not in seen]
-        return [item_id for _, item_id in self.delete_records(unseen)]
+        return self.delete_records(unseen)
 
     def reindex(self, collection: str) -> None:
         """Rebuild the sort keys of a collection."""

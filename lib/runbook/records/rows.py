@@ -23,6 +23,7 @@ from runbook.mapping import Mapping, Refusal
 from runbook.merge import RowValues, digest
 from runbook.mirror import Mirror
 from runbook.mirror.ingest import put_link_keys
+from runbook.mirror.outgoing import Outgoing
 from runbook.records.outage import retry_while_down
 from runbook.schema.identity import UNKNOWN_COLUMN, known_columns
 from runbook.state import Ambiguous, State
@@ -49,6 +50,7 @@ class Rows:
         self._link_keys = catalog.link_keys.get(collection.wix, ())
         self._airtable, self._base, self._state, self._mirror = airtable, base, state, mirror
         self._state_rows = state.rows(base, collection.wix)
+        self._outgoing = Outgoing(base, catalog, state)
         self._values = RowValues(collection)
         self._columns = [*dict.fromkeys(column.name for column in collection.columns), ORIGINAL]
 
@@ -155,9 +157,7 @@ class Rows:
             wait,
             written,
         )
-        ids = [item["_id"] for item in items]
-        self._state_rows.note_created(ids)
-        return self._store(ids, records)
+        return self._store([item["_id"] for item in items], records, created=True)
 
     def update(self, records: dict[str, dict[str, Json]], items: list[Item], wait: float, written: str) -> list[Item]:
         """Make at most ten records, by id, equal to the items; the items as stored. `written`: as in `create`."""
@@ -192,7 +192,7 @@ class Rows:
         self._remove(item_id, by_hand=False)
 
     def forget(self, item_id: str) -> None:
-        """Remove a row from state and mirror: Airtable does not have it any more."""
+        """Remove a row from state and mirror: Airtable does not have it any more, and no service removed it."""
         self._remove(item_id, by_hand=True)
 
     def _remove(self, item_id: str, *, by_hand: bool) -> None:
@@ -200,16 +200,21 @@ class Rows:
         if self._mirror is not None:
             self._mirror.delete(self.collection.wix, [item_id])
 
-    def _store(self, ids: list[str], records: list[dict[str, Json]]) -> list[Item]:
-        """Note written records in state and mirror; the items in the order of `ids`."""
+    def _store(self, ids: list[str], records: list[dict[str, Json]], *, created: bool = False) -> list[Item]:
+        """Note written records in state, for Wix, and in the mirror; the items in the order of `ids`."""
         by_id = {record["fields"].get(LEGACY_ID): record for record in records}
-        ordered = [by_id[item_id] for item_id in ids]
-        written = [self.mapping.to_wix(record["fields"]) for record in ordered]
-        name = self.collection.wix
+        ordered = {item_id: by_id[item_id] for item_id in ids}
+        written = [self.mapping.to_wix(record["fields"]) for record in ordered.values()]
+        name, known = self.collection.wix, {item_id: record["id"] for item_id, record in ordered.items()}
         # State first, because the mirror relies on it; the mirror also during its first full sync.
-        self._state_rows.put({i: record["id"] for i, record in zip(ids, ordered, strict=True)})
+        if created:
+            self._state_rows.put_created(known)
+        else:
+            self._state_rows.put(known)
         if self._mirror is not None:
-            self._mirror.ingest(name, ordered)
+            self._mirror.ingest(name, list(ordered.values()), by_hand=False)
+        else:
+            self._outgoing.add(name, ordered, by_hand=False)
         put_link_keys(self._state_rows, self._link_keys, written)
         return written
 

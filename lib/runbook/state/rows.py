@@ -96,6 +96,19 @@ class CollectionRows:
             found = connection.execute(query.where(self._in_scope(id_map), id_map.c.record_id.in_(wanted)))
             return {row[0]: row[1] for row in found}
 
+    def not_carried(self, answers: Mapping[str, str]) -> set[str]:
+        """Of some rows, with a hash of Airtable's cells, those that Wix may not have like that.
+
+        Those that are not as both sides last agreed, and those with a line in the outbox.
+        """
+        t, o = id_map, outbox
+        same_row = (o.c.base == t.c.base) & (o.c.collection == t.c.collection) & (o.c.legacy_id == t.c.legacy_id)
+        query = select(t.c.legacy_id, t.c.answer).outerjoin(o, same_row).where(o.c.legacy_id.is_(None))
+        with self._db.reading() as connection:
+            chunks = self._chunks(t, answers)
+            agreed = {row[0]: row[1] for chunk in chunks for row in connection.execute(query.where(chunk))}
+        return {legacy_id for legacy_id, answer in answers.items() if agreed.get(legacy_id) != answer}
+
     def count(self) -> int:
         """How many rows are known."""
         query = select(func.count()).where(self._in_scope(id_map))

@@ -152,7 +152,8 @@ def test_a_full_sync_deletes_what_it_did_not_see(store: Store) -> None:
     store.set_aside([SetAside("Carriers", "recCopy", "c00001"), SetAside("Drivers", "recOther", None)])
     mark = store.mark()
     put(store, [carrier(7)])
-    assert store.delete_unseen("Carriers", {"recc00000", "recc00001"}, mark) == ["c00002", "c00003"]
+    deleted = store.delete_unseen("Carriers", {"recc00000", "recc00001"}, mark)
+    assert deleted == [("Carriers", "c00002", "recc00002"), ("Carriers", "c00003", "recc00003")]
     assert sorted(ids(store.find("Carriers", Query())[0])) == ["c00000", "c00001", "c00007"]
     assert store.records_set_aside() == [SetAside("Drivers", "recOther", None)]
 
