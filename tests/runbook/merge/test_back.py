@@ -110,9 +110,7 @@ def test_nothing_changed_is_nothing_to_do(world: World) -> None:
         ({"Wix_Original": '{"values":{"extra":[1]}}'}, {"extra": [1]}),
     ],
 )
-def test_what_changed_in_airtable_alone_is_patched(
-    world: World, cells: dict[str, Any], values: dict[str, Any]
-) -> None:
+def test_what_changed_in_airtable_alone_is_patched(world: World, cells: dict[str, Any], values: dict[str, Any]) -> None:
     world.airtable(**cells)
     row = world.merged()
     assert (row.action, row.values, row.conflicts) == ("patch", values, [])
