@@ -62,13 +62,15 @@ class MergedRow:
     """The decisions on a row. With `conflicts`, nothing of it is written.
 
     `edited`: keys and links that people changed in Airtable, `served`: that services did; both are kept, and so
-    are the times of these writes, `stamped`. `settled`: what a person's word decided. `cleared`: a cell is emptied.
+    are the times of these writes, `stamped`. `carried`: stamps that Wix set when the row was carried back.
+    `settled`: what a person's word decided. `cleared`: a cell is emptied.
     """
 
     changes: Fields = field(default_factory=dict)
     edited: list[str] = field(default_factory=list)
     served: list[str] = field(default_factory=list)
     stamped: list[str] = field(default_factory=list)
+    carried: list[str] = field(default_factory=list)
     settled: list[Difference] = field(default_factory=list)
     conflicts: list[Difference] = field(default_factory=list)
     cleared: bool = False
@@ -206,6 +208,8 @@ class RowMerge:
         merged._keys[key] = agreed or NOTHING
         if decision is Decision.KEEP and key in _AT_EVERY_WRITE:
             merged.stamped.append(key)
+        elif decision is Decision.UNCHANGED and key in STAMPS and ours != theirs:
+            merged.carried.append(key)
         elif decision is Decision.KEEP:
             (merged.served if past.served.get(key) == theirs else merged.edited).append(key)
 

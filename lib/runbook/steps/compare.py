@@ -311,6 +311,7 @@ class _Work:
         merged = self._merge.merge(cells, actual, past)
         why: dict[str, Kept] = dict.fromkeys([*merged.edited, *merged.stamped], "edited")
         why |= dict.fromkeys(merged.served, "served")
+        why |= dict.fromkeys(merged.carried, "carried")
         why |= dict.fromkeys(self._merge.preferred(merged), "settled")
         why |= dict.fromkeys(self._merge.untold, "untold")
         found: dict[str, Kept] = {}

@@ -11,7 +11,7 @@ from runbook.catalog import Field
 from runbook.json_types import Fields, Json
 from runbook.link_resolver import LinkCell
 
-Kept = Literal["edited", "served", "settled", "untold", "conflict"]
+Kept = Literal["edited", "served", "carried", "settled", "untold", "conflict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ def declared_rules(*, turned_at: str | None = None) -> tuple[Rule, ...]:
     rules += [
         Rule("edited in Airtable", "changed there since it was last written; kept", _is_kept("edited")),
         Rule("changed by a service", "changed in Airtable since it was last written; kept", _is_kept("served")),
+        Rule("set by Wix", "Wix set it when the row was carried back; Airtable keeps its own", _is_kept("carried")),
         Rule("settled for Airtable", "both sides changed it, and a person chose Airtable's value", _is_kept("settled")),
         Rule("not shown by the source", "the source has no such column or key; kept", _is_kept("untold")),
         Rule("in conflict", "nothing of the row is written until a person decides", _is_kept("conflict")),
