@@ -53,7 +53,7 @@ class Book:
         self.before = {name: {item["_id"]: item for item in items(fleet, name)} for name in COLLECTIONS}
         self.rows: dict[tuple[str, str], Row] = {(name, i): Row() for name, of in self.before.items() for i in of}
         self.typed: dict[tuple[str, str], dict[str, Any]] = {}  # by (collection, token): rows typed without an id
-        self._count = itertools.count(1)
+        self._count = _NUMBERS
 
     def of(self, fleet: Fleet) -> Book:
         """The same book over a copy of the site."""
@@ -225,7 +225,7 @@ class Book:
         if airtable is None and row.born != "wix":
             found["deleted"].append(f"{place} is not in Airtable")
         old = self.before[collection].get(item_id, {})
-        for key in {*old, *row.values, *row.open} - {"_createdDate", "_updatedDate", "_owner", "_id"}:
+        for key in {*old, *row.values, *row.open} - _NOT_JUDGED:
             written = {side: _plain(value) for side, value in row.values.get(key, {}).items()}
             in_wix, in_airtable = (_plain(side.get(key)) if side else None for side in (wix, airtable))
             possible = row.open.get(key, [])
@@ -272,8 +272,12 @@ class Book:
                 found["overwritten"].append(f"{place} was edited in {other} and is gone")
             elif carried and (collection, item_id, "") not in named:
                 found["overwritten"].append(f"{place}: deleted on one side, edited on the other, and no conflict")
-        elif row.removed == "airtable" and carried and wix is not None:
+        elif row.removed == "airtable" and carried and wix is not None and (collection, item_id, "") not in named:
             found["lost"].append(f"{place} was deleted in Airtable and is still in Wix")
+
+
+_NUMBERS = itertools.count(1)
+_NOT_JUDGED = {"_createdDate", "_updatedDate", "_owner", "_id", "of"}  # Wix sets them; `of` is the other side of `crew`
 
 
 def _plain(value: Any) -> Any:

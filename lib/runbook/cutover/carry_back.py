@@ -20,7 +20,7 @@ from runbook.catalog import Collection as CatalogCollection
 from runbook.connections import Connections
 from runbook.cutover.grid_links import Followed, changed_links, follow_links
 from runbook.display import plural
-from runbook.errors import AirtableError, BudgetSpent
+from runbook.errors import AirtableError, BudgetSpent, WixError
 from runbook.json_types import Item
 from runbook.link_resolver import TargetRows, resolve
 from runbook.mapping import Mapping
@@ -120,13 +120,17 @@ class BackPlan:
 
 @dataclass
 class Carried:
-    """What Wix was given. `refused`: by legacy id, why Wix did not take it. `again`: rows that changed in Wix since."""
+    """What Wix was given. `refused`: by legacy id, why Wix did not take it. `again`: rows that changed in Wix since.
+
+    `unreferred`: rows that refer to others which Wix does not have, or not yet, and why; they stay in the outbox.
+    """
 
     inserted: int = 0
     patched: int = 0
     removed: int = 0
     refused: dict[str, str] = field(default_factory=dict)
     again: list[str] = field(default_factory=list)
+    unreferred: dict[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -140,6 +144,7 @@ class Carried:
         self.removed += other.removed
         self.refused.update(other.refused)
         self.again += other.again
+        self.unreferred.update(other.unreferred)
 
 
 class CarryBack:
@@ -218,10 +223,11 @@ class CarryBack:
             plan = self.plan(c, followed.rows)
             plan.unclear = followed.unclear
             carried = self.apply(plan)
-            total.add(replace(carried, again=[]))
-            if not carried.again:
+            total.add(replace(carried, again=[], unreferred={}))
+            if not carried.again and not carried.unreferred:
                 break
         total.again = carried.again
+        total.refused |= carried.unreferred
         return plan, total
 
     def _followed(self, c: CatalogCollection, rows: list[PendingRow]) -> Followed:
@@ -288,8 +294,9 @@ class CarryBack:
                 written.done += only_references
                 done.patched = len(written.done)
             for id_ in written.done:
-                for key, ids in by_id[id_].back.references.items():
-                    reverse_sync_references(self._wix, c.wix, key, id_, ids)
+                if problem := self._refer(c, by_id[id_]):
+                    done.unreferred[id_] = problem
+            written.done = [id_ for id_ in written.done if id_ not in done.unreferred]
         for id_, code in written.refused.items():
             if code in _AGAIN:
                 done.again.append(id_)
@@ -299,6 +306,17 @@ class CarryBack:
         outbox.hold({(id_, by_id[id_].row.mark): reason for id_, reason in done.refused.items()})
         self._finish(plan, [by_id[id_] for id_ in written.done], written.items)
         return done
+
+    def _refer(self, c: CatalogCollection, entry: BackEntry) -> str:
+        """Set a row's multi-references; why that cannot be done, "" where it was. Raises WixError."""
+        for key, ids in entry.back.references.items():
+            try:
+                reverse_sync_references(self._wix, c.wix, key, entry.row.legacy_id, ids)
+            except WixError as error:
+                if error.code != GONE:
+                    raise
+                return f"`{key}` refers to a row that Wix does not have"
+        return ""
 
     def _plain(self, c: CatalogCollection, values: dict[str, object]) -> dict[str, object]:
         """Without multi-references, which Wix ignores in such a request."""
