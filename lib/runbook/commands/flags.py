@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from runbook.commands import flag_formats
 from runbook.connections import Connections, connect
-from runbook.cutover.turning import between_calls, may_write, require_turn, tell, turn_back
+from runbook.cutover.debts import as_texts, owed
+from runbook.cutover.turning import refusal, tell, turn_back, turn_on
 from runbook.display import Table, plural
-from runbook.errors import FlagRefused, FlagsUnsettled, RunbookError, SettingError
+from runbook.errors import FlagsUnsettled, RunbookError, SettingError
 from runbook.holding import open_base
 from runbook.local import is_running
 from runbook.parameters import known_flag
@@ -36,27 +37,28 @@ def set_flag(platform: Platform, environment: str, flag: str, value: str, *, who
     if before == value:
         return f"{flag} is already at {value!r}"
     base, source = connections.base("wix"), WixSource(connections.wix, platform.catalog)
-    require_turn(flag, platform.catalog, state, base, source)
-    assert base is not None
-    if (problem := may_write(hold)) is not None:
-        raise FlagRefused(f"flag {flag!r} stays at 'wix': {problem}")
-    with between_calls(state, flag):
-        # Again while calls are blocked: one of them may have written since.
-        require_turn(flag, platform.catalog, state, base, source)
-        run_id = state.facts.progress(base)[platform.catalog.of_flag(flag)[0].wix].run_id
-        state.flags.set(flag, value, who=who, why=why, run_id=run_id)
+    if base is None:
+        raise refusal(flag, ["nothing has been migrated yet"])
+    last = state.facts.progress(base).get(platform.catalog.of_flag(flag)[0].wix)
+    run_id = last.run_id if last is not None else None
+    turned = turn_on(
+        [flag], platform.catalog, state, base, source, who=who, why=why, run_id=run_id, hold=hold, gates=True
+    )
+    if turned.reasons[flag]:
+        hold.release()
+        raise refusal(flag, turned.reasons[flag])
     note = tell(hold)
     hold.release()
-    return f"{flag}: {before!r} → {value!r}" + (f"; {note}" if note else "")
+    return "; ".join(filter(None, (f"{flag}: {before!r} → {value!r}", turned.held, note)))
 
 
 def _turn_back(platform: Platform, environment: str, flag: str, *, who: str, why: str) -> str:
     state = _state(platform, environment)
     before = state.flags.all().get(flag)
-    turn_back(state, flag, who=who, why=why)
+    turned = turn_back(state, flag, who=who, why=why)
     note = _tell(platform, environment, state)
     done = f"{flag} is already at 'wix'" if before == "wix" else f"{flag}: {before or 'unknown'!r} → 'wix'"
-    return done + (f"; {note}" if note else "")
+    return "; ".join(filter(None, (done, turned.held, owed(state, flag), note)))
 
 
 def _tell(platform: Platform, environment: str, state: State) -> str | None:
@@ -144,7 +146,7 @@ def show(platform: Platform, environment: str, flag: str | None, form: str) -> s
         last = turns[-1] if turns else None
         collections = ", ".join(c.wix for c in platform.catalog.of_flag(name))
         rows.append((name, value, last.at if last else None, last.who if last else None, collections))
-    return repr(Table("DATA_SOURCE", ("flag", "source", "since", "by", "collections"), rows))
+    return repr(Table("DATA_SOURCE", ("flag", "source", "since", "by", "collections"), rows, as_texts(state)))
 
 
 def history(platform: Platform, environment: str, flag: str | None) -> Table:

@@ -147,7 +147,14 @@ class Rollback:
         for flag in self.flags:
             before = self._side(flag)
             if (before != "wix" or flag in self.hold.unsettled) and not self.dry_run:
-                turn_back(self.connections.state, flag, who="rollback", why="rolled back", run_id=self.folder.path.name)
+                turn_back(
+                    self.connections.state,
+                    flag,
+                    who="rollback",
+                    why="rolled back",
+                    run_id=self.folder.path.name,
+                    unsettled=self.hold.unsettled,
+                )
             rows.append((flag, before, state.get(flag), "dry run" if self.dry_run else "passed"))
         self.folder.write_evidence(SLUG, "turned", {"flags": {row[0]: row[2] for row in rows}})
         return Table("Turned back", ("flag", "before", "now", "verdict"), rows, self._tell())

@@ -40,5 +40,13 @@ def status(platform: Platform, environment: str, source: str = "wix") -> Table:
         f"{environment}: {green} of {total} collections migrated and verified in {base or 'no base yet'}",
         ("phase", "collection", "flag", "exported", "loaded", "quarantined", "verdict", "run"),
         rows,
-        (f"Flags at airtable: {', '.join(on) or 'none'}.",),
+        (f"Flags at airtable: {', '.join(on) or 'none'}.", *_debts(state)),
     )
+
+
+def _debts(state: State) -> tuple[str, ...]:
+    if not state.debts.all():
+        return ()
+    from runbook.cutover.debts import as_texts  # brings the client of Airtable: 0.5 s
+
+    return as_texts(state)

@@ -1,17 +1,37 @@
-"""Turn flags on evidence: a flag goes to 'airtable' only if its collections are complete, green and current."""
+"""Turn flags, in both directions: to 'airtable' only on evidence that is complete, green and current; back always."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from runbook.catalog import Catalog
+from runbook.cutover.debts import new_debt, owed
 from runbook.display import plural
-from runbook.errors import AirtableError, BaseRefused, BudgetSpent, FlagRefused, TargetError
+from runbook.errors import AirtableError, BaseRefused, BudgetSpent, FlagRefused, RunbookError, TargetError
 from runbook.holding import Hold
-from runbook.state import State
+from runbook.state import Side, State
 from runbook.state.locks import CALLS
 from runbook.wix.source import Source
+
+Check = Callable[[bool], Mapping[str, Sequence[str]]]
+"""Reasons by flag; called with whether service calls are held."""
+CALLS_SECONDS = 30.0
+"""How long a turn to 'airtable' waits until no service call is in flight."""
+BACK_SECONDS = 5.0
+
+
+class Turned(NamedTuple):
+    """What became of a turn. `reasons`: by flag. `seconds`: how long new service calls had to wait."""
+
+    reasons: dict[str, list[str]]
+    seconds: float
+
+    @property
+    def held(self) -> str:
+        """How long calls were held, for people; "" where they were not."""
+        return f"service calls were held for {self.seconds:.2f} s" if self.seconds else ""
 
 
 def reasons_against(
@@ -28,7 +48,7 @@ def reasons_against(
             f"the evidence is from the folder {source.label}; only the site itself can show that nothing changed since"
         ]
     known = state.facts.progress(base)
-    reasons = []
+    reasons = [debt] if (debt := owed(state, flag)) is not None else []
     for phase in dict.fromkeys(c.phase for c in catalog.of_flag(flag)) if gates else ():
         gate = state.facts.gate(base, phase)
         if gate is None or not gate.passed:
@@ -53,28 +73,84 @@ def reasons_against(
     return reasons
 
 
-CALLS_SECONDS = 30.0
-"""How long a turn waits until no service call is in flight."""
-_BACK_SECONDS = 5.0
+def turn(
+    state: State,
+    flags: Iterable[str],
+    side: Side,
+    *,
+    check: Check,
+    who: str,
+    why: str,
+    run_id: str | None = None,
+    must: bool = False,
+    unsettled: Collection[str] = (),
+) -> Turned:
+    """Turn flags: check while calls go on, hold the calls, check again, turn, let them go on.
+
+    `check(held)` returns reasons by flag: against a turn to 'airtable', or, going back, why not everything is known to
+    be carried. It is not called where every flag is at `side` already. Flags with a reason stay; with `must` they turn
+    whatever the reasons, also when calls could not be held for `BACK_SECONDS` or a check failed, and each that turns
+    back to 'wix' with a reason gets a debt in the same transaction. `unsettled`: flags that turn wherever this state
+    has them. `tell` tells the base.
+    """
+    names, before = list(flags), state.flags.all()
+    turning = [name for name in names if name in unsettled or before.get(name) != side]
+    reasons: dict[str, list[str]] = {name: [] for name in names}
+    if not turning:
+        return Turned(reasons, 0.0)
+    reasons.update(_asked(check, turning, held=False, must=must))
+    if not must:
+        turning = [name for name in turning if not reasons[name]]
+    if not turning:
+        return Turned(reasons, 0.0)
+    began = time.monotonic()
+    timeout = BACK_SECONDS if must else CALLS_SECONDS
+    with state.locks.exclusive(CALLS, timeout=timeout) as acquired:
+        if acquired:
+            reasons.update(_asked(check, turning, held=True, must=must))
+        else:
+            what = "; what they write is not carried back" if must else "; try again when they have finished"
+            for name in turning:
+                reasons[name].append(f"service calls were still in flight after {timeout:g} s{what}")
+        before = state.flags.all()
+        turning = [name for name in turning if must or not reasons[name]]
+        turning = [name for name in turning if name in unsettled or before.get(name) != side]
+        debts = {}
+        if side == "wix":
+            owing = [name for name in turning if reasons[name]]
+            debts = {name: new_debt(state, name, who=who, why=reasons[name][0]) for name in owing}
+        new = [name for name in turning if name in unsettled or name not in before]
+        state.flags.turn(turning, side, who, why, run_id, always=new, debts=debts)
+    return Turned(reasons, time.monotonic() - began)
 
 
-@contextmanager
-def between_calls(state: State, flag: str) -> Iterator[None]:
-    """Block service calls, after those in flight have finished. Raises FlagRefused if they do not finish in time."""
-    with state.locks.exclusive(CALLS, timeout=CALLS_SECONDS) as acquired:
-        if not acquired:
-            raise FlagRefused(
-                f"flag {flag!r} was not turned: service calls were still in flight after {CALLS_SECONDS:g} s. "
-                "Try again when they have finished"
-            )
-        yield
+def _asked(check: Check, flags: Iterable[str], *, held: bool, must: bool) -> dict[str, list[str]]:
+    try:
+        found = check(held)
+    except RunbookError as error:
+        if not must:
+            raise
+        return {name: [str(error)] for name in flags}
+    return {name: list(found.get(name, ())) for name in flags}
 
 
-def turn_back(state: State, flag: str, *, who: str, why: str, run_id: str | None = None) -> None:
-    """Set a flag to 'wix': when no call is in flight, but after a few seconds in any case. `tell` tells the base."""
-    with state.locks.exclusive(CALLS, timeout=_BACK_SECONDS):
-        state.flags.set(flag, "wix", who=who, why=why, run_id=run_id)
+def turn_back(
+    state: State, flag: str, *, who: str, why: str, run_id: str | None = None, unsettled: Collection[str] = ()
+) -> Turned:
+    """Set a flag to 'wix' without carrying anything back, which a debt says. `tell` tells the base."""
+    done = turn(
+        state,
+        [flag],
+        "wix",
+        check=lambda held: {flag: [f"turned back by {who} without carrying back"]},
+        who=who,
+        why=why,
+        run_id=run_id,
+        must=True,
+        unsettled=unsettled,
+    )
     state.facts.say_flag(flag)
+    return done
 
 
 def tell(hold: Hold) -> str | None:
@@ -110,41 +186,33 @@ def turn_on(
     source: Source,
     *,
     who: str,
-    run_id: str,
+    run_id: str | None,
+    why: str = "evidence complete, green and current",
     hold: Hold | None = None,
-) -> dict[str, list[str]]:
-    """Turn each flag that may turn; returns the reasons against each flag (empty: it is at 'airtable' now).
+    gates: bool = False,
+) -> Turned:
+    """Turn each flag to 'airtable' that may turn, as `reasons_against` says.
 
     `hold`: of the base, which must not be another state's; `tell` tells it.
     """
-    refused: dict[str, list[str]] = {}
-    for flag in flags:
-        if state.flags.get(flag) == "airtable":
-            refused[flag] = []
-            continue
-        # Checked first while calls continue, because Wix may respond slowly; then again while calls are blocked.
-        refused[flag] = reasons_against(flag, catalog, state, base, source, gates=False)
-        if refused[flag]:
-            continue
-        if (problem := may_write(hold)) is not None:
-            refused[flag] = [problem]
-            continue
-        try:
-            with between_calls(state, flag):
-                refused[flag] = reasons_against(flag, catalog, state, base, source, gates=False)
-                if not refused[flag]:
-                    why = "evidence complete, green and current"
-                    state.flags.set(flag, "airtable", who=who, why=why, run_id=run_id)
-        except FlagRefused as error:
-            refused[flag] = [str(error)]
-    return refused
+    left = list(flags)
+
+    def check(held: bool) -> dict[str, list[str]]:
+        nonlocal left
+        found = {name: reasons_against(name, catalog, state, base, source, gates=gates) for name in left}
+        left = [name for name in left if not found[name]]
+        if not held and left and (problem := may_write(hold)) is not None:
+            found.update({name: [problem] for name in left})
+            left = []
+        return found
+
+    left = [name for name in left if state.flags.get(name) != "airtable"]
+    return turn(state, left, "airtable", check=check, who=who, why=why, run_id=run_id)
 
 
-def require_turn(flag: str, catalog: Catalog, state: State, base: str | None, source: Source) -> None:
-    """Raises FlagRefused, with every reason, if a flag may not turn to 'airtable'."""
-    reasons = ["nothing has been migrated yet"] if base is None else reasons_against(flag, catalog, state, base, source)
-    if reasons:
-        raise FlagRefused(
-            f"flag {flag!r} stays at 'wix'; it turns on evidence that is complete, green and current:\n  "
-            + "\n  ".join(reasons)
-        )
+def refusal(flag: str, reasons: Iterable[str]) -> FlagRefused:
+    """Why a flag does not turn to 'airtable', with every reason."""
+    return FlagRefused(
+        f"flag {flag!r} stays at 'wix'; it turns on evidence that is complete, green and current:\n  "
+        + "\n  ".join(reasons)
+    )

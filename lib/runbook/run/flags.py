@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runbook.cutover.turning import tell, turn_on
+from runbook.cutover.turning import Turned, tell, turn_on
 from runbook.display import Table
 from runbook.run.context import RunContext
 from runbook.run.gate import evaluate_gate
@@ -25,6 +25,7 @@ def turn_flags(run: RunContext) -> Table:
     state, flags = run.connections.state, run.phase.flags
     requested = run.parameters["turn_flags"]
     refused: dict[str, list[str]] = {flag: [] for flag in flags}
+    turned = Turned(refused, 0.0)
     if requested:
         run.results.checks.pop(TURNED, None)  # an earlier refusal must not refuse this attempt
         gate = evaluate_gate(run)
@@ -34,7 +35,7 @@ def turn_flags(run: RunContext) -> Table:
             why = "the source has no row of this phase's collections, so nothing was verified; a flag turns on evidence"
             refused = {flag: [why] for flag in flags}
         else:
-            refused = turn_on(
+            turned = turn_on(
                 flags,
                 run.catalog,
                 state,
@@ -44,6 +45,7 @@ def turn_flags(run: RunContext) -> Table:
                 run_id=run.run_id,
                 hold=run.hold,
             )
+            refused.update(turned.reasons)
             if (problem := tell(run.hold)) is not None:
                 run.results.warnings.append(problem)
         run.results.checks[TURNED] = not any(refused.values())
@@ -51,5 +53,7 @@ def turn_flags(run: RunContext) -> Table:
     for flag in flags:
         reason = "; ".join(refused[flag]) or ("" if requested else "turn_flags is not set")
         rows.append((flag, state.flags.get(flag), ", ".join(c.wix for c in run.catalog.of_flag(flag)), reason))
-    run.evidence("flags", {"flags": {row[0]: row[1] for row in rows}, "refused": refused})
-    return Table("DATA_SOURCE", ("flag", "source", "collections", "reason"), rows)
+    facts = {"flags": {row[0]: row[1] for row in rows}, "refused": refused, "seconds_held": round(turned.seconds, 3)}
+    run.evidence("flags", facts)
+    notes = (f"{turned.held[0].upper()}{turned.held[1:]}.",) if turned.held else ()
+    return Table("DATA_SOURCE", ("flag", "source", "collections", "reason"), rows, notes)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from runbook.catalog import Collection
+from runbook.cutover.debts import owed
 from runbook.display import Page, Shown, Table, display_now
 from runbook.errors import AirtableError, BaseRefused, HoldLost, RunbookError, StepError, TargetError, WixError
 from runbook.evidence.runs import set_base
@@ -71,7 +73,11 @@ class PhaseRun(RunContext):
 
     def _with_doubts(self, available: dict[str, SourceCollection]) -> dict[str, SourceCollection]:
         own = [c for c in self.collections if c.wix in available]
-        return {**available, **{c.wix: last_export.with_doubts(self, c, available[c.wix]) for c in own}}
+        found = {c.wix: last_export.with_doubts(self, c, available[c.wix]) for c in own}
+        for c in own:
+            if (debt := owed(self.connections.state, c.flag)) is not None:
+                found[c.wix] = replace(found[c.wix], notes=(*found[c.wix].notes, debt))
+        return {**available, **found}
 
     @guarded
     def provision(self) -> Shown | Table:
@@ -181,6 +187,8 @@ class PhaseRun(RunContext):
                     self.readings.forget(name)
 
     def _load_one(self, c: Collection, report: Callable[[int, int], None]) -> None:
+        if (debt := owed(self.connections.state, c.flag)) is not None:
+            raise StepError(f"nothing of it was written. {debt}")
         last_export.note_keys(self, c, loaded=False)
         self.results.loaded[c.wix] = load(
             self.results.transformed[c.wix],

@@ -8,6 +8,7 @@ state.facts.base_of("wix")                   # "app…"
 """
 
 from runbook.state.conflicts import Conflict, ConflictKind, Conflicts, Settled
+from runbook.state.debts import Debt, Debts
 from runbook.state.facts import CheckResult, CollectionProgress, Facts, GateResult, HoldingNote, KnownTable
 from runbook.state.flags import FlagChange, Flags, FlagState, Side
 from runbook.state.outbox import Outbox, OutboxCount, OutboxRow, PendingRow
@@ -25,6 +26,8 @@ __all__ = [
     "Conflict",
     "ConflictKind",
     "Conflicts",
+    "Debt",
+    "Debts",
     "Facts",
     "FlagChange",
     "FlagState",

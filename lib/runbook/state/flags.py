@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal, NamedTuple, TypeAlias, cast, get_args
 
 from sqlalchemy import Connection, func, select
 
 from runbook.errors import SettingError
 from runbook.state.database import Database
+from runbook.state.debts import Debt, add_debts
 from runbook.state.tables import flag, flag_change, now
 
 Side: TypeAlias = Literal["wix", "airtable"]
@@ -77,15 +78,35 @@ class Flags:
         Whether it may change is checked before, in `runbook.cutover.turning`. Raises SettingError for a value other
         than 'wix' and 'airtable'.
         """
+        self.turn([name], value, who, why, run_id, always=[name] if always else ())
+
+    def turn(
+        self,
+        names: Iterable[str],
+        value: str,
+        who: str,
+        why: str,
+        run_id: str | None = None,
+        *,
+        always: Collection[str] = (),
+        debts: Mapping[str, Debt] | None = None,
+    ) -> None:
+        """`set` several flags, and note the debts that this leaves, in one transaction.
+
+        `always`: those whose history gets a line in any case. It survives a power failure when the method returns.
+        """
         if value not in get_args(Side):
-            raise SettingError(f"flag {name!r} cannot be {value!r}; valid are 'wix' and 'airtable'")
+            shown = ", ".join(repr(name) for name in names)
+            raise SettingError(f"flag {shown} cannot be {value!r}; valid are 'wix' and 'airtable'")
         insert = self._db.insert(flag)
-        change = flag.update().where(flag.c.name == name, flag.c.value != value).values(value=value)
-        with self._db.writing() as connection:
-            connection.execute(insert.values(name=name, value="wix").on_conflict_do_nothing())
-            if connection.execute(change).rowcount or always:
-                line = {"at": now(), "flag": name, "value": value, "who": who, "why": why, "run_id": run_id}
-                connection.execute(flag_change.insert(), line)
+        with self._db.writing(durable=True) as connection:
+            for name in names:
+                change = flag.update().where(flag.c.name == name, flag.c.value != value).values(value=value)
+                connection.execute(insert.values(name=name, value="wix").on_conflict_do_nothing())
+                if connection.execute(change).rowcount or name in always:
+                    line = {"at": now(), "flag": name, "value": value, "who": who, "why": why, "run_id": run_id}
+                    connection.execute(flag_change.insert(), line)
+            add_debts(self._db, connection, debts or {})
 
     def restore(self, name: str, value: Side, since: str, who: str, why: str) -> None:
         """Set a flag as the base has it, with the time of its turn there; the history gets a line where it changes."""

@@ -7,6 +7,7 @@ from typing import Self
 
 from runbook.state.conflicts import Conflicts
 from runbook.state.database import Database
+from runbook.state.debts import Debts
 from runbook.state.facts import Facts
 from runbook.state.flags import Flags
 from runbook.state.locks import Locks
@@ -25,6 +26,7 @@ class State:
         self._db = Database(url)
         self.flags = Flags(self._db)
         self.facts = Facts(self._db)
+        self.debts = Debts(self._db)
         self.rate_limits = RateLimits(self._db)
         self.locks = Locks(self._db)
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from fleet_platform import ROWS, Fleet, write_folder
+from runbook.commands import flags as flag_commands
 from runbook.connections import Connections
 from runbook.cutover import turning
-from runbook.cutover.turning import between_calls, reasons_against, require_turn, turn_back, turn_on
-from runbook.errors import FlagRefused
-from runbook.state import GateResult
+from runbook.cutover.turning import Turned, reasons_against, turn, turn_back, turn_on
+from runbook.errors import AirtableError, FlagRefused
+from runbook.state import GateResult, State
 from runbook.state.locks import CALLS
 from runbook.wix.source import WixSource
 
@@ -60,16 +64,14 @@ def test_a_folder_is_no_evidence_of_the_site(fleet: Fleet) -> None:
 
 
 def test_a_flag_that_may_not_turn_stays_with_every_reason(fleet: Fleet) -> None:
-    fleet.migrate(2)
-    c = fleet.connect()
-    source = WixSource(c.wix, fleet.platform.catalog)
-    require_turn("trucks", fleet.platform.catalog, c.state, fleet.base(), source)
     with pytest.raises(FlagRefused, match="nothing has been migrated yet"):
-        require_turn("trucks", fleet.platform.catalog, c.state, None, source)
+        flag_commands.set_flag(fleet.platform, "sandbox", "trucks", "airtable", who="ann", why="")
+    fleet.migrate(2)
     with pytest.raises(FlagRefused) as error:
-        require_turn("owners", fleet.platform.catalog, c.state, fleet.base(), source)
+        flag_commands.set_flag(fleet.platform, "sandbox", "owners", "airtable", who="ann", why="")
     assert "flag 'owners' stays at 'wix'" in str(error.value)
     assert len(str(error.value).splitlines()) == 3
+    assert fleet.connect().state.flags.get("owners") == "wix"
 
 
 def test_flags_turn_one_by_one_each_on_its_own_evidence(migrated: Fleet) -> None:
@@ -80,15 +82,15 @@ def test_flags_turn_one_by_one_each_on_its_own_evidence(migrated: Fleet) -> None
     refused = turn_on(
         ["trucks", "trips"], migrated.platform.catalog, c.state, migrated.base(), source, who="ann", run_id="r1"
     )
-    assert refused["trucks"] == []
-    assert refused["trips"][0].startswith("Trips has changed in Wix")
+    assert refused.reasons["trucks"] == []
+    assert refused.reasons["trips"][0].startswith("Trips has changed in Wix")
     assert c.state.flags.all() == {"owners": "wix", "trips": "wix", "trucks": "airtable"}
     (turn,) = c.state.flags.history()
     assert (turn.flag, turn.who, turn.run_id) == ("trucks", "ann", "r1")
     # One that stands at 'airtable' already is neither asked about nor turned again.
     migrated.save("Trucks", {"_id": "t9", "plate": "P-9"})
     again = turn_on(["trucks"], migrated.platform.catalog, c.state, migrated.base(), source, who="bob", run_id="r2")
-    assert again == {"trucks": []}
+    assert again == Turned({}, 0.0)
     assert len(c.state.flags.history()) == 1
 
 
@@ -96,21 +98,102 @@ def test_calls_that_do_not_end_refuse_a_turn_but_not_the_way_back(
     migrated: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(turning, "CALLS_SECONDS", 0.05)
-    monkeypatch.setattr(turning, "_BACK_SECONDS", 0.05)
+    monkeypatch.setattr(turning, "BACK_SECONDS", 0.05)
     c = migrated.connect()
     source = WixSource(c.wix, migrated.platform.catalog)
+
+    def trucks_on() -> list[str]:
+        catalog = migrated.platform.catalog
+        done = turn_on(["trucks"], catalog, c.state, migrated.base(), source, who="ann", run_id="r1")
+        return done.reasons["trucks"]
+
     with c.state.locks.shared(CALLS):
-        with pytest.raises(FlagRefused, match="flag 'trucks' was not turned"), between_calls(c.state, "trucks"):
-            pytest.fail("the block must not be entered")
-        refused = turn_on(
-            ["trucks"], migrated.platform.catalog, c.state, migrated.base(), source, who="ann", run_id="r1"
-        )
-        assert "was not turned" in refused["trucks"][0]
+        assert trucks_on() == ["service calls were still in flight after 0.05 s; try again when they have finished"]
+        assert c.state.flags.get("trucks") == "wix"
         c.state.flags.set("trips", "airtable", who="a test", why="")
         turn_back(c.state, "trips", who="ann", why="in a hurry")
     assert c.state.flags.all() == {"owners": "wix", "trips": "wix", "trucks": "wix"}
-    with between_calls(c.state, "trucks"):
-        pass
+    assert trucks_on() == []
+    assert c.state.flags.get("trucks") == "airtable"
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    return State(f"sqlite:///{tmp_path / 'state.db'}")
+
+
+def looks(state: State, answers: Sequence[dict[str, list[str]]], **named: bool) -> tuple[list[bool], Turned]:
+    """Turn a and b back to 'wix', the check answering in turn; whether calls were held at each."""
+    asked: list[bool] = []
+
+    def check(held: bool) -> dict[str, list[str]]:
+        asked.append(held)
+        return answers[len(asked) - 1]
+
+    side = "wix" if named.get("must") else "airtable"
+    return asked, turn(state, ["a", "b"], side, check=check, who="ann", why="", **named)
+
+
+def test_it_looks_before_calls_are_held_and_again_while_they_are(state: State) -> None:
+    asked, done = looks(state, [{"a": []}, {"a": ["changed"]}])
+    assert asked == [False, True]
+    assert done.reasons == {"a": ["changed"], "b": []}
+    assert state.flags.all() == {"b": "airtable"}
+    # Where the first look refuses all, no call is kept waiting.
+    asked, done = looks(state, [{"a": ["red"]}])
+    assert (asked, done.seconds, done.held) == ([False], 0.0, "")
+
+
+def test_going_back_turns_whatever_is_found_and_notes_a_debt(state: State) -> None:
+    for flag in ("a", "b"):
+        state.flags.set(flag, "airtable", who="ann", why="")
+    since = state.flags.history("b")[-1].at
+    asked, done = looks(state, [{"a": ["slow"], "b": ["slow"]}, {"b": ["3 rows refused"]}], must=True)
+    assert asked == [False, True]
+    assert done.seconds > 0
+    assert set(state.flags.all().values()) == {"wix"}
+    (flag, debt), *more = state.debts.all().items()
+    assert (flag, debt.since, debt.who, debt.why, more) == ("b", since, "ann", "3 rows refused", [])
+    assert since <= debt.until
+
+
+def test_going_back_turns_where_the_look_fails_or_calls_do_not_end(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turning, "BACK_SECONDS", 0.05)
+
+    def down(held: bool) -> dict[str, list[str]]:
+        raise AirtableError("Airtable is down", status=503)
+
+    for flag in ("a", "b"):
+        state.flags.set(flag, "airtable", who="ann", why="")
+    turn(state, ["a"], "wix", check=down, who="ann", why="", must=True)
+    with state.locks.shared(CALLS):
+        done = turn(state, ["b"], "wix", check=lambda held: {}, who="ann", why="", must=True)
+    assert "still in flight" in done.reasons["b"][0]
+    assert set(state.flags.all().values()) == {"wix"}
+    assert {flag: debt.why.split()[0] for flag, debt in state.debts.all().items()} == {"a": "Airtable", "b": "service"}
+    with pytest.raises(AirtableError):
+        turn(state, ["a"], "airtable", check=down, who="ann", why="")
+
+
+def test_new_calls_wait_for_all_flags_of_a_turn(state: State) -> None:
+    seen: list[dict[str, str]] = []
+
+    def check(held: bool) -> dict[str, list[str]]:
+        if held:
+            caller.start()
+            assert not seen
+        return {}
+
+    def call() -> None:
+        with state.locks.shared(CALLS):
+            seen.append(dict(state.flags.all()))
+
+    caller = threading.Thread(target=call)
+    turn(state, ["a", "b"], "airtable", check=check, who="ann", why="")
+    caller.join()
+    assert seen == [{"a": "airtable", "b": "airtable"}]
 
 
 def test_the_notebook_turns_flags_only_where_asked_for_and_green(fleet: Fleet) -> None:
@@ -127,4 +210,5 @@ def test_the_notebook_turns_flags_only_where_asked_for_and_green(fleet: Fleet) -
     assert {row[1] for row in run.turn_flags().rows} == {"airtable"}
     assert run.gate().passed
     evidence = run.folder.read_evidence("02_fleet", "flags")
+    assert evidence.pop("seconds_held") > 0
     assert evidence == {"flags": {"trucks": "airtable", "trips": "airtable"}, "refused": {"trucks": [], "trips": []}}
