@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import click
 
+from runbook.cli_back import rollback, unfreeze
 from runbook.cli_options import (
     Phases,
     environment_option,
@@ -252,38 +253,6 @@ def sign_off(folder: str, who: str, note: str) -> None:
     click.echo(repr(sign(run, who, note)))
 
 
-@main.command()
-@click.option("--phase", type=int, help="Only the flags of this phase.")
-@click.option("--flag", help="Only this flag.")
-@environment_option
-@click.option("--reverse-sync", is_flag=True, help="First carry rows written in Airtable back to Wix.")
-@click.option("--dry-run", is_flag=True, help="Show what would be lost; turn no flag.")
-@take_over_option
-@_report_errors
-def rollback(phase: int | None, flag: str | None, environment: str, reverse_sync: bool, dry_run: bool) -> None:
-    """Set all flags, those of a phase, or one back to Wix; shows first what would be lost."""
-    from runbook.commands.rollback import flags_of
-    from runbook.commands.run import Headless
-    from runbook.run.opening import run_folder
-
-    platform = find_platform()
-    flags_of(platform, phase, flag)
-    parameters = {
-        "environment": environment,
-        "phase": phase,
-        "flag": flag,
-        "reverse_sync": reverse_sync,
-        "dry_run": dry_run,
-    }
-    find = functools.partial(
-        run_folder, opened=False, source="wix", slugs=["rollback"], kind="rollback", dry_run=dry_run
-    )
-    with Headless(platform, environment, find, dry_run=dry_run, continues=False) as headless:
-        headless.run(platform.notebooks / "rollback.ipynb", parameters)
-        headless.close()
-    sys.exit(headless.exit_code)
-
-
 @main.command("rebuild-state")
 @environment_option
 @click.option("--source", default="wix", show_default=True, metavar="wix|NAME", help="The base of this source.")
@@ -374,17 +343,6 @@ def mirror(environment: str, load: bool, drop: bool) -> None:
     click.echo(repr(mirror_status(find_platform(), environment, load=load, drop=drop)))
 
 
-@main.command()
-@environment_option
-@who_option
-@_report_errors
-def unfreeze(environment: str, who: str) -> None:
-    """Give the Wix collections that phase 6 froze their former permissions back."""
-    from runbook.commands.unfreeze import unfreeze as restore
-
-    click.echo(repr(restore(find_platform(), environment, who=who)))
-
-
 @main.command("repair-ids")
 @environment_option
 @source_option
@@ -425,3 +383,7 @@ def stop() -> None:
 
     stopped = stop_local_servers(read_settings("sandbox", find_platform()))
     click.echo("stopped" if stopped else "no sandbox is running", err=True)
+
+
+for command in (rollback, unfreeze):
+    main.add_command(command)

@@ -1,4 +1,4 @@
-"""`runbook resolve`: say which side is right where Wix and Airtable disagree. The next run of the phase obeys."""
+"""`runbook resolve`: say which side is right where Wix and Airtable disagree. The next run or rollback obeys."""
 
 from __future__ import annotations
 
@@ -55,9 +55,21 @@ def resolve(
                 settled = f"{word.prefer}, by {word.who}" if word else "open"
                 rows.append((c.wix, each.legacy_id, column, WHY[each.kind], *values, settled))
     columns = ("collection", "row", "column", "what", "Wix", "Airtable", "settled")
-    phases = " ".join(str(number) for number in sorted({c.phase for c, _ in wanted}))
-    note = f"`runbook run {phases}` obeys" if prefer else 'Settle with --prefer wix|airtable --why "…"'
+    note = (
+        f"{_obeying(str(stamp.get('kind')), wanted)} obeys" if prefer else 'Settle with --prefer wix|airtable --why "…"'
+    )
     return Table(f"Conflicts of run {run_id}", columns, rows, (f"{plural(len(rows), 'conflict')}. {note}.",))
+
+
+def _obeying(kind: str, wanted: list[tuple[Collection, list[Conflict]]]) -> str:
+    """The command that does what a person said: a run of the phase, or, of a conflict found on the way back, that."""
+    if kind == "rollback":
+        flags = sorted({c.flag for c, _ in wanted})
+        return f"`runbook rollback --reverse-sync{f' --flag {flags[0]}' if len(flags) == 1 else ''}`"
+    if kind == "follow":
+        return "`runbook follow`"
+    phases = " ".join(str(number) for number in sorted({c.phase for c, _ in wanted}))
+    return f"`runbook run {phases}`"
 
 
 def _collections(platform: Platform, name: str | None) -> list[Collection]:

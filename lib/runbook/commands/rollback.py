@@ -1,13 +1,18 @@
-"""Roll back to Wix: find what would be lost, carry it back on request, turn the flags. Always allowed."""
+"""Roll back to Wix: see what Wix does not have, carry it back on request, turn the flags. Always allowed."""
 
 from __future__ import annotations
 
+import getpass
+from dataclasses import replace
+
 from runbook.catalog import Collection
 from runbook.connections import Connections, connect
-from runbook.cutover.going_back import Losses, find_losses, open_going_back
-from runbook.cutover.turning import tell, turn_back
+from runbook.cutover.debts import as_texts, leave, period, settling
+from runbook.cutover.going_back import open_going_back
+from runbook.cutover.turning import Turned, tell, turn
+from runbook.cutover.way_back import Losses, WayBack
 from runbook.display import Progress, Table, plural
-from runbook.errors import CheckFailed, RunbookError, SettingError
+from runbook.errors import CheckFailed, SettingError
 from runbook.evidence.folder import RunFolder
 from runbook.evidence.kernel import kernel_facts
 from runbook.evidence.manifest import write_manifest
@@ -16,16 +21,22 @@ from runbook.holding import Hold
 from runbook.parameters import check_types, known_flag, known_phase
 from runbook.platform import Platform
 from runbook.run.opening import run_folder
-from runbook.schema import Tables
 from runbook.settings import read_settings
-from runbook.wix.reverse_sync import reverse_sync_remove, reverse_sync_save
 
 SLUG = "rollback"
 SOURCE = "wix"
+_LOSSES = (
+    "added in Airtable",
+    "changed in Airtable",
+    "removed in Airtable",
+    "kept as in Wix",
+    "in conflict",
+    "not matched",
+)
 
 
 class Rollback:
-    """An opened rollback: no flag has turned yet."""
+    """An opened rollback: no flag has turned yet. `found`: by collection, what Wix does not have."""
 
     def __init__(
         self,
@@ -36,6 +47,7 @@ class Rollback:
         *,
         reverse_sync: bool,
         dry_run: bool,
+        who: str,
     ) -> None:
         self.connections = connections
         self.hold = hold
@@ -43,18 +55,20 @@ class Rollback:
         self.flags = flags
         self.with_reverse_sync = reverse_sync
         self.dry_run = dry_run
+        self.who = who
         self.found: dict[str, Losses] = {}
-        self._synced = False
+        self._way = WayBack(connections, connections.base(SOURCE), folder, dry_run=dry_run)
 
     def table(self) -> Table:
-        """The flags to turn back."""
+        """The flags to turn back, and what is left of earlier turns."""
         state = self.connections.state.flags
         rows = []
         for flag in self.flags:
             names = ", ".join(c.wix for c in self.connections.catalog.of_flag(flag))
             turns = state.history(flag)
             rows.append((flag, self._side(flag), str(turns[-1].at) if turns else None, names))
-        return Table("Rollback to Wix", ("flag", "source", "since", "collections"), rows, tuple(self.hold.notes))
+        notes = (*self.hold.notes, *as_texts(self.connections.state))
+        return Table("Rollback to Wix", ("flag", "source", "since", "collections"), rows, notes)
 
     def _side(self, flag: str) -> str:
         return self.connections.state.flags.all().get(flag, "unknown")
@@ -66,50 +80,41 @@ class Rollback:
         return self.table()._repr_html_()
 
     def losses(self) -> Table:
-        """Compare both sides as they are now, for every collection whose flag is on."""
+        """Look at both sides as they are now, for every collection that services may have written in Airtable."""
         self.folder.require_unsealed()
-        base = self.connections.base(SOURCE)
-        collections = self._collections()
-        tables = (
-            Tables(self.connections.airtable.tables(base), self.connections.catalog) if base and collections else None
-        )
-        for c in collections:
-            try:
+        with self._way.alone():
+            for c in self._collections():
                 with Progress(f"Compare {c.wix}"):
-                    self.found[c.wix] = (
-                        find_losses(self.connections, c, base, tables, dry_run=self.dry_run)
-                        if base and tables
-                        else Losses(error="there is no base")
-                    )
-            except RunbookError as error:
-                self.found[c.wix] = Losses(error=str(error))
-        rows = [
-            (
-                name,
-                len(x.added),
-                len(x.changed),
-                len(x.removed),
-                x.error or ("passed" if not x.rows else "would be lost"),
-            )
-            for name, x in self.found.items()
-        ]
-        facts = {
-            name: {"added": len(x.added), "changed": len(x.changed), "removed": len(x.removed), "error": x.error}
-            for name, x in self.found.items()
-        }
-        self.folder.write_evidence(SLUG, "losses", facts)
+                    self.found[c.wix] = self._way.find(c)
+        self.folder.write_evidence(SLUG, "losses", {name: x.facts() for name, x in self.found.items()})
         total = sum(x.rows for x in self.found.values())
-        note = (
-            f"{plural(total, 'row')} differ in Airtable; set `reverse_sync` to carry them back to Wix first."
-            if total
-            else "Nothing would be lost."
-        )
-        columns = ("collection", "added in Airtable", "changed in Airtable", "removed in Airtable", "verdict")
+        unread = [name for name, x in self.found.items() if x.error]
+        note = "Nothing would be lost."
+        if total:
+            note = f"Wix does not have {plural(total, 'row')} as Airtable has them; `reverse_sync` carries them back."
+        if unread:
+            known = f"{note} But " if total else ""
+            note = f"{known}not known what would be lost of {', '.join(unread)}: see the verdict."
+        return self._losses_table("What would be lost", note)
+
+    def _losses_table(self, title: str, note: str) -> Table:
+        rows = []
+        for name, x in self.found.items():
+            left = x.counts
+            numbers = (
+                left.inserted,
+                left.patched,
+                left.removed,
+                left.kept,
+                left.conflict,
+                len(x.unmatched) + len(x.unknown),
+            )
+            rows.append((name, *numbers, x.reason(name) or "passed"))
         notes = [text for x in self.found.values() for text in x.notes]
-        return Table("What would be lost", columns, rows, (note, *notes))
+        return Table(title, ("collection", *_LOSSES, "verdict"), rows, (note, *notes))
 
     def reverse_sync(self) -> Table:
-        """Write those rows to Wix, if `reverse_sync` is set; then compare again."""
+        """Write those rows to Wix, if `reverse_sync` is set."""
         self.folder.require_unsealed()
         if not self.with_reverse_sync or self.dry_run:
             return Table(
@@ -117,77 +122,181 @@ class Rollback:
             )
         if set(self.found) != {c.wix for c in self._collections()}:
             self.losses()
-        rows, facts = [], {}
-        for name, lost in self.found.items():
-            if not lost.rows:
-                continue
-            saved = reverse_sync_save(self.connections.wix, name, [*lost.added, *lost.changed])
-            removed = reverse_sync_remove(self.connections.wix, name, lost.removed)
-            failed = len(saved.refused) + len(removed.refused)
-            rows.append((name, len(saved.done), len(removed.done), failed, "failed" if failed else "passed"))
-            facts[name] = {
-                "saved": len(saved.done),
-                "removed": len(removed.done),
-                "refused": {**saved.refused, **removed.refused},
+        with self._way.alone():
+            for c in self._collections():
+                if self.found[c.wix].rows or self.found[c.wix].error:
+                    with Progress(f"Carry back {c.wix}"):
+                        self.found[c.wix] = self._way.carry(c, self.found[c.wix])
+        self._write_carried()
+        return self._carried_table()
+
+    def _write_carried(self) -> None:
+        facts = {
+            name: {
+                "inserted": x.carried.inserted,
+                "changed": x.carried.patched,
+                "removed": x.carried.removed,
+                "refused": x.carried.refused,
+                "left": x.facts(),
             }
+            for name, x in self.found.items()
+            if x.carried.rows or x.carried.refused or x.reason(name)
+        }
         self.folder.write_evidence(SLUG, "reverse_sync", facts)
-        self._synced = True
-        self.losses()
+
+    def _carried_table(self) -> Table:
+        rows = [
+            (name, x.carried.inserted, x.carried.patched, x.carried.removed, x.rows, x.reason(name) or "passed")
+            for name, x in self.found.items()
+            if x.carried.rows or x.reason(name)
+        ]
         return Table(
             "Reverse sync",
-            ("collection", "written to Wix", "removed from Wix", "refused", "verdict"),
+            ("collection", "inserted in Wix", "changed in Wix", "removed from Wix", "left", "verdict"),
             rows,
             ("Wix sets `_updatedDate` itself; an added row keeps its `_id`, but not its `_createdDate`.",),
         )
 
     def turn_back(self) -> Table:
-        """Set the flags to 'wix'."""
+        """Set the flags to 'wix'. Service calls are held for a last look, and what it finds is carried on request."""
         self.folder.require_unsealed()
-        state, rows = self.connections.state.flags, []
-        for flag in self.flags:
-            before = self._side(flag)
-            if (before != "wix" or flag in self.hold.unsettled) and not self.dry_run:
-                turn_back(
-                    self.connections.state,
-                    flag,
-                    who="rollback",
+        state = self.connections.state
+        before = {flag: self._side(flag) for flag in self.flags}
+        turned = Turned({flag: [] for flag in self.flags}, 0.0)
+        if not self.dry_run:
+            with self._way.alone():
+                turned = turn(
+                    state,
+                    self.flags,
+                    "wix",
+                    check=self._check,
+                    who=self.who,
                     why="rolled back",
-                    run_id=self.folder.path.name,
+                    run_id=self.folder.run_id,
+                    must=True,
                     unsettled=self.hold.unsettled,
                 )
-            rows.append((flag, before, state.get(flag), "dry run" if self.dry_run else "passed"))
-        self.folder.write_evidence(SLUG, "turned", {"flags": {row[0]: row[2] for row in rows}})
-        return Table("Turned back", ("flag", "before", "now", "verdict"), rows, self._tell())
+            for flag in self.flags:
+                if before[flag] != "wix" or flag in self.hold.unsettled:
+                    state.facts.say_flag(flag)
+            self._clear_debts()
+            if self.with_reverse_sync:
+                self._write_carried()
+        debts = state.debts.all()
+        rows = []
+        for flag in self.flags:
+            verdict = "dry run" if self.dry_run else "not carried back" if flag in debts else "passed"
+            rows.append((flag, before[flag], state.flags.get(flag), verdict))
+        facts = {"flags": {row[0]: row[2] for row in rows}, "seconds": turned.seconds, "who": self.who}
+        self.folder.write_evidence(SLUG, "turned", {**facts, "debts": {f: debts[f]._asdict() for f in debts}})
+        notes = [note for note in (turned.held, *self._tell()) if note]
+        return Table("Turned back", ("flag", "before", "now", "verdict"), rows, tuple(notes))
+
+    def _check(self, held: bool) -> dict[str, list[str]]:
+        """Why not everything of each flag is known to be in Wix. While calls are held, looks again and carries."""
+        if not self.found or held:
+            for c in self._collections():
+                self.found[c.wix] = self._again(c)
+        return {flag: self._reasons(flag) for flag in self.flags}
+
+    def _again(self, c: Collection) -> Losses:
+        before, losses = self.found.get(c.wix), self._way.find(c)
+        if before is not None:
+            losses = replace(losses, carried=before.carried)
+        if self.with_reverse_sync and (losses.rows or losses.error):
+            return self._way.carry(c, losses)
+        return losses
+
+    def _reasons(self, flag: str) -> list[str]:
+        reasons = []
+        for c in self.connections.catalog.of_flag(flag):
+            losses = self.found.get(c.wix)
+            reason = f"{c.wix}: it was not looked at" if losses is None else losses.reason(c.wix)
+            reasons += [reason] if reason else []
+        return reasons
+
+    def _clear_debts(self) -> None:
+        """Of flags of which all is known to be in Wix now."""
+        state = self.connections.state
+        for flag in state.debts.all().keys() & set(self.flags):
+            if state.flags.get(flag) == "wix" and not self._reasons(flag):
+                state.debts.clear(flag)
 
     def _tell(self) -> tuple[str, ...]:
         """Tell the base; what keeps it from that is a note."""
         if self.dry_run:
             return ()
         if self.hold.base is None and self.connections.base(SOURCE) is not None:
-            self.hold = open_going_back(self.connections, run_id=self.folder.path.name)
+            self.hold = open_going_back(self.connections, run_id=self.folder.run_id)
         note = None if self.connections.base(SOURCE) is None else tell(self.hold)
         return tuple(found for found in (note, self.hold.release()) if found)
 
     def verdict(self) -> Table:
-        """Raises CheckFailed if a flag is at 'airtable', a comparison failed, or reverse sync left rows behind."""
+        """Raises CheckFailed if a flag is at 'airtable', something could not be read, or `reverse_sync` left rows."""
         self.folder.require_unsealed()
-        state = self.connections.state.flags
-        reasons = [] if self.dry_run else [f"{f} is still at 'airtable'" for f in self.flags if state.get(f) != "wix"]
-        if self._synced:
-            reasons += [f"{name}: {plural(x.rows, 'row')} still not in Wix" for name, x in self.found.items() if x.rows]
-        reasons += [f"{name}: the losses are unknown: {x.error}" for name, x in self.found.items() if x.error]
-        self.folder.write_evidence(SLUG, "gate", {"passed": not reasons, "reasons": reasons, "warnings": []})
+        state = self.connections.state
+        reasons = []
+        if not self.dry_run:
+            reasons += [f"{f} is still at 'airtable'" for f in self.flags if state.flags.get(f) != "wix"]
+        left = {name: reason for name, x in self.found.items() if (reason := x.reason(name)) is not None}
+        asked = self.with_reverse_sync and not self.dry_run
+        reasons += [text for name, text in left.items() if asked or self.found[name].error]
+        debts = [flag for flag in state.debts.all() if flag in self.flags]
+        commands = [settling(flag) for flag in debts]
+        self.folder.write_evidence(
+            SLUG, "gate", {"passed": not reasons, "reasons": reasons, "warnings": [] if reasons else [*left.values()]}
+        )
         self.connections.log.write(self.folder.path / "requests" / f"{SLUG}.jsonl")
         write_manifest(self.folder)
         if reasons:
-            raise CheckFailed("the rollback is not complete:\n  " + "\n  ".join(reasons))
+            raise CheckFailed("the rollback is not complete:\n  " + "\n  ".join([*reasons, *commands]))
         summary = "dry run: no flag was turned" if self.dry_run else f"{plural(len(self.flags), 'flag')} at 'wix'"
-        return Table("Verdict", ("verdict", "details"), [("passed", summary)])
+        rows = [("passed", summary), *(("not carried back", text) for text in [*left.values(), *commands])]
+        return Table("Verdict", ("verdict", "details"), rows)
 
     def _collections(self) -> list[Collection]:
         # Where it is not certain which side a flag is on, services may have written to Airtable.
-        on = [flag for flag in self.flags if self._side(flag) != "wix" or flag in self.hold.unsettled]
+        debts = self.connections.state.debts.all()
+        on = [f for f in self.flags if self._side(f) != "wix" or f in self.hold.unsettled or f in debts]
         return [c for flag in on for c in self.connections.catalog.of_flag(flag)]
+
+
+def console_lines(folder: RunFolder) -> list[str]:
+    """What a rollback did, for a terminal: flags turned, and rows by what became of them."""
+    turned = folder.read_evidence(SLUG, "turned") or {}
+    found = folder.read_evidence(SLUG, "losses") or {}
+    carried = folder.read_evidence(SLUG, "reverse_sync") or {}
+    lines = [f"{flag}: {side}" for flag, side in (turned.get("flags") or {}).items()]
+    if turned.get("seconds"):
+        lines.append(f"service calls were held for {turned['seconds']:.2f} s")
+    done = sum(x["inserted"] + x["changed"] + x["removed"] for x in carried.values())
+    left = {**found, **{name: x["left"] for name, x in carried.items()}}
+    rows = sum(x["added"] + x["changed"] + x["removed"] for x in left.values())
+    for_people = sum(x["conflict"] + x["held_back"] + len(x["unmatched"]) for x in left.values())
+    lines.append(f"rows carried back: {done:,}; not carried back: {rows:,}; to be decided by a person: {for_people:,}")
+    unread = [name for name, x in left.items() if x["error"]]
+    return [*lines, f"not known what else: {', '.join(unread)}"] if unread else lines
+
+
+def leave_in_airtable(platform: Platform, environment: str, flags: list[str], *, who: str, why: str) -> Table:
+    """Settle flags without carrying back: what differs stays in Airtable, and the way forth goes on.
+
+    Raises SettingError where `why` is empty, or nothing is to be settled.
+    """
+    if not why.strip():
+        raise SettingError("--why is empty: say why it is not carried back; it is kept with the decision")
+    connections = connect(platform, environment)
+    state, base = connections.state, connections.base(SOURCE)
+    owing = [flag for flag in flags if flag in state.debts.all()] if len(flags) > 1 else flags
+    if not owing:
+        raise SettingError("no flag has anything that is not carried back; nothing was done")
+    rows = []
+    for flag in owing:
+        debt = leave(state, connections.catalog, base, flag, who=who, why=why)
+        rows.append((flag, period(debt) if debt else None, f"left in Airtable, by {who}"))
+    hold = open_going_back(connections)
+    notes = (tell(hold) if hold.base is not None else None, hold.release())
+    return Table("Left in Airtable", ("flag", "Airtable was ahead", "settled"), rows, tuple(n for n in notes if n))
 
 
 def flags_of(platform: Platform, phase: int | None, flag: str | None) -> list[str]:
@@ -214,14 +323,21 @@ def open_rollback(
     flag: str | None = None,
     reverse_sync: bool = False,
     dry_run: bool = False,
+    who: str | None = None,
 ) -> Rollback:
     """Open a rollback of one flag, of the flags of a phase, or of all, in a new run. Raises SettingError.
 
-    `new_run`: the run's name; `run_id`: a rollback's run that goes on.
+    `new_run`: the run's name; `run_id`: a rollback's run that goes on; `who`: who rolls back, None: this user.
     """
     check_types(
         {"environment": (environment, str), "reverse_sync": (reverse_sync, bool), "dry_run": (dry_run, bool)},
-        {"run_id": (run_id, str), "new_run": (new_run, str), "phase": (phase, int), "flag": (flag, str)},
+        {
+            "run_id": (run_id, str),
+            "new_run": (new_run, str),
+            "phase": (phase, int),
+            "flag": (flag, str),
+            "who": (who, str),
+        },
     )
     flags = flags_of(platform, phase, flag)
     check_run(read_settings(environment, platform).runs, {}, run_id=run_id, new_run=new_run)
@@ -229,4 +345,12 @@ def open_rollback(
     folder = run_folder(connections, SOURCE, [SLUG], run_id=run_id, new_run=new_run, dry_run=dry_run, kind=SLUG)
     folder.write_evidence(SLUG, "kernel", kernel_facts(platform.root))
     hold = open_going_back(connections, run_id=folder.path.name, dry_run=dry_run)
-    return Rollback(connections, folder, flags, hold, reverse_sync=reverse_sync, dry_run=dry_run)
+    return Rollback(
+        connections,
+        folder,
+        flags,
+        hold,
+        reverse_sync=reverse_sync,
+        dry_run=dry_run,
+        who=who or getpass.getuser(),
+    )

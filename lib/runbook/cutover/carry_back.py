@@ -2,7 +2,7 @@
 
     carry = CarryBack(connections, base, run_id=run_id, conflicts=ConflictFile(run))
     plan = carry.plan(collection, outbox.rows())
-    plan.counts(), plan.conflicts, plan.unknown
+    plan.counts(), plan.conflicts, plan.too_many
     carried = carry.apply(plan)
 
 It reads Wix and the state, not Airtable: the rows come from the outbox, or from a look at the table. If it is killed at
@@ -57,7 +57,7 @@ class BackEntry(NamedTuple):
 class BackCounts:
     """Rows to be `inserted`, `patched`, `removed`; `kept`: that were changed or deleted in Wix alone, and stay so.
 
-    Not sent: rows in `conflict`, `unknown`: those that cannot be matched, and `held_back`: too many deleted at once.
+    Not sent: rows in `conflict`, and `held_back`: too many deleted at once.
     """
 
     inserted: int = 0
@@ -65,7 +65,6 @@ class BackCounts:
     removed: int = 0
     kept: int = 0
     conflict: int = 0
-    unknown: int = 0
     held_back: int = 0
 
     @property
@@ -76,7 +75,7 @@ class BackCounts:
     @property
     def left(self) -> int:
         """Rows that a person must decide on first."""
-        return self.conflict + self.unknown + self.held_back
+        return self.conflict + self.held_back
 
 
 @dataclass
@@ -103,14 +102,8 @@ class BackPlan:
             removed=gone - held,
             kept=sum(bool(e.back.kept) or e.back.kept_deleted for e in self.entries if not e.back.is_held),
             conflict=sum(bool(e.back.conflicts) for e in self.entries),
-            unknown=sum(bool(e.back.unknown) for e in self.entries),
             held_back=held,
         )
-
-    @property
-    def unknown(self) -> dict[str, str]:
-        """Rows that cannot be matched, by legacy id, and why."""
-        return {e.row.legacy_id: e.back.unknown for e in self.entries if e.back.unknown}
 
     def is_held_back(self, entry: BackEntry) -> bool:
         """Whether a deletion waits for a person's word, since so many rows were deleted by hand at once."""
@@ -365,8 +358,6 @@ class CarryBack:
             where = (entry.row.legacy_id, entry.row.mark)
             if entry.back.conflicts:
                 reasons[where] = CONFLICT
-            elif entry.back.unknown:
-                reasons[where] = entry.back.unknown
             elif plan.is_held_back(entry):
                 reasons[where] = plan.too_many
         self._state.outbox(self._base, c.wix).hold(reasons)

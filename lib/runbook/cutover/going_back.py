@@ -32,7 +32,8 @@ from runbook.wix.source import WixSource
 @dataclass(frozen=True)
 class Look:
     """Of one collection. `changed`: rows whose record is not as both sides last agreed. `gone`: rows that the table
-    has no more. `unknown`: by record or `_id`, what cannot be matched, and why. `notes`: for people.
+    has no more. `unmatched`: records that have no `_id` and cannot be given one. `unknown`: items of Wix of which it is
+    not known whether they were deleted in Airtable; they stay. `notes`: for people.
 
     `read_at`: the marks of the outbox from before the table was read.
     """
@@ -40,7 +41,8 @@ class Look:
     collection: Collection
     changed: tuple[OutboxRow, ...] = ()
     gone: tuple[OutboxRow, ...] = ()
-    unknown: Mapping[str, str] = field(default_factory=dict)
+    unmatched: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     read_at: Mapping[str, str] = field(default_factory=dict)
 
@@ -119,20 +121,18 @@ def look_at(connections: Connections, base: str, c: Collection, tables: Tables, 
     for id_ in removed.keys() - seen - absent.keys():
         by_hand = noted[id_].by_hand if id_ in noted else True
         gone.append(OutboxRow(id_, noted[id_].record_id if id_ in noted else "", None, by_hand))
-    unknown = dict.fromkeys(grid.refused, "its legacy id cannot be written")
-    unknown |= _never_known(connections, c, base, known={*known, *removed, *seen})
-    return Look(c, tuple(changed), tuple(gone), unknown, grid.notes(), read_at)
+    unknown = _never_known(connections, c, base, known={*known, *removed, *seen})
+    return Look(c, tuple(changed), tuple(gone), grid.refused, unknown, grid.notes(), read_at)
 
 
-def _never_known(connections: Connections, c: Collection, base: str, known: set[str]) -> dict[str, str]:
+def _never_known(connections: Connections, c: Collection, base: str, known: set[str]) -> tuple[str, ...]:
     """Items of Wix that may have been deleted in Airtable before the state was read again from the base."""
     rows = connections.state.rows(base, c.wix)
     if not rows.count() or len(rows.never_agreed()) < rows.count():
-        return {}
+        return ()
     in_wix: set[str] = set()
     WixSource(connections.wix, connections.catalog).export(c, lambda item: in_wix.add(item["_id"]))
-    why = "not in Airtable; whether it was deleted there is not known, since the state was read again from the base"
-    return dict.fromkeys(sorted(in_wix - known), why)
+    return tuple(sorted(in_wix - known))
 
 
 _STAMPS = ("_createdDate", "_updatedDate", "_owner")

@@ -30,11 +30,12 @@ from runbook.steps.conflict_file import ConflictFile, some
 
 @dataclass(frozen=True)
 class Losses:
-    """What Wix does not have of a collection. `unknown`: by row, why it cannot be matched. `error`: why it is not known
-    what else there is; "" where all was read. `carried`: what Wix was given. `notes`: for people."""
+    """What Wix does not have of a collection. `unmatched`, `unknown`: see `Look`. `error`: why it is not known what
+    else there is; "" where all was read. `carried`: what Wix was given. `notes`: for people."""
 
     counts: BackCounts = field(default_factory=BackCounts)
-    unknown: dict[str, str] = field(default_factory=dict)
+    unmatched: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
     held_back: str = ""
     error: str = ""
@@ -44,7 +45,7 @@ class Losses:
     @property
     def rows(self) -> int:
         """How many rows that is: to be carried, or to be decided on by a person first."""
-        return self.counts.carried + self.counts.conflict + self.counts.held_back + len(self.unknown)
+        return self.counts.carried + self.counts.conflict + self.counts.held_back + len(self.unmatched)
 
     def reason(self, name: str) -> str | None:
         """Why not all of the collection is known to be in Wix; None where it is."""
@@ -52,16 +53,15 @@ class Losses:
         parts = [
             f"{plural(left.carried, 'row')} not carried back" if left.carried else "",
             f"{plural(left.conflict, 'row')} in conflict ({some(self.conflicts)})" if left.conflict else "",
-            f"{plural(len(self.unknown), 'row')} not matched ({self._unmatched()})" if self.unknown else "",
+            f"{plural(len(self.unmatched), 'record')} without an `_id` that can be written ({some(self.unmatched)})"
+            if self.unmatched
+            else "",
             self.held_back,
             *(f"{id_}: {why}" for id_, why in list(self.carried.refused.items())[:3]),
             f"not known what else: {self.error}" if self.error else "",
         ]
         said = "; ".join(part for part in parts if part)
         return f"{name}: {said}" if said else None
-
-    def _unmatched(self) -> str:
-        return some([f"{id_}: {why}" for id_, why in self.unknown.items()])
 
     def facts(self) -> dict[str, Json]:
         """For the evidence."""
@@ -73,7 +73,8 @@ class Losses:
             "kept": left.kept,
             "conflict": left.conflict,
             "held_back": left.held_back,
-            "unknown": self.unknown,
+            "unmatched": list(self.unmatched),
+            "unknown": list(self.unknown),
             "error": self.error,
         }
 
@@ -126,7 +127,7 @@ class WayBack:
             _, carried = self._engine.drain(c)
         except RunbookError as problem:
             error = str(problem)
-        left = self._left(c, Look(c, unknown=before.unknown, notes=before.notes), error)
+        left = self._left(c, Look(c, unmatched=before.unmatched, unknown=before.unknown), error)
         total = replace(before.carried)
         total.add(carried)
         return replace(left, carried=total)
@@ -144,10 +145,9 @@ class WayBack:
         except RunbookError as problem:
             said = f"{plural(len(waiting), 'row')} of Airtable could not be compared: {problem}"
             return Losses(error="; ".join(part for part in (error, said) if part), notes=look.notes)
-        rows = {entry.row.legacy_id for entry in plan.entries}
-        unknown = {**{id_: why for id_, why in look.unknown.items() if id_ not in rows}, **plan.unknown}
         texts = tuple(found.line.text() for found in plan.conflicts)
-        return Losses(plan.counts(), unknown, texts, plan.too_many, error, notes=(*look.notes, *_kept(plan)))
+        notes = (*look.notes, *_kept(plan), *_unknown(c, look.unknown))
+        return Losses(plan.counts(), look.unmatched, look.unknown, texts, plan.too_many, error, notes=notes)
 
     def _schema(self, base: str) -> Tables:
         if self._tables is None:
@@ -174,3 +174,12 @@ def _kept(plan: BackPlan) -> list[str]:
     if deleted:
         notes.append(f"{name}: {plural(len(deleted), 'row')} deleted in Wix alone, not inserted again: {some(deleted)}")
     return notes
+
+
+def _unknown(c: Collection, ids: tuple[str, ...]) -> list[str]:
+    if not ids:
+        return []
+    return [
+        f"{c.wix}: {plural(len(ids), 'row')} of Wix not in Airtable; whether they were deleted there is not known, "
+        f"because the state was read again from the base; they stay: {some(ids)}"
+    ]

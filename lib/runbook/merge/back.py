@@ -3,7 +3,7 @@
 merge = BackMerge(collection, links=["Carrier"], exists=records_of_targets.__contains__)
 row = merge.merge(item, fields, past)
 row.action, row.values              # "patch", {"status": "active", "note": MISSING}; MISSING removes a key
-row.kept, row.conflicts, row.unknown
+row.kept, row.conflicts
 merge.agreement(row, after, fields) # once Wix has answered: what both sides agree on now
 
 The decision is that of the way forth with the sides exchanged. The same tables stand in docs/way_back.md.
@@ -16,7 +16,7 @@ The decision is that of the way forth with the sides exchanged. The same tables 
 | changed             | no item, it was there         | conflict: gone in Wix                              |
 | no row              | as both last agreed           | remove                                             |
 | no row              | changed                       | conflict: gone in Airtable                         |
-| no row              | an item that is not known     | unknown: nothing                                   |
+| no row              | it is not known what was      | conflict: gone in Airtable                         |
 | no row              | no item                       | nothing                                            |
 """
 
@@ -43,7 +43,7 @@ _WHOLE = ""  # the key of a conflict about a whole row
 
 @dataclass
 class BackRow:
-    """The decisions on a row. With `conflicts` or `unknown`, nothing of it is sent.
+    """The decisions on a row. With `conflicts`, nothing of it is sent.
 
     `values`: what to set, by Wix key; MISSING removes a key. Of a row to insert, the whole item. `references`: of
     these, multi-references. `kept`: keys that were changed in Wix alone, "" for the whole item; they stay.
@@ -60,7 +60,6 @@ class BackRow:
     settled: list[Difference] = field(default_factory=list)
     conflicts: list[Difference] = field(default_factory=list)
     row_conflict: RowConflict | None = None
-    unknown: str = ""
     _keys: dict[str, Agreed] = field(default_factory=dict)
     _moved: set[str] = field(default_factory=set)
     _links: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -68,7 +67,7 @@ class BackRow:
     @property
     def is_held(self) -> bool:
         """Whether a person must decide before anything of it is sent."""
-        return bool(self.conflicts or self.unknown)
+        return bool(self.conflicts)
 
 
 class BackMerge:
@@ -160,11 +159,9 @@ class BackMerge:
         if item is None:
             return row
         agreement = past.agreement or (Agreement() if sent else None)  # sent: it was made here
-        if agreement is None and not past.wix_unchanged:
-            row.unknown = "deleted in Airtable, and it is not known whether it has changed in Wix"
-            return row
-        if agreement is not None and self._changed_in_wix(item, agreement, sent):
-            found = Difference(_WHOLE, "", None, None, self._whole(item), digest(None), True)
+        unchanged = past.wix_unchanged if agreement is None else not self._changed_in_wix(item, agreement, sent)
+        if not unchanged:
+            found = Difference(_WHOLE, "", None, None, self._whole(item), digest(None), agreement is not None)
             row.row_conflict = "gone in Airtable"
             prefer = settled_side(row, found, past)
             if prefer is None:

@@ -21,7 +21,7 @@ WHY: dict[ConflictKind, str] = {
     "both changed": "changed in Wix and in Airtable",
     "never agreed": "differs, and it is not known which side changed it",
     "gone in Wix": "gone in Wix, changed in Airtable",
-    "gone in Airtable": "gone in Airtable, changed in Wix",
+    "gone in Airtable": "gone in Airtable, and Wix's may have changed since",
     "origin unknown": "not in Wix, and it is not known whether it ever was",
 }
 

@@ -269,8 +269,11 @@ def test_a_row_deleted_on_both_sides_is_gone(world: World) -> None:
 def test_a_row_deleted_in_airtable_of_which_nothing_is_known_is_never_removed(world: World) -> None:
     world.cells, world.past = None, Past()
     row = world.merged()
-    assert (row.action, row.is_held) == ("nothing", True)
-    assert "not known" in row.unknown
+    assert (row.action, row.row_conflict, [each.known for each in row.conflicts]) == (
+        "nothing",
+        "gone in Airtable",
+        [False],
+    )
     world.past = Past(wix_unchanged=True)
     assert world.merged().action == "remove"
 

@@ -150,8 +150,8 @@ def test_09_a_rollback_says_what_would_be_lost_carries_it_back_and_turns(site: S
 
     rollback = open_rollback(PLATFORM, flag="content", dry_run=True)
     rollback.losses()
-    lost = rollback.found["ServiceFeatures"]
-    assert (len(lost.added), len(lost.changed), len(lost.removed)) == (1, 1, 1)
+    lost = rollback.found["ServiceFeatures"].counts
+    assert (lost.inserted, lost.patched, lost.removed) == (1, 1, 1)
     assert sum(found.rows for found in rollback.found.values()) == 3
     rollback.reverse_sync()
     rollback.turn_back()

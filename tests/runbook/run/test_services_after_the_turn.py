@@ -51,11 +51,8 @@ def written(site: Site) -> dict[str, Item]:
 
 def losses(rollback: Rollback) -> dict[str, tuple[int, int, int]]:
     rollback.losses()
-    return {
-        name: (len(lost.added), len(lost.changed), len(lost.removed))
-        for name, lost in rollback.found.items()
-        if lost.rows
-    }
+    counts = {name: lost.counts for name, lost in rollback.found.items() if lost.rows}
+    return {name: (lost.inserted, lost.patched, lost.removed) for name, lost in counts.items()}
 
 
 def test_the_weekly_check_takes_it_for_what_it_is(site: Site, written: dict[str, Item]) -> None:
