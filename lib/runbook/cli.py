@@ -24,10 +24,16 @@ from runbook.cli_options import (
 )
 from runbook.cli_options import report_errors as _report_errors
 from runbook.cli_options import show_error as _error
+from runbook.commands import RED
 from runbook.display import plural
 from runbook.errors import CheckFailed, SettingError
 from runbook.platform import find_platform
 from runbook.settings import read_settings
+
+
+def _say(message: str) -> None:
+    """What a command that goes on says meanwhile."""
+    click.echo(message, err=True)
 
 
 @click.group()
@@ -321,13 +327,34 @@ def suites(check: bool) -> None:
     show_default=True,
     help="Port to listen on; 0: any free port.",
 )
+@click.option("--no-follow", is_flag=True, help="Do not carry rows of Airtable back to Wix.")
 @take_over_option
 @_report_errors
-def serve(environment: str, host: str, port: int) -> None:
-    """Serve the platform's HTTP endpoints, and keep the mirror up to date."""
+def serve(environment: str, host: str, port: int, no_follow: bool) -> None:
+    """Serve the platform's HTTP endpoints, keep the mirror up to date, and follow (see `runbook follow`)."""
     from runbook.commands.serve import serve as serve_on
 
-    serve_on(find_platform(), environment, host, port, report=lambda message: click.echo(message, err=True))
+    serve_on(find_platform(), environment, host, port, follow=not no_follow, report=_say)
+
+
+@main.command()
+@environment_option
+@click.option("--once", is_flag=True, help="Carry what waits, then end: exit code 0 where nothing is left, else 1.")
+@take_over_option
+@_report_errors
+def follow(environment: str, once: bool) -> None:
+    """Carry what is written in Airtable back to Wix, all the time, for flags at 'airtable'; Ctrl-C stops it.
+
+    What services write goes back within seconds. What people edit in the grid goes back once the mirror has seen it,
+    within a minute; without a webhook of the base that takes longer, and deletions up to a day (`runbook status` says
+    which). Many rows deleted by hand at once wait for RUNBOOK_REMOVE_MANY, conflicts for `runbook resolve`. Never
+    writes a collection whose flag is at 'wix'. One process follows at a time; `runbook serve` follows by itself.
+    """
+    from runbook.commands.follow import follow as follow_base
+
+    left = follow_base(find_platform(), environment, once=once, report=_say)
+    click.echo(repr(left))
+    sys.exit(RED if once and left.left else 0)
 
 
 @main.command()

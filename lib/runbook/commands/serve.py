@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 
+from runbook.commands.follow import following
 from runbook.errors import SettingError
 from runbook.platform import Platform
 from runbook.records.opening import open_records
 
 
-def serve(platform: Platform, environment: str, host: str, port: int, *, report: Callable[[str], None]) -> None:
-    """Serve until Ctrl-C or SIGTERM; requests in flight are finished first. Raises SettingError."""
+def serve(
+    platform: Platform,
+    environment: str,
+    host: str,
+    port: int,
+    *,
+    follow: bool = True,
+    report: Callable[[str], None],
+) -> None:
+    """Serve until Ctrl-C or SIGTERM; requests in flight are finished first. Raises SettingError.
+
+    `follow`: carry what is written in Airtable back to Wix meanwhile.
+    """
     import socket
 
     import uvicorn  # 0.1 s
@@ -26,7 +39,12 @@ def serve(platform: Platform, environment: str, host: str, port: int, *, report:
         except OSError as error:
             message = f"--host {host} --port {port}: {error.strerror}; use another port or address"
             raise SettingError(message) from None
-        with open_records(platform, environment) as opened:
+        with ExitStack() as stack:
+            opened = stack.enter_context(open_records(platform, environment))
+            for note in opened.hold.notes if opened.hold is not None else ():
+                report(note)
+            if follow:
+                stack.enter_context(following(opened, report=report))
             app = platform.app(opened.records, os.environ)
             server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
             url = f"http://{host}:{listener.getsockname()[1]}"

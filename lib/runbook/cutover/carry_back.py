@@ -12,7 +12,7 @@ a row leaves the outbox together with what both sides agree on now.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -23,9 +23,9 @@ from runbook.display import plural
 from runbook.errors import AirtableError, BudgetSpent, WixError
 from runbook.json_types import Item
 from runbook.link_resolver import TargetRows, resolve
-from runbook.mapping import Mapping
+from runbook.mapping import Mapping as RowMapping
 from runbook.merge import Agreement, BackMerge, BackRow, Past, after_write
-from runbook.state import AgreedRow, Ambiguous, Conflict, ConflictKind, OutboxRow, PendingRow
+from runbook.state import IN_CONFLICT, AgreedRow, Ambiguous, Conflict, ConflictKind, OutboxRow, PendingRow
 from runbook.steps.conflict_file import ConflictFile, ConflictLine, Found, shown
 from runbook.steps.deletion import too_many
 from runbook.wix.client import MAX_PAGE
@@ -39,7 +39,6 @@ from runbook.wix.reverse_sync import (
     reverse_sync_remove,
 )
 
-CONFLICT = "in conflict; `runbook resolve` settles it"
 _BATCH = BULK_PATCH
 _ROUNDS = 3
 _AGAIN = {EXISTS, GONE}  # Wix's item has come or gone since it was read
@@ -203,15 +202,17 @@ class CarryBack:
                 done.add(self._send(plan, action, batch))
         return done
 
-    def drain(self, c: CatalogCollection) -> tuple[BackPlan, Carried]:
+    def drain(self, c: CatalogCollection, *, of: Mapping[str, str] | None = None) -> tuple[BackPlan, Carried]:
         """Plan and apply for all that waits of a collection; what changed in Wix meanwhile is planned once more.
+
+        `of`: only these lines, by legacy id their mark.
 
         The caller holds `going_back.carrying`. Links that people changed in the grid are followed by their keys first,
         which is written in Airtable. Raises WixError.
         """
         total, outbox = Carried(), self._state.outbox(self._base, c.wix)
         for _ in range(_ROUNDS):
-            rows = outbox.rows()
+            rows = [row for row in outbox.rows(of=of) if of is None or of[row.legacy_id] == row.mark]
             followed = self._followed(c, rows)
             plan = self.plan(c, followed.rows)
             plan.unclear = followed.unclear
@@ -259,7 +260,9 @@ class CarryBack:
 
     def _too_many(self, plan: BackPlan) -> str:
         name = plan.collection.wix
-        gone = sum(e.row.by_hand and e.back.action == "remove" and not e.back.is_held for e in plan.entries)
+        removes = (e for e in plan.entries if e.back.action == "remove" and not e.back.is_held)
+        waiting = self._state.outbox(self._base, name).rows(held=True, deleted=True)  # not only those of this plan
+        gone = len({row.legacy_id for row in (*(e.row for e in removes), *waiting) if row.by_hand})
         rows = self._state.rows(self._base, name).count() + gone
         if name in self._connections.settings.remove_many or not too_many(gone, rows):
             return ""
@@ -346,7 +349,7 @@ class CarryBack:
         def find(target: str, key: str, value: str) -> str | Ambiguous | None:
             return self._state.rows(self._base, target).resolve(key, value)
 
-        links = Mapping(c).links_of(item)
+        links = RowMapping(c).links_of(item)
         return {name: resolve(candidates, find).records for name, candidates in links.items()}
 
     # What is not sent
@@ -357,7 +360,7 @@ class CarryBack:
         for entry in plan.entries:
             where = (entry.row.legacy_id, entry.row.mark)
             if entry.back.conflicts:
-                reasons[where] = CONFLICT
+                reasons[where] = IN_CONFLICT
             elif plan.is_held_back(entry):
                 reasons[where] = plan.too_many
         self._state.outbox(self._base, c.wix).hold(reasons)

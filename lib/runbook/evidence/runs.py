@@ -19,7 +19,7 @@ from runbook.errors import SettingError, TamperedRun
 from runbook.evidence.folder import RunFolder, check_name, new_run_id, read_json
 from runbook.evidence.manifest import MANIFEST
 
-MIGRATION = "migration"
+MIGRATION, FOLLOW = "migration", "follow"
 _SHOWN = 5  # runs named where none has the name that was given
 
 
@@ -57,7 +57,7 @@ def find_run(
 
     `run_id`: this run, which must exist. `new_run`: a new run of this name; the same call again goes on with it.
     Neither: the newest open run with this stamp, else a new one, whose name ends with `suffix`; of a kind other than a
-    migration always a new one. `phases`: the notebooks that are to be executed in it.
+    migration or `follow` always a new one. `phases`: the notebooks that are to be executed in it.
     """
     check_run(runs, stamp, run_id=run_id, new_run=new_run, phases=phases)
     if run_id is None and new_run is None and (found := _open_run(runs, stamp, phases)) is not None:
@@ -156,7 +156,7 @@ def _known_run(path: Path) -> KnownRun:
 
 def _open_run(runs: Path, stamp: Mapping[str, Any], phases: Sequence[str]) -> KnownRun | None:
     """The newest unsigned run with this stamp, unless every phase has passed in it."""
-    if stamp["kind"] != MIGRATION:
+    if stamp["kind"] not in (MIGRATION, FOLLOW):
         return None
     for run in known_runs(runs):
         same = all(key in run.stamp and run.stamp[key] == value for key, value in stamp.items())

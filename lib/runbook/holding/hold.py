@@ -128,6 +128,8 @@ class Hold:
         frozen = facts.frozen()
         if frozen or (self.facts is not None and self.facts.frozen):
             rows.append(own_table.fact_row(own_table.FROZEN, json.dumps(frozen, sort_keys=True) if frozen else ""))
+        if (until := facts.followed(self.base).until) is not None:
+            rows.append(own_table.fact_row(own_table.FOLLOWED, until))
         turns = {turn.flag: turn for turn in state.flags.history()}
         for name, side in self._own_flags().items():
             turn = turns.get(name)

@@ -178,6 +178,8 @@ def _attach(hold: Hold, *, dry_run: bool, read_again: bool) -> Rebuilt | None:
         hold.notes.append(why + rebuilt.summary())
         if fresh and said.frozen and not state.facts.frozen():
             state.facts.set_frozen(said.frozen)
+        if fresh and said.followed is not None:
+            state.facts.set_followed(base, state.facts.followed(base)._replace(until=said.followed))
     verdicts = judge(hold, said, fresh=fresh)
     _require_flags(hold, verdicts)
     _apply(hold, verdicts)

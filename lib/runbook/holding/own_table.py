@@ -27,6 +27,7 @@ from runbook.schema.tables import OWN_TABLE
 FACT, VALUE, SINCE, BY, WHY, SEEN = "Fact", "Value", "Since", "By", "Why", "Seen"
 COLUMNS = (FACT, VALUE, SINCE, BY, WHY, SEEN)
 SOURCE, CATALOG, STATE, EPOCH, RUN, FROZEN = "source", "catalog", "state", "epoch", "newest run", "frozen in Wix"
+FOLLOWED = "followed until"
 _FLAG, _CLAIM = "flag ", "claim "
 
 _WANTED = Wanted(
@@ -86,6 +87,11 @@ class Facts:
     def is_empty(self) -> bool:
         """Whether the table says nothing; claims alone say nothing of the base."""
         return not self.flags and not any(self.value(fact) for fact in (SOURCE, STATE, EPOCH))
+
+    @property
+    def followed(self) -> str | None:
+        """The last time at which rows were carried back to Wix continuously; None where no time is there."""
+        return _since(self.value(FOLLOWED)) or None
 
     @property
     def frozen(self) -> dict[str, dict[str, str]]:

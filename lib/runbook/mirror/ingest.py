@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from runbook.airtable.client import Airtable
-from runbook.airtable.lookup_ids import fetch_records
+from runbook.airtable.lookup_ids import fetch_records, look_up
 from runbook.catalog import LEGACY_ID, Catalog
 from runbook.grid_rows import GridRows, Waiting, assign_ids, empty_cells, legacy_id
 from runbook.json_types import Item, Json
@@ -112,6 +112,14 @@ class Ingester:
         """Records as they are in Airtable now, without those that are deleted. One request per 100."""
         collection, fields = self.catalog.collection(name), self.columns(name)
         return fetch_records(self.airtable, self.base, collection.table, sorted(records), fields=fields)
+
+    def find(self, name: str, records: Mapping[str, str]) -> list[dict[str, Json]]:
+        """Records of rows, by legacy id, as they are in Airtable now, and all others with one of these legacy ids."""
+        found = self.fetch(name, records.values())
+        table = self.catalog.collection(name).table
+        by_id = look_up(self.airtable, self.base, table, LEGACY_ID, list(records))
+        others = {record for listed in by_id.values() for record in listed} - {record["id"] for record in found}
+        return found + self.fetch(name, others)
 
     def columns(self, name: str) -> list[str]:
         """The columns to read."""

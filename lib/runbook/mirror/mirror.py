@@ -193,6 +193,28 @@ class Mirror:
         """Rows were deleted in Airtable."""
         self.store.delete(collection, ids)
 
+    def confirm_deleted(self, collection: str, records: Mapping[str, str]) -> None:
+        """Look once more whether records, by legacy id, are gone; what is there is stored, and known as a row again.
+
+        By the record and by the legacy id: a copy may have become the row. Raises AirtableError, SchemaDrift.
+        """
+        mark = self.store.mark()
+        self.check_schema()
+        self.require(collection)
+        found = self._ingester.find(collection, records)
+        if found:
+            self._ingester.ingest(collection, found, after=mark)
+            self._ingester.resolve_set_aside([collection])
+
+    def check_schema(self, *, within: float = 0.0) -> None:
+        """Look whether people have changed tables; not again `within` seconds. One request. Raises AirtableError."""
+        self._sync.check_schema(within)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a webhook reports changes, deletions and changes of the schema."""
+        return self._sync.has_webhook
+
     def load(
         self,
         collections: Iterable[str] | None = None,

@@ -37,10 +37,10 @@ class SchemaWatch:
         """Changes of the schema that stop nothing."""
         return list(self._file.meta(_NOTES) or ())
 
-    def is_due(self) -> bool:
-        """Whether to look at the schema where no webhook reports its changes."""
+    def is_due(self, within: float = SCHEMA_SECONDS) -> bool:
+        """Whether to look at the schema where no webhook reports its changes: nobody has `within` seconds."""
         checked_at = self._file.meta(_CHECKED_AT)
-        return checked_at is None or not 0 <= self._clock() - checked_at < SCHEMA_SECONDS
+        return checked_at is None or not 0 <= self._clock() - checked_at < within
 
     def require(self, names: Iterable[str]) -> None:
         """Raises SchemaDrift where one of these collections is stopped."""

@@ -56,9 +56,14 @@ class Sync:
         self.schema = SchemaWatch(ingester, clock)
 
     @property
+    def has_webhook(self) -> bool:
+        """Whether a webhook reports what changes."""
+        return self._file.meta(_WEBHOOK) is not None
+
+    @property
     def lag(self) -> float:
         """Seconds until a change made in Airtable is here, at the most."""
-        if self._file.meta(_WEBHOOK) is not None:
+        if self.has_webhook:
             return self._interval
         return self._interval * max(1.0, len(self._store.synced()) / self._queries_per_sync)
 
@@ -104,7 +109,16 @@ class Sync:
                 known = self._ingester.state.facts.table(self._base, tables.get(table, ""))
                 if known is not None and fields.intersection(known.columns.values()):
                     healed.add(tables[table])
-            self._file.set_meta(_OUTDATED, sorted({*(self._file.meta(_OUTDATED) or ()), *healed}))
+            self._add_outdated(healed)
+
+    def check_schema(self, within: float) -> None:
+        """Look at the schema, unless a process has `within` seconds. Raises AirtableError."""
+        if self.schema.is_due(within):
+            self._add_outdated(self.schema.check())
+
+    def _add_outdated(self, names: set[str]) -> None:
+        if names:
+            self._file.set_meta(_OUTDATED, sorted({*(self._file.meta(_OUTDATED) or ()), *names}))
 
     def ensure_webhook(self) -> Webhook | None:
         """The base's webhook, created where there is none; None where none can be created."""

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping as Env
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from runbook.airtable.client import Airtable
 from runbook.airtable.rate_limiter import RateLimiter
 from runbook.connections import Connections, connect
-from runbook.holding import open_base
+from runbook.holding import Hold, open_base
 from runbook.mirror import Mirror
 from runbook.platform import Platform
 from runbook.records.airtable import AirtableRecords
@@ -35,7 +35,10 @@ _MAX_LOGGED = 10_000  # requests
 
 @dataclass(frozen=True)
 class OpenRecords:
-    """`records`: for services; the two sides: for comparisons. `airtable`, `mirror` None: nothing was migrated yet."""
+    """`records`: for services; the two sides: for comparisons. `airtable`, `mirror` None: nothing was migrated yet.
+
+    `connections`: what they were made from. `hold`: of the base, where it was opened here.
+    """
 
     records: RoutedRecords
     wix: WixRecords
@@ -43,6 +46,8 @@ class OpenRecords:
     mirror: Mirror | None
     state: State
     log: RequestLog
+    connections: Connections
+    hold: Hold | None = None
 
 
 @contextmanager
@@ -58,7 +63,8 @@ def open_records(
         stack.callback(connections.state.close)
         hold = open_base(connections, SOURCE, offline=True)
         stack.callback(hold.release)
-        yield connect_records(connections, stack, base=connections.base(SOURCE), update_mirror=update_mirror)
+        opened = connect_records(connections, stack, base=connections.base(SOURCE), update_mirror=update_mirror)
+        yield replace(opened, hold=hold)
 
 
 def connect_records(
@@ -72,15 +78,21 @@ def connect_records(
     log = RequestLog(most=_MAX_LOGGED)
     airtable, mirror = None, None
     if base is not None:
-        rate_limiter = partial(RateLimiter, state, rate=settings.rate, penalty=settings.penalty)
-        api = Airtable(
-            settings.airtable_key, url=settings.airtable_url, rate_limiter=rate_limiter, log=log, tries=_TRIES
-        )
-        api.before_write = connections.airtable.before_write
-        stack.callback(api.close)
+        api = impatient_airtable(connections, stack, log)
         mirror = Mirror(api, base, catalog, state, settings.folder / f"mirror-{base}.db")
         stack.callback(mirror.close)
         airtable = AirtableRecords(api, base, catalog, state, mirror=mirror)
         if update_mirror:
             stack.enter_context(mirror.kept_updated())
-    return OpenRecords(RoutedRecords(catalog, state, wix, airtable), wix, airtable, mirror, state, log)
+    records = RoutedRecords(catalog, state, wix, airtable)
+    return OpenRecords(records, wix, airtable, mirror, state, log, connections)
+
+
+def impatient_airtable(connections: Connections, stack: ExitStack, log: RequestLog) -> Airtable:
+    """A client of its own for the same base, under the same hold, that fails fast; `stack` closes it."""
+    settings = connections.settings
+    limiter = partial(RateLimiter, connections.state, rate=settings.rate, penalty=settings.penalty)
+    api = Airtable(settings.airtable_key, url=settings.airtable_url, rate_limiter=limiter, log=log, tries=_TRIES)
+    api.before_write = connections.airtable.before_write
+    stack.callback(api.close)
+    return api

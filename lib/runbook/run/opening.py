@@ -9,7 +9,7 @@ from runbook.catalog import Collection, Phase
 from runbook.connections import Connections, connect
 from runbook.errors import SettingError
 from runbook.evidence.folder import RunFolder
-from runbook.evidence.runs import MIGRATION, check_run, find_run, make_stamp, named_run, set_base
+from runbook.evidence.runs import FOLLOW, MIGRATION, check_run, find_run, make_stamp, named_run, set_base
 from runbook.holding import open_base
 from runbook.parameters import check_types, known_phase, source_folder
 from runbook.platform import Platform
@@ -123,7 +123,7 @@ def check_before(
     return label
 
 
-_SUFFIXES = {MIGRATION: "", "integrity_check": "-check", "rollback": "-rollback"}
+_SUFFIXES = {MIGRATION: "", "integrity_check": "-check", "rollback": "-rollback", FOLLOW: "-follow"}
 
 
 def run_folder(

@@ -9,15 +9,16 @@ state.facts.base_of("wix")                   # "app…"
 
 from runbook.state.conflicts import Conflict, ConflictKind, Conflicts, Settled
 from runbook.state.debts import Debt, Debts
-from runbook.state.facts import CheckResult, CollectionProgress, Facts, GateResult, HoldingNote, KnownTable
+from runbook.state.facts import CheckResult, CollectionProgress, Facts, FollowNote, GateResult, HoldingNote, KnownTable
 from runbook.state.flags import FlagChange, Flags, FlagState, Side
-from runbook.state.outbox import Outbox, OutboxCount, OutboxRow, PendingRow
+from runbook.state.outbox import IN_CONFLICT, Outbox, OutboxCount, OutboxRow, PendingRow
 from runbook.state.rate_limits import RateLimits
 from runbook.state.rows import AMBIGUOUS, AgreedRow, Ambiguous, CollectionRows, History, KnownRow
 from runbook.state.store import State
 
 __all__ = [
     "AMBIGUOUS",
+    "IN_CONFLICT",
     "AgreedRow",
     "Ambiguous",
     "CheckResult",
@@ -32,6 +33,7 @@ __all__ = [
     "FlagChange",
     "FlagState",
     "Flags",
+    "FollowNote",
     "GateResult",
     "History",
     "HoldingNote",

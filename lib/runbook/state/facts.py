@@ -79,6 +79,21 @@ class HoldingNote(NamedTuple):
     stale: bool = False
 
 
+class FollowNote(NamedTuple):
+    """What was carried back to Wix continuously. `until`: the last time at which rows were, as the base has it too.
+
+    `seen`: seconds until an edit in the grid is seen; `watched`: deletions are as well. `problem`: why it is not going
+    on now, "" where it is. `carried`: when rows of each collection were carried last. `run`: where conflicts stand.
+    """
+
+    until: str | None = None
+    seen: float | None = None
+    watched: bool = False
+    problem: str = ""
+    carried: dict[str, str] = {}  # noqa: RUF012 - never changed
+    run: str = ""
+
+
 _CHECKS, _FROZEN, _ALERTS, _STATE_ID = "integrity checks", "frozen collections", "alerts", "state id"
 
 
@@ -169,6 +184,15 @@ class Facts:
     def set_newest_run(self, base: str, run_id: str, at: str) -> None:
         """See `newest_run`."""
         self._put(f"newest run {base}", [run_id, at])
+
+    def followed(self, base: str) -> FollowNote:
+        """See `FollowNote`."""
+        return FollowNote(**(self._get(f"follow {base}") or {}))
+
+    def set_followed(self, base: str, note: FollowNote) -> None:
+        """See `followed`."""
+        if self.followed(base) != note:
+            self._put(f"follow {base}", note._asdict())
 
     def gate(self, base: str, phase: int) -> GateResult | None:
         """The last gate of a phase."""

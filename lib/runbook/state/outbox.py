@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, and_, func, select
@@ -23,6 +23,10 @@ from runbook.state.tables import now, outbox
 
 if TYPE_CHECKING:
     from runbook.state.rows import AgreedRow, CollectionRows
+
+
+IN_CONFLICT = "in conflict; `runbook resolve` settles it"
+"""Why a line is held whose row was changed on both sides."""
 
 
 class OutboxRow(NamedTuple):
@@ -88,13 +92,27 @@ class Outbox:
                 wanted = [row for row in wanted if row.legacy_id not in newer]
             add_to_outbox(self._db, connection, self._scope, wanted)
 
-    def rows(self, *, limit: int | None = None, held: bool = False) -> list[PendingRow]:
-        """Those that wait, the oldest first; with `held`, all."""
+    def rows(
+        self,
+        *,
+        limit: int | None = None,
+        held: bool = False,
+        of: Collection[str] | None = None,
+        deleted: bool | None = None,
+        by_hand: bool | None = None,
+    ) -> list[PendingRow]:
+        """Those that wait, the oldest first; with `held`, all. `of`: of these rows. `deleted`, `by_hand`: only such."""
         t = outbox
         columns = (t.c.legacy_id, t.c.record_id, t.c.fields, t.c.by_hand, t.c.mark, t.c.at, t.c.sent, t.c.held)
         query = select(*columns).where(self._in_scope).order_by(t.c.at, t.c.legacy_id).limit(limit)
         if not held:
             query = query.where(t.c.held.is_(None))
+        if of is not None:
+            query = query.where(t.c.legacy_id.in_(list(of)))
+        if deleted is not None:
+            query = query.where(t.c.fields.is_(None) if deleted else t.c.fields.is_not(None))
+        if by_hand is not None:
+            query = query.where(t.c.by_hand if by_hand else ~t.c.by_hand)
         with self._db.reading() as connection:
             return [_pending(row) for row in connection.execute(query)]
 
@@ -130,10 +148,13 @@ class Outbox:
                 of_line = (self._in_scope, outbox.c.legacy_id == legacy_id, outbox.c.mark == mark)
                 connection.execute(outbox.update().where(*of_line).values(held=reason))
 
-    def release(self) -> None:
-        """No line is held any more."""
+    def release(self, of: Collection[str] | None = None) -> None:
+        """No line is held any more; `of`: of these rows."""
+        query = outbox.update().where(self._in_scope, outbox.c.held.is_not(None)).values(held=None)
+        if of is not None:
+            query = query.where(outbox.c.legacy_id.in_(list(of)))
         with self._db.writing() as connection:
-            connection.execute(outbox.update().where(self._in_scope).values(held=None))
+            connection.execute(query)
 
     def clear(self) -> None:
         """Delete every line."""

@@ -65,3 +65,13 @@ class State:
     def outbox_counts(self, base: str) -> dict[str, OutboxCount]:
         """How much that is, by collection; those with none are left out."""
         return count_outbox(self._db, base)
+
+    def unchanged_since(self, base: str, flag: str) -> str | None:
+        """The time since which an item must have been changed in Wix to count as changed there, where it is not known
+        what both sides agreed on: when the flag last turned to 'airtable', or rows were last carried back by follow.
+
+        ISO time in UTC; None: not known.
+        """
+        turns = [turn.at for turn in self.flags.history(flag) if turn.value == "airtable"]
+        until = self.facts.followed(base).until
+        return max(turns[-1], until or "") if turns else None

@@ -263,7 +263,7 @@ class _Work:
             fetch=lambda ids: fetch_records(target.airtable, target.base, target.tables.id(self.collection), ids),
             settled=self.conflicts.settled(),
             sent=sent,
-            turned_at=_turned_at(target.state, self.collection),
+            turned_at=target.state.unchanged_since(target.base, self.collection.flag),
             count=count,
         )
 
@@ -319,12 +319,6 @@ class _Work:
             limited=loaded.limited + sum(row.status == 429 for row in rows),
             seconds=loaded.seconds + time.monotonic() - self.began,
         )
-
-
-def _turned_at(state: State, collection: Collection) -> str | None:
-    """When services last turned to Airtable; None: never."""
-    turns = [change.at for change in state.flags.history(collection.flag) if change.value == "airtable"]
-    return turns[-1] if turns else None
 
 
 __all__ = ["Loaded", "Target", "load", "load_links"]

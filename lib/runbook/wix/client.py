@@ -32,7 +32,7 @@ TOO_MUCH = frozenset({"WDE0028", "WDE0180", "WDE0109"})
 NO_COLLECTION = frozenset({"WDE0025", "WDE0026"})
 """Codes by which Wix itself says that a collection does not exist, or was removed."""
 
-_QUOTA_WAITS = (3.0, 6.0, 12.0, 24.0, 48.0, *[60.0] * 5)  # the quota is a minute's
+QUOTA_WAITS = (3.0, 6.0, 12.0, 24.0, 48.0, *[60.0] * 5)  # the quota is a minute's
 _UNRESOLVED_WAITS = (3.0,)  # a site that was just made is not found once
 TROUBLE_WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)
 _DRAFTS = {"includeDraftItems": True}
@@ -58,7 +58,8 @@ class WixTooMuch(WixError):
 class WixClient(HttpClient):
     """One site, as one API key sees it. `timeout`: seconds to connect, and to respond; `sleep` waits between attempts.
 
-    `trouble_waits`: seconds between attempts after a failure that may pass, other than of the quota.
+    `trouble_waits`: seconds between attempts after a failure that may pass, other than of the quota; `quota_waits`:
+    while the quota is used up.
     Raises SettingError for credentials that cannot be valid.
     """
 
@@ -71,6 +72,7 @@ class WixClient(HttpClient):
         timeout: float = 30.0,
         sleep: Callable[[float], None] = time.sleep,
         trouble_waits: tuple[float, ...] = TROUBLE_WAITS,
+        quota_waits: tuple[float, ...] = QUOTA_WAITS,
     ) -> None:
         for name, value in (("WIX_API_KEY", key), ("WIX_SITE_ID", site_id)):
             if not value:
@@ -82,7 +84,7 @@ class WixClient(HttpClient):
         super().__init__(session, url, key, timeout=(timeout, timeout))
         self.site_id = site_id
         self.server_time: datetime | None = None
-        self._sleep, self._trouble_waits = sleep, trouble_waits
+        self._sleep, self._trouble_waits, self._quota_waits = sleep, trouble_waits, quota_waits
 
     def __repr__(self) -> str:
         return f"WixClient({self.url!r}, site {self.site_id})"
@@ -222,7 +224,7 @@ class WixClient(HttpClient):
         half a response are repeated too. `sensitive`: the body holds values, so Wix's message stays out of the error.
         Raises WixError; WixTooMuch where fewer rows may succeed.
         """
-        quota, trouble, unresolved = iter(_QUOTA_WAITS), iter(self._trouble_waits), iter(_UNRESOLVED_WAITS)
+        quota, trouble, unresolved = iter(self._quota_waits), iter(self._trouble_waits), iter(_UNRESOLVED_WAITS)
         attempts = 0
         while True:
             attempts += 1
