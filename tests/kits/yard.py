@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -123,4 +124,5 @@ def back_of(project: str) -> str | None:
 
 def settled(said: str | None) -> bool:
     """Whether a rollback said that nothing is left but conflicts, which a person settles."""
-    return said is None or all("conflict" in line for line in said.splitlines()[1:] or [said])
+    reasons = [line for line in (said or "").splitlines()[1:] if not line.lstrip().startswith("`runbook ")]
+    return said is None or (bool(reasons) and all(re.match(r" *\w+: \d+ rows? in conflict \(", r) for r in reasons))

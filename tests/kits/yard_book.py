@@ -156,7 +156,7 @@ class Book:
     def wrong(
         self, *, carried: bool = True, settled: Mapping[Place, Side] = MappingProxyType({})
     ) -> dict[str, list[str]]:
-        """What was lost, doubled, overwritten or deleted without cause; empty where nothing was.
+        """What was lost, doubled, overwritten, deleted without cause or asked of a person needlessly; empty where nothing.
 
         `carried`: whether all of Airtable must be in Wix by now. `settled`: the side that a person preferred in a
         conflict and that was carried since; each other one must be named.
@@ -240,7 +240,11 @@ class Book:
                 if carried and (collection, item_id, key) not in named:
                     found["overwritten"].append(f"{place} {key}: changed on both sides, and no conflict")
                 continue
-            if airtable is not None and in_airtable not in [written.get("airtable", before), *possible]:
+            if (collection, item_id, key) in named and not settled:
+                found["needless"].append(f"{place} {key}: a conflict, though one side alone changed it")
+                continue
+            there = written.get("airtable", written.get("wix") if row.born == "wix" else before)
+            if airtable is not None and in_airtable not in [there, *possible]:
                 found["overwritten"].append(f"{place} {key}: Airtable has another value than was written there")
             may_be = [written.get("airtable", before)] if carried else [before, written.get("airtable", before)]
             if wix is not None and in_wix not in ([written["wix"]] if "wix" in written else [*may_be, *possible]):

@@ -243,6 +243,9 @@ class Rollback:
         reasons += [text for name, text in left.items() if asked or self.found[name].error]
         debts = [flag for flag in state.debts.all() if flag in self.flags]
         commands = [settling(flag) for flag in debts]
+        if any(x.conflicts for x in self.found.values()):
+            run = self.folder.run_id
+            commands.insert(0, f"`runbook resolve {run} --prefer wix|airtable --why …` settles what is in conflict")
         self.folder.write_evidence(
             SLUG, "gate", {"passed": not reasons, "reasons": reasons, "warnings": [] if reasons else [*left.values()]}
         )

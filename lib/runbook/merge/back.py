@@ -236,6 +236,8 @@ class BackMerge:
         equal = ours == theirs or self._values.equal(key, wix, airtable)
         agreed = past.agreement.keys.get(key, NOTHING) if past.agreement else None
         landed = bool(sent) and sent.get(key, "") == ours if past.agreement is None else sent.get(key) == ours
+        if agreed is None and sent and wix is None and key in self._references:
+            agreed = Agreed(ours, ours)  # the item was inserted; its references are set by later requests
         if agreed is None and (past.wix_unchanged or landed):
             agreed = Agreed(ours, theirs if equal else ours)
         decision = decide(
