@@ -71,6 +71,9 @@ def test_flags_as_a_table_as_json_as_a_module(home: Home) -> None:
 def test_a_flag_turns_back_at_once_and_forth_on_evidence_and_the_history_says_so(home: Home) -> None:
     assert "'airtable' → 'wix'" in call("flags", "content", "wix", "--who", "ann", "--why", "a try").err
     assert "is already at 'wix'" in call("flags", "content", "wix").err
+    said = call("flags", "content", "airtable", code=1).err
+    assert "runbook rollback --flag content --reverse-sync" in said
+    connect(PLATFORM, "sandbox").state.debts.clear("content")  # nothing was written since
     assert "'wix' → 'airtable'" in call("flags", "content", "airtable", "--who", "bob").err
     told = call("flags", "content", "--history").out
     assert "ann" in told

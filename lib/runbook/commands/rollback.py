@@ -176,9 +176,6 @@ class Rollback:
                     must=True,
                     unsettled=self.hold.unsettled,
                 )
-            for flag in self.flags:
-                if before[flag] != "wix" or flag in self.hold.unsettled:
-                    state.facts.say_flag(flag)
             self._clear_debts()
             if self.with_reverse_sync:
                 self._write_carried()

@@ -31,18 +31,13 @@ def period(debt: Debt) -> str:
 
 def settling(flag: str) -> str:
     """The commands that settle a debt, for people."""
-    return (
-        f"`runbook rollback --flag {flag} --reverse-sync` carries it; "
-        f"`runbook rollback --flag {flag} --leave --why …` leaves it as it is"
-    )
+    return f"`runbook rollback --flag {flag} --reverse-sync` carries it (`--leave --why …` leaves it as it is)"
 
 
 def as_text(flag: str, debt: Debt) -> str:
     """A debt, why there is one, and the commands that settle it."""
-    return (
-        f"flag {flag}: Airtable was ahead of Wix {period(debt)}, and that was not carried back to Wix ({debt.why}). "
-        + settling(flag)
-    )
+    ahead = f"flag {flag}: Airtable was ahead of Wix {period(debt)}, not carried back to Wix ({debt.why})"
+    return f"{ahead}; {settling(flag)}"
 
 
 def as_texts(state: State) -> tuple[str, ...]:

@@ -97,6 +97,7 @@ def turn(
     turning = [name for name in names if name in unsettled or before.get(name) != side]
     reasons: dict[str, list[str]] = {name: [] for name in names}
     if not turning:
+        _say(state, names, side)
         return Turned(reasons, 0.0)
     reasons.update(_asked(check, turning, held=False, must=must))
     if not must:
@@ -121,7 +122,14 @@ def turn(
             debts = {name: new_debt(state, name, who=who, why=reasons[name][0]) for name in owing}
         new = [name for name in turning if name in unsettled or name not in before]
         state.flags.turn(turning, side, who, why, run_id, always=new, debts=debts)
+        _say(state, names, side)
     return Turned(reasons, time.monotonic() - began)
+
+
+def _say(state: State, flags: Iterable[str], side: Side) -> None:
+    """Whatever a base says of flags that go back, it is to be told."""
+    for flag in flags if side == "wix" else ():
+        state.facts.say_flag(flag)
 
 
 def _asked(check: Check, flags: Iterable[str], *, held: bool, must: bool) -> dict[str, list[str]]:
@@ -134,23 +142,10 @@ def _asked(check: Check, flags: Iterable[str], *, held: bool, must: bool) -> dic
     return {name: list(found.get(name, ())) for name in flags}
 
 
-def turn_back(
-    state: State, flag: str, *, who: str, why: str, run_id: str | None = None, unsettled: Collection[str] = ()
-) -> Turned:
+def turn_back(state: State, flag: str, *, who: str, why: str) -> Turned:
     """Set a flag to 'wix' without carrying anything back, which a debt says. `tell` tells the base."""
-    done = turn(
-        state,
-        [flag],
-        "wix",
-        check=lambda held: {flag: [f"turned back by {who} without carrying back"]},
-        who=who,
-        why=why,
-        run_id=run_id,
-        must=True,
-        unsettled=unsettled,
-    )
-    state.facts.say_flag(flag)
-    return done
+    reasons = {flag: [f"turned back by {who} without carrying back"]}
+    return turn(state, [flag], "wix", check=lambda held: reasons, who=who, why=why, must=True)
 
 
 def tell(hold: Hold) -> str | None:

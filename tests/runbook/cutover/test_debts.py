@@ -32,7 +32,7 @@ def test_turning_back_alone_notes_a_debt_and_says_what_it_means(turned: Fleet) -
     assert f"Airtable was ahead of Wix from {since} until {debt.until}" in done
     assert "`runbook rollback --flag trucks --reverse-sync` carries it" in done
     # Once more, the flag stands at 'wix' already: the debt stays as it is.
-    assert "was not carried back" in set_flag(turned, "trucks", "wix", who="bob")
+    assert "not carried back to Wix" in set_flag(turned, "trucks", "wix", who="bob")
     assert state.debts.all() == {"trucks": debt}
 
 

@@ -15,8 +15,11 @@ from runbook.commands.monitor import open_check
 from runbook.commands.rollback import open_rollback
 from runbook.commands.status import status
 from runbook.commands.unfreeze import unfreeze
+from runbook.cutover.debts import leave
 from runbook.cutover.freeze import frozen
+from runbook.cutover.turning import tell
 from runbook.errors import CheckFailed, FlagRefused, SettingError
+from runbook.holding import open_base
 from runbook.run.flags import TURNED
 from runbook.wix.reverse_sync import reverse_sync_remove, reverse_sync_save
 
@@ -84,6 +87,9 @@ def test_05_a_flag_by_hand_and_back_at_once_and_published(site: Site) -> None:
     assert "→" in flag_commands.set_flag(PLATFORM, "sandbox", "reviews", "wix", who="bob", why="second thoughts")
     turns = site.connections().state.flags.history("reviews")
     assert [(turn.value, turn.who) for turn in turns] == [("airtable", "ann"), ("wix", "bob")]
+    hold = open_base(site.connections())
+    leave(hold.state, PLATFORM.catalog, site.base(), "reviews", who="bob", why="nobody has used it")
+    assert (tell(hold), hold.release()) == (None, None)
     with pytest.raises(SettingError, match="did you mean 'reviews'"):
         flag_commands.set_flag(PLATFORM, "sandbox", "review", "wix", who="x", why="y")
     flag_commands.publish(PLATFORM, "sandbox")

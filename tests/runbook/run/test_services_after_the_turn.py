@@ -10,6 +10,8 @@ from migrated import Site, run_phase
 from runbook.cli import main
 from runbook.commands.monitor import open_check
 from runbook.commands.rollback import Rollback, open_rollback
+from runbook.cutover.debts import leave
+from runbook.errors import CheckFailed
 from runbook.json_types import Item
 from runbook.records.opening import open_records
 
@@ -93,10 +95,14 @@ def test_a_rollback_names_it_and_carries_it_back_whole(site: Site, written: dict
     assert run.connections.state.rows(site.base(), "FAQs").changes() == {}
 
 
-def test_what_was_not_carried_back_is_not_deleted_by_the_next_load_but_counted(
+def test_what_was_not_carried_back_stops_the_next_load_and_once_left_there_it_is_counted(
     site: Site, written: dict[str, Item]
 ) -> None:
     turn("wix")
+    with pytest.raises(CheckFailed, match=r"FAQs stopped: .*not carried back"):
+        run_phase(2).gate()
+    state = site.connections().state
+    leave(state, PLATFORM.catalog, site.base(), "content", who="ann", why="a test drive")
     run = run_phase(2)
     assert run.gate().passed
     assert run.results.validated["FAQs"].comparison.created == 1
