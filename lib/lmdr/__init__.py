@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # SQLAlchemy and requests behind them cost 0.4 s
     from runbook.commands.monitor import IntegrityCheck
     from runbook.commands.rollback import Rollback
+    from runbook.drill.drill import Drill
     from runbook.run import PhaseRun
 
 
@@ -30,9 +31,9 @@ def open_check(**parameters: Any) -> IntegrityCheck:
     return open_weekly(PLATFORM, **parameters)
 
 
-def open_rollback(**parameters: Any) -> Rollback:
-    """Open a rollback: `runbook.commands.rollback.open_rollback` for this platform."""
+def open_rollback(**parameters: Any) -> Rollback | Drill:
+    """Open a rollback, or a drill of it: `runbook.drill.drill.open_way_back` for this platform."""
     from lmdr.platform import PLATFORM
-    from runbook.commands.rollback import open_rollback as open_back
+    from runbook.drill.drill import open_way_back
 
-    return open_back(PLATFORM, **parameters)
+    return open_way_back(PLATFORM, **parameters)

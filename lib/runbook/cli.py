@@ -76,6 +76,7 @@ def plan(phases: tuple[Any, ...], environment: str, source: str, source_name: st
 @source_name_option
 @click.option("--dry-run", is_flag=True, help="Read and plan; write nothing to Airtable.")
 @click.option("--turn-flags", is_flag=True, help="Turn each flag whose evidence is complete, green and current.")
+@click.option("--require-drill", is_flag=True, help="A gate asks for a drill of the way back, no older than a week.")
 @click.option("--freeze", is_flag=True, help="Phase 6: freeze the migrated Wix collections if every gate is green.")
 @click.option("--timeout", type=click.FloatRange(min=1), help="Time limit per notebook cell, in seconds.")
 @take_over_option
@@ -90,6 +91,7 @@ def run(
     source_name: str | None,
     dry_run: bool,
     turn_flags: bool,
+    require_drill: bool,
     freeze: bool,
     timeout: float | None,
 ) -> None:
@@ -139,6 +141,7 @@ def run(
                 **({"source_name": source_name} if source_name is not None else {}),
                 "dry_run": dry_run,
                 "turn_flags": turn_flags,
+                "require_drill": require_drill,
                 **({"freeze": True} if freeze and number == 6 else {}),
             }
             if not headless.run(platform.notebook(number), parameters):

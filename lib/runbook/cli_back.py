@@ -22,6 +22,9 @@ from runbook.platform import find_platform
 @click.option("--why", default="", help="With --leave: the reason, which is kept.")
 @click.option("--dry-run", is_flag=True, help="Show what would be lost; turn no flag.")
 @click.option("--yes", is_flag=True, help="Do not ask before all flags are turned.")
+@click.option("--drill", is_flag=True, help="Rehearse it on a copy in the sandbox; turn no flag.")
+@click.option("--writes", type=click.IntRange(1), help="With --drill: how many after the turn.  [default: 100]")
+@click.option("--keep-copy", is_flag=True, help="With --drill: leave the folder of the copy.")
 @who_option
 @take_over_option
 @report_errors
@@ -34,6 +37,9 @@ def rollback(
     why: str,
     dry_run: bool,
     yes: bool,
+    drill: bool,
+    writes: int | None,
+    keep_copy: bool,
     who: str,
 ) -> None:
     """Set all flags, those of a phase, or one back to Wix; shows first what would be lost.
@@ -54,6 +60,13 @@ def rollback(
         return
     if why:
         raise SettingError("--why goes with --leave")
+    if drill:
+        from runbook.drill.drill import drill_headless
+
+        given = {"environment": environment, "phase": phase, "flag": flag, "dry_run": dry_run, "keep_copy": keep_copy}
+        sys.exit(drill_headless(platform, given, writes=writes))
+    if writes is not None or keep_copy:
+        raise SettingError("--writes and --keep-copy go with --drill")
     if phase is None and flag is None and not (dry_run or yes) and sys.stdin.isatty():
         carried = "rows are carried back first" if reverse_sync else "rows are not carried back (--reverse-sync does)"
         click.confirm(

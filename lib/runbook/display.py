@@ -16,6 +16,8 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
 from types import TracebackType
@@ -147,6 +149,7 @@ class Progress:
         self._ended: float | None = None
         self._outcome = ""
         self._entered = False
+        self._muted = _quiet > 0
         self._handle: Any = None
         self._lock = threading.Lock()
 
@@ -206,6 +209,8 @@ class Progress:
 
     def _draw(self) -> None:
         self._drawn = time.monotonic()
+        if self._muted:
+            return
         if self._handle is not None:
             self._handle.update(self)
         elif _in_kernel():
@@ -216,12 +221,28 @@ class Progress:
     def _end(self, outcome: str) -> None:
         self._ended, self._outcome = time.monotonic(), outcome
         self._draw()
-        if self._handle is None:
+        if self._handle is None and not self._muted:
             sys.stderr.write(f"{self!r}\n")
+
+
+_quiet = 0
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Steps in the block report no progress: they are part of another one that does."""
+    global _quiet
+    _quiet += 1
+    try:
+        yield
+    finally:
+        _quiet -= 1
 
 
 def display_now(result: Any) -> None:
     """Show a result before the end of a cell: as output in a notebook, elsewhere as text on stdout."""
+    if _quiet:
+        return
     if _in_kernel():
         from IPython.display import display
 

@@ -103,6 +103,12 @@ def read_home(environment: str, platform: Platform, env: Mapping[str, str] | Non
     return home, env.get("RUNBOOK_STATE_URL") or f"sqlite:///{home / environment / 'state.db'}"
 
 
+def read_runs(platform: Platform, env: Mapping[str, str] | None = None) -> Path:
+    """The folder of runs."""
+    env = os.environ if env is None else env
+    return Path(env.get("RUNBOOK_RUNS") or platform.root / "runs").absolute()
+
+
 def read_settings(environment: str, platform: Platform, env: Mapping[str, str] | None = None) -> Settings:
     """The settings of an environment. For `live`, raises SettingError naming every variable that is missing or wrong.
 
@@ -117,7 +123,7 @@ def read_settings(environment: str, platform: Platform, env: Mapping[str, str] |
     common = {
         "environment": environment,
         "home": home,
-        "runs": Path(env.get("RUNBOOK_RUNS") or platform.root / "runs").absolute(),
+        "runs": read_runs(platform, env),
         "state_url": state_url,
         "plan": plan,
         "alert_url": env.get("RUNBOOK_ALERT_URL") or None,

@@ -59,7 +59,7 @@ def test_it_is_thin_no_loop_no_def_no_try(name: str) -> None:
         tree = ast.parse("".join(cell["source"]))
         forbidden = (ast.For, ast.While, ast.FunctionDef, ast.ClassDef, ast.Try, ast.Lambda, ast.If, ast.With)
         assert not [node for node in ast.walk(tree) if isinstance(node, forbidden)]
-        assert len(tree.body) <= 9
+        assert len(tree.body) <= (12 if "parameters" in cell["metadata"].get("tags", ()) else 9)
         assert len([node for node in tree.body if not isinstance(node, ast.Assign | ast.ImportFrom)]) <= 1
 
 

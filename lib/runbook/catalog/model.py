@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -224,6 +225,11 @@ class Catalog(Part):
     def collections(self) -> dict[str, Collection]:
         """All migrated collections by Wix name, in phase and file order."""
         return {c.wix: c for phase in self.phases for c in phase.collections}
+
+    @cached_property
+    def sha256(self) -> str:
+        """A hash of everything in it, in hex."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     def collection(self, wix_name: str) -> Collection:
         """One collection. Raises CatalogError with the nearest name, or why it is kept in Wix."""

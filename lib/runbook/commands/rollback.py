@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Mapping
 from dataclasses import replace
 
 from runbook.catalog import Collection
@@ -78,6 +79,10 @@ class Rollback:
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
+
+    def drill(self) -> Table:
+        """A drill is opened instead of a rollback; this is none."""
+        return Table("Drill", ("verdict",), [], ("Not requested: with `drill` it is rehearsed on a copy instead.",))
 
     def losses(self) -> Table:
         """Look at both sides as they are now, for every collection that services may have written in Airtable."""
@@ -324,6 +329,7 @@ def open_rollback(
     reverse_sync: bool = False,
     dry_run: bool = False,
     who: str | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Rollback:
     """Open a rollback of one flag, of the flags of a phase, or of all, in a new run. Raises SettingError.
 
@@ -340,8 +346,8 @@ def open_rollback(
         },
     )
     flags = flags_of(platform, phase, flag)
-    check_run(read_settings(environment, platform).runs, {}, run_id=run_id, new_run=new_run)
-    connections = connect(platform, environment)
+    check_run(read_settings(environment, platform, env).runs, {}, run_id=run_id, new_run=new_run)
+    connections = connect(platform, environment, env)
     folder = run_folder(connections, SOURCE, [SLUG], run_id=run_id, new_run=new_run, dry_run=dry_run, kind=SLUG)
     folder.write_evidence(SLUG, "kernel", kernel_facts(platform.root))
     hold = open_going_back(connections, run_id=folder.path.name, dry_run=dry_run)

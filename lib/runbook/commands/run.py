@@ -14,7 +14,7 @@ import click
 import requests
 
 from runbook.commands import RED, USAGE
-from runbook.connections import Connections, connect
+from runbook.connections import connect
 from runbook.display import plural
 from runbook.errors import CatalogError, SettingError, StepError
 from runbook.evidence.changes import console_lines, read_changes
@@ -31,7 +31,8 @@ class Headless:
     """A headless run. All its notebooks use the same sandbox servers, which stop with it if it started them.
 
     `find_folder` finds or makes its folder once the environment is open; nothing is written before the `with` block is
-    entered. `continues`: whether the command takes `--run-id`.
+    entered. `opens` False: the environment is not opened, and `find_folder` is called without its connections.
+    `continues`: whether the command takes `--run-id`.
     """
 
     folder: RunFolder
@@ -40,14 +41,16 @@ class Headless:
         self,
         platform: Platform,
         environment: str,
-        find_folder: Callable[[Connections], RunFolder],
+        find_folder: Callable[..., RunFolder],
         *,
+        opens: bool = True,
         dry_run: bool = False,
         timeout: float | None = None,
         continues: bool = True,
     ) -> None:
         self.platform = platform
-        self.settings = read_settings(environment, platform)
+        self.environment = environment
+        self.settings = read_settings(environment, platform) if opens else None
         self.timeout = timeout
         self.continues = continues
         self._find_folder = find_folder
@@ -67,14 +70,18 @@ class Headless:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(sigterm_raises())
-            if self.settings.environment == "sandbox":
-                stack.enter_context(servers_for(self.settings))
-            connections = connect(self.platform, self.settings.environment)
-            settings = connections.settings
-            self.folder = self._find_folder(connections)
+            settings = self.settings
+            if settings is None:
+                self.folder = self._find_folder()
+            else:
+                if self.environment == "sandbox":
+                    stack.enter_context(servers_for(settings))
+                connections = connect(self.platform, self.environment)
+                settings = connections.settings
+                self.folder = self._find_folder(connections)
             goes_on = " goes on" if any(self.folder.phases()) else ""
-            click.echo(f"run {self.folder.run_id}{goes_on}, environment {settings.environment}", err=True)
-            if settings.rate > AIRTABLE_RATE:
+            click.echo(f"run {self.folder.run_id}{goes_on}, environment {self.environment}", err=True)
+            if settings is not None and settings.rate > AIRTABLE_RATE:
                 click.echo(
                     f"sandbox: the rate limit is raised to {settings.rate:g} requests per second and base (set "
                     f"RUNBOOK_SANDBOX_RATE to change it); Airtable's own limit is {AIRTABLE_RATE:g}",

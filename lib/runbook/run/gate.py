@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from runbook.cutover.drills import reasons_for_drill
 from runbook.display import Shown, Table, display_now, plural
 from runbook.errors import CheckFailed
 from runbook.evidence.changes import Changes, as_text, read_changes
@@ -102,6 +103,8 @@ def evaluate_gate(run: RunContext) -> Gate:
         reasons += [f"check failed: {check}" for check, ok in results.checks.items() if not ok]
         if SCHEMA_CHECK not in results.checks:
             reasons.append(f"not checked: {SCHEMA_CHECK}; run the cells above")
+    if run.parameters["require_drill"]:
+        reasons += reasons_for_drill(run.connections.state, run.catalog, run.connections.settings.environment)
     done = results.validated.values()
     quarantined = [
         f"{v.collection}: {v.quarantined:,} of {plural(v.exported, 'row')} in quarantine, not in Airtable"

@@ -31,6 +31,7 @@ def open_run(
     source_name: str | None = None,
     dry_run: bool = False,
     turn_flags: bool = False,
+    require_drill: bool = False,
     env: Mapping[str, str] | None = None,
 ) -> PhaseRun:
     """Open a phase. `collections` None: all of the phase. `source`: "wix", or a folder relative to the project.
@@ -38,8 +39,9 @@ def open_run(
     `source_name`: the name by which a folder, and so its base, is known; None: as it was known, else its own name.
 
     `run_id`: go on with this run; `new_run`: begin a run of this name; neither: go on with the newest unsigned run of
-    this environment, source and base if the phase has not passed in it yet, else begin one. Raises SettingError, with
-    the parameter and its valid values, before anything is written.
+    this environment, source and base if the phase has not passed in it yet, else begin one. `require_drill`: the gate
+    asks for a drill of the way back that passed, is of this catalog, and not too old. Raises SettingError, with the
+    parameter and its valid values, before anything is written.
     """
     check_types(
         {"environment": (environment, str), "source": (source, str), "dry_run": (dry_run, bool)},
@@ -50,7 +52,7 @@ def open_run(
             "source_name": (source_name, str),
         },
     )
-    check_types({"turn_flags": (turn_flags, bool)}, {})
+    check_types({"turn_flags": (turn_flags, bool), "require_drill": (require_drill, bool)}, {})
     if type(phase) is not int:
         raise SettingError(f"phase is {phase!r}; it must be one of 1 to {len(platform.catalog.phases)}")
     if dry_run and turn_flags:
@@ -71,6 +73,7 @@ def open_run(
         "source": opened.label,
         "dry_run": dry_run,
         "turn_flags": turn_flags,
+        "require_drill": require_drill,
     }
     return PhaseRun(connections, plan, chosen, opened, folder, parameters, hold)
 

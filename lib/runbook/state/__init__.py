@@ -9,7 +9,16 @@ state.facts.base_of("wix")                   # "app…"
 
 from runbook.state.conflicts import Conflict, ConflictKind, Conflicts, Settled
 from runbook.state.debts import Debt, Debts
-from runbook.state.facts import CheckResult, CollectionProgress, Facts, FollowNote, GateResult, HoldingNote, KnownTable
+from runbook.state.facts import (
+    CheckResult,
+    CollectionProgress,
+    DrillResult,
+    Facts,
+    FollowNote,
+    GateResult,
+    HoldingNote,
+    KnownTable,
+)
 from runbook.state.flags import FlagChange, Flags, FlagState, Side
 from runbook.state.outbox import IN_CONFLICT, Outbox, OutboxCount, OutboxRow, PendingRow
 from runbook.state.rate_limits import RateLimits
@@ -29,6 +38,7 @@ __all__ = [
     "Conflicts",
     "Debt",
     "Debts",
+    "DrillResult",
     "Facts",
     "FlagChange",
     "FlagState",

@@ -66,6 +66,22 @@ class KnownTable:
     choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
+class DrillResult(NamedTuple):
+    """The verdict of one drill of the way back. `at`: ISO time in UTC; `catalog`: the hash of what it was a drill of.
+
+    `lost`, `twice`: writes; `seconds`: by step.
+    """
+
+    at: str
+    passed: bool
+    run: str
+    writes: int
+    lost: int
+    twice: int
+    seconds: dict[str, float]
+    catalog: str
+
+
 class HoldingNote(NamedTuple):
     """What this state noted of a base that it holds or held.
 
@@ -95,6 +111,7 @@ class FollowNote(NamedTuple):
 
 
 _CHECKS, _FROZEN, _ALERTS, _STATE_ID = "integrity checks", "frozen collections", "alerts", "state id"
+_DRILL = "newest drill"
 
 
 class Facts:
@@ -239,6 +256,15 @@ class Facts:
             old = self._get(_CHECKS)
             if self._replace(_CHECKS, old, [*(old or ()), check._asdict()]):
                 return
+
+    def drill(self) -> DrillResult | None:
+        """The newest drill of the way back."""
+        found = self._get(_DRILL)
+        return None if found is None else DrillResult(**found)
+
+    def set_drill(self, result: DrillResult) -> None:
+        """See `drill`."""
+        self._put(_DRILL, result._asdict())
 
     def frozen(self) -> dict[str, dict[str, str]]:
         """The former permissions of each frozen collection."""
