@@ -141,7 +141,9 @@ class Carried:
 
 class CarryBack:
     """Of one base. `unchanged_since`: of a collection, the time since which an item of Wix must have been changed to
-    count as changed there, where it is not known what both sides agreed on; None: it is not known either."""
+    count as changed there, where it is not known what both sides agreed on; None: it is not known either.
+
+    `before_write` is called before each batch is sent to Wix; it may raise."""
 
     def __init__(
         self,
@@ -151,10 +153,11 @@ class CarryBack:
         run_id: str,
         conflicts: ConflictFile,
         unchanged_since: Callable[[CatalogCollection], str | None] = lambda collection: None,
+        before_write: Callable[[CatalogCollection], None] = lambda collection: None,
     ) -> None:
         self._connections, self._base, self._run_id, self._files = connections, base, run_id, conflicts
         self._wix, self._state, self._catalog = connections.wix, connections.state, connections.catalog
-        self._unchanged_since = unchanged_since
+        self._unchanged_since, self._before_write = unchanged_since, before_write
         self._references: dict[str, tuple[str, ...]] = {}
 
     def plan(self, c: CatalogCollection, rows: Sequence[OutboxRow | PendingRow]) -> BackPlan:
@@ -199,6 +202,7 @@ class CarryBack:
                 merge = self._merge(plan.collection)
                 if action != "remove":
                     outbox.note_sent({e.row.legacy_id: merge.hashes(e.back, e.item) for e in batch})
+                self._before_write(plan.collection)
                 done.add(self._send(plan, action, batch))
         return done
 

@@ -59,6 +59,10 @@ class _Pause:
     until: float
 
 
+class _Turned(Exception):
+    """A flag is at 'wix' by now."""
+
+
 class Follower:
     """Of one base. `report` gets what people should know, one line each. `tick`: seconds between two looks."""
 
@@ -81,8 +85,10 @@ class Follower:
             run_id=folder.run_id,
             conflicts=ConflictFile(folder.path),
             unchanged_since=lambda c: self._state.unchanged_since(self._base, c.flag),
+            before_write=self._require_on,
         )
         self._pauses: dict[str, _Pause] = {}
+        self._later: dict[str, _Pause] = {}  # by the mark of a line
         self._tried: dict[tuple[str, str], frozenset[tuple[str, str]]] = {}
         self._total = Carried()
         self._carried: dict[str, str] = {}
@@ -213,33 +219,57 @@ class Follower:
     def _carry_some(self, c: Collection, *, deleted: bool, by_hand: bool) -> None:
         outbox = self._state.outbox(self._base, c.wix)
         done: set[str] = set()
-        while rows := outbox.rows(limit=BULK_PATCH, deleted=deleted, by_hand=by_hand):
-            lines = {row.legacy_id: row.mark for row in rows if row.mark not in done}
-            if not lines:
+        while True:
+            later = self._put_off_lines()
+            rows = outbox.rows(limit=BULK_PATCH + len(later) + len(done), deleted=deleted, by_hand=by_hand)
+            rows = [row for row in rows if row.mark not in later | done][:BULK_PATCH]
+            if not rows:
                 return
-            done.update(lines.values())
+            done.update(row.mark for row in rows)
             if by_hand and deleted:
                 self._mirror.confirm_deleted(c.wix, {row.legacy_id: row.record_id for row in rows})
             elif by_hand and not self._mirror.is_watched:
                 self._mirror.check_schema(within=_SCHEMA_SECONDS)
                 self._mirror.require(c.wix)
-            if not self._send(c, lines):
-                return
+            self._send(c, {row.legacy_id: row.mark for row in rows})
 
-    def _send(self, c: Collection, lines: Mapping[str, str]) -> bool:
-        """Carry some lines, by legacy id their mark; False where the flag is at 'wix' by now."""
-        with carrying(self._state, self._base), self._state.locks.shared(CALLS):
-            if self._state.flags.get(c.flag) != "airtable":
-                return False
-            with self._connections.airtable.brief():
-                _, carried = self._engine.drain(c, of=lines)
+    def _send(self, c: Collection, lines: Mapping[str, str]) -> None:
+        """Carry some lines, by legacy id their mark: not those that changed since, and none where the flag turned."""
+        try:
+            with carrying(self._state, self._base), self._state.locks.shared(CALLS):
+                self._require_on(c)
+                with self._connections.airtable.brief():
+                    _, carried = self._engine.drain(c, of=lines)
+        except _Turned:
+            return
         self._total.add(carried)
         if carried.rows:
             self._carried[c.wix] = now()
             self._untold = True
-        for legacy_id, why in carried.refused.items():
-            self._report(f"{c.wix}: {legacy_id}: {why}; it is held")
-        return True
+        for legacy_id, mark in lines.items():
+            why = carried.refused.get(legacy_id)
+            if why is not None or legacy_id in carried.again:
+                self._put_off(mark, f"{c.wix}: {legacy_id}: {why or 'it keeps changing in Wix'}")
+            else:
+                self._later.pop(mark, None)
+
+    def _put_off(self, mark: str, why: str) -> None:
+        """A line that could not be carried, for a reason of its own, is tried again later and later."""
+        before = self._later.get(mark)
+        if before is None or before.why != why:
+            self._report(f"{why}; not carried")
+        seconds = min(2 * before.seconds, _WAITS[1]) if before else _WAITS[0]
+        self._later[mark] = _Pause(why, seconds, time.monotonic() + seconds)
+
+    def _put_off_lines(self) -> set[str]:
+        at = time.monotonic()
+        self._later = {mark: pause for mark, pause in self._later.items() if at < pause.until + 2 * _WAITS[1]}
+        return {mark for mark, pause in self._later.items() if at < pause.until}
+
+    def _require_on(self, c: Collection) -> None:
+        """A turn back waits for a batch in flight, but not for ever: it is asked before each write."""
+        if self._state.flags.get(c.flag) != "airtable":
+            raise _Turned
 
     def _obey(self, c: Collection) -> None:
         """Rows in conflict on which a person has decided since wait no longer."""

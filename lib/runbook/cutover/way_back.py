@@ -24,7 +24,7 @@ from runbook.errors import RunbookError
 from runbook.evidence.folder import RunFolder
 from runbook.json_types import Json
 from runbook.schema import Tables
-from runbook.state import OutboxRow, PendingRow, State
+from runbook.state import OutboxRow, PendingRow
 from runbook.steps.conflict_file import ConflictFile, some
 
 
@@ -92,7 +92,7 @@ class WayBack:
                 base,
                 run_id=folder.run_id,
                 conflicts=ConflictFile(folder.path),
-                unchanged_since=lambda c: unchanged_since(connections.state, c),
+                unchanged_since=lambda c: connections.state.unchanged_since(base, c.flag),
             )
 
     @contextmanager
@@ -153,14 +153,6 @@ class WayBack:
         if self._tables is None:
             self._tables = Tables(self._connections.airtable.tables(base), self._connections.catalog)
         return self._tables
-
-
-def unchanged_since(state: State, c: Collection) -> str | None:
-    """The time since which an item must have been changed in Wix to count as changed there, where it is not known what
-    both sides agreed on: when the flag turned to 'airtable'. None: not known."""
-    turns = [turn.at for turn in state.flags.history(c.flag) if turn.value == "airtable"]
-    debt = state.debts.all().get(c.flag)
-    return debt.since if debt is not None and debt.since is not None else turns[-1] if turns else None
 
 
 def _kept(plan: BackPlan) -> list[str]:

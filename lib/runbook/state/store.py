@@ -68,10 +68,11 @@ class State:
 
     def unchanged_since(self, base: str, flag: str) -> str | None:
         """The time since which an item must have been changed in Wix to count as changed there, where it is not known
-        what both sides agreed on: when the flag last turned to 'airtable', or rows were last carried back by follow.
+        what both sides agreed on: when the flag turned to 'airtable', or rows were carried back by follow since.
 
         ISO time in UTC; None: not known.
         """
         turns = [turn.at for turn in self.flags.history(flag) if turn.value == "airtable"]
-        until = self.facts.followed(base).until
-        return max(turns[-1], until or "") if turns else None
+        debt, until = self.debts.all().get(flag), self.facts.followed(base).until
+        since = debt.since if debt is not None and debt.since is not None else turns[-1] if turns else None
+        return None if since is None else max(since, until or "")
