@@ -49,6 +49,8 @@ def back(saved_yard: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         book.in_wix("Trucks", "t11", note=book.value())
         book.remove_in_wix("Drivers", "d8")
         book.by_hand("Drivers", "d8", city=book.value())
+        book.remove_in_wix("Drivers", "d5")
+        book.by_hand("Drivers", "d5", city=book.value())
         book.delete_by_hand("Drivers", "d9")
         book.in_wix("Drivers", "d9", city=book.value())
         rollback = open_rollback(fleet.platform, reverse_sync=True)
@@ -102,6 +104,7 @@ def test_what_both_sides_changed_is_a_conflict_that_the_verdict_names(back: Back
     assert conflicts(back.fleet) == {
         ("Trucks", "t8", "note"),
         ("Trucks", "t11", "note"),
+        ("Drivers", "d5", ""),
         ("Drivers", "d8", ""),
         ("Drivers", "d9", ""),
     }
@@ -111,10 +114,10 @@ def test_what_both_sides_changed_is_a_conflict_that_the_verdict_names(back: Back
     )
 
 
-def test_conflicts_are_settled_by_resolve_either_way_and_then_carried(back: Back) -> None:
+def test_conflicts_are_settled_by_resolve_either_way_then_carried_and_known_forth(back: Back) -> None:
     """The last test of the module: it changes what the others look at."""
     fleet, run = back.fleet, back.rollback.folder.run_id
-    for row, prefer in (("t8", "airtable"), ("t11", "wix"), ("d8", "airtable"), ("d9", "airtable")):
+    for row, prefer in (("t8", "airtable"), ("t11", "wix"), ("d5", "wix"), ("d8", "airtable"), ("d9", "airtable")):
         resolve(fleet.platform, run, prefer=prefer, row=row, who="ann", why="phoned them")  # type: ignore[arg-type]
     assert went_back(fleet.platform) is None
     notes = {row: back.book.rows["Trucks", row].values["note"] for row in ("t8", "t11")}
@@ -125,4 +128,6 @@ def test_conflicts_are_settled_by_resolve_either_way_and_then_carried(back: Back
     d8 = back.wix("Drivers", "d8")
     assert d8 is not None
     assert d8["city"] == back.book.rows["Drivers", "d8"].values["city"]["airtable"]
-    assert back.wix("Drivers", "d9") is None
+    assert (back.wix("Drivers", "d9"), back.wix("Drivers", "d5")) == (None, None)
+    fleet.migrate(2)  # green: the way forth knows what was decided
+    assert "d5" not in fleet.records("Drivers")

@@ -220,7 +220,11 @@ class Book:
         if row.removed is not None:
             self._judge_removed(found, at, row, wix, airtable, named, carried, settled)
             return
-        if wix is None and (carried or row.born == "wix" or row.born is None):
+        held = set() if settled else {key for name, row_id, key in named if (name, row_id) == at}
+        for key in held - {key for key, sides in row.values.items() if len(sides) == 2}:
+            found["needless"].append(f"{place} {key}: a conflict, though one side alone changed it")
+        sent = carried and not held  # nothing of a row is sent before a person has decided
+        if wix is None and (sent or row.born == "wix" or row.born is None):
             found["deleted" if row.born is None else "lost"].append(f"{place} is not in Wix")
         if airtable is None and row.born != "wix":
             found["deleted"].append(f"{place} is not in Airtable")
@@ -240,13 +244,10 @@ class Book:
                 if carried and (collection, item_id, key) not in named:
                     found["overwritten"].append(f"{place} {key}: changed on both sides, and no conflict")
                 continue
-            if (collection, item_id, key) in named and not settled:
-                found["needless"].append(f"{place} {key}: a conflict, though one side alone changed it")
-                continue
             there = written.get("airtable", written.get("wix") if row.born == "wix" else before)
             if airtable is not None and in_airtable not in [there, *possible]:
                 found["overwritten"].append(f"{place} {key}: Airtable has another value than was written there")
-            may_be = [written.get("airtable", before)] if carried else [before, written.get("airtable", before)]
+            may_be = [written.get("airtable", before)] if sent else [before, written.get("airtable", before)]
             if wix is not None and in_wix not in ([written["wix"]] if "wix" in written else [*may_be, *possible]):
                 kind = "lost" if "airtable" in written and "wix" not in written else "overwritten"
                 found[kind].append(f"{place} {key}: Wix has another value than {'/'.join(written) or 'both sides'} had")

@@ -129,7 +129,7 @@ class Rollback:
             self.losses()
         with self._way.alone():
             for c in self._collections():
-                if self.found[c.wix].rows or self.found[c.wix].error:
+                if self.found[c.wix].waits:
                     with Progress(f"Carry back {c.wix}"):
                         self.found[c.wix] = self._way.carry(c, self.found[c.wix])
         self._write_carried()
@@ -205,7 +205,7 @@ class Rollback:
         before, losses = self.found.get(c.wix), self._way.find(c)
         if before is not None:
             losses = replace(losses, carried=before.carried)
-        if self.with_reverse_sync and (losses.rows or losses.error):
+        if self.with_reverse_sync and losses.waits:
             return self._way.carry(c, losses)
         return losses
 

@@ -47,6 +47,11 @@ class Losses:
         """How many rows that is: to be carried, or to be decided on by a person first."""
         return self.counts.carried + self.counts.conflict + self.counts.held_back + len(self.unmatched)
 
+    @property
+    def waits(self) -> bool:
+        """Whether `carry` has anything to do; to note that a row stays as Wix has it is also something."""
+        return bool(self.rows or self.counts.kept or self.error)
+
     def reason(self, name: str) -> str | None:
         """Why not all of the collection is known to be in Wix; None where it is."""
         left = self.counts
