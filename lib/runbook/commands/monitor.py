@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from runbook import pictures
+from runbook.backlog import Backlog, read_backlog
 from runbook.checks.record_counts import RecordCounts, keep_record_counts
 from runbook.connections import Connections, connect
 from runbook.display import Progress, Table, plural
@@ -175,6 +176,13 @@ class IntegrityCheck:
             "Responses of Airtable", ("responses", "429", "failed", "rate"), [(*facts.values(), f"{rate:.3%}")]
         )
 
+    def backlog(self) -> Backlog:
+        """What Wix does not have yet of what was written in Airtable, and whether it is carried back."""
+        self.folder.require_unsealed()
+        found = read_backlog(self.connections.state, self.base, self.connections.catalog)
+        self.folder.write_evidence(SLUG, "backlog", found.facts())
+        return found
+
     def show_latency(self) -> Any:
         """Response times of Airtable."""
         return pictures.latency(row._asdict() for row in self.connections.log.rows())
@@ -183,6 +191,7 @@ class IntegrityCheck:
         """The verdict; recorded in state, where the 30 stable days are counted. Raises CheckFailed with the alerts."""
         self.folder.require_unsealed()
         self.hold.release()
+        self.alerts += self.backlog().alerts()
         missing = {"compare", "record_counts", "error_rate"} - self.steps_run
         self.alerts += [f"{name} was not run: run the cells above" for name in sorted(missing)]
         passed = not self.alerts

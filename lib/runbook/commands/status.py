@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from runbook.backlog import read_backlog
 from runbook.display import Table
 from runbook.platform import Platform
 from runbook.settings import read_home
@@ -35,12 +36,13 @@ def status(platform: Platform, environment: str, source: str = "wix") -> Table:
             )
     green = sum(1 for found in done.values() if found.green)
     total = len(platform.catalog.collections)
+    backlog = read_backlog(state, base, platform.catalog)
     on = sorted(flag for flag, value in flags.items() if value == "airtable")
     return Table(
         f"{environment}: {green} of {total} collections migrated and verified in {base or 'no base yet'}",
         ("phase", "collection", "flag", "exported", "loaded", "quarantined", "verdict", "run"),
         rows,
-        (f"Flags at airtable: {', '.join(on) or 'none'}.", *_debts(state)),
+        (f"Flags at airtable: {', '.join(on) or 'none'}.", *_debts(state), *backlog.notes()),
     )
 
 

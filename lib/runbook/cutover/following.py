@@ -44,6 +44,7 @@ TELL_SECONDS = 600.0
 """Between two times that the base is told until when rows were carried: a request or two."""
 _TICK = 1.0
 _TURN_SECONDS = 2.0  # between two looks whether another still follows
+_LOCK_SECONDS = 0.5  # `runbook status` holds the lock for a moment, to see whether anybody follows
 _WAITS = (1.0, 60.0)  # seconds after a failure: the first time, and at the most
 _NOTE_SECONDS = 10.0
 _SCHEMA_SECONDS = 60.0  # edits in the grid are carried by a schema no older, where no webhook reports its changes
@@ -175,7 +176,7 @@ class Follower:
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
-        with self._state.locks.exclusive(follow_lock(self._base), timeout=0) as acquired:
+        with self._state.locks.exclusive(follow_lock(self._base), timeout=_LOCK_SECONDS) as acquired:
             yield acquired
 
     def _release(self) -> None:

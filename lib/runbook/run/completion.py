@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from runbook.backlog import Backlog, read_backlog
 from runbook.cutover import freeze as freezing
 from runbook.cutover.stable_days import STABLE_DAYS, stable_days
 from runbook.display import Table, plural
@@ -56,6 +57,13 @@ def _unfinished(run: RunContext) -> list[str]:
 def _result(run: RunContext, rows: list[tuple[Any, ...]], notes: tuple[str, ...]) -> Table:
     run.evidence("freeze", {"frozen": [row[0] for row in rows], "notes": list(notes)})
     return Table("Freeze", ("collection", "writes", "verdict"), rows, notes)
+
+
+def show_backlog(run: RunContext) -> Backlog:
+    """What Wix does not have yet of what was written in Airtable, and whether it is carried back. Reads the state."""
+    found = read_backlog(run.connections.state, run.connections.base(run.source.label), run.catalog)
+    run.evidence("backlog", found.facts())
+    return found
 
 
 def checklist(run: RunContext) -> Table:

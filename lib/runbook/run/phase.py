@@ -348,6 +348,7 @@ class PhaseRun(RunContext):
     check_services = guarded(services.check_services)
     turn_flags = guarded(flags.turn_flags)
     freeze_collections = guarded(completion.freeze_collections)
+    show_backlog = guarded(completion.show_backlog)
     checklist = guarded(completion.checklist)
     gate = close_gate
 
