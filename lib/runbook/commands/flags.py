@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runbook.commands import flag_formats
 from runbook.connections import Connections, connect
-from runbook.cutover.debts import as_texts, owed
+from runbook.cutover.debts import as_texts, new_debt, owed
 from runbook.cutover.turning import refusal, tell, turn_back, turn_on
 from runbook.display import Table, plural
 from runbook.errors import FlagsUnsettled, RunbookError, SettingError
@@ -97,12 +97,17 @@ def settle(platform: Platform, environment: str, flag: str, value: str, *, who: 
             f"{where}; nothing was done. --settle is for flags of which base and state differ, or neither knows; "
             f"`runbook flags {flag if flag != ALL else 'FLAG'} {value}` turns one"
         )
+    state = connections.state
+    ahead = [name for name in chosen if value == "wix" and state.flags.get(name) == "airtable"]
+    why_owed = "settled as 'wix', while this state had it at 'airtable'"
+    debts = {name: new_debt(state, name, who=who, why=why_owed) for name in ahead}
+    state.flags.turn(chosen, value, who, why or "settled", always=chosen, debts=debts)
     for name in chosen:
-        connections.state.flags.set(name, value, who=who, why=why or "settled", always=True)
-        connections.state.facts.say_flag(name)
+        state.facts.say_flag(name)
     left = _unsettled(connect(platform, environment))
     said = f"{', '.join(chosen)}: {value!r}, as said by {who}"
-    return said + (f"; not settled yet: {', '.join(left)}" if left else "")
+    owing = [text for name in chosen if (text := owed(state, name)) is not None]
+    return "; ".join([said, *([f"not settled yet: {', '.join(left)}"] if left else []), *owing])
 
 
 def _unsettled(connections: Connections) -> list[str]:

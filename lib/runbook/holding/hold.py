@@ -25,6 +25,7 @@ from runbook.display import plural
 from runbook.errors import BaseRefused, HoldLost, RunbookError
 from runbook.holding import own_table
 from runbook.holding.claims import LAPSED_SECONDS, SIGN_SECONDS, is_live, rivals, wins
+from runbook.holding.debts import debts_row
 from runbook.holding.own_table import BaseFlag, Claim, Facts
 from runbook.schema.tables import OWN_TABLE
 from runbook.state import HoldingNote
@@ -130,6 +131,8 @@ class Hold:
             rows.append(own_table.fact_row(own_table.FROZEN, json.dumps(frozen, sort_keys=True) if frozen else ""))
         if (until := facts.followed(self.base).until) is not None:
             rows.append(own_table.fact_row(own_table.FOLLOWED, until))
+        if (debts := debts_row(state))[own_table.VALUE] or (self.facts and self.facts.value(own_table.DEBTS)):
+            rows.append(debts)
         turns = {turn.flag: turn for turn in state.flags.history()}
         for name, side in self._own_flags().items():
             turn = turns.get(name)
@@ -158,12 +161,14 @@ class Hold:
     def _write(self, *more: dict[str, str]) -> None:
         """Write the rows that differ, and `more`."""
         assert self.base is not None
+        debts = self.state.debts.all()
         rows = [*own_table.differing(self._rows(), self.facts), *more]
         told = self._own_flags()
         if rows:
             own_table.write_facts(self.airtable, self.base, self.facts, rows)
             self.facts = own_table.with_rows(self.facts, rows)
         if self.label == SITE and self.settled:
+            self.state.debts.set_told(self.base, debts)
             facts = self.state.facts
             facts.set_flags_in_base(self.base, {**facts.flags_in_base(self.base), **told})
             if said := facts.flags_in_base(""):

@@ -21,6 +21,7 @@ from runbook.display import Progress
 from runbook.errors import AirtableError, BaseRefused, BudgetSpent, FlagsUnsettled, RunbookError, TargetError
 from runbook.holding import own_table
 from runbook.holding.claims import rivals
+from runbook.holding.debts import debts_row, merge_debts, read_debts
 from runbook.holding.flags import FlagVerdicts, judge_flags, side_of
 from runbook.holding.hold import SITE, Hold
 from runbook.holding.own_table import Facts
@@ -28,6 +29,7 @@ from runbook.holding.rebuild import Rebuilt, rebuild_rows
 from runbook.schema import Tables
 from runbook.schema.base import base_name, find_base
 from runbook.schema.tables import OWN_TABLE
+from runbook.state import Debt
 from runbook.state.tables import now
 
 _PATH = " (path "  # before the hash of a folder's path
@@ -181,6 +183,7 @@ def _attach(hold: Hold, *, dry_run: bool, read_again: bool) -> Rebuilt | None:
         if fresh and said.followed is not None:
             state.facts.set_followed(base, state.facts.followed(base)._replace(until=said.followed))
     verdicts = judge(hold, said, fresh=fresh)
+    _take_debts(hold, said, verdicts, fresh=fresh)
     _require_flags(hold, verdicts)
     _apply(hold, verdicts)
     hold.settled = True
@@ -190,7 +193,8 @@ def _attach(hold: Hold, *, dry_run: bool, read_again: bool) -> Rebuilt | None:
         pending = None if epoch == note.pending or fresh else note.pending
         moving = is_open and dry_run
         state.facts.set_holding(base, note._replace(epoch=epoch, pending=pending, stale=moving))
-    if not dry_run and ((verdicts.of("tell") and not said.is_empty) or (rebuild and said.epoch is None)):
+    telling = verdicts.of("tell") or (hold.label == SITE and own_table.differing([debts_row(state)], said))
+    if not dry_run and ((telling and not said.is_empty) or (rebuild and said.epoch is None)):
         hold.publish()
     return rebuilt
 
@@ -275,6 +279,31 @@ def _require_flags(hold: Hold, verdicts: FlagVerdicts) -> None:
         + f"\nSay where they stand: `runbook flags {first} airtable --settle -e {environment}`, or the same with 'wix'",
         unsettled,
     )
+
+
+def _take_debts(hold: Hold, said: Facts, verdicts: FlagVerdicts, *, fresh: bool) -> None:
+    """Make the state's debts what it and the base know together.
+
+    A flag that is at 'wix' here, while the base says 'airtable' and nobody here knew of that, has one as well.
+    """
+    if hold.label != SITE or said.is_empty:
+        return
+    assert hold.base is not None
+    state, before = hold.state, hold.state.debts.all()
+    told, there = state.debts.told(hold.base), read_debts(said.value(own_table.DEBTS))
+    if there is None:
+        why = f"the base's record of it, in the table {OWN_TABLE!r}, cannot be read"
+        there = dict.fromkeys(hold.connections.catalog.flags, Debt(None, now(), "unknown", why)) if fresh else told
+    debts = merge_debts(before, told, there, rebuilt=fresh)
+    agreed = state.facts.flags_in_base(hold.base)
+    for name, found in verdicts.of("tell").items():
+        if found.mine == "wix" and found.base is not None and found.base.side == "airtable" != agreed.get(name):
+            who = "".join(turn.who for turn in state.flags.history(name)[-1:])
+            debt = debts.get(name) or Debt(None, now(), who, "the base said 'airtable', which this state did not know")
+            debts[name] = debt._replace(since=debt.since or found.base.since or None)
+    if debts != before:
+        state.debts.replace(debts)
+    state.debts.set_told(hold.base, there)
 
 
 def _apply(hold: Hold, verdicts: FlagVerdicts) -> None:

@@ -27,6 +27,7 @@ from runbook.schema.tables import OWN_TABLE
 FACT, VALUE, SINCE, BY, WHY, SEEN = "Fact", "Value", "Since", "By", "Why", "Seen"
 COLUMNS = (FACT, VALUE, SINCE, BY, WHY, SEEN)
 SOURCE, CATALOG, STATE, EPOCH, RUN, FROZEN = "source", "catalog", "state", "epoch", "newest run", "frozen in Wix"
+DEBTS = "not carried back to Wix"
 FOLLOWED = "followed until"
 _FLAG, _CLAIM = "flag ", "claim "
 

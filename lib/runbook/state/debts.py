@@ -48,6 +48,12 @@ class Debts:
         with self._db.writing(durable=True) as connection:
             add_debts(self._db, connection, debts)
 
+    def replace(self, debts: Mapping[str, Debt]) -> None:
+        """Make these all that there are."""
+        with self._db.writing(durable=True) as connection:
+            connection.execute(fact.delete().where(fact.c.key.startswith(_PREFIX, autoescape=True)))
+            add_debts(self._db, connection, debts)
+
     def clear(self, flag: str) -> None:
         """Everything of a flag was carried back, or there is nothing."""
         with self._db.writing(durable=True) as connection:
@@ -74,6 +80,8 @@ class Debts:
 
     def set_told(self, base: str, debts: Mapping[str, Debt]) -> None:
         """See `told`."""
+        if debts == self.told(base):
+            return
         line = {"key": _TOLD + base, "value": json.dumps(dict(debts), sort_keys=True)}
         with self._db.writing() as connection:
             connection.execute(self._db.upsert(fact), line)
@@ -84,7 +92,7 @@ def add_debts(database: Database, connection: Connection, debts: Mapping[str, De
     for flag, debt in debts.items():
         key = _PREFIX + flag
         known = connection.scalar(select(fact.c.value).where(fact.c.key == key))
-        line: dict[str, Any] = debt._asdict()
+        line: dict[str, Any] = {**debt._asdict(), "why": " ".join(debt.why.split())}  # a base keeps it in one line
         if known is not None:
             before = Debt(**json.loads(known))
             line["since"] = None if None in (before.since, debt.since) else min(str(before.since), str(debt.since))
