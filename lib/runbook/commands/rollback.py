@@ -115,7 +115,7 @@ class Rollback:
                 len(x.unmatched) + len(x.unknown),
             )
             rows.append((name, *numbers, x.reason(name) or "passed"))
-        notes = [text for x in self.found.values() for text in x.notes]
+        notes = [text for name, x in self.found.items() for text in (*x.notes, x.not_known(name)) if text]
         return Table(title, ("collection", *_LOSSES, "verdict"), rows, (note, *notes))
 
     def reverse_sync(self) -> Table:
@@ -204,7 +204,8 @@ class Rollback:
     def _again(self, c: Collection) -> Losses:
         before, losses = self.found.get(c.wix), self._way.find(c)
         if before is not None:
-            losses = replace(losses, carried=before.carried)
+            # Once rows are agreed on again, a look cannot tell any more what was unknown at first.
+            losses = replace(losses, carried=before.carried, unknown=losses.unknown or before.unknown)
         if self.with_reverse_sync and losses.waits:
             return self._way.carry(c, losses)
         return losses
@@ -243,6 +244,7 @@ class Rollback:
         left = {name: reason for name, x in self.found.items() if (reason := x.reason(name)) is not None}
         asked = self.with_reverse_sync and not self.dry_run
         reasons += [text for name, text in left.items() if asked or self.found[name].error]
+        unknown = [text for name, x in self.found.items() if (text := x.not_known(name))]
         debts = [flag for flag in state.debts.all() if flag in self.flags]
         commands = [settling(flag) for flag in debts]
         if any(x.conflicts for x in self.found.values()):
@@ -254,10 +256,10 @@ class Rollback:
         self.connections.log.write(self.folder.path / "requests" / f"{SLUG}.jsonl")
         write_manifest(self.folder)
         if reasons:
-            raise CheckFailed("the rollback is not complete:\n  " + "\n  ".join([*reasons, *commands]))
+            raise CheckFailed("the rollback is not complete:\n  " + "\n  ".join([*reasons, *commands, *unknown]))
         summary = "dry run: no flag was turned" if self.dry_run else f"{plural(len(self.flags), 'flag')} at 'wix'"
         rows = [("passed", summary), *(("not carried back", text) for text in [*left.values(), *commands])]
-        return Table("Verdict", ("verdict", "details"), rows)
+        return Table("Verdict", ("verdict", "details"), rows, tuple(unknown))
 
     def _collections(self) -> list[Collection]:
         # Where it is not certain which side a flag is on, services may have written to Airtable.

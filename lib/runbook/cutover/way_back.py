@@ -68,6 +68,15 @@ class Losses:
         said = "; ".join(part for part in parts if part)
         return f"{name}: {said}" if said else None
 
+    def not_known(self, name: str) -> str:
+        """Which items stay in Wix because nobody knows whether they were deleted in Airtable; "" for none."""
+        if not self.unknown:
+            return ""
+        return (
+            f"{name}: {plural(len(self.unknown), 'row')} of Wix not in Airtable; whether they were deleted there is "
+            f"not known, because the state was read again from the base; they stay: {some(self.unknown)}"
+        )
+
     def facts(self) -> dict[str, Json]:
         """For the evidence."""
         left = self.counts
@@ -151,7 +160,7 @@ class WayBack:
             said = f"{plural(len(waiting), 'row')} of Airtable could not be compared: {problem}"
             return Losses(error="; ".join(part for part in (error, said) if part), notes=look.notes)
         texts = tuple(found.line.text() for found in plan.conflicts)
-        notes = (*look.notes, *_kept(plan), *_unknown(c, look.unknown))
+        notes = (*look.notes, *_kept(plan))
         return Losses(plan.counts(), look.unmatched, look.unknown, texts, plan.too_many, error, notes=notes)
 
     def _schema(self, base: str) -> Tables:
@@ -171,12 +180,3 @@ def _kept(plan: BackPlan) -> list[str]:
     if deleted:
         notes.append(f"{name}: {plural(len(deleted), 'row')} deleted in Wix alone, not inserted again: {some(deleted)}")
     return notes
-
-
-def _unknown(c: Collection, ids: tuple[str, ...]) -> list[str]:
-    if not ids:
-        return []
-    return [
-        f"{c.wix}: {plural(len(ids), 'row')} of Wix not in Airtable; whether they were deleted there is not known, "
-        f"because the state was read again from the base; they stay: {some(ids)}"
-    ]
