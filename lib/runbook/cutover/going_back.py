@@ -7,7 +7,7 @@ with carrying(state, base):
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -23,6 +23,7 @@ from runbook.holding.opening import identity_of
 from runbook.json_types import Fields, Item
 from runbook.mapping import Mapping as RowMapping
 from runbook.merge import RowMerge
+from runbook.mirror.ingest import put_link_keys
 from runbook.schema import Tables
 from runbook.schema.identity import require_tables
 from runbook.state import OutboxRow, State
@@ -51,9 +52,13 @@ class Look:
         """All that Wix may not have."""
         return [*self.changed, *self.gone]
 
-    def note(self, state: State, base: str) -> None:
-        """Add the rows to the outbox; what was agreed on of those that are gone stays known."""
-        name = self.collection.wix
+    def note(self, state: State, base: str, link_keys: Iterable[str] = ()) -> None:
+        """Add the rows to the outbox; what was agreed on of those that are gone stays known.
+
+        `link_keys`: the keys by which links of other rows find them.
+        """
+        name, mapping = self.collection.wix, RowMapping(self.collection)
+        put_link_keys(state.rows(base, name), link_keys, [mapping.to_wix(row.fields or {}) for row in self.changed])
         state.outbox(base, name).add(self.changed, read_at=self.read_at)
         state.rows(base, name).note_removed([row.legacy_id for row in self.gone], by_hand=True)
 

@@ -59,9 +59,10 @@ def changed_links(
     found: dict[str, list[Link]] = {}
     for row in rows:
         history = histories.get(row.legacy_id)
-        if row.fields is None or history is None or history.agreed is None:
+        if row.fields is None:
             continue
-        edited = merge.edited_links(row.fields, Past(Agreement.loads(history.agreed)))
+        agreed = None if history is None or history.agreed is None else Agreement.loads(history.agreed)
+        edited = merge.edited_links(row.fields, Past(agreed))
         if links := [link for link in c.links if link.name in edited]:
             found[row.legacy_id] = links
     return found

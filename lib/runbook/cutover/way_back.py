@@ -11,7 +11,7 @@ the grid is then not known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -126,7 +126,8 @@ class WayBack:
         try:
             look = look_at(self._connections, self._base, c, self._schema(self._base), dry_run=self._dry_run)
             if not self._dry_run:
-                look.note(self._connections.state, self._base)
+                keys = self._connections.catalog.link_keys.get(c.wix, ())
+                look.note(self._connections.state, self._base, keys)
         except RunbookError as problem:
             error = str(problem)
         return self._left(c, look, error)
@@ -136,15 +137,16 @@ class WayBack:
         if self._base is None or self._engine is None:
             return before
         self._connections.state.outbox(self._base, c.wix).release()
-        carried, error = Carried(), before.error
+        carried, error, unclear = Carried(), before.error, dict[str, str]()
         try:
-            _, carried = self._engine.drain(c)
+            plan, carried = self._engine.drain(c)
+            unclear = plan.unclear
         except RunbookError as problem:
             error = str(problem)
         left = self._left(c, Look(c, unmatched=before.unmatched, unknown=before.unknown), error)
         total = replace(before.carried)
         total.add(carried)
-        return replace(left, carried=total)
+        return replace(left, carried=total, notes=(*_unclear(c, unclear), *left.notes))
 
     def _left(self, c: Collection, look: Look, error: str) -> Losses:
         """What waits now, with what a look found that is not noted."""
@@ -174,9 +176,14 @@ def _kept(plan: BackPlan) -> list[str]:
     name = plan.collection.wix
     changed = [e.row.legacy_id for e in plan.entries if e.back.kept and not e.back.is_held]
     deleted = [e.row.legacy_id for e in plan.entries if e.back.kept_deleted and not e.back.is_held]
-    notes = [f"{name}: {id_}: {why}" for id_, why in plan.unclear.items()]
+    notes = []
     if changed:
         notes.append(f"{name}: {plural(len(changed), 'row')} changed in Wix too, which stays: {some(changed)}")
     if deleted:
         notes.append(f"{name}: {plural(len(deleted), 'row')} deleted in Wix alone, not inserted again: {some(deleted)}")
     return notes
+
+
+def _unclear(c: Collection, unclear: Mapping[str, str]) -> list[str]:
+    """Links whose keys do not follow them, for people."""
+    return [f"{c.wix}: {id_}: {why}" for id_, why in unclear.items()]

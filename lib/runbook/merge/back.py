@@ -140,9 +140,14 @@ class BackMerge:
         return self._values.columns(key)
 
     def edited_links(self, fields: Fields, past: Past) -> list[str]:
-        """Links whose cell was changed in Airtable, though none of the keys that they are made from was."""
+        """Links whose cell was changed in Airtable, though none of the keys that they are made from was.
+
+        Of a row that both sides never agreed on: those that were set while all their keys are empty.
+        """
         if past.agreement is None:
-            return []
+            filled = self._values.of(fields).keys()
+            links = [link for link in self._mapping.collection.links if fields.get(link.name)]
+            return [link.name for link in links if link.name in self._links and filled.isdisjoint(link.on)]
         changed = self._changed_in_airtable(fields, past.agreement)
         return [
             link.name

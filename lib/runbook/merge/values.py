@@ -10,9 +10,11 @@ and whole numbers have no fraction. The legacy id is none of them; keys without 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from runbook.catalog import LEGACY_ID, ORIGINAL, Collection, Field
+from runbook.catalog import LEGACY_ID, ORIGINAL, Field
+from runbook.catalog import Collection as CatalogCollection
 from runbook.codecs import codec_of
 from runbook.codecs.values import Refused
 from runbook.json_types import MISSING, Fields, Json
@@ -24,7 +26,7 @@ _BLANKS = str.maketrans("", "", " \t\r\n\\*_-")
 class RowValues:
     """Of one collection; stateless."""
 
-    def __init__(self, collection: Collection) -> None:
+    def __init__(self, collection: CatalogCollection) -> None:
         self._columns: dict[str, list[Field]] = {}
         for column in [*collection.fields, *collection.copies]:
             if column.name != LEGACY_ID:
@@ -71,6 +73,17 @@ class RowValues:
         )
         keys = absent | absent_here | kept.keys() | kept_here.keys()
         return {key for key in keys if _original(key, absent, kept) != _original(key, absent_here, kept_here)}
+
+    def same_original(self, wix: Json, airtable: Json, wrong: Collection[str]) -> bool:
+        """Whether two cells `Wix Original` say the same, however spelled. `wrong`: the keys whose value differs.
+
+        What is kept of a cell that was filled by hand since says nothing any more.
+        """
+        problems: list[str] = []
+        for cell in (wix, airtable):
+            read_original(cell, problems)
+        differing = self.originals_that_differ({ORIGINAL: wix}, {ORIGINAL: airtable})
+        return not problems and bool(wix or differing) and differing.isdisjoint(wrong)
 
     def original(self, wix: Fields, airtable: Fields, from_wix: set[str]) -> str | None:
         """`Wix Original` of a row that takes these keys from Wix and all others from Airtable.

@@ -9,7 +9,6 @@ until its record has come. No value of a personal field is shown.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Collection as Ids
@@ -22,7 +21,7 @@ from runbook.display import Shown, Table, mask, plural
 from runbook.json_types import Fields, Item, Json
 from runbook.link_resolver import LinkCell
 from runbook.mapping import Mapping as CatalogMapping
-from runbook.merge import Past, RowMerge
+from runbook.merge import Past, RowMerge, RowValues
 from runbook.staged import StagedRow
 from runbook.steps.conflict_file import is_hidden, shown, some
 from runbook.steps.deletion import too_many
@@ -241,6 +240,7 @@ class _Work:
         self._mapping, self._rules, self._name_of = mapping, rules, name_of or (lambda record: None)
         self._columns: dict[str, Field | None] = {c.name: c for c in collection.columns}
         self._columns[ORIGINAL] = None
+        self._values = RowValues(collection)
         self._copies = {c.name for c in collection.copies}
         self._links = [link.name for link in collection.links]
         self.created = collection.by_key["_createdDate"].name if "_createdDate" in collection.by_key else ""
@@ -338,11 +338,8 @@ class _Work:
         column = self._columns[name]
         if wrong is None:
             return False
-        if column is None:  # Wix Original: by its content, not its spelling
-            try:
-                return same(json.loads(expected), json.loads(actual))
-            except (TypeError, ValueError):
-                return False
+        if column is None:
+            return self._values.same_original(expected, actual, wrong)
         if name in self._copies:
             try:
                 return same(codec_of(column).decode(expected), codec_of(column).decode(actual))

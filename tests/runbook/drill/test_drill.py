@@ -13,6 +13,7 @@ import pytest
 from fleet_platform import Fleet, copy_of
 from runbook.commands.rollback import Rollback, open_rollback
 from runbook.drill.drill import Drill, open_drill, open_way_back
+from runbook.drill.writes import KINDS
 from runbook.errors import CheckFailed, SettingError
 from runbook.evidence.folder import read_json
 from yard import COLLECTIONS, items, save_yard
@@ -93,6 +94,21 @@ def test_the_evidence_has_counts_ids_and_keys_but_no_value(careless: tuple[Drill
     text = (drill.folder.path / "evidence/rollback/drill.json").read_text()
     assert "Drill 1" not in text
     assert "driver 0" not in text
+
+
+def test_nothing_is_lost_nothing_twice_and_then_there_is_nothing_to_do(yard: Fleet) -> None:
+    drill = open_drill(yard.platform, writes=WRITES)
+    shown = repr(drill.drill())
+    assert drill.result is not None
+    assert "\n".join(drill.result.reasons) == ""
+    assert drill.result.outcome.writes.keys() == KINDS.keys()
+    assert drill.result.writes == WRITES
+    assert "60 writes, 0 lost, 0 twice" in shown
+    assert "60 writes: 0 lost, 0 twice" in repr(drill.verdict())
+    noted = yard.connect().state.facts.drill()
+    assert noted is not None
+    assert noted.passed
+    assert noted.seconds.keys() == {"forth", "writes", "back", "forth again", "forth, nothing to do"}
 
 
 def test_the_next_drill_removes_what_is_left_and_its_own_copy(yard: Fleet) -> None:

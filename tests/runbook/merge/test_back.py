@@ -333,6 +333,13 @@ def test_a_link_changed_by_hand_is_seen_where_its_key_was_not(world: World) -> N
     assert world.merge.edited_links(world.cells or {}, world.past) == []
 
 
+def test_a_link_of_a_row_never_agreed_on_counts_where_its_keys_are_empty(world: World) -> None:
+    cells = {name: cell for name, cell in (world.cells or {}).items() if name not in ("Twin ID", "Twin")}
+    assert world.merge.edited_links(cells, Past()) == []
+    assert world.merge.edited_links({**cells, "Twin": ["recA"]}, Past()) == ["Twin"]
+    assert world.merge.edited_links({**cells, "Twin": ["recA"], "Twin ID": "c9"}, Past()) == []
+
+
 def test_hashes_are_those_of_the_value_as_a_cell(world: World) -> None:
     world.airtable(Price=12)
     row = world.merged()

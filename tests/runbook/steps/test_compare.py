@@ -216,6 +216,16 @@ def test_what_reads_back_the_same_is_explained() -> None:
     assert found.explained == {"reads back the same": 2}
 
 
+def test_what_wix_original_keeps_of_a_cell_that_was_filled_by_hand_reads_back_the_same() -> None:
+    world = World(item(0, unknown=...))
+    world.records[0]["fields"]["Wix Original"] = '{"values":{"age":null}}'
+    found = world.compare()
+    assert found.clean
+    assert found.explained == {"reads back the same": 1}
+    world.records[0]["fields"]["Wix Original"] = "scribbled over"
+    assert [d.column for d in world.compare().unexplained] == ["Wix Original"]
+
+
 def test_a_rich_text_may_end_with_a_line_feed_and_nothing_else() -> None:
     world = World(item(0), item(1), item(2))
     world.records[0]["fields"]["Story"] += "\n"
