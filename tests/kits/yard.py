@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from fleet_platform import INFRASTRUCTURE, Fleet, fleet_site, read_platform
+from runbook.commands.follow import follow
 from runbook.commands.rollback import Rollback, open_rollback
 from runbook.errors import RunbookError
 from runbook.json_types import Item
@@ -120,6 +121,11 @@ def back_of(project: str) -> str | None:
     """`went_back` in another process, over the project's folder."""
     platform = read_platform(Path(project))
     return went_back(platform)
+
+
+def followed(project: str) -> int:
+    """`runbook follow --once` in another process, over the project's folder; how many rows are left."""
+    return follow(read_platform(Path(project)), "sandbox", once=True, report=lambda said: None).left
 
 
 def settled(said: str | None) -> bool:

@@ -257,6 +257,7 @@ def test_a_mirror_before_there_is_a_base_is_refused(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path))
     try:
         assert "run the migration first" in call("mirror", code=2).err
+        assert "run the migration first" in call("follow", code=2).err
     finally:
         stop_local_servers(connect(PLATFORM, "sandbox").settings)
 
@@ -285,8 +286,11 @@ def test_endpoints_are_served_until_they_are_told_to_stop(home: Home) -> None:
             assert forged.status_code == 400
         finally:
             server.send_signal(signal.SIGTERM)
-        assert "whsec" not in said + server.stderr.read()
-    assert server.returncode in (0, -signal.SIGTERM)
+        rest = server.stderr.read()
+        assert "whsec" not in said + rest
+        assert "following base" in rest
+        assert "0 rows carried back to Wix; nothing left" in rest
+    assert server.returncode == 0
     stored = connect(PLATFORM, "sandbox").wix.query("StripeEvents", filter={"event_id": "evt_served"})[0]
     assert len(stored) == 1
 
@@ -295,6 +299,13 @@ def _signature(body: str, secret: str) -> dict[str, str]:
     at = int(time.time())
     mac = hmac.new(secret.encode(), f"{at}.{body}".encode(), hashlib.sha256).hexdigest()
     return {"Stripe-Signature": f"t={at},v1={mac}"}
+
+
+def test_to_follow_once_ends_where_nothing_is_left(home: Home) -> None:
+    done = call("follow", "--once")
+    assert "Carried back to Wix" in done.out
+    assert "Not followed" in done.out, "it has ended"
+    assert "nothing left" in done.err
 
 
 def test_a_port_that_is_taken_is_named(home: Home) -> None:

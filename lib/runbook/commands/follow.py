@@ -39,7 +39,7 @@ def follow(platform: Platform, environment: str, *, once: bool, report: Report) 
             report(note)
         if once:
             return follower.once()
-        with _stopped_by_signals() as stop:
+        with stopped_by(signal.SIGINT, signal.SIGTERM) as stop:
             follower.run(stop)
         return follower.backlog()
 
@@ -93,8 +93,8 @@ def following(opened: OpenRecords, *, report: Report) -> Iterator[None]:
 
 
 @contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
-    """An event that the first SIGINT or SIGTERM sets, so that what is in flight is finished; the second ends it."""
+def stopped_by(*signals: int) -> Iterator[threading.Event]:
+    """An event that the first of these signals sets, so that what is in flight is finished; the second ends it."""
     stop = threading.Event()
     former: dict[int, Any] = {}
 
@@ -103,7 +103,7 @@ def _stopped_by_signals() -> Iterator[threading.Event]:
         signal.signal(number, former[number])
 
     if threading.current_thread() is threading.main_thread():
-        former = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        former = {number: signal.signal(number, ask) for number in signals}
     try:
         yield stop
     finally:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from runbook.commands.follow import following
+from runbook.commands.follow import following, stopped_by
 from runbook.errors import SettingError
 from runbook.platform import Platform
 from runbook.records.opening import open_records
@@ -41,12 +42,13 @@ def serve(
             raise SettingError(message) from None
         with ExitStack() as stack:
             opened = stack.enter_context(open_records(platform, environment))
-            for note in opened.hold.notes if opened.hold is not None else ():
-                report(note)
-            if follow:
-                stack.enter_context(following(opened, report=report))
             app = platform.app(opened.records, os.environ)
             server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
             url = f"http://{host}:{listener.getsockname()[1]}"
             report(f"serving {platform.name} on {url} ({environment}); Ctrl-C stops it")
-            server.run(sockets=[listener])
+            for note in opened.hold.notes if opened.hold is not None else ():
+                report(note)
+            if follow:
+                stack.enter_context(following(opened, report=report))
+            with stopped_by(signal.SIGTERM):  # uvicorn sends it again at its end, which is not yet ours
+                server.run(sockets=[listener])

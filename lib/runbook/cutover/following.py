@@ -169,10 +169,16 @@ class Follower:
     def _watch(self, stop: threading.Event) -> None:
         """Every collection that services use is in the mirror, which sees what people do only there."""
         while not stop.is_set():
-            for c in self._on():
-                if not stop.is_set() and self._mirror.store.as_of(c.wix) is None:
-                    self._attempt(f"reading {c.wix}", partial(self._mirror.ensure_loaded, c.wix))
+            try:
+                self._attempt("the mirror", partial(self._load, stop))
+            except HoldLost:
+                return  # the loop finds it as well
             stop.wait(5 * self._tick)
+
+    def _load(self, stop: threading.Event) -> None:
+        for c in self._on():
+            if not stop.is_set() and self._mirror.store.as_of(c.wix) is None:
+                self._attempt(f"reading {c.wix}", partial(self._mirror.ensure_loaded, c.wix))
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
