@@ -11,7 +11,7 @@ from runbook.connections import Connections, connect
 from runbook.cutover.debts import as_texts, leave, period, settling
 from runbook.cutover.going_back import open_going_back
 from runbook.cutover.turning import Turned, tell, turn
-from runbook.cutover.way_back import Losses, WayBack
+from runbook.cutover.way_back import Losses, WayBack, reasons
 from runbook.display import Progress, Table, plural
 from runbook.errors import CheckFailed, SettingError
 from runbook.evidence.folder import RunFolder
@@ -87,6 +87,7 @@ class Rollback:
     def losses(self) -> Table:
         """Look at both sides as they are now, for every collection that services may have written in Airtable."""
         self.folder.require_unsealed()
+        self._way.ask_again()
         with self._way.alone():
             for c in self._collections():
                 with Progress(f"Compare {c.wix}"):
@@ -114,7 +115,7 @@ class Rollback:
                 left.conflict,
                 len(x.unmatched) + len(x.unknown),
             )
-            rows.append((name, *numbers, x.reason(name) or "passed"))
+            rows.append((name, *numbers, "; ".join(reasons({name: x})) or "passed"))
         notes = [text for name, x in self.found.items() for text in (*x.notes, x.not_known(name)) if text]
         return Table(title, ("collection", *_LOSSES, "verdict"), rows, (note, *notes))
 
@@ -127,6 +128,7 @@ class Rollback:
             )
         if set(self.found) != {c.wix for c in self._collections()}:
             self.losses()
+        self._way.ask_again()
         with self._way.alone():
             for c in self._collections():
                 if self.found[c.wix].waits:
@@ -145,15 +147,22 @@ class Rollback:
                 "left": x.facts(),
             }
             for name, x in self.found.items()
-            if x.carried.rows or x.carried.refused or x.reason(name)
+            if x.carried.rows or x.carried.refused or reasons({name: x})
         }
         self.folder.write_evidence(SLUG, "reverse_sync", facts)
 
     def _carried_table(self) -> Table:
         rows = [
-            (name, x.carried.inserted, x.carried.patched, x.carried.removed, x.rows, x.reason(name) or "passed")
+            (
+                name,
+                x.carried.inserted,
+                x.carried.patched,
+                x.carried.removed,
+                x.rows,
+                "; ".join(reasons({name: x})) or "passed",
+            )
             for name, x in self.found.items()
-            if x.carried.rows or x.reason(name)
+            if x.carried.rows or reasons({name: x})
         ]
         return Table(
             "Reverse sync",
@@ -169,6 +178,7 @@ class Rollback:
         before = {flag: self._side(flag) for flag in self.flags}
         turned = Turned({flag: [] for flag in self.flags}, 0.0)
         if not self.dry_run:
+            self._way.ask_again()
             with self._way.alone():
                 turned = turn(
                     state,
@@ -195,28 +205,27 @@ class Rollback:
         return Table("Turned back", ("flag", "before", "now", "verdict"), rows, tuple(notes))
 
     def _check(self, held: bool) -> dict[str, list[str]]:
-        """Why not everything of each flag is known to be in Wix. While calls are held, looks again and carries."""
-        if not self.found or held:
-            for c in self._collections():
-                self.found[c.wix] = self._again(c)
+        """Why not everything of each flag is known to be in Wix. Looks, and carries on request.
+
+        Before calls are held, what was written since the last look is carried, so that little is left for the time that
+        they are; then the tables are looked at once more.
+        """
+        for c in self._collections():
+            known = self.found.get(c.wix)
+            looks = held or known is None or known.error
+            losses = self._way.find(c) if looks or known is None else self._way.waiting(c, known)
+            if known is not None:
+                # Once rows are agreed on again, a look cannot tell any more what was unknown at first.
+                losses = replace(losses, carried=known.carried, unknown=losses.unknown or known.unknown)
+            if self.with_reverse_sync and losses.waits:
+                losses = self._way.carry(c, losses)
+            self.found[c.wix] = losses
         return {flag: self._reasons(flag) for flag in self.flags}
 
-    def _again(self, c: Collection) -> Losses:
-        before, losses = self.found.get(c.wix), self._way.find(c)
-        if before is not None:
-            # Once rows are agreed on again, a look cannot tell any more what was unknown at first.
-            losses = replace(losses, carried=before.carried, unknown=losses.unknown or before.unknown)
-        if self.with_reverse_sync and losses.waits:
-            return self._way.carry(c, losses)
-        return losses
-
     def _reasons(self, flag: str) -> list[str]:
-        reasons = []
-        for c in self.connections.catalog.of_flag(flag):
-            losses = self.found.get(c.wix)
-            reason = f"{c.wix}: it was not looked at" if losses is None else losses.reason(c.wix)
-            reasons += [reason] if reason else []
-        return reasons
+        names = [c.wix for c in self.connections.catalog.of_flag(flag)]
+        missed = [f"{name}: it was not looked at" for name in names if name not in self.found]
+        return missed + reasons({name: self.found[name] for name in names if name in self.found})
 
     def _clear_debts(self) -> None:
         """Of flags of which all is known to be in Wix now."""
@@ -238,28 +247,38 @@ class Rollback:
         """Raises CheckFailed if a flag is at 'airtable', something could not be read, or `reverse_sync` left rows."""
         self.folder.require_unsealed()
         state = self.connections.state
-        reasons = []
-        if not self.dry_run:
-            reasons += [f"{f} is still at 'airtable'" for f in self.flags if state.flags.get(f) != "wix"]
-        left = {name: reason for name, x in self.found.items() if (reason := x.reason(name)) is not None}
+        standing = [f for f in self.flags if state.flags.get(f) != "wix" and not self.dry_run]
         asked = self.with_reverse_sync and not self.dry_run
-        reasons += [text for name, text in left.items() if asked or self.found[name].error]
+        left = reasons(self.found)
+        red = reasons({name: x for name, x in self.found.items() if asked or x.error})
+        red = [*(f"{flag} is still at 'airtable'" for flag in standing), *red]
         unknown = [text for name, x in self.found.items() if (text := x.not_known(name))]
-        debts = [flag for flag in state.debts.all() if flag in self.flags]
-        commands = [settling(flag) for flag in debts]
-        if any(x.conflicts for x in self.found.values()):
-            run = self.folder.run_id
-            commands.insert(0, f"`runbook resolve {run} --prefer wix|airtable --why …` settles what is in conflict")
-        self.folder.write_evidence(
-            SLUG, "gate", {"passed": not reasons, "reasons": reasons, "warnings": [] if reasons else [*left.values()]}
-        )
+        commands = self._commands()
+        facts = {"passed": not red, "reasons": red, "warnings": [] if red else left}
+        self.folder.write_evidence(SLUG, "gate", facts)
         self.connections.log.write(self.folder.path / "requests" / f"{SLUG}.jsonl")
         write_manifest(self.folder)
-        if reasons:
-            raise CheckFailed("the rollback is not complete:\n  " + "\n  ".join([*reasons, *commands, *unknown]))
+        if red:
+            raise CheckFailed("the rollback is not complete:\n  " + "\n  ".join([*red, *commands, *unknown]))
         summary = "dry run: no flag was turned" if self.dry_run else f"{plural(len(self.flags), 'flag')} at 'wix'"
-        rows = [("passed", summary), *(("not carried back", text) for text in [*left.values(), *commands])]
+        rows = [("passed", summary), *(("not carried back", text) for text in [*left, *commands])]
         return Table("Verdict", ("verdict", "details"), rows, tuple(unknown))
+
+    def _commands(self) -> list[str]:
+        """What settles what is left."""
+        commands = []
+        if any(x.conflicts for x in self.found.values()):
+            run = self.folder.run_id
+            commands.append(f"`runbook resolve {run} --prefer wix|airtable --why …` settles what is in conflict")
+        debts = [flag for flag in self.connections.state.debts.all() if flag in self.flags]
+        if len(debts) == 1:
+            commands.append(settling(debts[0]))
+        elif debts:
+            commands.append(
+                f"`runbook rollback --reverse-sync` carries what is left of {', '.join(debts)}; `runbook rollback "
+                "--flag NAME --leave --why …` leaves one as it is"
+            )
+        return commands
 
     def _collections(self) -> list[Collection]:
         # Where it is not certain which side a flag is on, services may have written to Airtable.

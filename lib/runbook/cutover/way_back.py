@@ -20,12 +20,15 @@ from runbook.connections import Connections
 from runbook.cutover.carry_back import BackCounts, BackPlan, Carried, CarryBack
 from runbook.cutover.going_back import Look, carrying, look_at
 from runbook.display import plural
-from runbook.errors import RunbookError
+from runbook.errors import AirtableError, BudgetSpent, RunbookError, SourceDown, WixError
 from runbook.evidence.folder import RunFolder
 from runbook.json_types import Json
+from runbook.records.outage import is_down
 from runbook.schema import Tables
 from runbook.state import OutboxRow, PendingRow
 from runbook.steps.conflict_file import ConflictFile, some
+
+_AIRTABLE, _WIX = "Airtable", "Wix"
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,8 @@ class Losses:
         """Whether `carry` has anything to do; to note that a row stays as Wix has it is also something."""
         return bool(self.rows or self.counts.kept or self.error)
 
-    def reason(self, name: str) -> str | None:
-        """Why not all of the collection is known to be in Wix; None where it is."""
+    def left(self, name: str) -> str | None:
+        """What is known not to be in Wix; None where nothing is."""
         left = self.counts
         parts = [
             f"{plural(left.carried, 'row')} not carried back" if left.carried else "",
@@ -63,7 +66,6 @@ class Losses:
             else "",
             self.held_back,
             *(f"{id_}: {why}" for id_, why in list(self.carried.refused.items())[:3]),
-            f"not known what else: {self.error}" if self.error else "",
         ]
         said = "; ".join(part for part in parts if part)
         return f"{name}: {said}" if said else None
@@ -93,12 +95,23 @@ class Losses:
         }
 
 
+def reasons(found: Mapping[str, Losses]) -> list[str]:
+    """Why not all of some collections is known to be in Wix; empty where it is. Collections with one error share it."""
+    said = [text for name, losses in found.items() if (text := losses.left(name)) is not None]
+    by_error: dict[str, list[str]] = {}
+    for name, losses in found.items():
+        if losses.error:
+            by_error.setdefault(losses.error, []).append(name)
+    return said + [f"not known what else of {', '.join(names)}: {error}" for error, names in by_error.items()]
+
+
 class WayBack:
     """Of one base. `base` None: it is not known, so nothing can be looked at. `dry_run`: nothing is noted in state."""
 
     def __init__(self, connections: Connections, base: str | None, folder: RunFolder, *, dry_run: bool = False) -> None:
         self._connections, self._base, self._dry_run = connections, base, dry_run
         self._tables: Tables | None = None
+        self._down: dict[str, str] = {}  # by side, why it is not asked any more
         self._engine: CarryBack | None = None
         if base is not None:
             self._engine = CarryBack(
@@ -118,19 +131,45 @@ class WayBack:
         with carrying(self._connections.state, self._base):
             yield
 
+    def ask_again(self) -> None:
+        """A side that was down is asked again from now on, and the schema read again."""
+        self._down, self._tables = {}, None
+
     def find(self, c: Collection) -> Losses:
-        """Look at the table; what differs is noted in the outbox. Never raises RunbookError: `error` says why."""
+        """Look at the table; what differs is noted in the outbox. Never raises RunbookError: `error` says why.
+
+        A side that does not answer is given up after seconds, and not asked again until `ask_again`.
+        """
         if self._base is None or self._engine is None:
             return Losses(error="there is no base")
-        look, error = Look(c), ""
+        look, error, base = Look(c), "", self._base
         try:
-            look = look_at(self._connections, self._base, c, self._schema(self._base), dry_run=self._dry_run)
+            with self._asking(_AIRTABLE), self._connections.airtable.brief():
+                look = look_at(self._connections, base, c, self._schema(base), dry_run=self._dry_run)
             if not self._dry_run:
                 keys = self._connections.catalog.link_keys.get(c.wix, ())
-                look.note(self._connections.state, self._base, keys)
+                look.note(self._connections.state, base, keys)
         except RunbookError as problem:
             error = str(problem)
         return self._left(c, look, error)
+
+    @contextmanager
+    def _asking(self, side: str) -> Iterator[None]:
+        """Raises SourceDown in place of asking a side that is down."""
+        if side in self._down:
+            raise SourceDown(self._down[side], collection="")
+        try:
+            yield
+        except (AirtableError, BudgetSpent, WixError) as problem:
+            if is_down(problem):
+                self._down[_WIX if isinstance(problem, WixError) else _AIRTABLE] = str(problem)
+            raise
+
+    def waiting(self, c: Collection, before: Losses) -> Losses:
+        """What is known to wait by now, without another look. `before`: what `find` gave."""
+        if self._base is None or self._engine is None:
+            return before
+        return self._left(c, Look(c, unmatched=before.unmatched, unknown=before.unknown), before.error)
 
     def carry(self, c: Collection, before: Losses) -> Losses:
         """Carry what waits, and what was held before as well. `before`: what `find` gave. Never raises RunbookError."""
@@ -139,13 +178,16 @@ class WayBack:
         self._connections.state.outbox(self._base, c.wix).release()
         carried, error, unclear = Carried(), before.error, dict[str, str]()
         try:
-            plan, carried = self._engine.drain(c)
+            with self._asking(_WIX), self._connections.wix.brief(), self._connections.airtable.brief():
+                plan, carried = self._engine.drain(c)
             unclear = plan.unclear
         except RunbookError as problem:
             error = str(problem)
         left = self._left(c, Look(c, unmatched=before.unmatched, unknown=before.unknown), error)
         total = replace(before.carried)
         total.add(carried)
+        waiting = self._connections.state.outbox(self._base, c.wix).marks()
+        total.refused = {id_: why for id_, why in total.refused.items() if id_ in waiting}  # not taken later either
         return replace(left, carried=total, notes=(*_unclear(c, unclear), *left.notes))
 
     def _left(self, c: Collection, look: Look, error: str) -> Losses:
@@ -157,7 +199,8 @@ class WayBack:
         if self._dry_run:
             waiting |= {row.legacy_id: row for row in look.rows}
         try:
-            plan = self._engine.plan(c, list(waiting.values()))
+            with self._asking(_WIX), self._connections.wix.brief():
+                plan = self._engine.plan(c, list(waiting.values()))
         except RunbookError as problem:
             said = f"{plural(len(waiting), 'row')} of Airtable could not be compared: {problem}"
             return Losses(error="; ".join(part for part in (error, said) if part), notes=look.notes)

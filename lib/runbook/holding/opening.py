@@ -193,7 +193,9 @@ def _attach(hold: Hold, *, dry_run: bool, read_again: bool) -> Rebuilt | None:
         pending = None if epoch == note.pending or fresh else note.pending
         moving = is_open and dry_run
         state.facts.set_holding(base, note._replace(epoch=epoch, pending=pending, stale=moving))
-    telling = verdicts.of("tell") or (hold.label == SITE and own_table.differing([debts_row(state)], said))
+    telling = verdicts.of("tell") or (
+        hold.label == SITE and debts_row(state)[own_table.VALUE] != said.value(own_table.DEBTS)
+    )
     if not dry_run and ((telling and not said.is_empty) or (rebuild and said.epoch is None)):
         hold.publish()
     return rebuilt

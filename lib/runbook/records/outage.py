@@ -20,7 +20,7 @@ def reading(collection: str) -> Iterator[None]:
     try:
         yield
     except (AirtableError, BudgetSpent, WixError) as error:
-        if not _is_down(error):
+        if not is_down(error):
             raise
         raise SourceDown(str(error), collection=collection) from None
 
@@ -37,7 +37,7 @@ def retry_while_down(collection: str, wait: float, call: Callable[[bool], T], *,
         try:
             return call(retry)
         except (AirtableError, BudgetSpent, WixError, SourceDown) as error:
-            if not isinstance(error, SourceDown) and not _is_down(error):
+            if not isinstance(error, SourceDown) and not is_down(error):
                 raise
             spent = isinstance(error, BudgetSpent)  # waiting does not help
             remaining = deadline - time.monotonic()
@@ -50,6 +50,6 @@ def retry_while_down(collection: str, wait: float, call: Callable[[bool], T], *,
         retry = True
 
 
-def _is_down(error: AirtableError | BudgetSpent | WixError) -> bool:
+def is_down(error: AirtableError | BudgetSpent | WixError) -> bool:
     """Whether the side cannot be reached, fails or accepts no more requests, rather than refusing this one."""
     return isinstance(error, BudgetSpent) or error.status is None or error.status >= 500 or error.status == 429

@@ -11,7 +11,8 @@ Its methods only read. Writes go through `request`, from modules that say so in 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -35,6 +36,7 @@ NO_COLLECTION = frozenset({"WDE0025", "WDE0026"})
 QUOTA_WAITS = (3.0, 6.0, 12.0, 24.0, 48.0, *[60.0] * 5)  # the quota is a minute's
 _UNRESOLVED_WAITS = (3.0,)  # a site that was just made is not found once
 TROUBLE_WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)
+_BRIEF = (2.0, 12.0)  # seconds to connect and to respond; a bulk write may take ten
 _DRAFTS = {"includeDraftItems": True}
 
 _HINTS = {
@@ -85,6 +87,17 @@ class WixClient(HttpClient):
         self.site_id = site_id
         self.server_time: datetime | None = None
         self._sleep, self._trouble_waits, self._quota_waits = sleep, trouble_waits, quota_waits
+
+    @contextmanager
+    def brief(self) -> Iterator[None]:
+        """Within the block a request that fails is given up after seconds: somebody waits for an answer."""
+        before = self._trouble_waits, self._quota_waits, self._timeout
+        self._trouble_waits, self._quota_waits = before[0][:1], before[1][:2]
+        self._timeout = _BRIEF
+        try:
+            yield
+        finally:
+            self._trouble_waits, self._quota_waits, self._timeout = before
 
     def __repr__(self) -> str:
         return f"WixClient({self.url!r}, site {self.site_id})"
