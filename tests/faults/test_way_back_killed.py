@@ -1,11 +1,12 @@
-"""A rollback killed before and after every request and every commit, again and again: the same command goes on."""
+"""A rollback, and follow, killed before and after every request and every commit, again and again: the same command goes on."""
 
 from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,8 +17,6 @@ from yard_book import Book
 
 pytestmark = pytest.mark.slow
 
-BACK = "yard:back_of"
-
 
 @pytest.fixture(scope="module")
 def killer() -> Iterator[Killer]:
@@ -25,25 +24,34 @@ def killer() -> Iterator[Killer]:
         yield killer
 
 
-def test_killed_at_every_request_and_commit_nothing_is_lost_or_doubled(
+def everywhere(killer: Killer, call: str, saved: Path, book: Book, path: Path, done: Callable[[Any], bool]) -> None:
+    """Kill a call at each of its moments, then somewhere else, then let it come to its end, each on a site of its own."""
+    with copy_of(saved, path / "whole") as fleet:
+        whole = killer.run(call, str(fleet.platform.root))
+        assert (whole.error, done(whole.result), book.of(fleet).wrong()) == (None, True, {}), whole.result
+    wrong: dict[str, Any] = {}
+    chance, every = random.Random(1), moments(whole.steps)
+    assert len(every) > 30
+    for moment in every:
+        with copy_of(saved, path / "killed") as fleet:
+            root = str(fleet.platform.root)
+            assert killer.run(call, root, kill_at=moment).killed
+            killer.run(call, root, kill_at=chance.choice(every))
+            again = killer.run(call, root)
+            found = book.of(fleet).wrong()
+            if again.error or found or not done(again.result):
+                wrong[f"{moment}: {whole.steps[moment - 1]}"] = (again.error or again.result, found)
+        shutil.rmtree(path / "killed")
+    assert wrong == {}
+
+
+def test_a_rollback_killed_anywhere_loses_and_doubles_nothing(
     killer: Killer, written_yard: tuple[Path, Book], tmp_path: Path
 ) -> None:
-    saved, book = written_yard
-    with copy_of(saved, tmp_path / "whole") as fleet:
-        whole = killer.run(BACK, str(fleet.platform.root))
-        assert whole.error is None
-        assert book.of(fleet).wrong() == {}
-    chance, wrong = random.Random(1), {}
-    print(f"\n{len(moments(whole.steps))} moments of {len(whole.steps)} steps")
-    for moment in moments(whole.steps):
-        path = tmp_path / "killed"
-        with copy_of(saved, path) as fleet:
-            root = str(fleet.platform.root)
-            assert killer.run(BACK, root, kill_at=moment).killed
-            killer.run(BACK, root, kill_at=chance.choice(moments(whole.steps)))
-            again = killer.run(BACK, root)
-            found = book.of(fleet).wrong()
-            if again.error or found or not settled(again.result):
-                wrong[f"{moment}: {whole.steps[moment - 1]}"] = (again.error or again.result, found)
-        shutil.rmtree(path)
-    assert wrong == {}
+    everywhere(killer, "yard:back_of", *written_yard, tmp_path, settled)
+
+
+def test_follow_killed_anywhere_loses_and_doubles_nothing(
+    killer: Killer, written_yard: tuple[Path, Book], tmp_path: Path
+) -> None:
+    everywhere(killer, "yard:follow_once", *written_yard, tmp_path, lambda left: left == {"Trucks": 1})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -132,3 +133,13 @@ def settled(said: str | None) -> bool:
     """Whether a rollback said that nothing is left but conflicts, which a person settles."""
     reasons = [line for line in (said or "").splitlines()[1:] if not line.lstrip().startswith("`runbook ")]
     return said is None or (bool(reasons) and all(re.match(r" *\w+: \d+ rows? in conflict \(", r) for r in reasons))
+
+
+def follow_once(project: str) -> dict[str, int]:
+    """`runbook follow --once` over the project's folder: how many rows of each collection are left."""
+    left = follow(read_platform(Path(project)), "sandbox", once=True, report=print)
+    return {c.collection: c.waiting + c.held for c in left.collections if c.waiting or c.held}
+
+
+if __name__ == "__main__":  # `runbook follow` over a project's folder, until it is stopped or killed
+    follow(read_platform(Path(sys.argv[1])), "sandbox", once=False, report=lambda line: print(line, flush=True))

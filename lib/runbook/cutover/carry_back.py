@@ -201,7 +201,7 @@ class CarryBack:
                 batch = of_action[start : start + _BATCH]
                 merge = self._merge(plan.collection)
                 if action != "remove":
-                    outbox.note_sent({e.row.legacy_id: merge.hashes(e.back, e.item) for e in batch})
+                    outbox.note_sent({e.row.legacy_id: merge.hashes(e.back, e.item, e.row.sent) for e in batch})
                 self._before_write(plan.collection)
                 done.add(self._send(plan, action, batch))
         return done

@@ -37,6 +37,7 @@ from runbook.merge.values import RowValues
 
 Action = Literal["insert", "patch", "remove", "nothing"]
 RowConflict = Literal["gone in Wix", "gone in Airtable"]
+_EITHER = "|"
 _NO_SENT: Mapping[str, str] = {}
 _WHOLE = ""  # the key of a conflict about a whole row
 
@@ -91,7 +92,7 @@ class BackMerge:
     ) -> BackRow:
         """Decide on a row: Wix's item, and the record's cells; None where a side has none.
 
-        `sent`: hashes of what was sent to Wix before and not answered, by Wix key. It landed where Wix holds it now.
+        `sent`: what was sent to Wix before and not answered, as `hashes` gives it. It landed where Wix holds it now.
         """
         if fields is None:
             return self._deleted(item, past, sent)
@@ -110,12 +111,21 @@ class BackMerge:
             self._carry(row, fields, write)
         return row
 
-    def hashes(self, row: BackRow, item: Item | None) -> dict[str, str]:
-        """Hashes of what is about to be sent, by Wix key: `sent` of the next merge, should no answer come."""
+    def hashes(self, row: BackRow, item: Item | None, sent: Mapping[str, str] = _NO_SENT) -> dict[str, str]:
+        """`sent` of the next merge, should no answer come: by Wix key, what Wix may hold then that was sent to it.
+
+        Of a key that is sent again that is the new value, or the one that landed before.
+        """
         if row.action == "remove":
             return {}
-        after = self._values_of(after_write(item, row))
-        return {key: digest(after.get(key)) for key in row.values}
+        before, after = self._values_of(item) if item else {}, self._values_of(after_write(item, row))
+        both = dict(sent)
+        for key in row.values:
+            now = digest(before.get(key))
+            both[key] = _EITHER.join(
+                dict.fromkeys([*([now] if _has_landed(sent, key, now) else []), digest(after.get(key))])
+            )
+        return both
 
     def agreement(self, row: BackRow, after: Item, fields: Fields, links: Mapping[str, Sequence[str]]) -> Agreement:
         """What both sides agree on now. `after`: the item as Wix has it. `links`: the records that its keys lead to."""
@@ -208,7 +218,8 @@ class BackMerge:
     def _changed_in_wix(self, item: Item, agreement: Agreement, sent: Mapping[str, str]) -> set[str]:
         wix = self._values_of(item)
         now = {key: digest(wix.get(key)) for key in {*wix, *agreement.keys} - STAMPS}
-        return {key for key, ours in now.items() if ours not in (agreement.keys.get(key, NOTHING).wix, sent.get(key))}
+        agreed = {key: agreement.keys.get(key, NOTHING).wix for key in now}
+        return {key for key, ours in now.items() if ours != agreed[key] and not _has_landed(sent, key, ours)}
 
     def _changed_in_airtable(self, fields: Fields, agreement: Agreement) -> set[str]:
         airtable = self._values.of(fields)
@@ -240,14 +251,18 @@ class BackMerge:
         ours, theirs = digest(wix), digest(airtable)
         equal = ours == theirs or self._values.equal(key, wix, airtable)
         agreed = past.agreement.keys.get(key, NOTHING) if past.agreement else None
-        landed = bool(sent) and sent.get(key, "") == ours if past.agreement is None else sent.get(key) == ours
+        landed = _has_landed(sent, key, ours) or (
+            past.agreement is None and bool(sent) and wix is None and key not in sent
+        )
         if agreed is None and sent and wix is None and key in self._references:
             agreed = Agreed(ours, ours)  # the item was inserted; its references are set by later requests
         if agreed is None and (past.wix_unchanged or landed):
             agreed = Agreed(ours, theirs if equal else ours)
         decision = decide(
             known=agreed is not None,
-            wix_changed=agreed is not None and (agreed.preferred or theirs != agreed.airtable),
+            # What landed was Airtable's value then: it may have become again what both agreed on before.
+            wix_changed=agreed is not None
+            and (agreed.preferred or theirs != agreed.airtable or (landed and not equal)),
             airtable_changed=agreed is not None and ours != agreed.wix and not landed,
             equal=equal,
         )
@@ -277,6 +292,11 @@ class BackMerge:
         row.action = "patch"
         row.values = {key: item.get(key, MISSING) for key in sorted(write)}
         row.references = {key: _ids(item.get(key)) for key in self._references if key in write}
+
+
+def _has_landed(sent: Mapping[str, str], key: str, now: str) -> bool:
+    """Whether Wix holds what was sent of a key."""
+    return key in sent and now in sent[key].split(_EITHER)
 
 
 def after_write(item: Item | None, row: BackRow) -> Item:

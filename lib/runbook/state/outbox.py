@@ -41,8 +41,8 @@ class OutboxRow(NamedTuple):
 class PendingRow(NamedTuple):
     """A line of the outbox. `mark`: of this change of the row. `at`: when the row was first noted, ISO time in UTC.
 
-    `sent`: hashes of what was sent to Wix and not answered, by Wix key. `held`: why it is not sent; None: it waits for
-    its turn.
+    `sent`: hashes of what was sent to Wix and not answered, by Wix key, as `BackMerge.hashes` gives them. `held`: why
+    it is not sent; None: it waits for its turn.
     """
 
     legacy_id: str

@@ -304,6 +304,35 @@ def test_what_landed_before_a_kill_is_no_change_of_wix(world: World) -> None:
     assert [each.key for each in world.merged().conflicts] == ["plate"]
 
 
+def test_what_landed_before_a_kill_is_taken_back_where_airtable_is_as_it_was(world: World) -> None:
+    before = dict(world.cells or {})
+    world.airtable(Plate="B-2")
+    row = world.merged()
+    world.sent = world.merge.hashes(row, world.item)
+    world.item = after_write(world.item, row)
+    world.cells = before
+    assert (world.merged().values, world.merged().conflicts) == ({"plate": "A-1"}, [])
+
+
+@pytest.mark.parametrize("insert", [False, True])
+def test_killed_twice_whichever_of_the_two_landed_is_known(world: World, insert: bool) -> None:
+    if insert:
+        world.item, world.past = None, Past()
+    else:
+        world.airtable(Plate="B-2")
+    row = world.merged()
+    world.sent = world.merge.hashes(row, world.item, world.sent)
+    first = world.item = {**after_write(world.item, row), "_id": "c1"}
+    world.airtable(Plate="B-3", Price=11)
+    row = world.merged()
+    world.sent = world.merge.hashes(row, world.item, world.sent)
+    second = after_write(world.item, row)
+    world.airtable(Plate="B-4")
+    for world.item in (first, second):
+        assert world.merged().conflicts == []
+        assert world.merged().values["plate"] == "B-4"
+
+
 def test_an_insert_that_landed_before_a_kill_is_known_again(world: World) -> None:
     world.item, world.past = None, Past()
     row = world.merged()
