@@ -105,8 +105,12 @@ class BackMerge:
             for key in dict.fromkeys([*wix, *airtable, *(past.agreement.keys if past.agreement else ())])
             if self._merge_key(row, key, wix.get(key), airtable.get(key), past, sent)
         }
-        for name in self._links:
-            row._links[name] = past.agreement.links.get(name, ()) if past.agreement else ()
+        left = {found.key for found in row.settled}.intersection(row.kept)
+        for link in self._mapping.collection.links:
+            if link.name in self._links:
+                # What a person left to Wix counts as agreed on: the way forth writes the link with its key.
+                agreed = past.agreement.links.get(link.name, ()) if past.agreement else ()
+                row._links[link.name] = agreed if left.isdisjoint(link.on) else tuple(fields.get(link.name) or ())
         if write and not row.conflicts:
             self._carry(row, fields, write)
         return row

@@ -194,6 +194,20 @@ def test_what_was_carried_is_no_echo_on_the_way_forth(world: World) -> None:
     assert (forth.changes, forth.edited, forth.conflicts) == ({}, [], [])
 
 
+def test_a_key_that_a_person_left_to_wix_takes_its_link_along_on_the_way_forth(world: World) -> None:
+    world.airtable(Twin_ID="a", Twin=["recA"])
+    world.wix(twin="b")
+    world.settle(world.merged(), "wix")
+    row = world.merged()
+    assert (row.kept, row.conflicts) == (["twin"], [])
+    world.write(row)
+    forth = RowMerge(world.cars, ["Twin"], {"recA", "recB"}.__contains__)
+    staged = {**Mapping(world.cars).to_airtable(world.item or {}).fields, "Twin": ["recB"]}
+    merged = forth.merge(staged, world.cells or {}, world.past)
+    assert merged.conflicts == []
+    assert merged.changes["Twin"] == ["recB"]
+
+
 def test_a_value_that_a_person_preferred_on_the_way_forth_goes_back(world: World) -> None:
     world.wix(plate="W-1")
     world.airtable(Plate="A-9")
