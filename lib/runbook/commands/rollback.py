@@ -23,6 +23,7 @@ from runbook.parameters import check_types, known_flag, known_phase
 from runbook.platform import Platform
 from runbook.run.opening import run_folder
 from runbook.settings import read_settings
+from runbook.steps.conflict_file import some
 
 SLUG = "rollback"
 SOURCE = "wix"
@@ -100,7 +101,7 @@ class Rollback:
             note = f"Wix does not have {plural(total, 'row')} as Airtable has them; `reverse_sync` carries them back."
         if unread:
             known = f"{note} But " if total else ""
-            note = f"{known}not known what would be lost of {', '.join(unread)}: see the verdict."
+            note = f"{known}not known what would be lost of {some(unread)}: see the verdict."
         return self._losses_table("What would be lost", note)
 
     def _losses_table(self, title: str, note: str) -> Table:
@@ -301,7 +302,7 @@ def console_lines(folder: RunFolder) -> list[str]:
     for_people = sum(x["conflict"] + x["held_back"] + len(x["unmatched"]) for x in left.values())
     lines.append(f"rows carried back: {done:,}; not carried back: {rows:,}; to be decided by a person: {for_people:,}")
     unread = [name for name, x in left.items() if x["error"]]
-    return [*lines, f"not known what else: {', '.join(unread)}"] if unread else lines
+    return [*lines, f"not known what else: {some(unread)}"] if unread else lines
 
 
 def leave_in_airtable(platform: Platform, environment: str, flags: list[str], *, who: str, why: str) -> Table:

@@ -102,7 +102,7 @@ def reasons(found: Mapping[str, Losses]) -> list[str]:
     for name, losses in found.items():
         if losses.error:
             by_error.setdefault(losses.error, []).append(name)
-    return said + [f"not known what else of {', '.join(names)}: {error}" for error, names in by_error.items()]
+    return said + [f"not known what else of {some(names)}: {error}" for error, names in by_error.items()]
 
 
 class WayBack:
