@@ -342,7 +342,7 @@ def serve(environment: str, host: str, port: int, no_follow: bool) -> None:
 
 @main.command()
 @environment_option
-@click.option("--once", is_flag=True, help="Carry what waits, then end: exit code 0 where nothing is left, else 1.")
+@click.option("--once", is_flag=True, help="Carry what waits, then end. Exit code 0: all was read and carried.")
 @take_over_option
 @_report_errors
 def follow(environment: str, once: bool) -> None:
@@ -357,7 +357,7 @@ def follow(environment: str, once: bool) -> None:
 
     left = follow_base(find_platform(), environment, once=once, report=_say)
     click.echo(repr(left))
-    sys.exit(RED if once and left.left else 0)
+    sys.exit(RED if once and (left.left or left.note.problem) else 0)
 
 
 @main.command()

@@ -13,7 +13,8 @@ RUNBOOK_HOME            the folder of the state, `.runbook` in the project by de
 RUNBOOK_RUNS            the folder of runs, `runs` in the project by default
 RUNBOOK_STATE_URL       sqlite:///… (a file per environment in RUNBOOK_HOME by default) or postgresql://…
 RUNBOOK_REMOVE_MANY     collections (Wix names, separated by commas) of which many rows, or all, were deleted at the
-                        source on purpose: for others, all rows, or more than three and a tenth of them, stop the load
+                        source on purpose: for others, all rows, or more than three and a tenth of them, stop the load;
+                        the same of rows deleted by hand in Airtable, which are not carried back to Wix
 RUNBOOK_EMPTY_COLUMNS   columns (`Collection.key`, separated by commas) that an export file no longer shows and that are
                         to be emptied: others keep their cells
 RUNBOOK_TAKE_OVER       "yes": take the base over from another state that holds it (`--take-over`)

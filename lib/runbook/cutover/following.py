@@ -44,6 +44,7 @@ TELL_SECONDS = 600.0
 """Between two times that the base is told until when rows were carried: a request or two."""
 _TICK = 1.0
 _TURN_SECONDS = 2.0  # between two looks whether another still follows
+_REQUEST_SECONDS = 0.1  # per request to Wix: 600 a minute at the most, of 3,000 reads and 1,500 writes
 _LOCK_SECONDS = 0.5  # `runbook status` holds the lock for a moment, to see whether anybody follows
 _WAITS = (1.0, 60.0)  # seconds after a failure: the first time, and at the most
 _NOTE_SECONDS = 10.0
@@ -139,14 +140,18 @@ class Follower:
 
     def carry_all(self) -> int:
         """Carry what waits of every collection whose turn it is; how many rows Wix was given."""
-        before, counts = self._total.rows, self._state.outbox_counts(self._base)
-        for c in self._on():
-            count = counts.get(c.wix)
-            if count is not None and count.held:
+        before, on = self._total.rows, {c.wix: c for c in self._on()}
+        counts = self._state.outbox_counts(self._base)
+        for c in on.values():
+            if c.wix in counts and counts[c.wix].held:
                 self._obey(c)
-                count = self._state.outbox_counts(self._base).get(c.wix)
-            if count is not None and count.waiting:
+        counts = self._state.outbox_counts(self._base)
+        for c in self._catalog.collections.values():
+            if c.wix in on and c.wix in counts and counts[c.wix].waiting:
                 self._attempt(c.wix, partial(self._carry, c))
+            else:  # by now somebody else has carried it, or services use Wix again
+                for what in (c.wix, _edits(c), _deleted(c)):
+                    self._pauses.pop(what, None)
         return self._total.rows - before
 
     # The loop
@@ -157,14 +162,19 @@ class Follower:
         try:
             self._release()
             while not stop.is_set():
+                sent = self._connections.wix.requests
                 self._attempt("the state", self.carry_all)
                 self._attempt("the base", self._tell)
                 self._note()
-                stop.wait(self._tick)
+                stop.wait(self._rest(self._connections.wix.requests - sent))
         finally:
             stop.set()
             watching.join(timeout=5)
             self._end()
+
+    def _rest(self, requests: int) -> float:
+        """Seconds until the next look, after one that took some requests to Wix."""
+        return max(self._tick, requests * _REQUEST_SECONDS)
 
     def _watch(self, stop: threading.Event) -> None:
         """Every collection that services use is in the mirror, which sees what people do only there."""
@@ -176,9 +186,13 @@ class Follower:
             stop.wait(5 * self._tick)
 
     def _load(self, stop: threading.Event) -> None:
-        for c in self._on():
-            if not stop.is_set() and self._mirror.store.as_of(c.wix) is None:
-                self._attempt(f"reading {c.wix}", partial(self._mirror.ensure_loaded, c.wix))
+        on = {c.wix for c in self._on()}
+        for c in self._catalog.collections.values():
+            what = f"reading {c.wix}"
+            if c.wix not in on or self._mirror.store.as_of(c.wix) is not None:
+                self._pauses.pop(what, None)
+            elif not stop.is_set():
+                self._attempt(what, partial(self._mirror.ensure_loaded, c.wix))
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
@@ -219,9 +233,9 @@ class Follower:
         """What services did goes first, and asks nothing of Airtable. Changed rows go before deleted ones."""
         self._mirror.require(c.wix)
         self._carry_some(c, deleted=False, by_hand=False)
-        self._attempt(f"{c.wix}, edits in the grid", partial(self._carry_some, c, deleted=False, by_hand=True))
+        self._attempt(_edits(c), partial(self._carry_some, c, deleted=False, by_hand=True))
         self._carry_some(c, deleted=True, by_hand=False)
-        self._attempt(f"{c.wix}, rows deleted in the grid", partial(self._carry_some, c, deleted=True, by_hand=True))
+        self._attempt(_deleted(c), partial(self._carry_some, c, deleted=True, by_hand=True))
 
     def _carry_some(self, c: Collection, *, deleted: bool, by_hand: bool) -> None:
         outbox = self._state.outbox(self._base, c.wix)
@@ -295,9 +309,9 @@ class Follower:
 
     # What is noted
 
-    def _note(self) -> None:
+    def _note(self, *, at_the_end: bool = False) -> None:
         """For `runbook status`, where something has changed."""
-        if time.monotonic() - self._noted_at < _NOTE_SECONDS and not self._carried:
+        if time.monotonic() - self._noted_at < _NOTE_SECONDS and not self._carried and not at_the_end:
             return
         self._noted_at = time.monotonic()
         note = self._state.facts.followed(self._base)
@@ -325,17 +339,21 @@ class Follower:
         self._untold = False
 
     def _end(self) -> None:
-        self._note()
+        self._note(at_the_end=True)
         self._attempt("the base", partial(self._tell, at_the_end=True))
         backlog, total = self.backlog(), self._total
-        facts = {
-            "inserted": total.inserted,
-            "patched": total.patched,
-            "removed": total.removed,
-            "refused": len(total.refused),
-            "backlog": backlog.facts(),
-        }
-        self._folder.write_evidence(SLUG, "figures", facts)
+        before = self._folder.read_evidence(SLUG, "figures") or {}
+        counts = {"inserted": total.inserted, "patched": total.patched, "removed": total.removed}
+        facts = {name: int(before.get(name, 0)) + count for name, count in counts.items()}
+        self._folder.write_evidence(SLUG, "figures", {**facts, "backlog": backlog.facts()})
         write_manifest(self._folder)
         left = f"{plural(backlog.left, 'row')} left" if backlog.left else "nothing left"
         self._report(f"{plural(total.rows, 'row')} carried back to Wix; {left}")
+
+
+def _edits(c: Collection) -> str:
+    return f"{c.wix}, edits in the grid"
+
+
+def _deleted(c: Collection) -> str:
+    return f"{c.wix}, rows deleted in the grid"

@@ -38,13 +38,14 @@ class Outgoing:
             return 0
         answer = self._merge(name).answer
         answers = {item_id: answer(record["fields"]) for item_id, record in records.items()}
-        differing = self._state.rows(self._base, name).not_carried(answers)
+        outbox = self._state.outbox(self._base, name)
+        differing = outbox.differing(answers)
         lines = [
             OutboxRow(item_id, record["id"], {**record["fields"], LEGACY_ID: item_id}, by_hand)
             for item_id, record in records.items()
             if item_id in differing
         ]
-        self._state.outbox(self._base, name).add(lines)
+        outbox.add(lines)
         return len(lines)
 
     def note_removed(self, name: str, records: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -178,3 +178,14 @@ def _error(problem: str) -> SettingError:
 
 def _first_line(error: DatabaseError) -> str:
     return str(error.orig).strip().partition("\n")[0]
+
+
+CHUNK = 500
+"""Values in one statement, at the most."""
+
+
+def chunked(values: Iterable[str]) -> Iterator[list[str]]:
+    """Values in lists of `CHUNK`."""
+    listed = list(values)
+    for start in range(0, len(listed), CHUNK):
+        yield listed[start : start + CHUNK]

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import Connection, and_, func, select
 
 from runbook.json_types import Fields
-from runbook.state.database import Database
-from runbook.state.tables import now, outbox
+from runbook.state.database import Database, chunked
+from runbook.state.tables import id_map, now, outbox
 
 if TYPE_CHECKING:
     from runbook.state.rows import AgreedRow, CollectionRows
@@ -76,6 +76,21 @@ class Outbox:
         query = select(outbox.c.legacy_id, outbox.c.mark).where(self._in_scope)
         with self._db.reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
+
+    def differing(self, answers: Mapping[str, str]) -> set[str]:
+        """Of some rows, with a hash of Airtable's cells, those that Wix may not have like that.
+
+        Those that are not as both sides last agreed, and those that have a line: it must not be older than the row.
+        """
+        t, o = id_map, outbox
+        same_row = and_(*(o.c[name] == t.c[name] for name in ("base", "collection", "legacy_id")))
+        query = select(t.c.legacy_id, t.c.answer).outerjoin(o, same_row).where(o.c.legacy_id.is_(None))
+        query = query.where(*(t.c[name] == value for name, value in self._scope.items()))
+        agreed: dict[str, str | None] = {}
+        with self._db.reading() as connection:
+            for chunk in chunked(answers):
+                agreed.update((row[0], row[1]) for row in connection.execute(query.where(t.c.legacy_id.in_(chunk))))
+        return {legacy_id for legacy_id, answer in answers.items() if agreed.get(legacy_id) != answer}
 
     def add(self, rows: Iterable[OutboxRow], *, read_at: Mapping[str, str] | None = None) -> None:
         """Rows may differ from Wix. A line that a row has already is replaced; it is no longer held.

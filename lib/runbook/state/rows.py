@@ -16,7 +16,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, cast
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, case, func, select
 
-from runbook.state.database import Database
+from runbook.state.database import CHUNK, Database, chunked
 from runbook.state.outbox import OutboxRow, add_to_outbox
 from runbook.state.tables import id_map, journal, link_key, now, outbox, row_change
 
@@ -62,7 +62,6 @@ class Ambiguous(enum.Enum):
 
 
 AMBIGUOUS: Final = Ambiguous.AMBIGUOUS
-_CHUNK = 500  # values in one statement
 
 
 class CollectionRows:
@@ -89,25 +88,12 @@ class CollectionRows:
     def by_record(self, records: Iterable[str]) -> dict[str, str]:
         """The legacy ids of some records by record id; unknown records are left out."""
         wanted = set(records)
-        if len(wanted) > _CHUNK:
+        if len(wanted) > CHUNK:
             return {row.record_id: row.legacy_id for row in self.all().values() if row.record_id in wanted}
         query = select(id_map.c.record_id, id_map.c.legacy_id)
         with self._db.reading() as connection:
             found = connection.execute(query.where(self._in_scope(id_map), id_map.c.record_id.in_(wanted)))
             return {row[0]: row[1] for row in found}
-
-    def not_carried(self, answers: Mapping[str, str]) -> set[str]:
-        """Of some rows, with a hash of Airtable's cells, those that Wix may not have like that.
-
-        Those that are not as both sides last agreed, and those with a line in the outbox.
-        """
-        t, o = id_map, outbox
-        same_row = (o.c.base == t.c.base) & (o.c.collection == t.c.collection) & (o.c.legacy_id == t.c.legacy_id)
-        query = select(t.c.legacy_id, t.c.answer).outerjoin(o, same_row).where(o.c.legacy_id.is_(None))
-        with self._db.reading() as connection:
-            chunks = self._chunks(t, answers)
-            agreed = {row[0]: row[1] for chunk in chunks for row in connection.execute(query.where(chunk))}
-        return {legacy_id for legacy_id, answer in answers.items() if agreed.get(legacy_id) != answer}
 
     def count(self) -> int:
         """How many rows are known."""
@@ -288,7 +274,7 @@ class CollectionRows:
         rows that are not known are ignored then.
         """
         with self._db.writing(durable=True) as connection:
-            for chunk in _chunked(legacy_ids):
+            for chunk in chunked(legacy_ids):
                 self._note_removed(connection, chunk, by_hand=by_hand)
 
     def forget_changes(self, legacy_ids: Iterable[str]) -> None:
@@ -376,7 +362,7 @@ class CollectionRows:
         for row in found:
             of_known = (self._in_scope(id_map), id_map.c.legacy_id == row.legacy_id, id_map.c.agreed.is_(None))
             connection.execute(id_map.update().where(*of_known).values(agreed=row.agreed))
-        for chunk in _chunked(row.legacy_id for row in found):
+        for chunk in chunked(row.legacy_id for row in found):
             connection.execute(c.delete().where(self._some(c, chunk)))
             connection.execute(o.delete().where(self._some(o, chunk), o.c.fields.is_(None)))
 
@@ -405,10 +391,4 @@ class CollectionRows:
         return self._in_scope(table) & table.c.legacy_id.in_(list(legacy_ids))
 
     def _chunks(self, table: Table, legacy_ids: Iterable[str]) -> Iterator[ColumnElement[bool]]:
-        return (self._some(table, chunk) for chunk in _chunked(legacy_ids))
-
-
-def _chunked(legacy_ids: Iterable[str]) -> Iterator[list[str]]:
-    ids = list(legacy_ids)
-    for start in range(0, len(ids), _CHUNK):
-        yield ids[start : start + _CHUNK]
+        return (self._some(table, chunk) for chunk in chunked(legacy_ids))

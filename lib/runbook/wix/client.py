@@ -86,6 +86,7 @@ class WixClient(HttpClient):
         super().__init__(session, url, key, timeout=(timeout, timeout))
         self.site_id = site_id
         self.server_time: datetime | None = None
+        self.requests = 0  # sent so far: each counts for the site's quota
         self._sleep, self._trouble_waits, self._quota_waits = sleep, trouble_waits, quota_waits
 
     @contextmanager
@@ -241,6 +242,7 @@ class WixClient(HttpClient):
         attempts = 0
         while True:
             attempts += 1
+            self.requests += 1
             response = self._send(method, path, what, params=params, json=body)
             self._note(response)
             code, message = _read_error(response.payload)

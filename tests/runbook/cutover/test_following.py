@@ -348,6 +348,39 @@ def test_a_conflict_waits_and_a_word_is_obeyed_at_the_next_tick(following: Follo
     assert following.follower.backlog().left == 0
 
 
+# Within the quota, and quiet once all is well
+
+
+def test_what_it_sends_stays_within_a_part_of_the_quota(following: Following) -> None:
+    assert following.follower._rest(0) == following.follower._rest(2) == 1.0
+    assert following.follower._rest(300) == 30.0
+    sent = following.follower._connections.wix.requests
+    following.records.patch("Owners", "o0", {"name": "Ada"})
+    following.tick(look=False)
+    assert 0 < following.follower._connections.wix.requests - sent <= 3
+
+
+def test_a_problem_is_forgotten_once_somebody_else_has_carried_it(following: Following) -> None:
+    fleet = following.fleet
+    following.records.patch("Owners", "o0", {"name": "Ada"})
+    fleet.box.faults({"match": {"path": "/wix-data/*"}, "kind": "status", "status": 503, "times": None})
+    following.tick(look=False)
+    assert following.follower.problems
+    fleet.box.faults(clear=True)
+    following.state.flags.set("owners", "wix", who="a test", why="")
+    following.follower.carry_all()
+    assert following.follower.problems == []
+
+
+def test_once_is_not_well_where_airtable_could_not_be_read(turned: Fleet) -> None:
+    said: list[str] = []
+    turned.box.faults({"match": {"path": "/v0/*/Owners*"}, "kind": "status", "status": 503, "times": None})
+    left = follow(turned.platform, "sandbox", once=True, report=said.append)
+    turned.box.faults(clear=True)
+    assert left.left == 0
+    assert "reading Owners" in left.note.problem
+
+
 # One follower, stopped, killed
 
 
