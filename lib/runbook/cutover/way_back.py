@@ -18,7 +18,8 @@ from dataclasses import dataclass, field, replace
 from runbook.catalog import Collection
 from runbook.connections import Connections
 from runbook.cutover.carry_back import BackCounts, BackPlan, Carried, CarryBack
-from runbook.cutover.going_back import Look, carrying, look_at
+from runbook.cutover.going_back import carrying
+from runbook.cutover.look import Look, look_at
 from runbook.display import plural
 from runbook.errors import AirtableError, BudgetSpent, RunbookError, SourceDown, WixError
 from runbook.evidence.folder import RunFolder

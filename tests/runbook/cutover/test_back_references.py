@@ -9,7 +9,7 @@ import pytest
 
 from fleet_platform import LEGACY, Fleet, copy_of
 from runbook.cutover.carry_back import Carried, CarryBack
-from runbook.cutover.going_back import look_at
+from runbook.cutover.look import look_at
 from runbook.schema import Tables
 from runbook.steps.conflict_file import ConflictFile
 from yard import items, save_yard, turn_all

@@ -8,7 +8,7 @@ from fleet_platform import LEGACY, Fleet
 from runbook.commands.resolve import resolve
 from runbook.commands.rollback import Rollback, open_rollback
 from runbook.cutover.carry_back import BackCounts, BackPlan, Carried, CarryBack
-from runbook.cutover.going_back import look_at
+from runbook.cutover.look import look_at
 from runbook.evidence.folder import RunFolder
 from runbook.records.opening import open_records
 from runbook.schema import Tables
