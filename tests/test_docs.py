@@ -17,7 +17,7 @@ from sandbox.settings import Settings
 ROOT = Path(__file__).parent.parent
 PROJECT = (ROOT / "README.md").read_text()
 README = (ROOT / "lib/sandbox/README.md").read_text()
-DOCS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/faq.md")]
+DOCS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted((ROOT / "docs").glob("*.md"))
 
 
 def example(language: str) -> str:

@@ -124,11 +124,6 @@ def back_of(project: str) -> str | None:
     return went_back(platform)
 
 
-def followed(project: str) -> int:
-    """`runbook follow --once` in another process, over the project's folder; how many rows are left."""
-    return follow(read_platform(Path(project)), "sandbox", once=True, report=lambda said: None).left
-
-
 def settled(said: str | None) -> bool:
     """Whether a rollback said that nothing is left but conflicts, which a person settles."""
     reasons = [line for line in (said or "").splitlines()[1:] if not line.lstrip().startswith("`runbook ")]
