@@ -238,18 +238,38 @@ class CarryBack:
 
     # Reading Wix
 
+    def edited_in_wix(self, c: CatalogCollection, items: Sequence[Item], *, most_references: int) -> set[str]:
+        """Of items as a query gave them, the ids of those that are not as both sides agreed on. Raises WixError.
+
+        Multi-references of `most_references` items are read; of others it is not known whether they were edited.
+        """
+        histories = self._state.rows(self._base, c.wix).histories(item["_id"] for item in items)
+        merge, edited, read = self._merge(c), set(), 0
+        for item in items:
+            history = histories.get(item["_id"])
+            agreed = history.agreed if history is not None else None
+            past = Past(None if agreed is None else Agreement.loads(agreed))
+            keys = merge.edited_in_wix(item, past)
+            if keys - set(self.references(c)):
+                edited.add(item["_id"])
+            elif self.references(c):
+                read += 1
+                if read > most_references or merge.edited_in_wix(self._with_references(c, item), past):
+                    edited.add(item["_id"])
+        return edited
+
     def _items(self, c: CatalogCollection, ids: Sequence[str]) -> dict[str, Item]:
         found: dict[str, Item] = {}
         for start in range(0, len(ids), _BATCH):
             chunk = {"_id": {"$in": list(ids[start : start + _BATCH])}}
             items, _ = self._wix.query(c.wix, filter=chunk, limit=MAX_PAGE)
             found.update({item["_id"]: item for item in items})
-        for key in self.references(c):
-            for item_id in found:
-                existing = [target for target in self._wix.referenced(c.wix, key, item_id) if target is not None]
-                if existing:
-                    found[item_id] = {**found[item_id], key: existing}
-        return found
+        return {item_id: self._with_references(c, item) for item_id, item in found.items()}
+
+    def _with_references(self, c: CatalogCollection, item: Item) -> Item:
+        read = {key: self._wix.referenced(c.wix, key, item["_id"]) for key in self.references(c)}
+        existing = {key: [target for target in targets if target is not None] for key, targets in read.items()}
+        return {**item, **{key: targets for key, targets in existing.items() if targets}}
 
     def references(self, c: CatalogCollection) -> tuple[str, ...]:
         """The Wix keys that are multi-references."""

@@ -25,6 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from runbook.backlog import Backlog, follow_lock, read_backlog
 from runbook.catalog import Collection
 from runbook.connections import Connections
+from runbook.cutover.agreed_until import agreed_until
 from runbook.cutover.carry_back import Carried, CarryBack
 from runbook.cutover.going_back import carrying
 from runbook.display import plural
@@ -332,7 +333,14 @@ class Follower:
         if not self._untold or (time.monotonic() - self._told_at < TELL_SECONDS and not at_the_end):
             return
         self._told_at = time.monotonic()  # also where it fails
-        self._state.facts.set_followed(self._base, self._state.facts.followed(self._base)._replace(until=now()))
+        until = agreed_until(
+            self._on(), base=self._base, state=self._state, wix=self._connections.wix, engine=self._engine
+        )
+        self._untold = False
+        if until is None:
+            return
+        self._state.facts.set_followed(self._base, self._state.facts.followed(self._base)._replace(until=until))
+        self._untold = True
         if self._hold.base is None:  # it could not be read at the opening
             self._hold.reopen(self._base)
         self._hold.publish()

@@ -149,6 +149,11 @@ class BackMerge:
         """A hash of all cells of a record that a merge looks at, as `RowMerge.answer`."""
         return row_answer(self._values, self._links, fields)
 
+    def edited_in_wix(self, item: Item, past: Past) -> set[str]:
+        """The keys of an item that are not as both sides agreed on; of one without agreement, all."""
+        agreement = past.agreement
+        return {*self._values_of(item), *item} if agreement is None else self._changed_in_wix(item, agreement, _NO_SENT)
+
     def columns(self, key: str) -> list[Field]:
         """The columns that hold a key."""
         return self._values.columns(key)

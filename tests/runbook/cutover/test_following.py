@@ -454,6 +454,52 @@ def test_the_base_is_told_until_when_rows_were_carried(following: Following, mon
         assert since == until
 
 
+@pytest.fixture
+def lose_state(turned: Fleet, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    def lose() -> None:
+        monkeypatch.setenv("RUNBOOK_STATE_URL", f"sqlite:///{turned.path / 'new.db'}")
+        monkeypatch.setenv("RUNBOOK_TAKE_OVER", "yes")
+        for file in turned.path.rglob("mirror-*.db*"):
+            file.unlink()
+
+    return lose
+
+
+def test_after_a_lost_state_what_follow_wrote_is_no_edit_of_wix(
+    following: Following, lose_state: Callable[[], None]
+) -> None:
+    fleet = following.fleet
+    following.records.patch("Owners", "o0", {"name": "Ada"})
+    follow(fleet.platform, "sandbox", once=True, report=following.said.append)
+    following.records.patch("Owners", "o0", {"name": "Eve"})  # waits when the state is lost
+    fleet.edit("Trucks", "t0", Plate="by hand")
+    lose_state()
+    left = follow(fleet.platform, "sandbox", once=True, report=following.said.append)
+    assert left.left == 0
+    assert fleet.items("Owners")["o0"]["name"] == "Eve"
+    assert fleet.items("Trucks")["t0"]["plate"] == "by hand"
+
+
+def test_after_a_lost_state_an_edit_in_wix_alone_is_not_overwritten(
+    following: Following, lose_state: Callable[[], None]
+) -> None:
+    fleet = following.fleet
+    following.records.patch("Owners", "o0", {"name": "Ada"})
+    following.tick()
+    fleet.save("Owners", {**fleet.items("Owners")["o1"], "name": "in the CMS"})
+    following.records.patch("Trucks", "t0", {"plate": "later"})
+    follow(fleet.platform, "sandbox", once=True, report=following.said.append)
+    assert fleet.items("Trucks")["t0"]["plate"] == "later"
+    until = following.state.facts.followed(fleet.base()).until
+    owners = fleet.items("Owners")
+    assert until is not None
+    assert owners["o0"]["_updatedDate"]["$date"] <= until < owners["o1"]["_updatedDate"]["$date"]
+    lose_state()
+    left = follow(fleet.platform, "sandbox", once=True, report=following.said.append)
+    assert fleet.items("Owners")["o1"]["name"] == "in the CMS"
+    assert [(c.collection, c.conflicts) for c in left.collections if c.held] == [("Owners", 1)]
+
+
 def test_how_far_wix_is_behind_is_told(following: Following) -> None:
     fleet, state = following.fleet, following.state
     assert NOT_FOLLOWED in following.follower.backlog().notes()
