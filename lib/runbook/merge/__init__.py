@@ -6,10 +6,11 @@
 from runbook.merge.agreement import Agreed, Agreement, digest
 from runbook.merge.back import BackMerge, BackRow, after_write
 from runbook.merge.decision import Decision, decide
-from runbook.merge.row import Difference, MergedRow, Past, RowMerge
+from runbook.merge.row import STAMPS, Difference, MergedRow, Past, RowMerge
 from runbook.merge.values import RowValues
 
 __all__ = [
+    "STAMPS",
     "Agreed",
     "Agreement",
     "BackMerge",

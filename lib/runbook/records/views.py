@@ -116,3 +116,36 @@ class ItemRecords(_ReadOnlyBase):
 
     def _count(self, collection: str, query: Query, consistent: bool) -> int:
         return sum(map(predicate(query.where), self._by_id(collection).values()))
+
+
+class Restamped(_ReadOnlyBase):
+    """The reads of other records, with some values of some rows replaced: {collection: {id: {key: value}}}.
+
+    A collection with such rows is read whole, once, and queried in memory, so that filters and sorts see them too.
+    """
+
+    def __init__(self, records: Records, values: Mapping[str, Mapping[str, Item]]) -> None:
+        super().__init__(records.catalog)
+        self.side: Side = records.side if hasattr(records, "side") else "wix"
+        self._records, self._values = records, {name: of_rows for name, of_rows in values.items() if of_rows}
+        self._replaced = ItemRecords(records.catalog, self._items)
+
+    def _items(self, collection: str) -> Iterator[Item]:
+        for item in self._records._all(collection, ALL_ITEMS, False):
+            yield {**item, **self._values[collection].get(item["_id"], {})}
+
+    def _of_collection(self, collection: str) -> Records:
+        return self._replaced if collection in self._values else self._records
+
+    def query(self, collection: str, query: Query = ALL_ITEMS, *, consistent: bool = False) -> Page:
+        """See `Records.query`."""
+        return self._of_collection(collection).query(collection, query, consistent=consistent)
+
+    def _get(self, collection: str, item_id: str, consistent: bool) -> Item | None:
+        return self._of_collection(collection)._get(collection, item_id, consistent)
+
+    def _query(self, collection: str, query: Query, consistent: bool) -> QueryResult:
+        return self._of_collection(collection)._query(collection, query, consistent)
+
+    def _count(self, collection: str, query: Query, consistent: bool) -> int:
+        return self._of_collection(collection)._count(collection, query, consistent)

@@ -7,12 +7,13 @@ from contextlib import ExitStack
 
 from runbook.cutover import run_parallel
 from runbook.cutover.parallel import Parallel
-from runbook.display import Progress, Table
+from runbook.display import Progress, Table, plural
 from runbook.json_types import Item
+from runbook.merge import STAMPS
 from runbook.quarantine import Quarantine
 from runbook.records.opening import connect_records
 from runbook.records.routed import all_turned
-from runbook.records.views import ItemRecords, ReadOnly
+from runbook.records.views import ItemRecords, ReadOnly, Restamped
 from runbook.run.context import RunContext
 from runbook.run.phase_checks import created_in_airtable
 from runbook.snapshot import Snapshot
@@ -30,6 +31,7 @@ def check_services(run: RunContext) -> Parallel | Table:
     needed = {name for test in tests if readable >= set(test.needs) for name in test.needs} - stay
     hidden = {name: _quarantined(run, comparable[name]) for name in needed}
     created = {name: created_in_airtable(run, name) for name in needed}
+    stamps = {name: _stamps_of_wix(run, comparable[name]) for name in needed}
     with ExitStack() as stack:
         opened = connect_records(run.connections, stack, base=run.base(), update_mirror=False)
         assert opened.airtable is not None
@@ -44,7 +46,7 @@ def check_services(run: RunContext) -> Parallel | Table:
             found = run_parallel(
                 tests,
                 ReadOnly(source, without=hidden),
-                ReadOnly(all_turned(run.catalog, source, opened.airtable), without=created),
+                ReadOnly(Restamped(all_turned(run.catalog, source, opened.airtable), stamps), without=created),
                 available=readable,
                 left_out=sum(map(len, hidden.values())),
                 on_test=lambda done: report(done, len(tests)),
@@ -52,6 +54,11 @@ def check_services(run: RunContext) -> Parallel | Table:
         run.connections.log.extend(opened.log)
     for name, tally in found.tallies.items():
         run.results.checks[f"services return the same on both sides: {name}"] = tally.clean
+    run.results.warnings += [
+        f"{name}: {plural(len(rows), 'row')} carried back to Wix before, compared with the times that Wix set then"
+        for name, rows in stamps.items()
+        if rows
+    ]
     run.results.warnings += [f"services not compared: {name}: {reason}" for name, reason in found.skipped.items()]
     if not found.passed:
         run.results.warnings += _changed_since_export(run, comparable, needed)
@@ -73,6 +80,18 @@ def _comparable(run: RunContext) -> Mapping[str, CollectionProgress]:
 
 def _quarantined(run: RunContext, done: CollectionProgress) -> set[str]:
     return Quarantine(run.connections.settings.runs / done.run_id / "quarantine").ids(done.collection)
+
+
+def _stamps_of_wix(run: RunContext, done: CollectionProgress) -> dict[str, Item]:
+    """What Wix itself set on rows that were carried back to it, by `_id`: Airtable has the first writes' times."""
+    carried = run.connections.state.rows(run.base(), done.collection).carried_back()
+    if not carried:
+        return {}
+    return {
+        item["_id"]: {key: item[key] for key in STAMPS if key in item}
+        for item in _exported(run, done)
+        if item["_id"] in carried
+    }
 
 
 def _exported(run: RunContext, done: CollectionProgress) -> Iterator[Item]:

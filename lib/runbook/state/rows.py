@@ -209,6 +209,14 @@ class CollectionRows:
             query = select(t.c.legacy_id).where(self._in_scope(t), t.c.agreed.contains(",true]", autoescape=True))
             return set(connection.scalars(query))
 
+    def carried_back(self) -> set[str]:
+        """Rows of which Wix has another time than Airtable, since they were carried back to it."""
+        t = id_map
+        pair = t.c.agreed.contains('"_updatedDate":["', autoescape=True)
+        created = t.c.agreed.contains('"_createdDate":["', autoescape=True)
+        with self._db.reading() as connection:
+            return set(connection.scalars(select(t.c.legacy_id).where(self._in_scope(t), pair | created)))
+
     def resolve_all(self, key: str) -> dict[str, str | Ambiguous]:
         """`resolve` for every value of a key."""
         found: dict[str, str | Ambiguous] = {}

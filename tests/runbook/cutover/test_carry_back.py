@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fleet_platform import LEGACY, Fleet
@@ -9,8 +11,11 @@ from runbook.commands.resolve import resolve
 from runbook.commands.rollback import Rollback, open_rollback
 from runbook.cutover.carry_back import BackCounts, BackPlan, Carried, CarryBack
 from runbook.cutover.look import look_at
+from runbook.cutover.parallel import ParallelTest, Responses
 from runbook.evidence.folder import RunFolder
+from runbook.records import Records
 from runbook.records.opening import open_records
+from runbook.run import open_run
 from runbook.schema import Tables
 from runbook.steps.conflict_file import ConflictFile
 
@@ -214,3 +219,32 @@ def rolled(fleet: Fleet) -> Rollback:
     rollback.reverse_sync()
     rollback.turn_back()
     return rollback
+
+
+def test_services_are_the_same_on_both_sides_though_wix_has_times_of_its_own(turned: Fleet) -> None:
+    with open_records(turned.platform, update_mirror=False) as opened:
+        for number in (1, 2):
+            opened.records.insert("Trucks", {"plate": f"N-{number}"})
+        opened.records.patch("Trucks", "t0", {"plate": "P-00"})
+    rolled(turned).verdict()
+    assert len(turned.connect().state.rows(turned.base(), "Trucks").carried_back()) == 3
+    tests = (
+        ParallelTest(2, "newest first", ("Trucks",), newest),
+        ParallelTest(2, "by id", ("Trucks",), by_id),
+    )
+    run = open_run(replace(turned.platform, parallel_tests=lambda: tests), 2)
+    for step in ("plan", "provision", "export", "transform", "load", "validate"):
+        getattr(run, step)()
+    found = run.check_services()
+    assert (found.passed, sum(tally.calls for tally in found.tallies.values())) == (True, 5)
+    assert any("3 rows carried back to Wix" in warning for warning in run.results.warnings)
+
+
+def newest(records: Records) -> Responses:
+    yield "newest first", [(row["_id"], row["_createdDate"]) for row in records.query("Trucks").items]
+
+
+def by_id(records: Records) -> Responses:
+    for row in records.get_all("Trucks"):
+        if row["_id"] != "t2":  # in quarantine
+            yield row["_id"], {**(records.get("Trucks", row["_id"]) or {}), "count": records.count("Trucks")}
