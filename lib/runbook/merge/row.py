@@ -62,7 +62,7 @@ class MergedRow:
     """The decisions on a row. With `conflicts`, nothing of it is written.
 
     `edited`: keys and links that people changed in Airtable, `served`: that services did; both are kept, and so
-    are the times of these writes, `stamped`. `carried`: stamps that Wix set when the row was carried back.
+    are the times of these writes, `stamped`. `carried`: keys, `_…`, that Wix set when it was carried back.
     `settled`: what a person's word decided. `cleared`: a cell is emptied.
     """
 
@@ -191,6 +191,8 @@ class RowMerge:
             airtable_changed=agreed is not None and theirs != agreed.airtable,
             equal=ours == theirs or self.values.equal(key, wix, airtable, sent=past.sent and agreed is None),
         )
+        if decision is Decision.UNCHANGED and _lacks_copies(wix, airtable):
+            decision = Decision.WRITE
         preferred = False
         if decision is Decision.CONFLICT:
             found = difference_of(self.values, key, wix, airtable, known=agreed is not None)
@@ -208,7 +210,7 @@ class RowMerge:
         merged._keys[key] = agreed or NOTHING
         if decision is Decision.KEEP and key in _AT_EVERY_WRITE:
             merged.stamped.append(key)
-        elif decision is Decision.UNCHANGED and key in STAMPS and ours != theirs:
+        elif decision is Decision.UNCHANGED and key.startswith("_") and ours != theirs:
             merged.carried.append(key)
         elif decision is Decision.KEEP:
             (merged.served if past.served.get(key) == theirs else merged.edited).append(key)
@@ -293,6 +295,14 @@ def settled_side(merged: HasConflicts, found: Difference, past: Past) -> Prefer 
 def link_differs(agreed: tuple[str, ...], held: tuple[str, ...], exists: Callable[[str], bool]) -> bool:
     """Whether someone changed a link cell. A record that was deleted leaves it by itself."""
     return set(held) != set(agreed) and set(held) != {record for record in agreed if exists(record)}
+
+
+def _lacks_copies(wix: list[Json] | None, airtable: list[Json] | None) -> bool:
+    """Whether all that Airtable lacks of a value are its copies: of a row that was typed in the grid."""
+    if not wix or not airtable or wix[0] != airtable[0]:
+        return False
+    pairs = zip(wix[1:-1], airtable[1:-1], strict=True)
+    return wix[-1] == airtable[-1] and wix != airtable and all(a == b or b is None for a, b in pairs)
 
 
 def _cell(value: list[Json] | None) -> Json:

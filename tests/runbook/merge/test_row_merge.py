@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runbook.catalog import Collection, load_catalog
 from runbook.mapping import Mapping
-from runbook.merge import Agreement, MergedRow, Past, RowMerge, digest
+from runbook.merge import Agreement, MergedRow, Past, RowMerge, RowValues, digest
+from runbook.merge.agreement import Agreed
 
 CATALOG = """
 base: B
@@ -296,3 +298,31 @@ def test_a_row_whose_answer_was_lost_may_have_been_sent_before_its_targets_were_
     assert world.merge.merge(world.staged, world.cells, Past()).conflicts
     merged = world.merge.merge(world.staged, world.cells, Past(sent=True))
     assert (merged.conflicts, merged.changes) == ([], {"Twin": ["recA"]})
+
+
+def test_a_copy_that_a_row_typed_in_the_grid_lacks_is_filled_once(tmp_path: Path) -> None:
+    copies = "  copies:\n  - {wix: notes, wix_type: text, name: Line, type: singleLineText}\n  links:"
+    (tmp_path / "1.yaml").write_text(CATALOG.replace("  links:", copies))
+    world = World(load_catalog(tmp_path).collection("Cars"), notes="typed", plate="P-1")
+    assert world.cells["Line"] == "typed"
+    del world.cells["Line"]
+    assert world.merged().edited == ["notes"]  # as long as both sides did not agree on it
+    agreed = world.past.agreement
+    assert agreed is not None
+    typed = Agreed(agreed.keys["notes"].wix, digest(RowValues(world.cars).of(world.cells)["notes"]))
+    world.past = Past(Agreement({**agreed.keys, "notes": typed}, agreed.links))
+    merged = world.merged()
+    assert (merged.changes, merged.edited) == ({"Line": "typed"}, [])
+    world.write(merged)
+    assert world.merged().changes == {}
+
+
+def test_what_wix_itself_set_on_a_row_that_was_carried_back_is_not_an_edit(cars: Collection) -> None:
+    world = World(cars, plate="P-1")
+    world.item["_publishStatus"] = "PUBLISHED"
+    agreed = world.past.agreement
+    assert agreed is not None
+    set_by_wix = Agreed(digest(RowValues(cars).of(world.staged)["_publishStatus"]), digest(None))
+    world.past = Past(Agreement({**agreed.keys, "_publishStatus": set_by_wix}, agreed.links))
+    merged = world.merged()
+    assert (merged.changes, merged.edited, merged.carried) == ({}, [], ["_publishStatus"])
