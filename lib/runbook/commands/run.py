@@ -32,7 +32,7 @@ class Headless:
 
     `find_folder` finds or makes its folder once the environment is open; nothing is written before the `with` block is
     entered. `opens` False: the environment is not opened, and `find_folder` is called without its connections.
-    `continues`: whether the command takes `--run-id`.
+    `continues`: whether the command takes `--run-id`. `red`: what holds where its gate is red.
     """
 
     folder: RunFolder
@@ -47,12 +47,14 @@ class Headless:
         dry_run: bool = False,
         timeout: float | None = None,
         continues: bool = True,
+        red: str = "a gate is red; what was written is kept",
     ) -> None:
         self.platform = platform
         self.environment = environment
         self.settings = read_settings(environment, platform) if opens else None
         self.timeout = timeout
         self.continues = continues
+        self._red = red
         self._find_folder = find_folder
         self._dry = dry_run
         self._outcomes: list[Executed | None] = []  # None: interrupted
@@ -145,7 +147,7 @@ class Headless:
                 click.echo("nothing to do: the source holds no row of what was asked for", err=True)
                 return
             case _:
-                self._report("a gate is red; what was written is kept")
+                self._report(self._red)
                 return
         run_id = self.folder.run_id
         click.echo(f"verify  runbook verify {run_id}", err=True)

@@ -19,7 +19,9 @@ def reasons_for_drill(state: State, catalog: Catalog, environment: str, now: dat
     command = f"`runbook rollback --drill -e {environment}` rehearses it, on a copy"
     if drill is None:
         return [f"the way back was never rehearsed, and require_drill is set; {command}"]
-    if not drill.passed:
+    if not drill.seconds:
+        why = f"did not finish (run {drill.run})"
+    elif not drill.passed:
         why = f"did not pass: {plural(drill.lost, 'write')} lost, {drill.twice} twice (run {drill.run})"
     elif drill.catalog != catalog.sha256:
         why = f"was of another catalog (run {drill.run})"

@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+import click
+
 from runbook.commands.rollback import SLUG, SOURCE, Rollback, open_rollback
 from runbook.commands.run import Headless
 from runbook.display import Page, Table, plural
 from runbook.drill.copy import open_copy
-from runbook.drill.rehearsal import Rehearsal
+from runbook.drill.rehearsal import Outcome, Rehearsal
 from runbook.drill.result import Drilled
 from runbook.errors import CheckFailed, SettingError
 from runbook.evidence.folder import RunFolder
@@ -72,6 +74,7 @@ class Drill:
     def drill(self) -> Page:
         """Rehearse: forth, writes on all sides, back while services write, forth again; compare after each way."""
         self.folder.require_unsealed()
+        self._record(Drilled(Outcome(), self.seed))  # one that is killed has not passed
         phases = _phases(self.platform, self.collections)
         names = [c.wix for number in phases for c in self.platform.catalog.phase(number).collections]
         with open_copy(self.platform, self.environment, names, keep=self.keep, env=self._env) as copy:
@@ -183,11 +186,24 @@ def drill_headless(platform: Platform, parameters: dict[str, Any], *, writes: in
     if parameters["dry_run"]:
         raise SettingError(_DRY_DRILL)
     find = partial(_run_folder, platform, environment)
-    with Headless(platform, environment, find, opens=False, continues=False) as headless:
+    red = "the drill did not pass; nothing of the environment was changed. --keep-copy leaves the copy to look at"
+    with Headless(platform, environment, find, opens=False, continues=False, red=red) as headless:
         given = {**parameters, "drill": True, "writes": writes or WRITES}
         headless.run(platform.notebooks / f"{SLUG}.ipynb", given)
+        for line in console_lines(headless.folder):
+            click.echo(f"  {line}", err=True)
         headless.close()
     return headless.exit_code
+
+
+def console_lines(folder: RunFolder) -> list[str]:
+    """What a drill found, for a terminal."""
+    facts = folder.read_evidence(SLUG, "drill")
+    if facts is None:
+        return []
+    seconds = ", ".join(f"{step} {spent:.1f} s" for step, spent in facts["seconds"].items())
+    counts = f"{facts['writes']:,} writes: {facts['lost']} lost, {facts['twice']} twice"
+    return [counts, f"{seconds}; calls of services were held for {facts['held']:.2f} s"]
 
 
 _DRY_DRILL = "drill and dry_run are both set: a drill writes, but only to its copy; set one of them"

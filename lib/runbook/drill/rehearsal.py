@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, Self
 
 from runbook.catalog import Collection
-from runbook.commands.rollback import open_rollback
+from runbook.commands.rollback import SLUG, open_rollback
 from runbook.connections import Connections, connect
 from runbook.display import Progress, plural, quiet
 from runbook.drill.book import Book, Comparison
@@ -21,19 +22,19 @@ from runbook.errors import RunbookError
 from runbook.json_types import Item
 from runbook.records.opening import open_records
 from runbook.run import PhaseRun, open_run
+from runbook.state import State
 from runbook.wix.source import WixSource
 
 _ENVIRONMENT = "sandbox"
 _BETWEEN = 0.05  # seconds between two writes of services while it rolls back
-_STEPS = ("plan", "provision", "export", "transform", "load", "validate", "turn_flags", "gate")
 FORTH, WRITES, BACK, AGAIN, NOTHING = "forth", "writes", "back", "forth again", "forth, nothing to do"
 
 
 @dataclass
 class Outcome:
-    """What a drill found. `seconds`: by step; `held`: for how long calls of services waited at most.
-
-    `reasons`: what stopped a step, or was not as it must be.
+    """What a drill found. `seconds`: by step; `held`: for how long calls of services were held while the flags turned;
+    `longest`: how long one took at most meanwhile. `while_going_back`: writes begun before the flags had turned back,
+    `after_the_turn`: after. `reasons`: what stopped a step, or was not as it must be.
     """
 
     filled: str = ""
@@ -41,9 +42,11 @@ class Outcome:
     rows: int = 0
     writes: dict[str, int] = field(default_factory=dict)
     while_going_back: int = 0
+    after_the_turn: int = 0
     not_possible: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     held: float = 0.0
+    longest: float = 0.0
     wix: Comparison = field(default_factory=Comparison)
     airtable: Comparison = field(default_factory=Comparison)
     failed: list[str] = field(default_factory=list)
@@ -120,8 +123,9 @@ class Rehearsal:
         runs = []
         for number in self.phases:
             run = open_run(self.copy.platform, number, turn_flags=turn, env=self.copy.env)
-            for step in _STEPS:
-                getattr(run, step)()
+            for step in (run.plan, run.provision, run.export, run.transform, run.load, run.validate, run.turn_flags):
+                step()
+            run.gate()
             runs.append(run)
         return runs
 
@@ -148,22 +152,30 @@ class Rehearsal:
                 self._left_out = writer.left_out
                 for kind in writer.plan(self.count - during):
                     writer.write(kind)
-            services = _Services(writer, writer.plan(during, while_going_back=True))
-            services.start()
-            with self._step(BACK, "Drill: back", needed=False):
-                rollback = open_rollback(
-                    self.copy.platform, environment=_ENVIRONMENT, reverse_sync=True, env=self.copy.env, **self.only
-                )
-                for step in ("losses", "reverse_sync", "turn_back", "verdict"):
-                    getattr(rollback, step)()
-            services.finish()
+            kinds = writer.plan(during, while_going_back=True)
+            turned = partial(self._has_turned, opened.state)
+            with _Services(writer, kinds, turned) as services, self._step(BACK, "Drill: back"):
+                self._back()
         outcome.writes = dict(writer.done)
-        outcome.while_going_back = during
+        outcome.while_going_back, outcome.after_the_turn = services.before, services.after
         outcome.not_possible = sorted(writer.not_possible)
         outcome.failed = writer.failed
-        outcome.held = services.longest
+        outcome.longest = services.longest
         with self._step(BACK, "Drill: compare Wix", needed=True):
             outcome.wix = self.book.compare(self._wix(connections))
+
+    def _back(self) -> None:
+        given: dict[str, Any] = {"environment": _ENVIRONMENT, "reverse_sync": True, "env": self.copy.env, **self.only}
+        rollback = open_rollback(self.copy.platform, **given, who="the drill")
+        rollback.losses()
+        rollback.reverse_sync()
+        rollback.turn_back()
+        turned = rollback.folder.read_evidence(SLUG, "turned") or {}
+        self.outcome.held = float(turned.get("seconds") or 0.0)
+        rollback.verdict()
+
+    def _has_turned(self, state: State) -> bool:
+        return all(state.flags.get(c.flag) == "wix" for c in self.collections)
 
     # Reading both sides
 
@@ -194,21 +206,25 @@ class Rehearsal:
 
 
 class _Services:
-    """Writes of services in a thread of their own, while the flags turn back."""
+    """Writes of services in a thread of their own, while the flags turn back; the last ones may go to Wix.
 
-    def __init__(self, writer: Writer, kinds: list[str]) -> None:
+    `before`, `after`: how many were begun before the flags had turned, and after. `longest`: seconds that one took.
+    """
+
+    def __init__(self, writer: Writer, kinds: Sequence[str], turned: Callable[[], bool]) -> None:
+        self.before = self.after = 0
         self.longest = 0.0
-        self._writer, self._kinds = writer, kinds
+        self._writer, self._kinds, self._turned = writer, kinds, turned
         self._going_back = threading.Event()
-        self._going_back.set()
         self._failed: BaseException | None = None
         self._thread = threading.Thread(target=self._run)
 
-    def start(self) -> None:
+    def __enter__(self) -> Self:
+        self._going_back.set()
         self._thread.start()
+        return self
 
-    def finish(self) -> None:
-        """Wait for the last write, which may go to Wix by now. Raises what stopped the thread."""
+    def __exit__(self, *raised: object) -> None:
         self._going_back.clear()
         self._thread.join()
         if self._failed is not None:
@@ -217,10 +233,14 @@ class _Services:
     def _run(self) -> None:
         try:
             for kind in self._kinds:
+                if self._turned():
+                    self.after += 1
+                else:
+                    self.before += 1
                 began = time.monotonic()
                 self._writer.write(kind)
                 self.longest = max(self.longest, time.monotonic() - began)
                 if self._going_back.is_set():
                     time.sleep(_BETWEEN)
-        except BaseException as error:  # noqa: BLE001 - raised again by `finish`
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
             self._failed = error

@@ -72,12 +72,16 @@ class Drilled(Shown):
         """The verdict, the steps, and the writes by kind."""
         found = self.outcome
         steps = [(step, round(seconds, 1)) for step, seconds in found.seconds.items()]
-        steps.append(("longest wait of a service while the flags turned", round(found.held, 2)))
+        steps.append(("calls of services held while the flags turned", round(found.held, 2)))
+        steps.append(("longest call of a service meanwhile", round(found.longest, 2)))
         kinds = [(KINDS[kind].by, kind, count) for kind, count in found.writes.items()]
         kinds.sort(key=lambda row: (BY.index(row[0]), row[1]))
-        notes = [f"{found.while_going_back} of them by services while it rolled back; seed {self.seed}."]
+        meanwhile = (
+            f"{found.while_going_back} of them while it rolled back, {found.after_the_turn} after the flags turned"
+        )
+        notes = [f"On a copy filled with {found.filled}. {meanwhile}; seed {self.seed}."]
         if found.not_possible:
-            notes.append(f"No collection here offers: {', '.join(found.not_possible)}.")
+            notes.append(f"Not possible here, or not so often: {', '.join(found.not_possible)}; keys patched instead.")
         return Page(
             self,
             Table("Seconds", ("step", "seconds"), steps),
@@ -96,6 +100,7 @@ class Drilled(Shown):
             "writes": self.writes,
             "writes_by_kind": found.writes,
             "while_going_back": found.while_going_back,
+            "after_the_turn": found.after_the_turn,
             "not_possible": found.not_possible,
             "failed": found.failed,
             "lost": self.lost,
@@ -104,6 +109,7 @@ class Drilled(Shown):
             "airtable": found.airtable.facts(),
             "seconds": {step: round(seconds, 3) for step, seconds in found.seconds.items()},
             "held": round(found.held, 3),
+            "longest_call": round(found.longest, 3),
             "reasons": self.reasons,
         }
 

@@ -105,7 +105,7 @@ class Writer:
         return [*first, *self._choice.random.choices(list(kinds), weights, k=count)][:count]
 
     def write(self, kind: str) -> None:
-        """Make one write; where its kind is not possible here, some keys of a row are patched instead.
+        """Make one write; where its kind is not possible here, some keys of a row are patched instead, if any can be.
 
         One that raises is listed: a drill with such writes has not passed, whatever became of them.
         """
@@ -116,6 +116,8 @@ class Writer:
                 self.not_possible.add(kind)
                 kind = INSTEAD
                 self._make[kind]()
+        except NotPossible:
+            self.not_possible.add(kind)
         except RunbookError as error:
             where = f" {error.collection} {error.id}" if isinstance(error, RecordsError) else ""
             self.failed.append(f"{kind}{where}: {type(error).__name__}")

@@ -38,6 +38,7 @@ CASES: dict[str, tuple[DrillResult | None, str | None]] = {
     "longer ago": (drilled(at=(NOW - timedelta(days=7, seconds=1)).isoformat()), "was 7 days ago"),
     "in the future": (drilled(at=(NOW + timedelta(days=2)).isoformat()), "dated in the future"),
     "one that did not pass": (drilled(passed=False, lost=2, twice=1), "did not pass: 2 writes lost, 1 twice"),
+    "one that was killed": (drilled(passed=False, writes=0, seconds={}), "did not finish"),
     "of another catalog": (drilled(catalog="0" * 64), "was of another catalog"),
 }
 
