@@ -43,14 +43,26 @@ class Changes:
     deleted: dict[str, set[str]] = field(default_factory=dict)
     fields: dict[str, set[str]] = field(default_factory=dict)
 
+    def merge(self, later: Changes) -> None:
+        """Add what happened after all that was added before."""
+        for table in {*later.changed, *later.deleted}:
+            existing, destroyed = later.changed.get(table, set()), later.deleted.get(table, set())
+            self._add(table, existing, destroyed)
+        for table, fields in later.fields.items():
+            self.fields.setdefault(table, set()).update(fields)
+        self.webhook = later.webhook
+
+    def _add(self, table: str, existing: set[str], destroyed: set[str]) -> None:
+        changed, deleted = self.changed.get(table, set()), self.deleted.get(table, set())
+        self.changed[table] = (changed | existing) - destroyed
+        self.deleted[table] = (deleted - existing) | destroyed
+
     def add(self, payload: dict[str, Json]) -> None:
         """Add a payload, which is later than all that were added before."""
         for table, parts in (payload.get("changedTablesById") or {}).items():
-            changed, deleted = self.changed.setdefault(table, set()), self.deleted.setdefault(table, set())
             existing = {*(parts.get("createdRecordsById") or ()), *(parts.get("changedRecordsById") or ())}
             destroyed = set(parts.get("destroyedRecordIds") or ())
-            self.changed[table] = (changed | existing) - destroyed
-            self.deleted[table] = (deleted - existing) | destroyed
+            self._add(table, existing, destroyed)
             fields = {*(parts.get("createdFieldsById") or ()), *(parts.get("changedFieldsById") or ())}
             fields.update(parts.get("destroyedFieldIds") or ())
             if fields or parts.get("changedMetadata"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runbook.commands import flag_formats
 from runbook.connections import Connections, connect
+from runbook.cutover.airtable_evidence import AirtableEvidence
 from runbook.cutover.debts import as_texts, new_debt, owed
 from runbook.cutover.turning import refusal, tell, turn_back, turn_on
 from runbook.display import Table, plural
@@ -42,7 +43,17 @@ def set_flag(platform: Platform, environment: str, flag: str, value: str, *, who
     last = state.facts.progress(base).get(platform.catalog.of_flag(flag)[0].wix)
     run_id = last.run_id if last is not None else None
     turned = turn_on(
-        [flag], platform.catalog, state, base, source, who=who, why=why, run_id=run_id, hold=hold, gates=True
+        [flag],
+        platform.catalog,
+        state,
+        base,
+        source,
+        who=who,
+        why=why,
+        run_id=run_id,
+        hold=hold,
+        gates=True,
+        airtable=AirtableEvidence(connections.airtable, base, platform.catalog, state),
     )
     if turned.reasons[flag]:
         hold.release()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from runbook.catalog import Catalog
+from runbook.cutover.airtable_evidence import AirtableEvidence
 from runbook.cutover.debts import new_debt, owed
 from runbook.display import plural
 from runbook.errors import AirtableError, BaseRefused, BudgetSpent, FlagRefused, RunbookError, TargetError
@@ -41,7 +42,7 @@ def reasons_against(
 
     Complete: every collection of the flag has evidence. Green: it was verified with nothing unexplained, and the last
     gate of its phase passed (`gates` False: the caller is that phase and has checked it). Current: the source has the
-    same number of rows and no later change than when it was exported.
+    same number of rows and no later change than when it was exported. `AirtableEvidence` asks the same of Airtable.
     """
     if source.label != "wix":
         return [
@@ -185,8 +186,9 @@ def turn_on(
     why: str = "evidence complete, green and current",
     hold: Hold | None = None,
     gates: bool = False,
+    airtable: AirtableEvidence,
 ) -> Turned:
-    """Turn each flag to 'airtable' that may turn, as `reasons_against` says.
+    """Turn each flag to 'airtable' that may turn, as `reasons_against` and `airtable` say.
 
     `hold`: of the base, which must not be another state's; `tell` tells it.
     """
@@ -195,6 +197,11 @@ def turn_on(
     def check(held: bool) -> dict[str, list[str]]:
         nonlocal left
         found = {name: reasons_against(name, catalog, state, base, source, gates=gates) for name in left}
+        left = [name for name in left if not found[name]]
+        collections = {name: list(catalog.of_flag(name)) for name in left}
+        airtable.look([c for each in collections.values() for c in each], held=held)
+        for name, each in collections.items():
+            found[name] += [reason for c in each for reason in airtable.reasons(c)]
         left = [name for name in left if not found[name]]
         if not held and left and (problem := may_write(hold)) is not None:
             found.update({name: [problem] for name in left})

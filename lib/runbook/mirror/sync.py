@@ -18,15 +18,14 @@ from runbook.airtable.webhooks import (
     KEPT_SECONDS,
     Changes,
     Webhook,
-    create_webhook,
     delete_webhook,
-    find_webhook,
     read_changes,
 )
 from runbook.errors import AirtableError
 from runbook.mirror.full_sync import full_sync
 from runbook.mirror.ingest import Ingester
 from runbook.mirror.schema_watch import SchemaWatch
+from runbook.mirror.shared_webhook import shared_webhook
 from runbook.query.values import stamp
 
 REQUESTS_PER_SECOND = 0.04  # to Airtable while nothing changes
@@ -130,7 +129,7 @@ class Sync:
             return Webhook(*noted)
         if refused_at is not None and 0 <= now - refused_at < _REFUSED_SECONDS:
             return None
-        webhook = self._find_or_create()
+        webhook = shared_webhook(self._airtable, self._base, self._ingester.state.facts)
         with self._file.transaction():
             self._file.set_meta(_REFUSED_AT, now if webhook is None else None)
             if webhook is not None:
@@ -157,18 +156,6 @@ class Sync:
             delete_webhook(self._airtable, self._base, known)
             facts.replace_webhook(self._base, known, None)
         self._file.set_meta(_WEBHOOK, None)
-
-    def _find_or_create(self) -> Webhook | None:
-        facts = self._ingester.state.facts
-        known = facts.webhook(self._base)
-        found = None if known is None else find_webhook(self._airtable, self._base, known)
-        if found is not None:
-            return found
-        created = create_webhook(self._airtable, self._base)
-        if created is None or facts.replace_webhook(self._base, known, created.id):
-            return created
-        delete_webhook(self._airtable, self._base, created.id)  # another process was faster
-        return self._find_or_create()
 
     def _changes(self) -> Changes | None:
         """What the webhook reports; None where there is none and none can be created."""

@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from runbook.catalog import Catalog, Collection, Phase
 from runbook.connections import Connections
+from runbook.cutover.airtable_evidence import AirtableEvidence
 from runbook.display import Table, plural
 from runbook.errors import AccessRefused, SourceError, StepError, WixError
 from runbook.evidence.folder import READINGS, RunFolder
@@ -45,6 +46,7 @@ class Results:
     transformed: dict[str, Transformed] = field(default_factory=dict)
     loaded: dict[str, Loaded] = field(default_factory=dict)
     read_by_load: bool = False  # the readings are those of a load, and nothing has looked at them since
+    airtable: AirtableEvidence | None = None  # what changed there since validation read it, where flags are to turn
     validated: dict[str, Validated] = field(default_factory=dict)
     rechecked: dict[str, Validated] = field(default_factory=dict)
     stopped: dict[str, str] = field(default_factory=dict)  # collection -> why it was stopped

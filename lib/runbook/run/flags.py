@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from runbook.cutover.airtable_evidence import AirtableEvidence
+from runbook.cutover.last_look import LastLook
 from runbook.cutover.turning import Turned, tell, turn_on
 from runbook.display import Table
+from runbook.errors import AirtableError, BudgetSpent
 from runbook.run.context import RunContext
 from runbook.run.gate import evaluate_gate
 
@@ -18,6 +23,21 @@ def create_flags(run: RunContext) -> Table:
     run.evidence("flags", {"flags": values})
     rows = [(name, value, ", ".join(c.wix for c in run.catalog.of_flag(name))) for name, value in values.items()]
     return Table("DATA_SOURCE", ("flag", "source", "collections"), rows)
+
+
+def begin_last_look(run: RunContext) -> None:
+    """Before tables are read: where flags are to be turned, note from when on changes in Airtable matter for that."""
+    flags = run.connections.state.flags
+    run.results.airtable = None
+    if run.parameters["turn_flags"] and any(flags.get(flag) != "airtable" for flag in run.phase.flags):
+        look = None
+        with suppress(AirtableError, BudgetSpent):  # then all is read once more at the turn
+            look = LastLook.begin(run.connections.airtable, run.base(), run.catalog, run.connections.state)
+        run.results.airtable = _evidence(run, look)
+
+
+def _evidence(run: RunContext, look: LastLook | None = None) -> AirtableEvidence:
+    return AirtableEvidence(run.connections.airtable, run.base(), run.catalog, run.connections.state, look)
 
 
 def turn_flags(run: RunContext) -> Table:
@@ -35,6 +55,7 @@ def turn_flags(run: RunContext) -> Table:
             why = "the source has no row of this phase's collections, so nothing was verified; a flag turns on evidence"
             refused = {flag: [why] for flag in flags}
         else:
+            run.results.airtable = run.results.airtable or _evidence(run)
             turned = turn_on(
                 flags,
                 run.catalog,
@@ -44,6 +65,7 @@ def turn_flags(run: RunContext) -> Table:
                 who="turn_flags",
                 run_id=run.run_id,
                 hold=run.hold,
+                airtable=run.results.airtable,
             )
             refused.update(turned.reasons)
             if (problem := tell(run.hold)) is not None:

@@ -156,6 +156,7 @@ class PhaseRun(RunContext):
             return self.skip("load", self.results.stopped["the base"])
         self.discard_readings()
         self.base()  # whose flags are known from here on
+        flags.begin_last_look(self)
         with self._write_lock():
             self._load(staged)
         self.results.read_by_load = True
@@ -245,8 +246,12 @@ class PhaseRun(RunContext):
         if self.dry_run or "the base" in self.results.stopped:
             return self.skip("validate", "nothing was loaded, so nothing can be read back")
         loaded = self._need(self.results.loaded, "load", but=self.results.stopped)
-        if not self.results.read_by_load:  # what a load has read and did not write is as current as it
+        if self.results.read_by_load:  # what a load has read and did not write is as current as it
+            if self.results.airtable is not None:
+                self.results.airtable.forget(c.wix for c in self.collections if self.readings.get(c.wix) is None)
+        else:
             self.discard_readings()
+            flags.begin_last_look(self)
         self.results.read_by_load = False
         with Steps("Validate", {name: self.results.transformed[name].staged for name in loaded}) as step:
             self._assign_ids(loaded)
@@ -303,6 +308,7 @@ class PhaseRun(RunContext):
                 green=done.green,
             ),
         )
+        self.connections.state.facts.set_validated(self.base(), c.wix, done.answers)
 
     def _schema_plan(self, base: str | None) -> SchemaPlan:
         try:

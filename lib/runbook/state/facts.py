@@ -211,6 +211,15 @@ class Facts:
         if self.followed(base) != note:
             self._put(f"follow {base}", note._asdict())
 
+    def validated(self, base: str, collection: str) -> dict[str, str]:
+        """By record, `RowMerge.answer` of what the last validation read, where it is not `KnownRow.answer`."""
+        return dict(self._get(f"validated {base} {collection}") or {})
+
+    def set_validated(self, base: str, collection: str, answers: Mapping[str, str]) -> None:
+        """See `validated`."""
+        if self.validated(base, collection) != answers:
+            self._put(f"validated {base} {collection}", dict(answers))
+
     def gate(self, base: str, phase: int) -> GateResult | None:
         """The last gate of a phase."""
         found = self._get(f"gate:{base}:{phase}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ class Validated(Shown):
     """The result of validating a collection. `loaded`: rows of the snapshot that are in Airtable, each once.
 
     `state_differs`: how many of those the id map knows under another record, or not at all. `links`: None where they
-    were not checked. `in_conflict`: legacy ids of rows of which nothing is written until a person decides.
+    were not checked. `in_conflict`: legacy ids of rows of which nothing is written until a person decides. `answers`:
+    see `Facts.validated`.
     """
 
     collection: str
@@ -52,6 +53,7 @@ class Validated(Shown):
     state_differs: int = 0
     links: LinkCheck | None = None
     in_conflict: tuple[str, ...] = ()
+    answers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def green(self) -> bool:
@@ -199,6 +201,7 @@ def validate(
     read_back = AirtableFrame(collection, readings.tables.columns(collection))
     known = own_rows.all()
     other_record: set[str] = set()
+    answers: dict[str, str] = {}
 
     def report(done: int) -> None:
         if on_progress is not None:
@@ -209,6 +212,9 @@ def validate(
             id_ = record["fields"].get(LEGACY_ID)
             if id_ in wanted and (id_ not in known or known[id_].record_id != record["id"]):
                 other_record.add(id_)
+            answer, own = merge.answer(record["fields"]), known.get(id_)
+            if own is None or own.record_id != record["id"] or own.answer != answer:
+                answers[record["id"]] = answer
             yield record
 
     turned_at = _turned_at(state, collection)
@@ -291,6 +297,7 @@ def validate(
         state_differs=len(other_record),
         links=links,
         in_conflict=tuple(in_conflict),
+        answers=answers,
     )
 
 

@@ -100,7 +100,7 @@ def test_status_is_a_line_a_collection(fleet: Fleet) -> None:
         (2, "Trips", "trips: airtable", 2, 2, 0, "passed", run.run_id),
         (3, "Owners", "owners: wix", None, None, None, "not migrated", None),
     ]
-    assert table.notes == ("Flags at airtable: trips, trucks.",)
+    assert table.notes[0] == "Flags at airtable: trips, trucks."
 
 
 def test_the_mirror_is_shown_loaded_and_dropped(migrated: Fleet) -> None:

@@ -13,6 +13,7 @@ from fleet_platform import ROWS, Fleet, write_folder
 from runbook.commands import flags as flag_commands
 from runbook.connections import Connections
 from runbook.cutover import turning
+from runbook.cutover.airtable_evidence import AirtableEvidence
 from runbook.cutover.turning import Turned, reasons_against, turn, turn_back, turn_on
 from runbook.errors import AirtableError, FlagRefused
 from runbook.state import GateResult, State
@@ -23,6 +24,13 @@ from runbook.wix.source import WixSource
 def reasons(fleet: Fleet, connections: Connections, flag: str = "trucks", *, gates: bool = True) -> list[str]:
     source = WixSource(connections.wix, fleet.platform.catalog)
     return reasons_against(flag, fleet.platform.catalog, connections.state, fleet.base(), source, gates=gates)
+
+
+def turned_on(fleet: Fleet, c: Connections, *flags: str) -> Turned:
+    catalog, base = fleet.platform.catalog, fleet.base()
+    airtable = AirtableEvidence(c.airtable, base, catalog, c.state)
+    source = WixSource(c.wix, catalog)
+    return turn_on(flags, catalog, c.state, base, source, who="ann", run_id="r1", airtable=airtable)
 
 
 def test_evidence_must_be_complete_green_and_current(fleet: Fleet) -> None:
@@ -78,10 +86,7 @@ def test_flags_turn_one_by_one_each_on_its_own_evidence(migrated: Fleet) -> None
     migrated.save("Trips", {"_id": "r9", "truck": "t0"})
     c = migrated.connect()
     c.state.flags.create(migrated.platform.catalog.flags)
-    source = WixSource(c.wix, migrated.platform.catalog)
-    refused = turn_on(
-        ["trucks", "trips"], migrated.platform.catalog, c.state, migrated.base(), source, who="ann", run_id="r1"
-    )
+    refused = turned_on(migrated, c, "trucks", "trips")
     assert refused.reasons["trucks"] == []
     assert refused.reasons["trips"][0].startswith("Trips has changed in Wix")
     assert c.state.flags.all() == {"owners": "wix", "trips": "wix", "trucks": "airtable"}
@@ -89,7 +94,7 @@ def test_flags_turn_one_by_one_each_on_its_own_evidence(migrated: Fleet) -> None
     assert (turn.flag, turn.who, turn.run_id) == ("trucks", "ann", "r1")
     # One that stands at 'airtable' already is neither asked about nor turned again.
     migrated.save("Trucks", {"_id": "t9", "plate": "P-9"})
-    again = turn_on(["trucks"], migrated.platform.catalog, c.state, migrated.base(), source, who="bob", run_id="r2")
+    again = turned_on(migrated, c, "trucks")
     assert again == Turned({}, 0.0)
     assert len(c.state.flags.history()) == 1
 
@@ -100,12 +105,9 @@ def test_calls_that_do_not_end_refuse_a_turn_but_not_the_way_back(
     monkeypatch.setattr(turning, "CALLS_SECONDS", 0.05)
     monkeypatch.setattr(turning, "BACK_SECONDS", 0.05)
     c = migrated.connect()
-    source = WixSource(c.wix, migrated.platform.catalog)
 
     def trucks_on() -> list[str]:
-        catalog = migrated.platform.catalog
-        done = turn_on(["trucks"], catalog, c.state, migrated.base(), source, who="ann", run_id="r1")
-        return done.reasons["trucks"]
+        return turned_on(migrated, c, "trucks").reasons["trucks"]
 
     with c.state.locks.shared(CALLS):
         assert trucks_on() == ["service calls were still in flight after 0.05 s; try again when they have finished"]

@@ -42,6 +42,7 @@ def content(site: Site) -> Iterator[Site]:
     posts = site.records("BlogPosts")
     marks = [{"id": post["id"], "fields": {"Author": "of Airtable"}} for post in posts]
     site.connections().airtable.update(site.base(), "Blog Posts", marks[:10])
+    run_phase(2).gate()  # which has seen these edits, and keeps them
     assert 1 < len(posts) <= 10
     yield site
     turn("wix")
@@ -130,12 +131,11 @@ def test_what_was_loaded_right_before_the_turn_is_there_at_once(content: Site) -
         assert opened.airtable is not None
         before = opened.airtable.count("BlogCategories")
         connections = content.connections()
-        connections.airtable.create(
-            content.base(), "Blog Categories", [{"Name": "Fresh", "Legacy Wix ID": "fresh-1", "Slug": "fresh"}]
-        )
+        connections.airtable.create(content.base(), "Blog Categories", [{"Name": "Fresh", "Slug": "fresh"}])
+        run_phase(2).gate()
         assert opened.airtable.count("BlogCategories") == before
         turn("airtable")
         assert opened.records.count("BlogCategories") == before + 1
-        (record,) = [r for r in content.records("BlogCategories") if r["fields"]["Legacy Wix ID"] == "fresh-1"]
+        (record,) = [r for r in content.records("BlogCategories") if r["fields"]["Slug"] == "fresh"]
         connections.airtable.delete(content.base(), "Blog Categories", [record["id"]])
     turn("wix")
