@@ -89,6 +89,8 @@ class Rollback:
         """Look at both sides as they are now, for every collection that services may have written in Airtable."""
         self.folder.require_unsealed()
         self._way.ask_again()
+        if self._collections():
+            self._way.watch()
         with self._way.alone():
             for c in self._collections():
                 with Progress(f"Compare {c.wix}"):
@@ -180,6 +182,8 @@ class Rollback:
         turned = Turned({flag: [] for flag in self.flags}, 0.0)
         if not self.dry_run:
             self._way.ask_again()
+            if not self.found and self._collections():
+                self._way.watch()
             with self._way.alone():
                 turned = turn(
                     state,
@@ -206,16 +210,17 @@ class Rollback:
         return Table("Turned back", ("flag", "before", "now", "verdict"), rows, tuple(notes))
 
     def _check(self, held: bool) -> dict[str, list[str]]:
-        """Why not everything of each flag is known to be in Wix. Looks, and carries on request.
+        """Why not everything of each flag is known to be in Wix. Looks for what has changed, and carries on request.
 
-        Before calls are held, what was written since the last look is carried, so that little is left for the time that
-        they are; then the tables are looked at once more.
+        It is done before service calls are held, so that little is left for the time that they are.
         """
+        self._way.poll()
         for c in self._collections():
             known = self.found.get(c.wix)
-            looks = held or known is None or known.error
-            losses = self._way.find(c) if looks or known is None else self._way.waiting(c, known)
-            if known is not None:
+            if known is None:
+                losses = self._way.find(c)
+            else:
+                losses = self._way.find_changes(c, known)
                 # Once rows are agreed on again, a look cannot tell any more what was unknown at first.
                 losses = replace(losses, carried=known.carried, unknown=losses.unknown or known.unknown)
             if self.with_reverse_sync and losses.waits:

@@ -12,14 +12,15 @@ the grid is then not known.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from runbook.catalog import Collection
 from runbook.connections import Connections
 from runbook.cutover.carry_back import BackCounts, BackPlan, Carried, CarryBack
 from runbook.cutover.going_back import carrying
-from runbook.cutover.look import Look, look_at
+from runbook.cutover.last_look import LastLook
+from runbook.cutover.look import Look, look_at, look_at_some
 from runbook.display import plural
 from runbook.errors import AirtableError, BudgetSpent, RunbookError, SourceDown, WixError
 from runbook.evidence.folder import RunFolder
@@ -113,6 +114,8 @@ class WayBack:
         self._connections, self._base, self._dry_run = connections, base, dry_run
         self._tables: Tables | None = None
         self._down: dict[str, str] = {}  # by side, why it is not asked any more
+        self._watch: LastLook | None = None
+        self._looked: set[str] = set()  # collections that were read whole since it began
         self._engine: CarryBack | None = None
         if base is not None:
             self._engine = CarryBack(
@@ -136,6 +139,27 @@ class WayBack:
         """A side that was down is asked again from now on, and the schema read again."""
         self._down, self._tables = {}, None
 
+    def watch(self) -> None:
+        """From now on it is known what changes in Airtable, so that the tables need not be read whole again."""
+        self._watch, self._looked = None, set()
+        if self._base is None:
+            return
+        c, base = self._connections, self._base
+        with suppress(RunbookError), self._asking(_AIRTABLE), c.airtable.brief():
+            self._watch = LastLook.begin(c.airtable, base, c.catalog, c.state)
+
+    def poll(self) -> None:
+        """Ask what has changed, for all collections at once, before `find_changes`."""
+        if self._watch is None:
+            return
+        try:
+            with self._asking(_AIRTABLE), self._connections.airtable.brief():
+                usable = self._watch.poll()
+        except RunbookError:
+            usable = False
+        if not usable:
+            self._watch = None
+
     def find(self, c: Collection) -> Losses:
         """Look at the table; what differs is noted in the outbox. Never raises RunbookError: `error` says why.
 
@@ -147,12 +171,32 @@ class WayBack:
         try:
             with self._asking(_AIRTABLE), self._connections.airtable.brief():
                 look = look_at(self._connections, base, c, self._schema(base), dry_run=self._dry_run)
-            if not self._dry_run:
-                keys = self._connections.catalog.link_keys.get(c.wix, ())
-                look.note(self._connections.state, base, keys)
+            self._note(look, base)
+            self._looked.add(c.wix)
         except RunbookError as problem:
             error = str(problem)
         return self._left(c, look, error)
+
+    def find_changes(self, c: Collection, before: Losses) -> Losses:
+        """`find`, of what has changed by the last `poll`, where that is known. `before`: what `find` gave."""
+        if self._watch is None or self._base is None or before.error or c.wix not in self._looked:
+            return self.find(c)
+        look, error, base = Look(c), "", self._base
+        try:
+            with self._asking(_AIRTABLE), self._connections.airtable.brief():
+                seen = self._watch.take(c)
+                look = look_at_some(self._connections, base, c, seen.records, seen.deleted)
+            self._note(look, base)
+        except RunbookError as problem:
+            self._looked.discard(c.wix)
+            error = str(problem)
+        unmatched = tuple(dict.fromkeys([*before.unmatched, *look.unmatched]))
+        return self._left(c, replace(look, unmatched=unmatched, unknown=before.unknown), error)
+
+    def _note(self, look: Look, base: str) -> None:
+        if not self._dry_run:
+            keys = self._connections.catalog.link_keys.get(look.collection.wix, ())
+            look.note(self._connections.state, base, keys)
 
     @contextmanager
     def _asking(self, side: str) -> Iterator[None]:
@@ -165,12 +209,6 @@ class WayBack:
             if is_down(problem):
                 self._down[_WIX if isinstance(problem, WixError) else _AIRTABLE] = str(problem)
             raise
-
-    def waiting(self, c: Collection, before: Losses) -> Losses:
-        """What is known to wait by now, without another look. `before`: what `find` gave."""
-        if self._base is None or self._engine is None:
-            return before
-        return self._left(c, Look(c, unmatched=before.unmatched, unknown=before.unknown), before.error)
 
     def carry(self, c: Collection, before: Losses) -> Losses:
         """Carry what waits, and what was held before as well. `before`: what `find` gave. Never raises RunbookError."""
