@@ -96,16 +96,12 @@ class AirtableEvidence:
 
     def _look_at(self, c: Collection, *, whole: bool) -> None:
         assert self._look is not None
-        rows = self._state.rows(self._base, c.wix)
-        known = {row.record_id: row for row in rows.all().values()}
-        if whole:
-            records = self._look.whole(c)
-            deleted = known.keys() - {record["id"] for record in records}
-            found: dict[str, str] = {}
-        else:
-            records, reported = self._look.take(c)
-            deleted = known.keys() & reported
-            found = dict(self._found.get(c.wix, {}))
+        found = {} if whole else dict(self._found.get(c.wix, {}))
+        records, reported = (self._look.whole(c), set()) if whole else self._look.take(c)
+        if not (whole or records or reported):
+            return
+        known = {row.record_id: row for row in self._state.rows(self._base, c.wix).all().values()}
+        deleted = known.keys() - {record["id"] for record in records} if whole else known.keys() & reported
         validated = self._state.facts.validated(self._base, c.wix)
         agreed = {record: row.answer for record, row in known.items()}
         names = {record: row.legacy_id for record, row in known.items()}
