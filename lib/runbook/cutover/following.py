@@ -96,7 +96,7 @@ class Follower:
         self._total = Carried()
         self._carried: dict[str, str] = {}
         self._untold = False  # rows were carried since the base was told
-        self._told_at = self._noted_at = float("-inf")
+        self._noted_at = float("-inf")
 
     def __repr__(self) -> str:
         return f"Follower({self._base}, {self._total.rows} rows carried)"
@@ -131,7 +131,7 @@ class Follower:
                 self._attempt("the mirror", self._mirror.refresh)
                 self.carry_all()
             finally:
-                self._end()
+                self._end(tells=False)  # it may be called every minute
         return self.backlog()
 
     @property
@@ -171,7 +171,7 @@ class Follower:
         finally:
             stop.set()
             watching.join(timeout=5)
-            self._end()
+            self._end(tells=True)
 
     def _rest(self, requests: int) -> float:
         """Seconds until the next look, after one that took some requests to Wix."""
@@ -328,27 +328,22 @@ class Follower:
         self._state.facts.set_followed(self._base, note)
         self._carried = {}
 
-    def _tell(self, *, at_the_end: bool = False) -> None:
+    def _tell(self, *, in_any_case: bool = False) -> None:
         """Tell the base until when rows were carried, where any was; not more than every ten minutes."""
-        if not self._untold or (time.monotonic() - self._told_at < TELL_SECONDS and not at_the_end):
+        note = self._state.facts.followed(self._base)
+        if not self._untold or (0 <= time.time() - note.told < TELL_SECONDS and not in_any_case):
             return
-        self._told_at = time.monotonic()  # also where it fails
-        until = agreed_until(
-            self._on(), base=self._base, state=self._state, wix=self._connections.wix, engine=self._engine
-        )
-        self._untold = False
-        if until is None:
-            return
-        self._state.facts.set_followed(self._base, self._state.facts.followed(self._base)._replace(until=until))
-        self._untold = True
+        state, wix = self._state, self._connections.wix
+        until = agreed_until(self._on(), base=self._base, state=state, wix=wix, engine=self._engine)
+        state.facts.set_followed(self._base, note._replace(until=until or note.until, told=time.time()))
         if self._hold.base is None:  # it could not be read at the opening
             self._hold.reopen(self._base)
-        self._hold.publish()
+        self._hold.publish()  # no request where the base says it already
         self._untold = False
 
-    def _end(self) -> None:
+    def _end(self, *, tells: bool) -> None:
         self._note(at_the_end=True)
-        self._attempt("the base", partial(self._tell, at_the_end=True))
+        self._attempt("the base", partial(self._tell, in_any_case=tells))
         backlog, total = self.backlog(), self._total
         before = self._folder.read_evidence(SLUG, "figures") or {}
         counts = {"inserted": total.inserted, "patched": total.patched, "removed": total.removed}

@@ -96,13 +96,15 @@ class HoldingNote(NamedTuple):
 
 
 class FollowNote(NamedTuple):
-    """What was carried back to Wix continuously. `until`: the last time at which rows were, as the base has it too.
+    """What was carried back to Wix continuously. `until`: see `cutover.agreed_until`; the base was told it at `told`
+    (seconds since 1970).
 
     `seen`: seconds until an edit in the grid is seen; `watched`: deletions are as well. `problem`: why it is not going
     on now, "" where it is. `carried`: when rows of each collection were carried last. `run`: where conflicts stand.
     """
 
     until: str | None = None
+    told: float = 0.0
     seen: float | None = None
     watched: bool = False
     problem: str = ""
