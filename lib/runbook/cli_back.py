@@ -67,7 +67,7 @@ def rollback(
         sys.exit(drill_headless(platform, given, writes=writes))
     if writes is not None or keep_copy:
         raise SettingError("--writes and --keep-copy go with --drill")
-    if phase is None and flag is None and not (dry_run or yes) and sys.stdin.isatty():
+    if phase is None and flag is None and not (dry_run or yes) and _asks():
         carried = "rows are carried back first" if reverse_sync else "rows are not carried back (--reverse-sync does)"
         click.confirm(
             f"Turn {plural(len(flags), 'flag')} of {environment!r} back to Wix? {carried}.", abort=True, err=True
@@ -89,6 +89,11 @@ def rollback(
             click.echo(f"  {line}", err=True)
         headless.close()
     sys.exit(headless.exit_code)
+
+
+def _asks() -> bool:
+    """Whether there is somebody to ask: a scheduler has no terminal."""
+    return sys.stdin.isatty()
 
 
 @click.command()
