@@ -27,15 +27,21 @@ EDITED, ADDED, DELETED = "edited", "added", "deleted"
 
 
 class AirtableEvidence:
-    """Of one base. `last_look`: None where none began before validation read the tables."""
+    """Of one base. `last_look`: one that began before validation read these tables, `of`; None where none did."""
 
     def __init__(
-        self, airtable: Airtable, base: str, catalog: Catalog, state: State, last_look: LastLook | None = None
+        self,
+        airtable: Airtable,
+        base: str,
+        catalog: Catalog,
+        state: State,
+        last_look: LastLook | None = None,
+        of: Iterable[str] = (),
     ) -> None:
         self._airtable, self._base, self._catalog, self._state = airtable, base, catalog, state
         # Without a webhook it does not show deletions, so all is read once more.
         self._look = last_look if last_look is not None and last_look.is_watched else None
-        self._read = set(catalog.collections) if self._look is not None else set()  # since the look began
+        self._read = set(of) if self._look is not None else set()  # since the look began
         self._found: dict[str, dict[str, str]] = {}  # collection -> row -> what happened to it
         self._unknown: dict[str, str] = {}  # collection -> why it is not known what happened
 

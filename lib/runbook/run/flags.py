@@ -37,7 +37,8 @@ def begin_last_look(run: RunContext) -> None:
 
 
 def _evidence(run: RunContext, look: LastLook | None = None) -> AirtableEvidence:
-    return AirtableEvidence(run.connections.airtable, run.base(), run.catalog, run.connections.state, look)
+    c, read = run.connections, [each.wix for each in run.collections]
+    return AirtableEvidence(c.airtable, run.base(), run.catalog, c.state, look, of=read)
 
 
 def turn_flags(run: RunContext) -> Table:

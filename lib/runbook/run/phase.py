@@ -188,6 +188,7 @@ class PhaseRun(RunContext):
                     self.readings.forget(name)
 
     def _load_one(self, c: Collection, report: Callable[[int, int], None]) -> None:
+        side = self.connections.state.flags.get(c.flag)  # first: a debt is noted as its flag turns back
         if (debt := owed(self.connections.state, c.flag)) is not None:
             raise StepError(f"nothing of it was written. {debt}")
         last_export.note_keys(self, c, loaded=False)
@@ -197,7 +198,7 @@ class PhaseRun(RunContext):
             self._target(),
             remove_gone=True,
             remove_many=c.wix in self.connections.settings.remove_many,
-            source_of_truth=self.connections.state.flags.get(c.flag),
+            source_of_truth=side,
             on_progress=report,
             on_deletion=lambda ids: deletions.note_planned(self, c.wix, ids),
         )

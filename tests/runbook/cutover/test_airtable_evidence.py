@@ -138,6 +138,23 @@ def test_an_edit_between_load_and_validation_is_seen_by_one_of_them(migrated: Fl
     assert "t0 (edited)" in refused(run)["trucks"]
 
 
+def test_what_this_phase_has_not_read_is_read_whole(migrated: Fleet) -> None:
+    """A flag may have collections of several phases, and a run may be of some of them."""
+    migrated.edit("Trips", "r0", **{"Truck ID": "t1"})
+    c = migrated.connect()
+    look = LastLook.begin(c.airtable, migrated.base(), c.catalog, c.state)
+    found = AirtableEvidence(c.airtable, migrated.base(), c.catalog, c.state, look, of=["Trucks"])
+    trucks, trips = (c.catalog.collection(name) for name in ("Trucks", "Trips"))
+    found.look([trucks, trips], held=False)
+    assert found.reasons(trucks) == []
+    assert "r0 (edited)" in found.reasons(trips)[0]
+    migrated.edit("Trucks", "t0", Plate="edited")
+    migrated.edit("Trips", "r0", **{"Truck ID": "t0"})
+    found.look([trucks, trips], held=True)
+    assert found.reasons(trips) == []
+    assert "t0 (edited)" in found.reasons(trucks)[0]
+
+
 def evidence(fleet: Fleet) -> AirtableEvidence:
     c = fleet.connect()
     return AirtableEvidence(c.airtable, fleet.base(), c.catalog, c.state)
