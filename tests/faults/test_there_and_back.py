@@ -14,7 +14,7 @@ from runbook.airtable.client import Airtable
 from runbook.records import Records
 from runbook.records.opening import open_records
 from runbook.wix.client import WixClient
-from yard import COLLECTIONS, Place, Side, back_of, conflicts, items, settled, turn_all
+from yard import COLLECTIONS, Place, Side, back_of, conflicts, items, settled, turn_all, went_back
 from yard_book import Book
 
 pytestmark = pytest.mark.slow
@@ -70,19 +70,33 @@ def _write(book: Book, records: Records, chance: random.Random, serial: int) -> 
         book.add_in_wix(collection, new)
 
 
-def _back(fleet: Fleet, chance: random.Random, killer: Killer) -> None:
-    """Attempts that break or are killed, then the same command to its end."""
+def _back(fleet: Fleet, book: Book, chance: random.Random, killer: Killer) -> None:
+    """Attempts that break or are killed, of follow and of a rollback, then a rollback to its end."""
     root = str(fleet.platform.root)
-    for _ in range(chance.randrange(3)):
+    attempts = chance.randrange(4)
+    for _ in range(attempts):
+        call = chance.choice(("back_of", "follow_once"))
         if chance.random() < 0.5:
-            killer.run("yard:back_of", root, kill_at=chance.randrange(1, 120))
+            killer.run(f"yard:{call}", root, kill_at=chance.randrange(1, 120))
             continue
         match = {"service": chance.choice(("wix", "airtable")), "nth": chance.randrange(1, 30)}
         fleet.box.faults({**chance.choice(BREAKS), "match": match, "times": chance.choice((1, 5, None))})
-        back_of(root)
+        killer.run(f"yard:{call}", root)
         fleet.box.faults(clear=True)
+    if chance.random() < 0.5:  # turned first, and carried when people have gone on in Wix
+        went_back(fleet.platform, reverse_sync=False)
+        for _ in range(3):
+            _write_in_wix(book, chance, carried=attempts > 0)
     said = back_of(root)
     assert settled(said), said
+
+
+def _write_in_wix(book: Book, chance: random.Random, *, carried: bool) -> None:
+    """Edit an item; where it may be `carried` by now, one that nobody wrote in Airtable: it is no conflict any more."""
+    living = {row for name, row in book.rows if name == "Trucks"} & set(book.fleet.items("Trucks"))
+    rows = {i: book.rows["Trucks", i] for i in sorted(living)}
+    free = [i for i, row in rows.items() if row.removed is None and not (carried and row.touched("airtable"))]
+    book.in_wix("Trucks", chance.choice(free), note=book.value())
 
 
 def _settle(fleet: Fleet, chance: random.Random) -> dict[Place, Side]:
@@ -122,7 +136,7 @@ def test_any_writes_go_back_and_forth(saved_yard: Path, tmp_path: Path, seed: in
             with open_records(fleet.platform, update_mirror=False) as opened:
                 for serial in range(WRITES):
                     _write(book, opened.records, chance, number * WRITES + serial)
-            _back(fleet, chance, killer)
+            _back(fleet, book, chance, killer)
             assert book.wrong() == {}
             decided = _settle(fleet, chance)
             assert back_of(str(fleet.platform.root)) is None
