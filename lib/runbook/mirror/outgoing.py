@@ -51,12 +51,13 @@ class Outgoing:
     def note_removed(self, name: str, records: Mapping[str, str]) -> None:
         """Rows, by legacy id the record, are gone from Airtable, and no service removed them. Durable at the return.
 
-        A row that state knows as another record by now stays.
+        A row that state knows as another record by now stays. Where going back has left something in Airtable, that
+        a row was there stays known, whatever the flag says now: it may have been deleted before the flag turned.
         """
         rows = self._state.rows(self._base, name)
         known = rows.record_ids(records)
         gone = [item_id for item_id, record in records.items() if known.get(item_id, record) == record]
-        if gone and self.is_on(name):
+        if gone and (self.is_on(name) or self._catalog.collection(name).flag in self._state.debts.all()):
             rows.note_removed(gone, by_hand=True)
         else:
             rows.forget(gone)

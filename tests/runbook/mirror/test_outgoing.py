@@ -14,7 +14,7 @@ from runbook.catalog import LEGACY_ID
 from runbook.errors import AirtableError
 from runbook.json_types import Json
 from runbook.mirror import Mirror
-from runbook.state import CollectionRows, Outbox
+from runbook.state import CollectionRows, Debt, Outbox
 
 TABLE = CATALOG.collection("Carriers").table
 
@@ -90,6 +90,20 @@ def test_nothing_is_noted_while_services_use_wix(fleet: Fleet, way: Callable[[Fl
     way(fleet, mirror)
     assert fleet.waiting() == {}
     assert fleet.state.rows(fleet.base, "Carriers").removed() == {}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_deletion_stays_known_where_going_back_could_not_read_airtable(
+    fleet: Fleet, way: Callable[[Fleet, Mirror], None]
+) -> None:
+    _, second, _ = agreed(fleet)
+    mirror = loaded(fleet)
+    fleet.delete("Carriers", second)
+    fleet.turn("wix")
+    flag = CATALOG.collection("Carriers").flag
+    fleet.state.debts.note({flag: Debt(None, "2026-01-01T00:00:00Z", "ann", "Airtable was down")})
+    way(fleet, mirror)
+    assert len(fleet.state.rows(fleet.base, "Carriers").removed()) == 1
 
 
 def test_an_edit_that_is_taken_back_leaves_no_older_value_waiting(fleet: Fleet) -> None:
