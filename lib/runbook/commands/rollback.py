@@ -91,10 +91,11 @@ class Rollback:
         self._way.ask_again()
         if self._collections():
             self._way.watch()
-        with self._way.alone():
-            for c in self._collections():
-                with Progress(f"Compare {c.wix}"):
-                    self.found[c.wix] = self._way.find(c)
+        collections = self._collections()
+        with self._way.alone(), Progress("Compare both sides") as report:
+            for done, c in enumerate(collections, 1):
+                self.found[c.wix] = self._way.find(c)
+                report(done, len(collections))
         self.folder.write_evidence(SLUG, "losses", {name: x.facts() for name, x in self.found.items()})
         total = sum(x.rows for x in self.found.values())
         unread = [name for name, x in self.found.items() if x.error]
@@ -110,16 +111,14 @@ class Rollback:
         rows = []
         for name, x in self.found.items():
             left = x.counts
-            numbers = (
-                left.inserted,
-                left.patched,
-                left.removed,
-                left.kept,
-                left.conflict,
-                len(x.unmatched) + len(x.unknown),
-            )
-            rows.append((name, *numbers, "; ".join(reasons({name: x})) or "passed"))
-        notes = [text for name, x in self.found.items() for text in (*x.notes, x.not_known(name)) if text]
+            unmatched = len(x.unmatched) + len(x.unknown)
+            numbers = (left.inserted, left.patched, left.removed, left.kept, left.conflict, unmatched)
+            verdict = x.left(name) or ("not known" if x.error else "passed")
+            if any(numbers) or verdict != "passed":
+                rows.append((name, *numbers, verdict))
+        others = len(self.found) - len(rows)
+        notes = [f"{plural(others, 'other collection')}: nothing that Wix does not have."] if rows and others else []
+        notes += [text for name, x in self.found.items() for text in (*x.notes, x.not_known(name)) if text]
         return Table(title, ("collection", *_LOSSES, "verdict"), rows, (note, *notes))
 
     def reverse_sync(self) -> Table:
@@ -132,11 +131,11 @@ class Rollback:
         if set(self.found) != {c.wix for c in self._collections()}:
             self.losses()
         self._way.ask_again()
-        with self._way.alone():
-            for c in self._collections():
-                if self.found[c.wix].waits:
-                    with Progress(f"Carry back {c.wix}"):
-                        self.found[c.wix] = self._way.carry(c, self.found[c.wix])
+        waiting = [c for c in self._collections() if self.found[c.wix].waits]
+        with self._way.alone(), Progress("Carry back") as report:
+            for done, c in enumerate(waiting, 1):
+                self.found[c.wix] = self._way.carry(c, self.found[c.wix])
+                report(done, len(waiting))
         self._write_carried()
         return self._carried_table()
 
