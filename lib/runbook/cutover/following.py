@@ -26,7 +26,8 @@ from runbook.backlog import Backlog, follow_lock, read_backlog
 from runbook.catalog import Collection
 from runbook.connections import Connections
 from runbook.cutover.agreed_until import agreed_until
-from runbook.cutover.carry_back import Carried, CarryBack
+from runbook.cutover.back_plan import Carried
+from runbook.cutover.carry_back import CarryBack
 from runbook.cutover.going_back import carrying
 from runbook.display import plural
 from runbook.errors import HoldLost, RunbookError, SettingError

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field, replace
 
 from runbook.catalog import Collection
 from runbook.connections import Connections
-from runbook.cutover.carry_back import BackCounts, BackPlan, Carried, CarryBack
+from runbook.cutover.back_plan import BackCounts, BackPlan, Carried
+from runbook.cutover.carry_back import CarryBack
 from runbook.cutover.going_back import carrying
 from runbook.cutover.last_look import LastLook
 from runbook.cutover.look import Look, look_at, look_at_some

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from fleet_platform import LEGACY, Fleet, copy_of
-from runbook.cutover.carry_back import Carried, CarryBack
+from runbook.cutover.back_plan import Carried
+from runbook.cutover.carry_back import CarryBack
 from runbook.cutover.look import look_at
 from runbook.schema import Tables
 from runbook.steps.conflict_file import ConflictFile

@@ -9,7 +9,8 @@ import pytest
 from fleet_platform import LEGACY, Fleet
 from runbook.commands.resolve import resolve
 from runbook.commands.rollback import Rollback, open_rollback
-from runbook.cutover.carry_back import BackCounts, BackPlan, Carried, CarryBack
+from runbook.cutover.back_plan import BackCounts, BackPlan, Carried
+from runbook.cutover.carry_back import CarryBack
 from runbook.cutover.look import look_at
 from runbook.cutover.parallel import ParallelTest, Responses
 from runbook.evidence.folder import RunFolder
