@@ -102,8 +102,10 @@ def test_a_deletion_stays_known_where_going_back_could_not_read_airtable(
     fleet.turn("wix")
     flag = CATALOG.collection("Carriers").flag
     fleet.state.debts.note({flag: Debt(None, "2026-01-01T00:00:00Z", "ann", "Airtable was down")})
+    before = fleet.state.rows(fleet.base, "Carriers").all()
     way(fleet, mirror)
-    assert len(fleet.state.rows(fleet.base, "Carriers").removed()) == 1
+    rows = fleet.state.rows(fleet.base, "Carriers")
+    assert {*rows.all(), *rows.removed()} == before.keys(), "a rollback finds that it is gone"
 
 
 def test_an_edit_that_is_taken_back_leaves_no_older_value_waiting(fleet: Fleet) -> None:
