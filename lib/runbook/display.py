@@ -188,6 +188,8 @@ class Progress:
         if self._ended is not None:
             count = f"{self.done:,}" if not self._outcome or not self.total else f"{self.done:,} of {self.total:,}"
             sign, outcome = ("✗", f"{self._outcome}; ") if self._outcome else ("✓", "")
+            if not self._reported:
+                return f"{sign} {self.label}: {outcome}{_seconds(elapsed)}"
             return f"{sign} {self.label}: {outcome}{count} in {_seconds(elapsed)}{speed}"
         if not self._reported:
             return f"… {self.label}"

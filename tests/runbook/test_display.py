@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 
 from runbook import display
-from runbook.display import FOLD, FOLDED, Page, Progress, Shown, Table, display_now, mask
+from runbook.display import FOLD, FOLDED, Page, Progress, Shown, Table, display_now, mask, quiet
 from runbook.pictures import counts
 
 HOSTILE = '<script>alert("x")</script>&amp;\nsecond line'
@@ -122,6 +122,20 @@ def test_progress_outside_a_notebook_is_one_line_at_the_end(clock, capsys):
             clock.now += 1
         assert capsys.readouterr() == ("", "")
     assert capsys.readouterr() == ("", "✓ Load Carriers: 1,000 in 11 s, 91/s\n")
+
+
+def test_progress_that_counts_nothing_says_how_long_it_took(clock, capsys):
+    with Progress("Compare"):
+        clock.now += 2
+    assert capsys.readouterr().err == "✓ Compare: 2.0 s\n"
+
+
+def test_steps_that_are_part_of_another_one_are_quiet(clock, capsys):
+    with Progress("Drill"), quiet():
+        with Progress("Load") as report:
+            report(1, 2)
+        display_now(Table("Waiting", ("verdict",), []))
+    assert capsys.readouterr() == ("", "✓ Drill: 0.0 s\n")
 
 
 def test_progress_as_a_callable(clock, capsys):

@@ -83,7 +83,7 @@ class Rollback:
 
     def drill(self) -> Table:
         """A drill is opened instead of a rollback; this is none."""
-        return Table("Drill", ("verdict",), [], ("Not requested: with `drill` it is rehearsed on a copy instead.",))
+        return Table("Drill", ("verdict", "details"), [("not done", "`drill` rehearses it on a copy instead")])
 
     def losses(self) -> Table:
         """Look at both sides as they are now, for every collection that services may have written in Airtable."""

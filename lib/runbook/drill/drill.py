@@ -33,7 +33,7 @@ from runbook.state import DrillResult, State
 KIND = "drill"
 WRITES = 100
 SEED = 7
-_UNTOUCHED = "A drill: nothing of this environment was read, written or turned."
+_UNTOUCHED = "Nothing of this environment is read, written or turned."
 
 
 class Drill:
@@ -101,15 +101,15 @@ class Drill:
 
     def losses(self) -> Table:
         """Not looked at."""
-        return Table("What would be lost", ("verdict",), [], (_UNTOUCHED,))
+        return _not_done("What would be lost")
 
     def reverse_sync(self) -> Table:
         """Not done."""
-        return Table("Reverse sync", ("verdict",), [], (_UNTOUCHED,))
+        return _not_done("Reverse sync")
 
     def turn_back(self) -> Table:
         """No flag is turned."""
-        return Table("Turned back", ("verdict",), [], (_UNTOUCHED,))
+        return _not_done("Turned back")
 
     def verdict(self) -> Table:
         """Raises CheckFailed if the drill was not run or did not pass."""
@@ -139,7 +139,8 @@ def open_drill(
 ) -> Drill:
     """Open a drill of one flag, or of the flags of a phase; with neither, of the first phase with links.
 
-    `writes`: how many after the turn. `keep_copy`: leave the copy's folder. Raises SettingError.
+    `writes`: how many after the turn, at least: services write until the flags have turned back. `keep_copy`: leave the
+    copy's folder. Raises SettingError.
     """
     check_types(
         {"environment": (environment, str), "writes": (writes, int), "keep_copy": (keep_copy, bool)},
@@ -178,6 +179,10 @@ def open_way_back(
     if dry_run:
         raise SettingError(_DRY_DRILL)
     return open_drill(platform, writes=writes, keep_copy=keep_copy, **parameters)
+
+
+def _not_done(title: str) -> Table:
+    return Table(title, ("verdict", "details"), [("not done", f"A drill. {_UNTOUCHED}")])
 
 
 def drill_headless(platform: Platform, parameters: dict[str, Any], *, writes: int | None) -> int:

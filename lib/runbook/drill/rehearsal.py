@@ -27,6 +27,7 @@ from runbook.wix.source import WixSource
 
 _ENVIRONMENT = "sandbox"
 _BETWEEN = 0.05  # seconds between two writes of services while it rolls back
+_AFTER = 5  # writes of services after the flags have turned
 FORTH, WRITES, BACK, AGAIN, NOTHING = "forth", "writes", "back", "forth again", "forth, nothing to do"
 
 
@@ -107,9 +108,8 @@ class Rehearsal:
         """Measure a step. What it raises is a reason; with `needed` it stops the drill."""
         began = time.monotonic()
         try:
-            with Progress(label) as report, quiet():
+            with Progress(label), quiet():
                 yield
-                report(1, 1)
         except RunbookError as error:
             self.outcome.reasons.append(f"{name}: {error}")
             if needed:
@@ -232,7 +232,10 @@ class _Services:
 
     def _run(self) -> None:
         try:
-            for kind in self._kinds:
+            left = list(self._kinds)
+            # At least those, and on until the flags have turned: some calls are held then, and some go to Wix after it.
+            while left or (self.after < _AFTER and (self._going_back.is_set() or self._turned())):
+                kind = left.pop(0) if left else self._writer.plan(1, while_going_back=True)[0]
                 if self._turned():
                     self.after += 1
                 else:

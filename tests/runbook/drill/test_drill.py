@@ -102,9 +102,11 @@ def test_nothing_is_lost_nothing_twice_and_then_there_is_nothing_to_do(yard: Fle
     assert drill.result is not None
     assert "\n".join(drill.result.reasons) == ""
     assert drill.result.outcome.writes.keys() == KINDS.keys()
-    assert drill.result.writes == WRITES
-    assert "60 writes, 0 lost, 0 twice" in shown
-    assert "60 writes: 0 lost, 0 twice" in repr(drill.verdict())
+    assert drill.result.writes >= WRITES
+    assert f"{drill.result.writes} writes, 0 lost, 0 twice" in shown
+    assert f"{drill.result.writes} writes: 0 lost, 0 twice" in repr(drill.verdict())
+    assert drill.result.outcome.while_going_back > 0
+    assert drill.result.outcome.after_the_turn > 0
     noted = yard.connect().state.facts.drill()
     assert noted is not None
     assert noted.passed
@@ -140,4 +142,4 @@ def test_what_it_refuses(yard: Fleet, parameters: dict[str, Any], message: str) 
 def test_without_drill_it_is_a_rollback(yard: Fleet) -> None:
     opened = open_way_back(yard.platform, dry_run=True)
     assert isinstance(opened, Rollback)
-    assert "Not requested" in repr(opened.drill())
+    assert "rehearses it on a copy instead" in repr(opened.drill())
