@@ -127,8 +127,7 @@ class Follower:
                 raise SettingError(f"another process follows base {self._base} already; nothing was done here")
             self._release()
             try:
-                for c in self._on():
-                    self._attempt(f"reading {c.wix}", partial(self._mirror.ensure_loaded, c.wix))
+                self._load(threading.Event())
                 self._attempt("the mirror", self._mirror.refresh)
                 self.carry_all()
             finally:
@@ -188,13 +187,19 @@ class Follower:
             stop.wait(5 * self._tick)
 
     def _load(self, stop: threading.Event) -> None:
+        """Read the tables that were never compared since services use them: by this state, or at all."""
         on = {c.wix for c in self._on()}
         for c in self._catalog.collections.values():
             what = f"reading {c.wix}"
-            if c.wix not in on or self._mirror.store.as_of(c.wix) is not None:
+            if c.wix not in on or self._is_compared(c):
                 self._pauses.pop(what, None)
             elif not stop.is_set():
-                self._attempt(what, partial(self._mirror.ensure_loaded, c.wix))
+                self._attempt(what, partial(self._mirror.load, [c.wix]))
+
+    def _is_compared(self, c: Collection) -> bool:
+        at = self._state.facts.compared(self._base, c.wix)
+        turns = [turn.at for turn in self._state.flags.history(c.flag) if turn.value == "airtable"]
+        return at is not None and at >= max(turns, default="") and self._mirror.store.as_of(c.wix) is not None
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:

@@ -18,6 +18,7 @@ from runbook.airtable import formulas
 from runbook.json_types import Json
 from runbook.mirror.ingest import Ingester
 from runbook.readings import Reading
+from runbook.state.tables import now
 
 MAX_STREAMS = 8
 _ROWS_PER_STREAM = 500  # at least
@@ -58,7 +59,7 @@ def _sync(
     readings: Mapping[str, Reading],
 ) -> list[str]:
     """Read collections once; those to be read again, because the mirror's file was lost meanwhile."""
-    store, mark = ingester.store, ingester.store.mark()
+    store, mark, began = ingester.store, ingester.store.mark(), now()
     jobs = [(n, partition) for n in names if n not in readings for partition in _partitions(ingester, n, streams)]
     existing = {name for name in names if store.as_of(name) is not None}
     # Rows that are written from here on are not among them. Of what was read before, it is not known when.
@@ -83,6 +84,8 @@ def _sync(
             store.reindex(name)
         if not store.set_synced(name, at=readings[name].began if name in readings else started, mark=mark):
             lost.append(name)
+        elif name in known:
+            ingester.state.facts.set_compared(ingester.base, name, began)
     ingester.resolve_set_aside(set(names).difference(lost))
     return lost
 

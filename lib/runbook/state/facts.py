@@ -222,6 +222,15 @@ class Facts:
         if self.validated(base, collection) != answers:
             self._put(f"validated {base} {collection}", dict(answers))
 
+    def compared(self, base: str, collection: str) -> str | None:
+        """When a whole table was last compared with what both sides agreed on, while services used it; ISO, UTC."""
+        found: str | None = self._get(f"compared {base} {collection}")
+        return found
+
+    def set_compared(self, base: str, collection: str, at: str) -> None:
+        """See `compared`."""
+        self._put(f"compared {base} {collection}", at)
+
     def gate(self, base: str, phase: int) -> GateResult | None:
         """The last gate of a phase."""
         found = self._get(f"gate:{base}:{phase}")

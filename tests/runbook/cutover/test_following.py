@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -348,6 +349,35 @@ def test_a_conflict_waits_and_a_word_is_obeyed_at_the_next_tick(following: Follo
     assert following.follower.backlog().left == 0
 
 
+# What was there before anybody followed
+
+
+def test_what_nobody_has_noted_is_found_at_the_first_look(turned: Fleet) -> None:
+    """As by an older version, which noted nothing, and with a mirror that knows the rows already."""
+    with open_records(turned.platform, update_mirror=False) as opened:
+        assert opened.mirror is not None
+        opened.records.patch("Owners", "o0", {"name": "Ada"})
+        opened.mirror.load()
+        opened.records.patch("Owners", "o1", {"name": "Bo"})
+        opened.state.outbox(turned.base(), "Owners").clear()
+        for side in ("wix", "airtable"):
+            opened.state.flags.set("owners", side, who="a test", why="")
+    assert follow(turned.platform, "sandbox", once=True, report=print).left == 0
+    assert {row["name"] for row in turned.items("Owners").values()} == {"Ada", "Bo"}
+
+
+def test_a_table_is_read_whole_once_and_not_at_each_start(turned: Fleet) -> None:
+    def requests() -> int:
+        return int(turned.box.stats()["airtable"].get(turned.base(), {"requests": 0})["requests"])
+
+    counts = [requests()]
+    for _ in range(3):
+        follow(turned.platform, "sandbox", once=True, report=print)
+        counts.append(requests())
+    first, second, third = (after - before for before, after in itertools.pairwise(counts))
+    assert second == third <= first - 3, "three tables"
+
+
 # Within the quota, and quiet once all is well
 
 
@@ -459,8 +489,6 @@ def lose_state(turned: Fleet, monkeypatch: pytest.MonkeyPatch) -> Callable[[], N
     def lose() -> None:
         monkeypatch.setenv("RUNBOOK_STATE_URL", f"sqlite:///{turned.path / 'new.db'}")
         monkeypatch.setenv("RUNBOOK_TAKE_OVER", "yes")
-        for file in turned.path.rglob("mirror-*.db*"):
-            file.unlink()
 
     return lose
 
