@@ -9,6 +9,7 @@ from runbook import pictures
 from runbook.backlog import Backlog, read_backlog
 from runbook.checks.record_counts import RecordCounts, keep_record_counts
 from runbook.connections import Connections, connect
+from runbook.cutover.debts import as_texts
 from runbook.display import Progress, Table, plural
 from runbook.errors import CheckFailed, RunbookError
 from runbook.evidence.folder import READINGS, RunFolder
@@ -55,7 +56,9 @@ class IntegrityCheck:
             (name, flags.get(catalog.collection(name).flag), known[name].loaded if name in known else None)
             for name in self.collections
         ]
-        notes = () if rows else ("No flag is on: services read nothing from Airtable.",)
+        notes = (*as_texts(self.connections.state),)
+        if not rows:
+            notes = ("No flag is on: services read nothing from Airtable.", *notes)
         return Table(
             f"Integrity check {self.folder.path.name}",
             ("collection", "source", "rows at the last validation"),
@@ -198,7 +201,9 @@ class IntegrityCheck:
         at = datetime.now(UTC).isoformat(timespec="seconds")
         if self.collections:  # a check of no collections proves nothing
             self.connections.state.facts.add_integrity_check(CheckResult(at, passed, self.folder.path.name))
-        self.folder.write_evidence(SLUG, "gate", {"passed": passed, "reasons": self.alerts, "warnings": self.notes})
+        debts = as_texts(self.connections.state)
+        warnings = [*self.notes, *debts]
+        self.folder.write_evidence(SLUG, "gate", {"passed": passed, "reasons": self.alerts, "warnings": warnings})
         self.connections.log.write(self.folder.path / "requests" / f"{SLUG}.jsonl")
         write_manifest(self.folder)
         if not passed:
@@ -206,7 +211,8 @@ class IntegrityCheck:
         summary = (
             f"{plural(len(self.collections), 'collection')}: no alerts" if self.collections else "nothing to check yet"
         )
-        return Table("Verdict", ("verdict", "details"), [("passed", summary)])
+        rows = [("passed", summary), *(("not carried back", text) for text in debts)]
+        return Table("Verdict", ("verdict", "details"), rows)
 
 
 def open_check(

@@ -16,7 +16,7 @@ from runbook.airtable.client import Airtable
 from runbook.catalog import LEGACY_ID, Catalog, Collection
 from runbook.cutover.last_look import LastLook
 from runbook.display import plural
-from runbook.errors import BudgetSpent, TargetError
+from runbook.errors import TargetError
 from runbook.grid_rows import empty_cells, legacy_id
 from runbook.json_types import Json
 from runbook.merge import RowMerge
@@ -52,7 +52,7 @@ class AirtableEvidence:
             return
         try:
             lost = not self._look.poll()
-        except (TargetError, BudgetSpent):
+        except TargetError:
             lost = True
         if lost:
             self._look, self._read = None, set()
@@ -64,7 +64,7 @@ class AirtableEvidence:
         self._unknown = {}
         try:
             self._poll()
-        except (TargetError, BudgetSpent) as error:
+        except TargetError as error:
             self._unknown = {c.wix: str(error) for c in collections}
             return
         for c in collections:
@@ -75,7 +75,7 @@ class AirtableEvidence:
             try:
                 self._look_at(c, whole=whole)
                 self._read.add(c.wix)
-            except (TargetError, BudgetSpent) as error:
+            except TargetError as error:
                 self._unknown[c.wix] = str(error)
 
     def reasons(self, c: Collection) -> list[str]:

@@ -91,8 +91,8 @@ def turn(
     `check(held)` returns reasons by flag: against a turn to 'airtable', or, going back, why not everything is known to
     be carried. It is not called where every flag is at `side` already. Flags with a reason stay; with `must` they turn
     whatever the reasons, also when calls could not be held for `BACK_SECONDS` or a check failed, and each that turns
-    back to 'wix' with a reason gets a debt in the same transaction. `unsettled`: flags that turn wherever this state
-    has them. `tell` tells the base.
+    back to 'wix' with a reason gets a debt in the same transaction; an error of a check that is none of ours is raised
+    after that. `unsettled`: flags that turn wherever this state has them. `tell` tells the base.
     """
     names, before = list(flags), state.flags.all()
     turning = [name for name in names if name in unsettled or before.get(name) != side]
@@ -100,7 +100,8 @@ def turn(
     if not turning:
         _say(state, names, side)
         return Turned(reasons, 0.0)
-    reasons.update(_asked(check, turning, held=False, must=must))
+    failed: list[Exception] = []
+    reasons.update(_asked(check, turning, failed if must else None, held=False))
     if not must:
         turning = [name for name in turning if not reasons[name]]
     if not turning:
@@ -109,7 +110,7 @@ def turn(
     timeout = BACK_SECONDS if must else CALLS_SECONDS
     with state.locks.exclusive(CALLS, timeout=timeout) as acquired:
         if acquired:
-            reasons.update(_asked(check, turning, held=True, must=must))
+            reasons.update(_asked(check, turning, failed if must else None, held=True))
         else:
             what = "; what they write is not carried back" if must else "; try again when they have finished"
             for name in turning:
@@ -124,6 +125,9 @@ def turn(
         new = [name for name in turning if name in unsettled or name not in before]
         state.flags.turn(turning, side, who, why, run_id, always=new, debts=debts)
         _say(state, names, side)
+    if failed:
+        failed[-1].add_note(f"{', '.join(turning)}: turned to {side!r} all the same")
+        raise failed[-1]
     return Turned(reasons, time.monotonic() - began)
 
 
@@ -133,13 +137,19 @@ def _say(state: State, flags: Iterable[str], side: Side) -> None:
         state.facts.say_flag(flag)
 
 
-def _asked(check: Check, flags: Iterable[str], *, held: bool, must: bool) -> dict[str, list[str]]:
+def _asked(check: Check, flags: Iterable[str], failed: list[Exception] | None, *, held: bool) -> dict[str, list[str]]:
+    """The reasons of a check. `failed`: what gets an unexpected error; None: every error is raised."""
     try:
         found = check(held)
     except RunbookError as error:
-        if not must:
+        if failed is None:
             raise
         return {name: [str(error)] for name in flags}
+    except Exception as error:
+        if failed is None:
+            raise
+        failed.append(error)
+        return {name: [f"the look failed: {type(error).__name__}"] for name in flags}
     return {name: list(found.get(name, ())) for name in flags}
 
 

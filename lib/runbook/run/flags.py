@@ -8,7 +8,7 @@ from runbook.cutover.airtable_evidence import AirtableEvidence
 from runbook.cutover.last_look import LastLook
 from runbook.cutover.turning import Turned, tell, turn_on
 from runbook.display import Table
-from runbook.errors import AirtableError, BudgetSpent
+from runbook.errors import TargetError
 from runbook.run.context import RunContext
 from runbook.run.gate import evaluate_gate
 
@@ -31,7 +31,7 @@ def begin_last_look(run: RunContext) -> None:
     run.results.airtable = None
     if run.parameters["turn_flags"] and any(flags.get(flag) != "airtable" for flag in run.phase.flags):
         look = None
-        with suppress(AirtableError, BudgetSpent):  # then all is read once more at the turn
+        with suppress(TargetError):  # then all is read once more at the turn
             look = LastLook.begin(run.connections.airtable, run.base(), run.catalog, run.connections.state)
         run.results.airtable = _evidence(run, look)
 

@@ -39,6 +39,10 @@ def link(fleet: Fleet) -> None:
     fleet.edit("Trips", "r0", Truck=[fleet.records("Trucks")["t1"]["id"]])
 
 
+def link_from_the_other_table(fleet: Fleet) -> None:
+    fleet.edit("Trucks", "t1", Trips=[fleet.records("Trips")[id_]["id"] for id_ in ("r0", "r1")])
+
+
 def duplicate(fleet: Fleet) -> None:
     create(fleet, "Trucks", **{LEGACY: "t0", "Plate": "P-0"})
 
@@ -63,6 +67,7 @@ CHANGES: dict[str, tuple[Callable[[Fleet], None], dict[str, str]]] = {
     "a record copied": (duplicate, {"trucks": "(added)"}),
     "a legacy id emptied": (lambda f: f.edit("Trucks", "t0", **{LEGACY: None}), {"trucks": "(edited)"}),
     "a link changed": (link, {"trips": "r0 (edited)"}),
+    "a link changed in the other table": (link_from_the_other_table, {"trips": "r0 (edited)"}),
     "a column renamed": (rename, {"trucks": "`Number` was `Plate`"}),
     "an empty record added": (lambda f: create(f, "Trucks"), {}),
     "an edit undone": (undone, {}),

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from fleet_platform import Fleet
 from runbook.commands import flags as flag_commands
+from runbook.commands.monitor import SLUG, open_check
 from runbook.commands.status import status
 from runbook.cutover.debts import leave, new_debt
 from runbook.errors import CheckFailed, FlagRefused, SettingError
@@ -75,6 +76,18 @@ def test_status_and_flags_show_debts(turned: Fleet) -> None:
     for shown in (repr(status(turned.platform, SANDBOX)), flag_commands.show(turned.platform, SANDBOX, None, "table")):
         assert "flag trucks: Airtable was ahead of Wix from" in shown
         assert "flag owners: Airtable" not in shown
+
+
+def test_the_weekly_check_names_debts(turned: Fleet) -> None:
+    set_flag(turned, "trucks", "wix")
+    check = open_check(turned.platform)
+    assert "flag trucks: Airtable was ahead" in repr(check)
+    check.compare()
+    check.record_counts()
+    check.error_rate()
+    assert "flag trucks: Airtable was ahead" in repr(check.verdict())
+    (warning,) = check.folder.read_evidence(SLUG, "gate")["warnings"]
+    assert "--reverse-sync" in warning
 
 
 def test_a_flag_with_a_debt_does_not_turn_on(turned: Fleet) -> None:

@@ -179,6 +179,20 @@ def test_going_back_turns_where_the_look_fails_or_calls_do_not_end(
         turn(state, ["a"], "airtable", check=down, who="ann", why="")
 
 
+def test_going_back_turns_though_the_look_has_a_bug(state: State) -> None:
+    def broken(held: bool) -> dict[str, list[str]]:
+        raise KeyError("a personal value")
+
+    state.flags.set("a", "airtable", who="ann", why="")
+    with pytest.raises(KeyError) as error:
+        turn(state, ["a"], "wix", check=broken, who="ann", why="", must=True)
+    assert error.value.__notes__ == ["a: turned to 'wix' all the same"]
+    assert (state.flags.get("a"), state.debts.all()["a"].why) == ("wix", "the look failed: KeyError")
+    with pytest.raises(KeyError):
+        turn(state, ["a"], "airtable", check=broken, who="ann", why="")
+    assert state.flags.get("a") == "wix"
+
+
 def test_new_calls_wait_for_all_flags_of_a_turn(state: State) -> None:
     seen: list[dict[str, str]] = []
 
