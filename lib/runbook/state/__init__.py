@@ -20,7 +20,8 @@ from runbook.state.facts import (
     KnownTable,
 )
 from runbook.state.flags import FlagChange, Flags, FlagState, Side
-from runbook.state.outbox import IN_CONFLICT, Outbox, OutboxCount, OutboxRow, PendingRow
+from runbook.state.outbox import IN_CONFLICT, Outbox, OutboxCount, PendingRow
+from runbook.state.outbox_lines import OutboxRow
 from runbook.state.rate_limits import RateLimits
 from runbook.state.rows import AMBIGUOUS, AgreedRow, Ambiguous, CollectionRows, History, KnownRow
 from runbook.state.store import State

@@ -17,7 +17,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, cast
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, case, func, select
 
 from runbook.state.database import CHUNK, Database, chunked
-from runbook.state.outbox import OutboxRow, add_to_outbox
+from runbook.state.outbox_lines import OutboxRow, add_to_outbox
 from runbook.state.tables import id_map, journal, link_key, now, outbox, row_change
 
 Change: TypeAlias = Literal["created", "removed"]
