@@ -124,7 +124,7 @@ class Backlog(Shown):
             return (NOT_FOLLOWED,)
         note, found = self.note, []
         if note.problem:
-            found.append(f"Followed, and not going on now: {note.problem}")
+            found.append(f"Followed, but not all of it goes on: {note.problem}")
         if note.seen is not None:
             deleted = (
                 "deletions too" if note.watched else "deletions within a day, since the base has no webhook for it"

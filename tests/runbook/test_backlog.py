@@ -61,7 +61,7 @@ def test_status_says_whether_anything_follows(turned: Fleet, state: State) -> No
         assert note.startswith("Followed: what services write within seconds, edits in the grid within 60 s, deletions")
         followed = state.facts.followed(turned.base())
         state.facts.set_followed(turned.base(), followed._replace(problem="Owners: Wix is down"))
-        assert "Followed, and not going on now: Owners: Wix is down" in status(turned.platform, "sandbox").notes
+        assert "Followed, but not all of it goes on: Owners: Wix is down" in status(turned.platform, "sandbox").notes
 
 
 def test_monitor_alerts_where_it_does_not_move_or_waits_for_a_person(turned: Fleet, state: State) -> None:

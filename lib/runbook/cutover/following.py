@@ -127,8 +127,8 @@ class Follower:
                 raise SettingError(f"another process follows base {self._base} already; nothing was done here")
             self._release()
             try:
-                self._load(threading.Event())
                 self._attempt("the mirror", self._mirror.refresh)
+                self._load(threading.Event())
                 self.carry_all()
             finally:
                 self._end(tells=False)  # it may be called every minute
@@ -191,10 +191,15 @@ class Follower:
         on = {c.wix for c in self._on()}
         for c in self._catalog.collections.values():
             what = f"reading {c.wix}"
-            if c.wix not in on or self._is_compared(c):
+            if c.wix not in on:
                 self._pauses.pop(what, None)
             elif not stop.is_set():
-                self._attempt(what, partial(self._mirror.load, [c.wix]))
+                self._attempt(what, partial(self._read, c))
+
+    def _read(self, c: Collection) -> None:
+        self._mirror.require(c.wix)  # asks nothing: the mirror looks itself whether a changed table is as it was
+        if not self._is_compared(c):
+            self._mirror.load([c.wix])
 
     def _is_compared(self, c: Collection) -> bool:
         at = self._state.facts.compared(self._base, c.wix)

@@ -223,7 +223,7 @@ def test_a_deleted_row_that_is_there_again_stays_in_wix(following: Following) ->
     assert following.state.outbox(fleet.base(), "Trucks").rows(deleted=True)
     fleet.connect().airtable.create(fleet.base(), "Trucks", [{"Legacy Wix ID": "t0", "Plate": "P-0, again"}])
     assert following.tick(look=False) == 0
-    assert fleet.items("Trucks")["t0"]["plate"] == "P-0"
+    assert fleet.items("Trucks")["t0"]["dot"] == "1000"
     assert following.tick() == 1
     assert fleet.items("Trucks")["t0"]["plate"] == "P-0, again"
 
@@ -409,6 +409,17 @@ def test_once_is_not_well_where_airtable_could_not_be_read(turned: Fleet) -> Non
     turned.box.faults(clear=True)
     assert left.left == 0
     assert "reading Owners" in left.note.problem
+
+
+def test_a_column_deleted_by_hand_stops_its_collection_alone(following: Following) -> None:
+    fleet = following.fleet
+    following.records.patch("Owners", "o0", {"name": "Ada"})
+    fleet.box.grid(fleet.base(), "Trucks", field="DOT", delete=True)
+    left = follow(fleet.platform, "sandbox", once=True, report=following.said.append)
+    assert "reading Trucks" in left.note.problem
+    assert "Owners" not in left.note.problem
+    assert fleet.items("Owners")["o0"]["name"] == "Ada"
+    assert fleet.items("Trucks")["t0"]["dot"] == "1000"
 
 
 # One follower, stopped, killed
