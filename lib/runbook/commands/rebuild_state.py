@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from runbook.connections import connect
+from runbook.cutover.debts import as_text
 from runbook.display import Page, Progress, Shown, Table
 from runbook.errors import SettingError
 from runbook.holding import Hold
+from runbook.holding.debts import read_debts
 from runbook.holding.flags import FlagVerdicts
+from runbook.holding.hold import SITE
 from runbook.holding.opening import attach, find_own_base, how_to_open, identity_of, judge
-from runbook.holding.own_table import Facts
+from runbook.holding.own_table import DEBTS, Facts
 from runbook.holding.rebuild import Rebuilt, rebuild_rows
 from runbook.platform import Platform
 from runbook.schema.base import base_name
@@ -74,12 +77,20 @@ def rebuild_state(platform: Platform, environment: str, *, source: str = "wix", 
         assert rows is not None
         hold.publish()
         hold.release()
-        return StateRebuilt(rows, verdicts, tuple(hold.notes))
+        return StateRebuilt(rows, verdicts, (*hold.notes, *_debts(hold)))
     with Progress(f"Compare base {base}") as report:
         rows = rebuild_rows(
             connections.airtable, base, connections.catalog, connections.state, write=False, on_progress=report
         )
-    return StateRebuilt(rows, verdicts, ())
+    return StateRebuilt(rows, verdicts, _debts(hold))
+
+
+def _debts(hold: Hold) -> tuple[str, ...]:
+    """What was not carried back to Wix, as the state or the base knows it."""
+    if hold.label != SITE:
+        return ()
+    there = read_debts((hold.facts or Facts()).value(DEBTS)) or {}
+    return tuple(as_text(flag, debt) for flag, debt in {**there, **hold.state.debts.all()}.items())
 
 
 def _base(hold: Hold) -> str:

@@ -11,6 +11,7 @@ import pytest
 from fleet_platform import Fleet
 from machines import change_fact, copy_state, delete_facts, lose_state, put_back, requests, values
 from runbook.commands import flags as flag_commands
+from runbook.commands.rebuild_state import rebuild_state
 from runbook.cutover.debts import leave
 from runbook.cutover.turning import tell
 from runbook.holding import open_base
@@ -86,6 +87,18 @@ def test_the_base_is_told_at_once_and_a_state_that_was_lost_reads_it_there(turne
     lose_state(turned)
     turned.open(2)
     assert debts(turned) == {}
+
+
+def test_a_state_that_is_rebuilt_by_hand_shows_it_first(turned: Fleet) -> None:
+    open_base(turned.connect())
+    back(turned)
+    known = debts(turned)
+    end(turned)
+    lose_state(turned)
+    assert "flag trucks: Airtable was ahead" in repr(rebuild_state(turned.platform, SANDBOX))
+    assert debts(turned) == {}
+    assert "flag trucks: Airtable was ahead" in repr(rebuild_state(turned.platform, SANDBOX, yes=True))
+    assert debts(turned) == known
 
 
 def test_a_base_that_was_down_is_told_once_it_answers(turned: Fleet) -> None:
