@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from fleet_platform import INFRASTRUCTURE, Fleet, fleet_site, read_platform
+from runbook.commands.flags import set_flag
 from runbook.commands.follow import follow
 from runbook.commands.rollback import Rollback, open_rollback
 from runbook.errors import RunbookError
@@ -122,6 +123,13 @@ def back_of(project: str) -> str | None:
     """`went_back` in another process, over the project's folder."""
     platform = read_platform(Path(project))
     return went_back(platform)
+
+
+def turn_by_hand(project: str) -> None:
+    """`runbook flags NAME wix` for every flag, over the project's folder."""
+    platform = read_platform(Path(project))
+    for flag in platform.catalog.flags:
+        set_flag(platform, "sandbox", flag, "wix", who="ann", why="on fire")
 
 
 def settled(said: str | None) -> bool:
