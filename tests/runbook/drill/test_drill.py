@@ -12,7 +12,9 @@ import pytest
 
 from fleet_platform import Fleet, copy_of
 from runbook.commands.rollback import Rollback, open_rollback
+from runbook.cutover.drills import reasons_for_drill
 from runbook.drill.drill import Drill, open_drill, open_way_back
+from runbook.drill.rehearsal import Outcome, Rehearsal
 from runbook.drill.writes import KINDS
 from runbook.errors import CheckFailed, SettingError
 from runbook.evidence.folder import read_json
@@ -121,6 +123,22 @@ def test_the_next_drill_removes_what_is_left_and_its_own_copy(yard: Fleet) -> No
     drill.drill()
     assert not folder.exists()
     assert [flag for flag, _ in drill.table().rows] == ["drivers"]
+
+
+def test_one_that_is_stopped_has_not_passed_and_leaves_no_copy(yard: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(rehearsal: Rehearsal) -> Outcome:
+        assert rehearsal.copy.folder.exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Rehearsal, "run", stopped)
+    drill = open_drill(yard.platform)
+    with pytest.raises(KeyboardInterrupt):
+        drill.drill()
+    assert not (Path(os.environ["RUNBOOK_HOME"]) / "drill/sandbox").exists()
+    (reason,) = reasons_for_drill(yard.connect().state, yard.platform.catalog, "sandbox")
+    assert "did not finish" in reason
+    with pytest.raises(CheckFailed, match="it was not run"):
+        drill.verdict()
 
 
 @pytest.mark.parametrize(
