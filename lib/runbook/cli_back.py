@@ -53,6 +53,17 @@ def rollback(
 
     platform = find_platform()
     flags = flags_of(platform, phase, flag)
+    if drill:
+        if leave or why or dry_run:
+            raise SettingError(
+                "--drill changes nothing of the environment; it goes without --leave, --why and --dry-run"
+            )
+        from runbook.drill.drill import drill_headless
+
+        given = {"environment": environment, "phase": phase, "flag": flag, "keep_copy": keep_copy}
+        sys.exit(drill_headless(platform, given, writes=writes))
+    if writes is not None or keep_copy:
+        raise SettingError("--writes and --keep-copy go with --drill; nothing was done")
     if leave:
         if reverse_sync or dry_run:
             raise SettingError("--leave goes alone: it carries nothing back, and says that this is meant")
@@ -60,13 +71,6 @@ def rollback(
         return
     if why:
         raise SettingError("--why goes with --leave")
-    if drill:
-        from runbook.drill.drill import drill_headless
-
-        given = {"environment": environment, "phase": phase, "flag": flag, "dry_run": dry_run, "keep_copy": keep_copy}
-        sys.exit(drill_headless(platform, given, writes=writes))
-    if writes is not None or keep_copy:
-        raise SettingError("--writes and --keep-copy go with --drill")
     if phase is None and flag is None and not (dry_run or yes) and _asks():
         carried = "rows are carried back first" if reverse_sync else "rows are not carried back (--reverse-sync does)"
         click.confirm(

@@ -177,7 +177,7 @@ def open_way_back(
     if not drill:
         return open_rollback(platform, reverse_sync=reverse_sync, dry_run=dry_run, who=who, **parameters)
     if dry_run:
-        raise SettingError(_DRY_DRILL)
+        raise SettingError("drill and dry_run are both set: a drill writes, but only to its copy; set one of them")
     return open_drill(platform, writes=writes, keep_copy=keep_copy, **parameters)
 
 
@@ -188,8 +188,6 @@ def _not_done(title: str) -> Table:
 def drill_headless(platform: Platform, parameters: dict[str, Any], *, writes: int | None) -> int:
     """Run the rollback's notebook as a drill, for a command; its exit code. Raises SettingError."""
     environment = parameters["environment"]
-    if parameters["dry_run"]:
-        raise SettingError(_DRY_DRILL)
     find = partial(_run_folder, platform, environment)
     red = "the drill did not pass; nothing of the environment was changed. --keep-copy leaves the copy to look at"
     with Headless(platform, environment, find, opens=False, continues=False, red=red) as headless:
@@ -209,9 +207,6 @@ def console_lines(folder: RunFolder) -> list[str]:
     seconds = ", ".join(f"{step} {spent:.1f} s" for step, spent in facts["seconds"].items())
     counts = f"{facts['writes']:,} writes: {facts['lost']} lost, {facts['twice']} twice"
     return [counts, f"{seconds}; calls of services were held for {facts['held']:.2f} s"]
-
-
-_DRY_DRILL = "drill and dry_run are both set: a drill writes, but only to its copy; set one of them"
 
 
 def _run_folder(
