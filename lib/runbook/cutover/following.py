@@ -50,6 +50,7 @@ _REQUEST_SECONDS = 0.1  # per request to Wix: 600 a minute at the most, of 3,000
 _LOCK_SECONDS = 0.5  # `runbook status` holds the lock for a moment, to see whether anybody follows
 _WAITS = (1.0, 60.0)  # seconds after a failure: the first time, and at the most
 _NOTE_SECONDS = 10.0
+_RELEASE_SECONDS = 3600.0  # what is held is looked at again so often: Wix may be as it should be by now
 _SCHEMA_SECONDS = 60.0  # edits in the grid are carried by a schema no older, where no webhook reports its changes
 _PASSING = (RunbookError, OSError, DBAPIError, sqlite3.Error)
 
@@ -161,8 +162,11 @@ class Follower:
         watching = threading.Thread(target=self._watch, args=(stop,), name="follow", daemon=True)
         watching.start()
         try:
-            self._release()
+            released = float("-inf")
             while not stop.is_set():
+                if time.monotonic() - released > _RELEASE_SECONDS:
+                    self._attempt("the state", self._release)
+                    released = time.monotonic()
                 sent = self._connections.wix.requests
                 self._attempt("the state", self.carry_all)
                 self._attempt("the base", self._tell)

@@ -5,7 +5,7 @@ outgoing.add("Carriers", {"1f…": record}, by_hand=False)        # records as A
 outgoing.note_removed("Carriers", {"2c…": "rec…"})              # rows whose records are gone
 
 Only while the flag of the collection is at 'airtable'. A row goes into the outbox where it is not what both sides last
-agreed on; and where a line of it waits there, so that the line is never older than what was last seen.
+agreed on; and where a line of it has other cells, so that the line is never older than what was last seen.
 """
 
 from __future__ import annotations
@@ -40,6 +40,10 @@ class Outgoing:
         answers = {item_id: answer(record["fields"]) for item_id, record in records.items()}
         outbox = self._state.outbox(self._base, name)
         differing = outbox.differing(answers)
+        for line in outbox.rows(held=True, of=differing) if differing else ():
+            same = line.fields is not None and line.record_id == records[line.legacy_id]["id"]
+            if same and answer(line.fields or {}) == answers[line.legacy_id]:
+                differing.discard(line.legacy_id)  # as it is known already, with who wrote it and why it is held
         lines = [
             OutboxRow(item_id, record["id"], {**record["fields"], LEGACY_ID: item_id}, by_hand)
             for item_id, record in records.items()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from command_kit import call
 from fleet_platform import Fleet
 from runbook.commands.rollback import open_rollback
 from runbook.evidence.manifest import verify
@@ -81,3 +82,13 @@ def test_killed_and_started_again_it_goes_on_and_a_signal_ends_it(turned: Fleet)
     assert "carried back to Wix" in said
     (run,) = [path for path in (turned.path / "runs").iterdir() if path.name.endswith("-follow")]
     assert verify(run).ok
+
+
+def test_once_ends_with_1_where_something_is_left(turned: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runbook.cli.find_platform", lambda: turned.platform)
+    assert "nothing left" in call("follow", "--once").err
+    turned.edit("Owners", "o0", Name="by hand")
+    turned.save("Owners", {**turned.items("Owners")["o0"], "name": "in the CMS"})
+    done = call("follow", "--once", code=1)
+    assert "1 row left" in done.err
+    assert "conflicts" in done.out

@@ -223,7 +223,7 @@ def test_a_deleted_row_that_is_there_again_stays_in_wix(following: Following) ->
     assert following.state.outbox(fleet.base(), "Trucks").rows(deleted=True)
     fleet.connect().airtable.create(fleet.base(), "Trucks", [{"Legacy Wix ID": "t0", "Plate": "P-0, again"}])
     assert following.tick(look=False) == 0
-    assert fleet.items("Trucks")["t0"]["dot"] == "1000"
+    assert fleet.items("Trucks")["t0"]["plate"] == "P-0"
     assert following.tick() == 1
     assert fleet.items("Trucks")["t0"]["plate"] == "P-0, again"
 

@@ -105,3 +105,17 @@ def test_a_row_is_durable_for_wix_before_its_call_returns(on: Both, airtable: Re
         committed.clear()
         write()
         assert True in committed
+
+
+def test_a_line_that_is_seen_again_as_it_is_stays_the_services_and_held(on: Both) -> None:
+    on.mirrored.insert("Carriers", {"_id": "a", "trucks": 1})
+    outbox = on.state.outbox(on.base, "Carriers")
+    (line,) = outbox.rows()
+    outbox.hold({("a", line.mark): "Wix refused it"})
+    on.mirror.refresh()
+    on.mirror.load(["Carriers"])
+    assert outbox.rows(held=True) == [line._replace(held="Wix refused it")]
+    on.edit("Carriers", "a", {"Trucks": 2})
+    on.mirror.refresh()
+    (line,) = outbox.rows()
+    assert (line.by_hand, line.held) == (True, None)
