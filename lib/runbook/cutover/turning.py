@@ -216,6 +216,8 @@ def turn_on(
         if not held and left and (problem := may_write(hold)) is not None:
             found.update({name: [problem] for name in left})
             left = []
+        for c in [c for name in left for c in collections[name]] if held else ():
+            state.outbox(base, c.wix).clear()  # what was left of an earlier turn is older than what was validated
         return found
 
     left = [name for name in left if state.flags.get(name) != "airtable"]

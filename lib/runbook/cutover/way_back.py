@@ -37,7 +37,7 @@ _AIRTABLE, _WIX = "Airtable", "Wix"
 @dataclass(frozen=True)
 class Losses:
     """What Wix does not have of a collection. `unmatched`, `unknown`: see `Look`. `error`: why it is not known what
-    else there is; "" where all was read. `carried`: what Wix was given. `notes`: for people."""
+    else there is; "" where all was read. `carried`: what Wix was given. `notes`: for people. `lines`: of the outbox."""
 
     counts: BackCounts = field(default_factory=BackCounts)
     unmatched: tuple[str, ...] = ()
@@ -47,6 +47,7 @@ class Losses:
     error: str = ""
     carried: Carried = field(default_factory=Carried)
     notes: tuple[str, ...] = ()
+    lines: int = 0
 
     @property
     def rows(self) -> int:
@@ -55,8 +56,8 @@ class Losses:
 
     @property
     def waits(self) -> bool:
-        """Whether `carry` has anything to do; to note that a row stays as Wix has it is also something."""
-        return bool(self.rows or self.counts.kept or self.error)
+        """Whether `carry` has anything to do; to note that both sides agree on a row again is also something."""
+        return bool(self.rows or self.lines or self.error)
 
     def left(self, name: str) -> str | None:
         """What is known not to be in Wix; None where nothing is."""
@@ -246,7 +247,10 @@ class WayBack:
             return Losses(error="; ".join(part for part in (error, said) if part), notes=look.notes)
         texts = tuple(found.line.text() for found in plan.conflicts)
         notes = (*look.notes, *_kept(plan))
-        return Losses(plan.counts(), look.unmatched, look.unknown, texts, plan.too_many, error, notes=notes)
+        lines = 0 if self._dry_run else len(plan.entries)
+        return Losses(
+            plan.counts(), look.unmatched, look.unknown, texts, plan.too_many, error, notes=notes, lines=lines
+        )
 
     def _schema(self, base: str) -> Tables:
         if self._tables is None:

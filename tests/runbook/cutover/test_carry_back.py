@@ -18,6 +18,7 @@ from runbook.records import Records
 from runbook.records.opening import open_records
 from runbook.run import open_run
 from runbook.schema import Tables
+from runbook.state import OutboxRow
 from runbook.steps.conflict_file import ConflictFile
 
 
@@ -197,6 +198,30 @@ def test_a_row_deleted_on_one_side_and_changed_on_the_other_waits_for_a_word(tur
     resolve(turned.platform, rollback.folder.run_id, prefer="airtable", who="ann", why="asked")
     rolled(turned).verdict()
     assert {id_: item["name"] for id_, item in turned.items("Owners").items()} == {"o0": "Anna"}
+
+
+def test_a_row_of_which_only_the_time_differs_waits_no_longer(turned: Fleet) -> None:
+    with open_records(turned.platform, update_mirror=False) as opened:
+        opened.records.patch("Owners", "o0", {"name": "Ann"})
+    assert turned.connect().state.outbox_counts(turned.base())["Owners"].waiting == 1
+    before = turned.items("Owners")
+    rolled(turned).verdict()
+    assert turned.connect().state.outbox_counts(turned.base()) == {}
+    assert turned.items("Owners") == before
+
+
+def test_what_was_left_of_an_earlier_turn_is_not_carried_after_the_next(turned: Fleet) -> None:
+    rolled(turned).verdict()
+    state, base = turned.connect().state, turned.base()
+    record = turned.records("Owners")["o0"]
+    old = {**record["fields"], "Name": "long ago"}
+    state.outbox(base, "Owners").add([OutboxRow("o0", record["id"], old, by_hand=False)])
+    turned.save("Owners", {"_id": "o0", "name": "Anna"})
+    turned.migrate(2, 3, turn_flags=True)
+    assert state.flags.get("owners") == "airtable"
+    assert state.outbox_counts(base) == {}
+    rolled(turned).verdict()
+    assert turned.items("Owners")["o0"]["name"] == "Anna"
 
 
 def test_what_was_carried_is_no_echo_on_the_way_forth(turned: Fleet) -> None:
