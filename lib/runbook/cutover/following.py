@@ -49,6 +49,7 @@ _TURN_SECONDS = 2.0  # between two looks whether another still follows
 _REQUEST_SECONDS = 0.1  # per request to Wix: 600 a minute at the most, of 3,000 reads and 1,500 writes
 _LOCK_SECONDS = 0.5  # `runbook status` holds the lock for a moment, to see whether anybody follows
 _WAITS = (1.0, 60.0)  # seconds after a failure: the first time, and at the most
+_BATCHES = 10  # of one collection at a time, so that no other waits for a large one
 _NOTE_SECONDS = 10.0
 _RELEASE_SECONDS = 3600.0  # what is held is looked at again so often: Wix may be as it should be by now
 _SCHEMA_SECONDS = 60.0  # edits in the grid are carried by a schema no older, where no webhook reports its changes
@@ -130,7 +131,10 @@ class Follower:
             try:
                 self._attempt("the mirror", self._mirror.refresh)
                 self._load(threading.Event())
-                self.carry_all()
+                waited = -1
+                while (waits := self._waiting()) not in (0, waited):
+                    waited = waits
+                    self.carry_all()
             finally:
                 self._end(tells=False)  # it may be called every minute
         return self.backlog()
@@ -139,6 +143,9 @@ class Follower:
     def problems(self) -> list[str]:
         """Why it is not going on, or not whole; empty where all is well."""
         return [pause.why for pause in self._pauses.values()]
+
+    def _waiting(self) -> int:
+        return sum(count.waiting for count in self._state.outbox_counts(self._base).values())
 
     def carry_all(self) -> int:
         """Carry what waits of every collection whose turn it is; how many rows Wix was given."""
@@ -256,19 +263,20 @@ class Follower:
     def _carry_some(self, c: Collection, *, deleted: bool, by_hand: bool) -> None:
         outbox = self._state.outbox(self._base, c.wix)
         done: set[str] = set()
-        while True:
+        for _ in range(_BATCHES):
             later = self._put_off_lines()
             rows = outbox.rows(limit=BULK_PATCH + len(later) + len(done), deleted=deleted, by_hand=by_hand)
             rows = [row for row in rows if row.mark not in later | done][:BULK_PATCH]
             if not rows:
                 return
-            done.update(row.mark for row in rows)
             if by_hand and deleted:
                 self._mirror.confirm_deleted(c.wix, {row.legacy_id: row.record_id for row in rows})
             elif by_hand and not self._mirror.is_watched:
                 self._mirror.check_schema(within=_SCHEMA_SECONDS)
                 self._mirror.require(c.wix)
-            self._send(c, {row.legacy_id: row.mark for row in rows})
+            lines = {row.legacy_id: row.mark for row in rows}
+            self._send(c, lines)
+            done.update(row.mark for row in outbox.rows(of=lines) if row.mark == lines[row.legacy_id])  # left
 
     def _send(self, c: Collection, lines: Mapping[str, str]) -> None:
         """Carry some lines, by legacy id their mark: not those that changed since, and none where the flag turned."""

@@ -119,6 +119,17 @@ def test_what_services_write_and_people_edit_is_in_wix_after_a_tick(following: F
     assert following.tick() == 0
 
 
+def test_a_large_backlog_is_carried_in_turns(following: Following, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runbook.cutover.following.BULK_PATCH", 2)
+    following.records.bulk_insert("Owners", [{"_id": f"x{n}", "name": f"X {n}"} for n in range(30)])
+    following.records.patch("Trucks", "t0", {"plate": "P-00"})
+    assert following.tick(look=False) == 21, "ten batches of one collection, and the others"
+    assert following.tick(look=False) == 10
+    following.records.bulk_insert("Owners", [{"_id": f"y{n}", "name": f"Y {n}"} for n in range(30)])
+    assert follow(following.fleet.platform, "sandbox", once=True, report=print).left == 0
+    assert len(following.fleet.items("Owners")) == 62
+
+
 def test_a_tick_without_a_change_asks_nobody(following: Following) -> None:
     airtable, wix = following.fleet.box.stats()["airtable"], following.fleet.box.stats()["wix"]
     for _ in range(3):
