@@ -21,7 +21,7 @@ from runbook.run import open_run
 from sandbox import Sandbox
 
 COMMANDS = (
-    "plan run status flags resolve verify sign-off rollback monitor serve mirror suites rebuild-state repair-ids forget-column "
+    "plan run status flags resolve verify sign-off rollback follow monitor serve mirror suites rebuild-state repair-ids forget-column "
     "unfreeze stop"
 ).split()
 
