@@ -89,9 +89,9 @@ class Rollback:
         """Look at both sides as they are now, for every collection that services may have written in Airtable."""
         self.folder.require_unsealed()
         self._way.ask_again()
-        if self._collections():
-            self._way.watch()
         collections = self._collections()
+        if collections and not self.dry_run:
+            self._way.watch()
         with self._way.alone(), Progress("Compare both sides") as report:
             for done, c in enumerate(collections, 1):
                 self.found[c.wix] = self._way.find(c)

@@ -99,6 +99,7 @@ def test_a_dry_run_writes_nothing_and_turns_nothing_though_reverse_sync_is_set(w
     before = {name: written.items(name) for name in ("Trucks", "Owners")}
     rollback = open_rollback(written.platform, reverse_sync=True, dry_run=True)
     steps(rollback)
+    assert {row.method for row in rollback.connections.airtable.log.rows()} == {"GET"}  # no webhook is made either
     assert "dry run" in repr(rollback.verdict())
     assert {name: written.items(name) for name in before} == before
     assert evidence(rollback, "reverse_sync") is None
