@@ -177,11 +177,11 @@ class Follower:
                 sent = self._connections.wix.requests
                 self._attempt("the state", self.carry_all)
                 self._attempt("the base", self._tell)
-                self._note()
+                self._attempt("the state", self._note)
                 stop.wait(self._rest(self._connections.wix.requests - sent))
         finally:
             stop.set()
-            watching.join(timeout=5)
+            watching.join(timeout=30)
             self._end(tells=True)
 
     def _rest(self, requests: int) -> float:
@@ -365,7 +365,7 @@ class Follower:
         self._untold = False
 
     def _end(self, *, tells: bool) -> None:
-        self._note(at_the_end=True)
+        self._attempt("the state", partial(self._note, at_the_end=True))
         self._attempt("the base", partial(self._tell, in_any_case=tells))
         backlog, total = self.backlog(), self._total
         before = self._folder.read_evidence(SLUG, "figures") or {}
