@@ -84,7 +84,13 @@ class AirtableEvidence:
         run = f"run {done.run_id}" if done is not None else "it was validated"
         if (why := self._unknown.get(c.wix)) is not None:
             return [f"{c.wix}: not known what changed in Airtable since {run}: {why}"]
-        found = self._found.get(c.wix)
+        found = self._found.get(c.wix, {})
+        rows, seen = self._state.rows(self._base, c.wix).count(), self._state.facts.validated(self._base, c.wix)
+        if not found and seen is not None and rows != seen.rows:  # a mirror was faster, and has forgotten rows
+            return [
+                f"{c.wix} has changed in Airtable since {run}, which has seen {plural(seen.rows, 'row')}; it has "
+                f"{rows:,} now. Run phase {c.phase} again"
+            ]
         if not found:
             return []
         listed = [f"{row} ({what})" for row, what in list(found.items())[:_LISTED]]
@@ -108,10 +114,10 @@ class AirtableEvidence:
             return
         known = {row.record_id: row for row in self._state.rows(self._base, c.wix).all().values()}
         deleted = known.keys() - {record["id"] for record in records} if whole else known.keys() & reported
-        validated = self._state.facts.validated(self._base, c.wix)
+        seen = self._state.facts.validated(self._base, c.wix)
         agreed = {record: row.answer for record, row in known.items()}
         names = {record: row.legacy_id for record, row in known.items()}
-        changed = self._changed(c, records, {**agreed, **validated}, names)
+        changed = self._changed(c, records, {**agreed, **(seen.answers if seen else {})}, names)
         for record in records:
             found.pop(names.get(record["id"], str(record["id"])), None)
         found |= {names.get(record, record): what for record, what in changed.items()}

@@ -309,7 +309,8 @@ class PhaseRun(RunContext):
                 green=done.green,
             ),
         )
-        self.connections.state.facts.set_validated(self.base(), c.wix, done.answers)
+        if done.table_read is not None:
+            self.connections.state.facts.set_validated(self.base(), c.wix, done.table_read)
 
     def _schema_plan(self, base: str | None) -> SchemaPlan:
         try:

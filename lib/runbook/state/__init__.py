@@ -18,6 +18,7 @@ from runbook.state.facts import (
     GateResult,
     HoldingNote,
     KnownTable,
+    ValidatedTable,
 )
 from runbook.state.flags import FlagChange, Flags, FlagState, Side
 from runbook.state.outbox import IN_CONFLICT, Outbox, OutboxCount, PendingRow
@@ -58,4 +59,5 @@ __all__ = [
     "Settled",
     "Side",
     "State",
+    "ValidatedTable",
 ]

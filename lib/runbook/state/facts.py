@@ -112,6 +112,16 @@ class FollowNote(NamedTuple):
     run: str = ""
 
 
+class ValidatedTable(NamedTuple):
+    """A table as the last validation read it. `rows`: how many of its records were rows that state knew.
+
+    `answers`: by record, `RowMerge.answer` where `KnownRow.answer` was another.
+    """
+
+    rows: int
+    answers: dict[str, str]
+
+
 _CHECKS, _FROZEN, _ALERTS, _STATE_ID = "integrity checks", "frozen collections", "alerts", "state id"
 _DRILL = "newest drill"
 
@@ -213,14 +223,15 @@ class Facts:
         if self.followed(base) != note:
             self._put(f"follow {base}", note._asdict())
 
-    def validated(self, base: str, collection: str) -> dict[str, str]:
-        """By record, `RowMerge.answer` of what the last validation read, where it is not `KnownRow.answer`."""
-        return dict(self._get(f"validated {base} {collection}") or {})
+    def validated(self, base: str, collection: str) -> ValidatedTable | None:
+        """See `ValidatedTable`; None where no validation has noted it."""
+        found = self._get(f"validated {base} {collection}")
+        return None if found is None else ValidatedTable(**found)
 
-    def set_validated(self, base: str, collection: str, answers: Mapping[str, str]) -> None:
+    def set_validated(self, base: str, collection: str, seen: ValidatedTable) -> None:
         """See `validated`."""
-        if self.validated(base, collection) != answers:
-            self._put(f"validated {base} {collection}", dict(answers))
+        if self.validated(base, collection) != seen:
+            self._put(f"validated {base} {collection}", seen._asdict())
 
     def compared(self, base: str, collection: str) -> str | None:
         """When a whole table was last compared with what both sides agreed on, while services used it; ISO, UTC."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from runbook.quarantine import Quarantine
 from runbook.readings import Readings
 from runbook.snapshot import Snapshot
 from runbook.staged import StagedRow, Transformed, is_older
-from runbook.state import State
+from runbook.state import State, ValidatedTable
 from runbook.steps.compare import Comparison, compare
 from runbook.steps.conflict_file import some
 from runbook.steps.difference_rules import declared_rules
@@ -39,8 +39,8 @@ class Validated(Shown):
     """The result of validating a collection. `loaded`: rows of the snapshot that are in Airtable, each once.
 
     `state_differs`: how many of those the id map knows under another record, or not at all. `links`: None where they
-    were not checked. `in_conflict`: legacy ids of rows of which nothing is written until a person decides. `answers`:
-    see `Facts.validated`.
+    were not checked. `in_conflict`: legacy ids of rows of which nothing is written until a person decides.
+    `table_read`: for the turn of the flag.
     """
 
     collection: str
@@ -53,7 +53,7 @@ class Validated(Shown):
     state_differs: int = 0
     links: LinkCheck | None = None
     in_conflict: tuple[str, ...] = ()
-    answers: Mapping[str, str] = field(default_factory=dict)
+    table_read: ValidatedTable | None = None
 
     @property
     def green(self) -> bool:
@@ -201,7 +201,7 @@ def validate(
     read_back = AirtableFrame(collection, readings.tables.columns(collection))
     known = own_rows.all()
     other_record: set[str] = set()
-    answers: dict[str, str] = {}
+    answers, known_read = dict[str, str](), set[str]()
 
     def report(done: int) -> None:
         if on_progress is not None:
@@ -213,7 +213,10 @@ def validate(
             if id_ in wanted and (id_ not in known or known[id_].record_id != record["id"]):
                 other_record.add(id_)
             answer, own = merge.answer(record["fields"]), known.get(id_)
-            if own is None or own.record_id != record["id"] or own.answer != answer:
+            is_own = own is not None and own.record_id == record["id"]
+            if is_own:
+                known_read.add(id_)
+            if own is None or not is_own or own.answer != answer:
                 answers[record["id"]] = answer
             yield record
 
@@ -297,7 +300,7 @@ def validate(
         state_differs=len(other_record),
         links=links,
         in_conflict=tuple(in_conflict),
-        answers=answers,
+        table_read=ValidatedTable(len(known_read), answers),
     )
 
 

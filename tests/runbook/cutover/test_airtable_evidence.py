@@ -12,6 +12,7 @@ from runbook.commands import flags as flag_commands
 from runbook.cutover.airtable_evidence import AirtableEvidence
 from runbook.cutover.last_look import LastLook
 from runbook.errors import FlagRefused
+from runbook.mirror import Mirror
 from runbook.run import PhaseRun
 
 REFUSED = {"match": {"path": "/v0/bases/*/webhooks*"}, "kind": "status", "status": 403, "times": None}
@@ -83,12 +84,7 @@ def test_a_change_after_validation_keeps_the_flag_and_is_named(migrated: Fleet, 
         migrated.box.faults(REFUSED)
     if way == "by hand":
         change(migrated)
-        found = {}
-        for flag in ("trucks", "trips"):
-            try:
-                flag_commands.set_flag(migrated.platform, "sandbox", flag, "airtable", who="ann", why="")
-            except FlagRefused as error:
-                found[flag] = str(error)
+        found = {flag: why for flag in ("trucks", "trips") if (why := by_hand(migrated, flag))}
     else:
         run = validated(migrated)
         change(migrated)
@@ -158,6 +154,41 @@ def test_what_this_phase_has_not_read_is_read_whole(migrated: Fleet) -> None:
     found.look([trucks, trips], held=True)
     assert found.reasons(trips) == []
     assert "t0 (edited)" in found.reasons(trucks)[0]
+
+
+@pytest.mark.parametrize("way", ["watched", "by hand"])
+def test_a_deletion_that_a_mirror_has_seen_first_is_one_too(migrated: Fleet, way: str) -> None:
+    """State knows no record of the row any more."""
+    run = validated(migrated)
+    mirror = opened_mirror(migrated)
+    mirror.load(["Trips"])
+    migrated.delete("Trips", "r1")
+    mirror.refresh()
+    assert set(migrated.connect().state.rows(migrated.base(), "Trips").all()) == {"r0"}
+    why = refused(run).get("trips", "") if way == "watched" else by_hand(migrated, "trips")
+    assert "has seen 2 rows; it has 1 now. Run phase 2 again" in why
+    assert refused(validated(migrated)) == {}
+
+
+def test_a_load_that_was_killed_after_it_forgot_a_row_leaves_the_flag(migrated: Fleet) -> None:
+    migrated.delete("Trips", "r1")
+    state = migrated.connect().state
+    state.rows(migrated.base(), "Trips").forget(["r1"])
+    assert "has seen 2 rows; it has 1 now" in by_hand(migrated, "trips")
+
+
+def by_hand(fleet: Fleet, flag: str) -> str:
+    """Why a flag does not turn; "" where it does."""
+    try:
+        flag_commands.set_flag(fleet.platform, "sandbox", flag, "airtable", who="ann", why="")
+    except FlagRefused as error:
+        return str(error)
+    return ""
+
+
+def opened_mirror(fleet: Fleet) -> Mirror:
+    c = fleet.connect()
+    return Mirror(c.airtable, fleet.base(), c.catalog, c.state, fleet.path / "mirror.db")
 
 
 def evidence(fleet: Fleet) -> AirtableEvidence:
