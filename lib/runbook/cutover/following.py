@@ -16,7 +16,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -30,7 +30,7 @@ from runbook.cutover.back_plan import Carried
 from runbook.cutover.carry_back import CarryBack
 from runbook.cutover.going_back import carrying
 from runbook.display import plural
-from runbook.errors import HoldLost, RunbookError, SettingError
+from runbook.errors import AirtableError, BudgetSpent, HoldLost, RunbookError, SettingError
 from runbook.evidence.folder import RunFolder
 from runbook.evidence.manifest import write_manifest
 from runbook.holding import Hold
@@ -100,6 +100,7 @@ class Follower:
         self._carried: dict[str, str] = {}
         self._untold = False  # rows were carried since the base was told
         self._noted_at = float("-inf")
+        self._confirmed_at = time.monotonic()  # the base was read at its opening
 
     def __repr__(self) -> str:
         return f"Follower({self._base}, {self._total.rows} rows carried)"
@@ -280,6 +281,7 @@ class Follower:
 
     def _send(self, c: Collection, lines: Mapping[str, str]) -> None:
         """Carry some lines, by legacy id their mark: not those that changed since, and none where the flag turned."""
+        self._confirm()
         try:
             with carrying(self._state, self._base), self._state.locks.shared(CALLS):
                 self._require_on(c)
@@ -297,6 +299,17 @@ class Follower:
                 self._put_off(mark, f"{c.wix}: {legacy_id}: {why or 'it keeps changing in Wix'}")
             else:
                 self._later.pop(mark, None)
+
+    def _confirm(self) -> None:
+        """That no other state has taken the base over, whose flags may be others; every ten minutes, if it can be read.
+
+        Raises HoldLost, BaseRefused.
+        """
+        if time.monotonic() - self._confirmed_at < TELL_SECONDS:
+            return
+        with suppress(AirtableError, BudgetSpent):  # Wix is to have what services wrote though Airtable is down
+            self._hold.before_write(self._base)
+            self._confirmed_at = time.monotonic()
 
     def _put_off(self, mark: str, why: str) -> None:
         """A line that could not be carried, for a reason of its own, is tried again later and later."""

@@ -19,7 +19,7 @@ from runbook.commands.follow import follow, make_follower
 from runbook.commands.resolve import resolve
 from runbook.cutover.following import Follower
 from runbook.cutover.freeze import freeze, frozen
-from runbook.errors import SettingError
+from runbook.errors import HoldLost, SettingError
 from runbook.evidence.folder import read_json
 from runbook.evidence.manifest import verify
 from runbook.records.opening import OpenRecords, open_records
@@ -548,6 +548,20 @@ def test_after_a_lost_state_an_edit_in_wix_alone_is_not_overwritten(
     left = follow(fleet.platform, "sandbox", once=True, report=following.said.append)
     assert fleet.items("Owners")["o1"]["name"] == "in the CMS"
     assert [(c.collection, c.conflicts) for c in left.collections if c.held] == [("Owners", 1)]
+
+
+def test_once_another_state_has_taken_the_base_over_it_carries_nothing(
+    following: Following, lose_state: Callable[[], None]
+) -> None:
+    fleet = following.fleet
+    following.records.patch("Owners", "o0", {"name": "Ada"})
+    lose_state()
+    with open_records(fleet.platform, update_mirror=False) as other:
+        other.records.patch("Owners", "o1", {"name": "Bo"})
+        following.follower._confirmed_at = following.follower._hold._confirmed = float("-inf")  # a while ago
+        with pytest.raises(HoldLost, match="taken it over"):
+            following.tick(look=False)
+    assert fleet.items("Owners")["o0"]["name"] == "Ann"
 
 
 def test_how_far_wix_is_behind_is_told(following: Following) -> None:
