@@ -230,10 +230,12 @@ class Book:
             found["deleted"].append(f"{place} is not in Airtable")
         old = self.before[collection].get(item_id, {})
         for key in {*old, *row.values, *row.open} - _NOT_JUDGED:
-            written = {side: _plain(value) for side, value in row.values.get(key, {}).items()}
             in_wix, in_airtable = (_plain(side.get(key)) if side else None for side in (wix, airtable))
             possible = row.open.get(key, [])
             before = _plain(old.get(key))
+            # References are few, so that an edit may write what was there before: that changes nothing.
+            sides = row.values.get(key, {}).items()
+            written = {side: _plain(value) for side, value in sides if key not in old or _plain(value) != before}
             if len(written) == 2 and written["wix"] != written["airtable"]:
                 if (prefer := settled.get((collection, item_id, key))) is not None:
                     if in_wix != written[prefer]:

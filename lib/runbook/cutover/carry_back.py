@@ -105,8 +105,16 @@ class CarryBack:
             for start in range(0, len(of_action), _BATCH):
                 batch = of_action[start : start + _BATCH]
                 merge = self._merge(plan.collection)
-                if action != "remove":
-                    outbox.note_sent({e.row.legacy_id: merge.hashes(e.back, e.item, e.row.sent) for e in batch})
+                # Services go on meanwhile: a row that one has removed is not made, one that is there again not removed.
+                if action == "remove":
+                    marks = outbox.marks()
+                    batch = [e for e in batch if marks.get(e.row.legacy_id) == e.row.mark]
+                else:
+                    hashes = {e.row.legacy_id: merge.hashes(e.back, e.item, e.row.sent) for e in batch}
+                    noted = outbox.note_sent(hashes)
+                    batch = [e for e in batch if e.row.legacy_id in noted]
+                if not batch:
+                    continue
                 self._before_write(plan.collection)
                 done.add(self._send(plan, action, batch))
         return done

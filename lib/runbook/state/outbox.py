@@ -119,12 +119,19 @@ class Outbox:
         with self._db.reading() as connection:
             return [_pending(row) for row in connection.execute(query)]
 
-    def note_sent(self, hashes: Mapping[str, Mapping[str, str]]) -> None:
-        """Values are about to be sent to Wix: by legacy id, {Wix key: hash}. Rows without a line are ignored."""
+    def note_sent(self, hashes: Mapping[str, Mapping[str, str]]) -> set[str]:
+        """Values are about to be sent to Wix: by legacy id, {Wix key: hash}. Returns the rows that still have a line.
+
+        Any other was removed since its line was read, and no note of it is left: it must not be sent.
+        """
+        noted = set()
         with self._db.writing(durable=True) as connection:
             for legacy_id, of_row in hashes.items():
                 of_line = (self._in_scope, outbox.c.legacy_id == legacy_id)
-                connection.execute(outbox.update().where(*of_line).values(sent=json.dumps(dict(of_row))))
+                query = outbox.update().where(*of_line).values(sent=json.dumps(dict(of_row)))
+                if connection.execute(query).rowcount:
+                    noted.add(legacy_id)
+        return noted
 
     def finish(
         self,

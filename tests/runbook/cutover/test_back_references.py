@@ -11,6 +11,7 @@ from fleet_platform import LEGACY, Fleet, copy_of
 from runbook.cutover.back_plan import Carried
 from runbook.cutover.carry_back import CarryBack
 from runbook.cutover.look import look_at
+from runbook.records.opening import open_records
 from runbook.schema import Tables
 from runbook.steps.conflict_file import ConflictFile
 from yard import items, save_yard, turn_all
@@ -66,3 +67,20 @@ def test_what_was_carried_back_is_no_change_on_the_way_forth(yard: Fleet) -> Non
     assert run.gate().passed
     assert {name: loaded.writes for name, loaded in run.results.loaded.items()} == {"Drivers": 0, "Trucks": 0}
     assert run.results.validated["Drivers"].comparison.explained["set by Wix"] >= 1
+
+
+def test_rows_that_a_service_removes_or_makes_again_meanwhile_are_not_made_or_removed(yard: Fleet) -> None:
+    connections, base, c = yard.connect(), yard.base(), yard.platform.catalog.collection("Drivers")
+    with open_records(yard.platform, update_mirror=False) as opened:
+        opened.records.insert("Drivers", {"_id": "d9", "name": "short"})
+        opened.records.remove("Drivers", "d1")
+        engine = CarryBack(connections, base, run_id="test", conflicts=ConflictFile(yard.path))
+        outbox = connections.state.outbox(base, "Drivers")
+        plan = engine.plan(c, outbox.rows())
+        opened.records.remove("Drivers", "d9")
+        opened.records.insert("Drivers", {"_id": "d1", "name": "again"})
+        assert engine.apply(plan).rows == 0
+        engine.drain(c)
+    drivers = yard.items("Drivers")
+    assert ("d9" in drivers, drivers["d1"]["name"]) == (False, "again")
+    assert outbox.rows(held=True) == []
