@@ -301,12 +301,20 @@ class CollectionRows:
             return {row[0]: row[1] for row in found}
 
     def carried(self, connection: Connection, agreed: Iterable[AgreedRow], gone: Iterable[str]) -> None:
-        """Wix has these rows as Airtable has them, and has those that are `gone` no more. Part of a transaction."""
-        rows = list(agreed)
-        self._agree(connection, rows)
-        ids = [row.legacy_id for row in rows] + list(gone)
-        for chunk in self._chunks(row_change, ids):
-            connection.execute(row_change.delete().where(chunk))
+        """Wix has these rows as Airtable has them, and has those that are `gone` no more. Part of a transaction.
+
+        A row that was removed from Airtable meanwhile stays removed.
+        """
+        c, rows = row_change, {row.legacy_id: row for row in agreed}
+        noted = select(c.c.legacy_id).where(self._in_scope(c), c.c.what == "removed")
+        removed = rows.keys() & set(connection.scalars(noted))
+        for legacy_id in removed:
+            of_row = (self._in_scope(c), c.c.legacy_id == legacy_id)
+            connection.execute(c.update().where(*of_row).values(agreed=rows[legacy_id].agreed))
+        there = rows.keys() - removed
+        self._agree(connection, [rows[legacy_id] for legacy_id in there])
+        for chunk in self._chunks(c, [*there, *gone]):
+            connection.execute(c.delete().where(chunk))
 
     def _note_created(self, connection: Connection, legacy_ids: Iterable[str]) -> None:
         t = row_change

@@ -199,6 +199,38 @@ def test_a_turn_waits_for_the_batch_in_flight(following: Following, monkeypatch:
     assert free == [False]
 
 
+# What changes while it is on its way
+
+
+@pytest.mark.parametrize("when", ["plan", "_send", "_finish"])
+def test_a_row_that_a_service_removes_while_it_is_sent_is_not_in_wix(
+    following: Following, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Before it is sent, after, and before the answer is noted."""
+    following.records.insert("Owners", {"_id": "new", "name": "Cy"})
+    engine, removed = following.follower._engine, list[str]()
+    step = getattr(engine, when)
+
+    def remove() -> None:
+        if not removed:
+            removed.append("new")
+            following.records.remove("Owners", "new")
+
+    def meanwhile(*arguments: Any) -> Any:
+        if when == "_finish":
+            remove()
+        found = step(*arguments)
+        remove()
+        return found
+
+    monkeypatch.setattr(engine, when, meanwhile)
+    following.tick(look=False)
+    following.tick(look=False)
+    assert "new" not in following.fleet.items("Owners")
+    assert "new" not in following.state.rows(following.fleet.base(), "Owners").all()
+    assert following.state.outbox_counts(following.fleet.base()) == {}
+
+
 # Deletions by hand
 
 
