@@ -222,7 +222,10 @@ class CarryBack:
                 written = reverse_sync_insert(self._wix, c.wix, [{**v, "_id": id_} for id_, v in values.items()])
                 done.inserted = len(written.done)
             else:
-                written = reverse_sync_patch(self._wix, c.wix, {id_: v for id_, v in values.items() if v})
+                paths = {id_: next((key for key in v if "." in key), None) for id_, v in values.items()}
+                done.refused = {id_: f"Wix would take its key `{key}` for a path" for id_, key in paths.items() if key}
+                sent = {id_: v for id_, v in values.items() if v and id_ not in done.refused}
+                written = reverse_sync_patch(self._wix, c.wix, sent)
                 only_references = [id_ for id_, v in values.items() if not v]
                 written.done += only_references
                 done.patched = len(written.done)

@@ -82,7 +82,16 @@ def test_other_keys_of_an_item_stay_as_they_are(way: Way) -> None:
     assert (item["dot"], item["typed"]) == ("77", "in the CMS")
 
 
-def test_a_thousand_rows_go_by_hundreds(way: Way) -> None:
+def test_a_key_with_a_dot_is_not_sent_as_a_path(way: Way) -> None:
+    way.fleet.edit("Trucks", "t0", **{"Wix Original": '{"values":{"a.b":1}}'})
+    way.fleet.edit("Trucks", "t1", Plate="P-11")
+    _, carried = way.drain("Trucks")
+    assert (carried.patched, carried.refused) == (1, {"t0": "Wix would take its key `a.b` for a path"})
+    assert "a" not in way.fleet.items("Trucks")["t0"]
+    assert "a.b" in str(way.waiting("Trucks")["t0"])
+
+
+def test_many_rows_go_by_hundreds(way: Way) -> None:
     ids = add(way, 250)
     requests = len(way.connections.log)
     _, carried = way.drain("Owners")
