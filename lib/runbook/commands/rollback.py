@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -19,6 +18,7 @@ from runbook.evidence.kernel import kernel_facts
 from runbook.evidence.manifest import write_manifest
 from runbook.evidence.runs import check_run
 from runbook.holding import Hold
+from runbook.holding.hold import user_name
 from runbook.parameters import check_types, known_flag, known_phase
 from runbook.platform import Platform
 from runbook.run.opening import run_folder
@@ -384,5 +384,5 @@ def open_rollback(
         hold,
         reverse_sync=reverse_sync,
         dry_run=dry_run,
-        who=who or getpass.getuser(),
+        who=who or user_name(),
     )

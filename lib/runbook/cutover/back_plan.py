@@ -40,11 +40,6 @@ class BackCounts:
         """Rows that Wix gets."""
         return self.inserted + self.patched + self.removed
 
-    @property
-    def left(self) -> int:
-        """Rows that a person must decide on first."""
-        return self.conflict + self.held_back
-
 
 @dataclass
 class BackPlan:

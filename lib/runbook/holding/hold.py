@@ -37,6 +37,14 @@ _open_holds: weakref.WeakSet[Hold] = weakref.WeakSet()
 SITE = "wix"  # the source whose base services read: flags are about it
 
 
+def user_name() -> str:
+    """Who runs this; a container's user may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown user"
+
+
 class Hold:
     """See the module. Threads may share it. `identity`: of the source that the base is filled from.
 
@@ -66,11 +74,7 @@ class Hold:
     @property
     def holder(self) -> str:
         """Who this is, for people: user, host, and where the state is."""
-        try:
-            user = getpass.getuser()
-        except (KeyError, OSError):  # a container's user without a name
-            user = "unknown user"
-        return f"{user} on {socket.gethostname()}, {self.state.place}"
+        return f"{user_name()} on {socket.gethostname()}, {self.state.place}"
 
     def before_write(self, base: str) -> None:
         """Before each request that writes: hold the base. Raises BaseRefused, HoldLost, AirtableError."""

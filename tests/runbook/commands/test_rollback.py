@@ -227,3 +227,14 @@ def test_it_is_about_one_flag_one_phase_or_all(fleet: Fleet) -> None:
     with pytest.raises(SettingError, match="dry_run is 'false'"):
         open_rollback(platform, dry_run="false")  # type: ignore[arg-type]
     assert open_rollback(platform, new_run="mine").folder.run_id == "mine"
+
+
+def test_a_user_without_a_name_can_roll_back_too(turned: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    rollback = open_rollback(turned.platform)
+    steps(rollback)
+    rollback.verdict()
+    assert turned.connect().state.flags.history("trucks")[-1].who == "unknown user"
