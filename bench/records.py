@@ -174,7 +174,7 @@ def open_site(server: Server, wix: Server, folder: Path) -> Iterator[Site]:
         client = WixClient(wix.url, "bench", "bench")
         kept = {"collection": {"id": "FeatureAdoptionLog", "fields": [{"key": "featureId", "type": "TEXT"}]}}
         client.request("POST", f"{DATA}/collections", kept, what="make FeatureAdoptionLog")
-        in_wix = WixRecords(client, CATALOG)
+        in_wix = WixRecords(client, CATALOG, state.locks)
         mirror = Mirror(airtable, BASE, CATALOG, state, folder / "mirror.db")
         sides = [AirtableRecords(airtable, BASE, CATALOG, state, mirror=m) for m in (mirror, None)]
         mirrored, direct = (Context(RoutedRecords(CATALOG, state, in_wix, side)) for side in sides)

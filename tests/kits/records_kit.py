@@ -97,8 +97,8 @@ class Both:
             if name == "Pages":
                 body["plugins"] = [PLUGIN]
             self.client.request("POST", f"{DATA}/collections", {"collection": body}, what=f"make {name}")
-        self.wix = WixRecords(self.client, CATALOG)
         self.state = State(f"sqlite:///{folder / 'state.db'}")
+        self.wix = WixRecords(self.client, CATALOG, self.state.locks)
         self.api = Airtable(
             box.token,
             url=box.airtable_url,

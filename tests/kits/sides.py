@@ -41,7 +41,8 @@ class Sides:
         self.quarantine = Quarantine(folder / "quarantine")
         self.now = NOON
         self.client = NotingClient(box.wix_url, box.wix_key, box.site_id)
-        self.wix = WixRecords(self.client, CATALOG)
+        self.state = State(f"sqlite:///{folder / 'state.db'}")
+        self.wix = WixRecords(self.client, CATALOG, self.state.locks)
         self.names = (*CATALOG.collections, *(kept.wix for kept in CATALOG.kept), *UNCATALOGUED)
         existing = {collection["id"] for collection in self.client.collections()}
         for name in self.names:
@@ -49,7 +50,6 @@ class Sides:
                 continue
             body = {"collection": {"id": name, "fields": [{"key": "name", "type": "TEXT"}]}}
             self.client.request("POST", f"{DATA}/collections", body, what=f"make {name}")
-        self.state = State(f"sqlite:///{folder / 'state.db'}")
         self.client_of_base = Airtable(
             box.token,
             url=box.airtable_url,

@@ -10,10 +10,11 @@ concurrent writers never mix a row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from runbook.airtable.client import PER_WRITE, Airtable
@@ -25,7 +26,7 @@ from runbook.mirror import Mirror
 from runbook.query.evaluate import predicate, sort_items
 from runbook.query.query import ALL_ITEMS, Query
 from runbook.query.values import item_json, stamp, to_python
-from runbook.records.contract import QueryResult, Records, item_exists, no_such_item
+from runbook.records.contract import QueryResult, Records, WriteOptions, item_exists, no_such_item
 from runbook.records.formula import narrow
 from runbook.records.outage import reading
 from runbook.records.rows import Rows
@@ -53,7 +54,8 @@ class AirtableRecords(Records):
         mirror: Mirror | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        super().__init__(catalog)
+        super().__init__(catalog, state.locks)
+        self.lags = mirror is not None and not state.is_local
         self._airtable, self._base, self._state = airtable, base, state
         self._mirror, self._now = mirror, now
         self._single_flight = SingleFlight()
@@ -164,8 +166,8 @@ class AirtableRecords(Records):
 
     # Writing
 
-    def _insert(self, collection: str, items: list[Item], given: list[str], wait: float) -> list[Item]:
-        rows = self._rows_of(collection)
+    def _insert(self, collection: str, items: list[Item], given: list[str], options: WriteOptions) -> list[Item]:
+        rows, wait = self._rows_of(collection), options.wait
         now = {"$date": stamp(self._now())}
         with self._writing(rows, given):
             for item_id in rows.retry(wait, lambda: rows.fetch(given)) if given else ():
@@ -175,19 +177,33 @@ class AirtableRecords(Records):
                 lambda batch, written: rows.create(batch, wait, written),
             )
 
-    def _update(self, collection: str, items: list[Item], wait: float) -> list[Item]:
+    def _update(self, collection: str, items: list[Item], options: WriteOptions) -> list[Item]:
         def updated(item: Item) -> Callable[[Item], Item]:
             return lambda before: {**{key: before[key] for key in _KEPT if key in before}, **item}
 
-        return self._change(collection, {item["_id"]: updated(item) for item in items}, wait)
+        return self._rewrite(collection, {item["_id"]: updated(item) for item in items}, options.wait)
 
-    def _patch(self, collection: str, item_id: str, changes: dict[str, Any], wait: float) -> Item:
-        def patched(before: Item) -> Item:
-            return {key: value for key, value in {**before, **changes}.items() if value is not MISSING}
+    def _bulk_patch(self, collection: str, changes: dict[str, dict[str, Any]], options: WriteOptions) -> list[Item]:
+        return self._rewrite(collection, {i: partial(patched, new) for i, new in changes.items()}, options.wait)
 
-        return self._change(collection, {item_id: patched}, wait)[0]
+    def _change(
+        self,
+        collection: str,
+        item_id: str,
+        changes: Callable[[Item], dict[str, Any]],
+        consistent: bool,
+        options: WriteOptions,
+    ) -> Item:
+        def changed(before: Item) -> Item | None:
+            new = changes(before)
+            return patched(new, before) if new else None
 
-    def _change(self, collection: str, changes: dict[str, Callable[[Item], Item]], wait: float) -> list[Item]:
+        return self._rewrite(collection, {item_id: changed}, options.wait)[0]
+
+    def _rewrite(
+        self, collection: str, changes: Mapping[str, Callable[[Item], Item | None]], wait: float
+    ) -> list[Item]:
+        """Make rows what functions of them say; None: a row stays as it is."""
         rows = self._rows_of(collection)
         ids = list(changes)
         now = {"$date": stamp(self._now())}
@@ -197,14 +213,15 @@ class AirtableRecords(Records):
                 if item_id not in records:
                     rows.forget(item_id)
                     raise no_such_item(collection, item_id)
-            after = [
-                {**change(rows.mapping.to_wix(records[item_id]["fields"])), "_id": item_id, "_updatedDate": now}
-                for item_id, change in changes.items()
-            ]
-            return _in_batches(after, lambda batch, written: rows.update(records, batch, wait, written))
+            before = {item_id: rows.mapping.to_wix(records[item_id]["fields"]) for item_id in ids}
+            after = {item_id: change(before[item_id]) for item_id, change in changes.items()}
+            new = [{**item, "_id": item_id, "_updatedDate": now} for item_id, item in after.items() if item is not None]
+            written = _in_batches(new, lambda batch, written: rows.update(records, batch, wait, written))
+            by_id = before | {item["_id"]: item for item in written}
+            return [by_id[item_id] for item_id in ids]
 
-    def _remove(self, collection: str, item_id: str, wait: float) -> None:
-        rows = self._rows_of(collection)
+    def _remove(self, collection: str, item_id: str, options: WriteOptions) -> None:
+        rows, wait = self._rows_of(collection), options.wait
         with self._writing(rows, [item_id]):
             found = rows.retry(wait, lambda: rows.fetch([item_id]))
             if item_id not in found:
@@ -215,7 +232,7 @@ class AirtableRecords(Records):
     @contextmanager
     def _writing(self, rows: Rows, ids: list[str]) -> Iterator[None]:
         """Lock these rows against other writers; later reads see the write, even if it failed half way."""
-        with rows.locked(ids), self._sound(rows.collection.wix):
+        with self._state.locks.rows(rows.collection.wix, ids), self._sound(rows.collection.wix):
             try:
                 yield
             finally:
@@ -246,6 +263,11 @@ class AirtableRecords(Records):
                 self._mirror,
             )
         return self._rows[collection]
+
+
+def patched(changes: dict[str, Any], before: Item) -> Item:
+    """An item after a patch."""
+    return {key: value for key, value in {**before, **changes}.items() if value is not MISSING}
 
 
 def _in_batches(items: list[Item], write: Callable[[list[Item], str], list[Item]]) -> list[Item]:

@@ -4,6 +4,8 @@
     records.get("Carriers", "1f…")                         # the item, or None
     records.insert("Messages", {"content": "…", …})        # the item as stored, with its `_id`
     records.patch("Carriers", "1f…", {"status": "inactive"})
+    records.change("Carriers", "1f…", lambda item: {"views": item.get("views", 0) + 1})     # read, think, write
+    records.insert_once("Interests", {"driver_id": "2c…", "carrier_dot": "80321"}, {"status": "new"})
 
 An item is a plain dict with Wix keys: `_id`, `_owner`, `_createdDate`, `_updatedDate`, and those of the collection.
 Dates and times are `datetime`s with a time zone. A missing key is missing: null, "", False and [] are values.
@@ -23,12 +25,15 @@ The sides differ by themselves; through this API both behave so:
 | `_id`                          | given by the caller, or a new UUID; never Airtable's record id                  |
 | drafts                         | invisible                                                                       |
 | a read after a write           | sees the write of the same `Records`; `consistent=True` reads the source itself |
+| two writers of a row           | one after the other, in all processes that share the state                      |
 
 Errors are subclasses of `RecordsError`, the same on both sides, raised before anything is written.
 """
 
 from __future__ import annotations
 
+import copy
+import json
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -36,7 +41,7 @@ from collections.abc import Mapping as Keys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 from runbook.catalog import Catalog, Collection
 from runbook.codecs import same
@@ -47,10 +52,19 @@ from runbook.mapping import Mapping
 from runbook.query.query import ALL_ITEMS, MAX_LIMIT, Query
 from runbook.query.values import item_json, to_python
 from runbook.state import Side
+from runbook.state.locks import Locks
 
 DATES = ("_createdDate", "_updatedDate")
 """Keys that the side which writes sets."""
 _NOT_REMOVABLE = (*DATES, "_owner")
+_NATURAL_KEYS = uuid.UUID("9a4f6a0e-2c53-4f0a-8a57-3f1e6a0d5b77")
+"""Namespace of the ids that follow from natural keys."""
+
+Durable = Literal["airtable", "journal"]
+"""When a write returns: once it is durable in Airtable, or in the journal on disk, from which it is sent in order.
+
+Wix has no journal: there a write returns once Wix has it.
+"""
 
 
 @dataclass(frozen=True)
@@ -91,22 +105,60 @@ class QueryResult(NamedTuple):
     filtered: tuple[str, ...] = ()
 
 
+class Once(NamedTuple):
+    """What `insert_once` gives: the item as stored, and whether this call inserted it."""
+
+    item: Item
+    inserted: bool
+
+
+class WriteOptions(NamedTuple):
+    """How a write waits: see `Records.insert`."""
+
+    wait: float = 0.0
+    durable: Durable = "airtable"
+
+
 class Records(ABC):
     """See the module. Subclasses read and write JSON items on one side; what holds for every side is here.
 
-    Threads may share one.
+    Threads may share one. `locks`: of the state; None for records that are only read. `durable`: of writes that do not
+    say. `lags`: a plain read may miss what another process that shares the state has just written.
     """
 
     side: Side
+    durable: Durable = "airtable"
+    lags = False
+    _exact = False
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, locks: Locks | None = None) -> None:
         self.catalog = catalog
+        self._locks = locks
         self._mappings: dict[str, Mapping] = {}
 
     @contextmanager
-    def pinned(self) -> Iterator[Records]:
+    def pinned(self, *, durable: Durable | None = None) -> Iterator[Records]:
         """These records, with every flag as it is now: all reads in the block see the same side."""
-        yield self
+        yield self._with(durable=durable or self.durable)
+
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[Records]:
+        """Hold the lock of this name, such as a quota, which all who share the state take.
+
+        Gives these records, whose reads then see all that earlier holders have written. Not reentrant.
+        """
+        if self._locks is None:
+            raise RuntimeError(f"{self!r} has no locks: it is only read")
+        with self._locks.keyed([f"exclusive {name}"]):
+            yield self._with(_exact=True)
+
+    def _with(self, **attributes: Any) -> Self:
+        other = copy.copy(self)
+        other.__dict__.update(attributes)
+        return other
+
+    def _must_be_consistent(self, consistent: bool) -> bool:
+        return consistent or (self._exact and self.lags)
 
     # Reading
 
@@ -118,13 +170,13 @@ class Records(ABC):
             )
         if not is_plain(item_id):
             return None
-        found = self._get(collection, item_id, consistent)
+        found = self._get(collection, item_id, self._must_be_consistent(consistent))
         return None if found is None else to_python(found)
 
     def query(self, collection: str, query: Query = ALL_ITEMS, *, consistent: bool = False) -> Page:
         """One page of a query's items. Raises UnknownField for a key that the collection does not have."""
         self._check_keys(collection, query.keys())
-        found = self._query(collection, query, consistent)
+        found = self._query(collection, query, self._must_be_consistent(consistent))
         return Page(
             [to_python(item) for item in found.items],
             query,
@@ -142,23 +194,26 @@ class Records(ABC):
     def count(self, collection: str, query: Query = ALL_ITEMS, *, consistent: bool = False) -> int:
         """The number of items that match a query, without its limit."""
         self._check_keys(collection, query.keys())
-        return self._count(collection, query, consistent)
+        return self._count(collection, query, self._must_be_consistent(consistent))
 
     def get_all(self, collection: str, query: Query = ALL_ITEMS, *, consistent: bool = False) -> list[Item]:
         """Every item that matches a query, without its limit, read page by page."""
         self._check_keys(collection, query.keys())
-        return [to_python(item) for item in self._all(collection, query, consistent)]
+        return [to_python(item) for item in self._all(collection, query, self._must_be_consistent(consistent))]
 
     # Writing
 
-    def insert(self, collection: str, item: Item, *, wait: float = 0.0) -> Item:
+    def insert(self, collection: str, item: Item, *, wait: float = 0.0, durable: Durable | None = None) -> Item:
         """Add an item; returns it as stored. Without an `_id` it gets a new UUID.
 
-        `wait`: seconds to retry while the side is down. Raises ItemExists, UnknownField, WrongType, SourceDown.
+        `wait`: seconds to retry while the side is down. `durable`: when it returns, see `Durable`; None: as the records
+        say. Raises ItemExists, UnknownField, WrongType, SourceDown.
         """
-        return self.bulk_insert(collection, [item], wait=wait)[0]
+        return self.bulk_insert(collection, [item], wait=wait, durable=durable)[0]
 
-    def bulk_insert(self, collection: str, items: Iterable[Item], *, wait: float = 0.0) -> list[Item]:
+    def bulk_insert(
+        self, collection: str, items: Iterable[Item], *, wait: float = 0.0, durable: Durable | None = None
+    ) -> list[Item]:
         """Add items, all checked before the first is written; returns them as stored, in order. Raises as `insert`."""
         new, given = [], []
         for item in items:
@@ -170,16 +225,56 @@ class Records(ABC):
             self._check(collection, payload)
             new.append(payload)
         _check_unique(collection, new)
-        return [to_python(item) for item in self._insert(collection, new, given, wait)] if new else []
+        if not new:
+            return []
+        return [to_python(item) for item in self._insert(collection, new, given, self._options(wait, durable))]
 
-    def update(self, collection: str, item: Item, *, wait: float = 0.0) -> Item:
+    def insert_once(
+        self,
+        collection: str,
+        key: Keys[str, Any],
+        item: Item | None = None,
+        *,
+        wait: float = 0.0,
+        durable: Durable | None = None,
+    ) -> Once:
+        """The item with a natural key, inserted where there is none: of any number of callers at once, one inserts.
+
+        `key`: the keys that make it unique, and their values; `item`: the others of a new one, whose `_id` follows from
+        the key. One that exists is given as it is. Raises as `insert`.
+        """
+        query = Query()
+        for name, value in key.items():
+            query = query.eq(name, value)
+        values = item_json(collection, dict(key))
+        text = json.dumps([collection, values], sort_keys=True, ensure_ascii=True)
+        with self.exclusive(text) as records:
+            existing = records.first(collection, query)
+            if existing is not None:
+                return Once(existing, False)
+            new = {**(item or {}), **key, "_id": str(uuid.uuid5(_NATURAL_KEYS, text))}
+            try:
+                return Once(records.insert(collection, new, wait=wait, durable=durable), True)
+            except ItemExists:
+                # Someone has changed its key since it was inserted, or the side's look-up does not see it yet.
+                existing = records.get(collection, new["_id"], consistent=True)
+                if existing is not None and all(
+                    same(value, item_json(collection, existing).get(name, MISSING)) for name, value in values.items()
+                ):
+                    return Once(existing, False)
+            del new["_id"]
+            return Once(records.insert(collection, new, wait=wait, durable=durable), True)
+
+    def update(self, collection: str, item: Item, *, wait: float = 0.0, durable: Durable | None = None) -> Item:
         """Replace a whole item, by its `_id`; returns it as stored.
 
         Raises NoSuchItem, UnknownField, WrongType, SourceDown.
         """
-        return self.bulk_update(collection, [item], wait=wait)[0]
+        return self.bulk_update(collection, [item], wait=wait, durable=durable)[0]
 
-    def bulk_update(self, collection: str, items: Iterable[Item], *, wait: float = 0.0) -> list[Item]:
+    def bulk_update(
+        self, collection: str, items: Iterable[Item], *, wait: float = 0.0, durable: Durable | None = None
+    ) -> list[Item]:
         """Replace items, all checked before the first is written; as stored, in order. Raises as `update`."""
         new = []
         for item in items:
@@ -188,14 +283,79 @@ class Records(ABC):
             self._check(collection, payload, partial(self._get, collection, item_id, True))
             new.append(payload)
         _check_unique(collection, new)
-        return [to_python(item) for item in self._update(collection, new, wait)] if new else []
+        return [to_python(i) for i in self._update(collection, new, self._options(wait, durable))] if new else []
 
-    def patch(self, collection: str, item_id: str, changes: Keys[str, Any], *, wait: float = 0.0) -> Item:
+    def patch(
+        self,
+        collection: str,
+        item_id: str,
+        changes: Keys[str, Any],
+        *,
+        wait: float = 0.0,
+        durable: Durable | None = None,
+    ) -> Item:
         """Change keys of an item; `MISSING` removes a key, all others stay. Returns the item as stored.
 
         Raises NoSuchItem, UnknownField, WrongType, SourceDown.
         """
         item_id = self._check_id(collection, item_id)
+        new = self._check_changes(collection, item_id, changes)
+        if new:
+            return dict(to_python(self._patch(collection, item_id, new, self._options(wait, durable))))
+        existing = self._get(collection, item_id, True)
+        if existing is None:
+            raise no_such_item(collection, item_id)
+        return dict(to_python(existing))
+
+    def bulk_patch(
+        self,
+        collection: str,
+        changes: Keys[str, Keys[str, Any]],
+        *,
+        wait: float = 0.0,
+        durable: Durable | None = None,
+    ) -> list[Item]:
+        """Change keys of items, by `_id`, as `patch`; all checked before the first is written; as stored, in order."""
+        new = {i: self._check_changes(collection, self._check_id(collection, i), c) for i, c in changes.items()}
+        new = {item_id: of_item for item_id, of_item in new.items() if of_item}
+        if not new:
+            return []
+        return [to_python(i) for i in self._bulk_patch(collection, new, self._options(wait, durable))]
+
+    def change(
+        self,
+        collection: str,
+        item_id: str,
+        function: Callable[[Item], Keys[str, Any]],
+        *,
+        consistent: bool = True,
+        wait: float = 0.0,
+        durable: Durable | None = None,
+    ) -> Item:
+        """Change keys of an item by what it is now: no other writer comes between reading and writing.
+
+        `function` gets the item and returns the keys to change, as for `patch`; {}: nothing is written. It may be
+        called more than once, must not use any records, and what it raises is raised: nothing is written then.
+        `consistent` False: it gets the item as plain reads see it, without edits made in the grid in the last seconds.
+        Returns the item as stored. Raises as `patch`.
+        """
+        item_id = self._check_id(collection, item_id)
+
+        def changes(item: Item) -> dict[str, Any]:
+            return self._check_changes(collection, item_id, function(to_python(item)))
+
+        options = self._options(wait, durable)
+        return dict(to_python(self._change(collection, item_id, changes, consistent, options)))
+
+    def remove(self, collection: str, item_id: str, *, wait: float = 0.0, durable: Durable | None = None) -> None:
+        """Delete an item. Raises NoSuchItem, SourceDown."""
+        self._remove(collection, self._check_id(collection, item_id), self._options(wait, durable))
+
+    def _options(self, wait: float, durable: Durable | None) -> WriteOptions:
+        return WriteOptions(wait, durable or self.durable)
+
+    def _check_changes(self, collection: str, item_id: str, changes: Keys[str, Any]) -> dict[str, Any]:
+        """Changes as JSON, checked, without what callers cannot set."""
         self._check_keys(collection, changes, dotted=False)
         if "_id" in changes and changes["_id"] != item_id:
             raise WrongType(f"{collection} {item_id}: an `_id` does not change", collection=collection, field="_id")
@@ -205,16 +365,7 @@ class Records(ABC):
         removed = [key for key, value in changes.items() if value is MISSING and key not in _NOT_REMOVABLE]
         for key in removed:
             self._check_removable(collection, key)
-        if values or removed:
-            return dict(to_python(self._patch(collection, item_id, values | dict.fromkeys(removed, MISSING), wait)))
-        existing = self._get(collection, item_id, True)
-        if existing is None:
-            raise no_such_item(collection, item_id)
-        return dict(to_python(existing))
-
-    def remove(self, collection: str, item_id: str, *, wait: float = 0.0) -> None:
-        """Delete an item. Raises NoSuchItem, SourceDown."""
-        self._remove(collection, self._check_id(collection, item_id), wait)
+        return values | dict.fromkeys(removed, MISSING)
 
     # Implemented by each side, with items as JSON
 
@@ -238,17 +389,31 @@ class Records(ABC):
             page = page.next()
 
     @abstractmethod
-    def _insert(self, collection: str, items: list[Item], given: list[str], wait: float) -> list[Item]:
+    def _insert(self, collection: str, items: list[Item], given: list[str], options: WriteOptions) -> list[Item]:
         """`given`: the `_id`s that the caller chose: an existing item with one of them is an error."""
 
     @abstractmethod
-    def _update(self, collection: str, items: list[Item], wait: float) -> list[Item]: ...
+    def _update(self, collection: str, items: list[Item], options: WriteOptions) -> list[Item]: ...
 
     @abstractmethod
-    def _patch(self, collection: str, item_id: str, changes: dict[str, Any], wait: float) -> Item: ...
+    def _bulk_patch(self, collection: str, changes: dict[str, dict[str, Any]], options: WriteOptions) -> list[Item]: ...
+
+    def _patch(self, collection: str, item_id: str, changes: dict[str, Any], options: WriteOptions) -> Item:
+        return self._bulk_patch(collection, {item_id: changes}, options)[0]
 
     @abstractmethod
-    def _remove(self, collection: str, item_id: str, wait: float) -> None: ...
+    def _change(
+        self,
+        collection: str,
+        item_id: str,
+        changes: Callable[[Item], dict[str, Any]],
+        consistent: bool,
+        options: WriteOptions,
+    ) -> Item:
+        """`changes`: of the item as it is, as for `_patch`; {}: nothing is to be written."""
+
+    @abstractmethod
+    def _remove(self, collection: str, item_id: str, options: WriteOptions) -> None: ...
 
     # Checks that hold for every side
 

@@ -74,7 +74,7 @@ def connect_records(
     settings, state, catalog = connections.settings, connections.state, connections.catalog
     client = WixClient(settings.wix_url, settings.wix_key, settings.site_id, trouble_waits=_TROUBLE_WAITS)
     stack.callback(client.close)
-    wix = WixRecords(client, catalog)
+    wix = WixRecords(client, catalog, state.locks)
     log = RequestLog(most=_MAX_LOGGED)
     airtable, mirror = None, None
     if base is not None:

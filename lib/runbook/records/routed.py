@@ -10,7 +10,7 @@ waits for the calls in flight, and calls that start meanwhile wait for the turn.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -19,9 +19,9 @@ from runbook.errors import SettingError
 from runbook.json_types import Item
 from runbook.query.query import ALL_ITEMS, Query
 from runbook.records.airtable import AirtableRecords
-from runbook.records.contract import Page, QueryResult, Records
+from runbook.records.contract import Durable, Page, QueryResult, Records, WriteOptions
 from runbook.state import FlagState, Side, State
-from runbook.state.locks import CALLS
+from runbook.state.locks import CALLS, Locks
 
 _WIX = FlagState("wix", None)
 
@@ -29,8 +29,8 @@ _WIX = FlagState("wix", None)
 class _Router(Records):
     """Passes each call to the side of its collection."""
 
-    def __init__(self, catalog: Catalog, wix: Records, airtable: AirtableRecords | None) -> None:
-        super().__init__(catalog)
+    def __init__(self, catalog: Catalog, wix: Records, airtable: AirtableRecords | None, locks: Locks | None) -> None:
+        super().__init__(catalog, locks)
         self._wix, self._airtable = wix, airtable
 
     def source(self, collection: str) -> Side:
@@ -61,46 +61,76 @@ class _Router(Records):
             self._airtable.catch_up(collection, state.since)
         return self._airtable
 
+    def _reading(self, collection: str, consistent: bool) -> tuple[Records, bool]:
+        """The side of a collection, and whether its read must be consistent."""
+        side = self._side_of(collection)
+        return side, consistent or (self._exact and side.lags)
+
     def query(self, collection: str, query: Query = ALL_ITEMS, *, consistent: bool = False) -> Page:
         """See `Records.query`; the next pages of a page are from the same side."""
-        return self._side_of(collection).query(collection, query, consistent=consistent)
+        side, consistent = self._reading(collection, consistent)
+        return side.query(collection, query, consistent=consistent)
 
     def _get(self, collection: str, item_id: str, consistent: bool) -> Item | None:
-        return self._side_of(collection)._get(collection, item_id, consistent)
+        side, consistent = self._reading(collection, consistent)
+        return side._get(collection, item_id, consistent)
 
     def _query(self, collection: str, query: Query, consistent: bool) -> QueryResult:
-        return self._side_of(collection)._query(collection, query, consistent)
+        side, consistent = self._reading(collection, consistent)
+        return side._query(collection, query, consistent)
 
     def _count(self, collection: str, query: Query, consistent: bool) -> int:
-        return self._side_of(collection)._count(collection, query, consistent)
+        side, consistent = self._reading(collection, consistent)
+        return side._count(collection, query, consistent)
 
     def _all(self, collection: str, query: Query, consistent: bool) -> list[Item]:
-        return self._side_of(collection)._all(collection, query, consistent)
+        side, consistent = self._reading(collection, consistent)
+        return side._all(collection, query, consistent)
 
-    def _insert(self, collection: str, items: list[Item], given: list[str], wait: float) -> list[Item]:
+    def _insert(self, collection: str, items: list[Item], given: list[str], options: WriteOptions) -> list[Item]:
         with self._write_lock():
-            return self._side_of(collection)._insert(collection, items, given, wait)
+            return self._side_of(collection)._insert(collection, items, given, options)
 
-    def _update(self, collection: str, items: list[Item], wait: float) -> list[Item]:
+    def _update(self, collection: str, items: list[Item], options: WriteOptions) -> list[Item]:
         with self._write_lock():
-            return self._side_of(collection)._update(collection, items, wait)
+            return self._side_of(collection)._update(collection, items, options)
 
-    def _patch(self, collection: str, item_id: str, changes: dict[str, Any], wait: float) -> Item:
+    def _patch(self, collection: str, item_id: str, changes: dict[str, Any], options: WriteOptions) -> Item:
         with self._write_lock():
-            return self._side_of(collection)._patch(collection, item_id, changes, wait)
+            return self._side_of(collection)._patch(collection, item_id, changes, options)
 
-    def _remove(self, collection: str, item_id: str, wait: float) -> None:
+    def _bulk_patch(self, collection: str, changes: dict[str, dict[str, Any]], options: WriteOptions) -> list[Item]:
         with self._write_lock():
-            self._side_of(collection)._remove(collection, item_id, wait)
+            return self._side_of(collection)._bulk_patch(collection, changes, options)
+
+    def _change(
+        self,
+        collection: str,
+        item_id: str,
+        changes: Callable[[Item], dict[str, Any]],
+        consistent: bool,
+        options: WriteOptions,
+    ) -> Item:
+        with self._write_lock():
+            return self._side_of(collection)._change(collection, item_id, changes, consistent, options)
+
+    def _remove(self, collection: str, item_id: str, options: WriteOptions) -> None:
+        with self._write_lock():
+            self._side_of(collection)._remove(collection, item_id, options)
 
 
 class _PinnedRecords(_Router):
     """With given flags; writes need no lock, whoever pinned the flags holds it."""
 
     def __init__(
-        self, catalog: Catalog, wix: Records, airtable: AirtableRecords | None, flags: Mapping[str, FlagState]
+        self,
+        catalog: Catalog,
+        wix: Records,
+        airtable: AirtableRecords | None,
+        flags: Mapping[str, FlagState],
+        locks: Locks | None,
     ) -> None:
-        super().__init__(catalog, wix, airtable)
+        super().__init__(catalog, wix, airtable, locks)
         self._pinned = flags
 
     def _flags(self) -> Mapping[str, FlagState]:
@@ -114,7 +144,7 @@ class RoutedRecords(_Router):
     """See the module. `airtable` None: nothing has been migrated, so every flag must be 'wix'."""
 
     def __init__(self, catalog: Catalog, state: State, wix: Records, airtable: AirtableRecords | None) -> None:
-        super().__init__(catalog, wix, airtable)
+        super().__init__(catalog, wix, airtable, state.locks)
         self._state = state
 
     def __repr__(self) -> str:
@@ -122,10 +152,12 @@ class RoutedRecords(_Router):
         return f"RoutedRecords({', '.join(f'{name}: {side}' for name, side in flags.items())})"
 
     @contextmanager
-    def pinned(self) -> Iterator[Records]:
+    def pinned(self, *, durable: Durable | None = None) -> Iterator[Records]:
         """Every flag as it is now; none turns before the block ends."""
         with self._write_lock():
-            yield _PinnedRecords(self.catalog, self._wix, self._airtable, self._state.flags.states())
+            flags = self._state.flags.states()
+            pinned = _PinnedRecords(self.catalog, self._wix, self._airtable, flags, self._locks)
+            yield pinned._with(durable=durable or self.durable)
 
     def _flags(self) -> Mapping[str, FlagState]:
         return self._state.flags.states()
@@ -136,4 +168,5 @@ class RoutedRecords(_Router):
 
 def all_turned(catalog: Catalog, wix: Records, airtable: AirtableRecords) -> Records:
     """The records of services once every flag is 'airtable'; what stays in Wix is still read there."""
-    return _PinnedRecords(catalog, wix, airtable, {flag: FlagState("airtable", None) for flag in catalog.flags})
+    flags = {flag: FlagState("airtable", None) for flag in catalog.flags}
+    return _PinnedRecords(catalog, wix, airtable, flags, airtable._locks)

@@ -5,9 +5,7 @@ Every request is idempotent: an upsert by the legacy id, an update by the record
 
 from __future__ import annotations
 
-import contextlib
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from runbook.airtable import row_errors
@@ -29,8 +27,6 @@ from runbook.schema.identity import UNKNOWN_COLUMN, known_columns
 from runbook.state import Ambiguous, State
 
 T = TypeVar("T")
-
-_LOCKS = 16  # shared by all rows
 
 
 class Rows:
@@ -249,17 +245,8 @@ class Rows:
         message = f"{name}: Airtable refused the row: {reason}; it was not written"
         return RecordsError(message, collection=name, field=key)
 
-    # Retries and locks
+    # Retries
 
     def retry(self, wait: float, call: Callable[[], T], *, written: str | None = None) -> T:
         """`retry_while_down` for this collection."""
         return retry_while_down(self.collection.wix, wait, lambda _: call(), written=written)
-
-    @contextlib.contextmanager
-    def locked(self, ids: Iterable[str]) -> Iterator[None]:
-        """Lock these rows against other writers, in any process."""
-        names = (f"{self.collection.wix} {item_id}".encode("utf-8", "surrogatepass") for item_id in ids)
-        with contextlib.ExitStack() as stack:
-            for number in sorted({zlib.crc32(name) % _LOCKS for name in names}):
-                stack.enter_context(self._state.locks.exclusive(f"rows {self._base} {number}"))
-            yield

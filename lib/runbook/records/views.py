@@ -11,7 +11,7 @@ from runbook.errors import RecordsError
 from runbook.json_types import Item
 from runbook.query.evaluate import predicate, sort_items
 from runbook.query.query import ALL_ITEMS, Query
-from runbook.records.contract import Page, QueryResult, Records
+from runbook.records.contract import Durable, Once, Page, QueryResult, Records, WriteOptions
 from runbook.state import Side
 
 
@@ -22,16 +22,35 @@ class ReadOnlyError(RecordsError):
 class _ReadOnlyBase(Records):
     """Refuses every write."""
 
-    def _insert(self, collection: str, items: list[Item], given: list[str], wait: float) -> list[Item]:
+    def insert_once(self, collection: str, *_: Any, **__: Any) -> Once:
+        """Refused, before it looks for one."""
         raise self._refused(collection)
 
-    def _update(self, collection: str, items: list[Item], wait: float) -> list[Item]:
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[Records]:
+        """No lock: there is no writer to be kept out."""
+        yield self
+
+    def _insert(self, collection: str, items: list[Item], given: list[str], options: WriteOptions) -> list[Item]:
         raise self._refused(collection)
 
-    def _patch(self, collection: str, item_id: str, changes: dict[str, Any], wait: float) -> Item:
+    def _update(self, collection: str, items: list[Item], options: WriteOptions) -> list[Item]:
         raise self._refused(collection)
 
-    def _remove(self, collection: str, item_id: str, wait: float) -> None:
+    def _bulk_patch(self, collection: str, changes: dict[str, dict[str, Any]], options: WriteOptions) -> list[Item]:
+        raise self._refused(collection)
+
+    def _change(
+        self,
+        collection: str,
+        item_id: str,
+        changes: Callable[[Item], dict[str, Any]],
+        consistent: bool,
+        options: WriteOptions,
+    ) -> Item:
+        raise self._refused(collection)
+
+    def _remove(self, collection: str, item_id: str, options: WriteOptions) -> None:
         raise self._refused(collection)
 
     def _refused(self, collection: str) -> ReadOnlyError:
@@ -59,9 +78,9 @@ class ReadOnly(_ReadOnlyBase):
         self._hidden = {name: frozenset(ids) for name, ids in (without or {}).items() if ids}
 
     @contextmanager
-    def pinned(self) -> Iterator[Records]:
+    def pinned(self, *, durable: Durable | None = None) -> Iterator[Records]:
         """This view of the pinned records."""
-        with self._records.pinned() as records:
+        with self._records.pinned(durable=durable) as records:
             yield ReadOnly(records, without=self._hidden, only=self._only)
 
     def query(self, collection: str, query: Query = ALL_ITEMS, *, consistent: bool = False) -> Page:

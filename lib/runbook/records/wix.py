@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -11,9 +13,10 @@ from runbook.errors import ItemExists, NoSuchItem, RecordsError, WixError
 from runbook.json_types import MISSING, Item, Json
 from runbook.query.evaluate import sort_by_lists_error
 from runbook.query.query import NEWEST_FIRST, And, Condition, Not, Or, Query, Test
-from runbook.records.contract import QueryResult, Records, item_exists, no_such_item
+from runbook.records.contract import QueryResult, Records, WriteOptions, item_exists, no_such_item
 from runbook.records.outage import reading, retry_while_down
 from runbook.state import Side
+from runbook.state.locks import Locks
 from runbook.wix.client import DATA, WixClient, WixTooMuch
 
 _BULK = 1000  # items per request
@@ -27,12 +30,16 @@ _PERMISSION = '"Manage Data Items"'
 
 
 class WixRecords(Records):
-    """The site's collections, also those that stay in Wix. Raises WixError where no RecordsError fits."""
+    """The site's collections, also those that stay in Wix. `locks`: of the state; None: they are only read.
+
+    Raises WixError where no RecordsError fits.
+    """
 
     side: Side = "wix"
+    lags = True  # a query without `consistentRead` may be answered by a replica
 
-    def __init__(self, client: WixClient, catalog: Catalog) -> None:
-        super().__init__(catalog)
+    def __init__(self, client: WixClient, catalog: Catalog, locks: Locks | None) -> None:
+        super().__init__(catalog, locks)
         self._client = client
 
     def __repr__(self) -> str:
@@ -78,7 +85,10 @@ class WixRecords(Records):
         response = self._read("count", collection, body, f"count the items of {collection}")
         return int(response.get("totalCount", 0))
 
-    def _insert(self, collection: str, items: list[Item], given: list[str], wait: float) -> list[Item]:
+    # Writing: a change of a row under its lock, so that none comes between the two steps of `_change`
+
+    def _insert(self, collection: str, items: list[Item], given: list[str], options: WriteOptions) -> list[Item]:
+        wait = options.wait
         if len(items) > 1:
             for item_id in self._existing(collection, given):
                 raise item_exists(collection, item_id)
@@ -100,29 +110,41 @@ class WixRecords(Records):
 
         return [retry_while_down(collection, wait, insert, written="")]
 
-    def _update(self, collection: str, items: list[Item], wait: float) -> list[Item]:
-        if len(items) > 1:
-            ids = [item["_id"] for item in items]
-            existing = self._existing(collection, ids)
-            for item_id in ids:
-                if item_id not in existing:
-                    raise no_such_item(collection, item_id)
-            return self._bulk(collection, "update", items, set(), wait)
-        item = items[0]
-        body = {"dataCollectionId": collection, "dataItem": {"id": item["_id"], "data": item}}
-        return [self._change("/items/update", collection, item["_id"], body, "update", wait)]
+    def _update(self, collection: str, items: list[Item], options: WriteOptions) -> list[Item]:
+        ids = [item["_id"] for item in items]
+        with self._locked(collection, ids):
+            if len(items) > 1:
+                self._require(collection, ids)
+                return self._bulk(collection, "update", items, set(), options.wait)
+            body = {"dataCollectionId": collection, "dataItem": {"id": ids[0], "data": items[0]}}
+            return [self._send_change("/items/update", collection, ids[0], body, "update", options.wait)]
 
-    def _patch(self, collection: str, item_id: str, changes: dict[str, Any], wait: float) -> Item:
-        steps = [
-            {"fieldPath": key, "action": "REMOVE_FIELD"}
-            if value is MISSING
-            else {"fieldPath": key, "action": "SET_FIELD", "setFieldOptions": {"value": value}}
-            for key, value in changes.items()
-        ]
-        body = {"dataCollectionId": collection, "patch": {"dataItemId": item_id, "fieldModifications": steps}}
-        return self._change("/items/patch", collection, item_id, body, "patch", wait)
+    def _patch(self, collection: str, item_id: str, changes: dict[str, Any], options: WriteOptions) -> Item:
+        with self._locked(collection, [item_id]):
+            return self._send_patch(collection, item_id, changes, options)
 
-    def _remove(self, collection: str, item_id: str, wait: float) -> None:
+    def _bulk_patch(self, collection: str, changes: dict[str, dict[str, Any]], options: WriteOptions) -> list[Item]:
+        with self._locked(collection, changes):
+            if len(changes) > 1:
+                self._require(collection, list(changes))
+            return [self._send_patch(collection, item_id, new, options) for item_id, new in changes.items()]
+
+    def _change(
+        self,
+        collection: str,
+        item_id: str,
+        changes: Callable[[Item], dict[str, Any]],
+        consistent: bool,
+        options: WriteOptions,
+    ) -> Item:
+        with self._locked(collection, [item_id]):
+            existing = self._get(collection, item_id, True)
+            if existing is None:
+                raise no_such_item(collection, item_id)
+            new = changes(existing)
+            return self._send_patch(collection, item_id, new, options) if new else existing
+
+    def _remove(self, collection: str, item_id: str, options: WriteOptions) -> None:
         body = {"dataCollectionId": collection, "dataItemId": item_id}
 
         def remove(retry: bool) -> None:
@@ -134,7 +156,19 @@ class WixRecords(Records):
                 if not retry:  # else the request whose response was lost has removed it
                     raise no_such_item(collection, item_id) from None
 
-        retry_while_down(collection, wait, remove, written="")
+        with self._locked(collection, [item_id]):
+            retry_while_down(collection, options.wait, remove, written="")
+
+    def _locked(self, collection: str, ids: Iterable[str]) -> AbstractContextManager[None]:
+        if self._locks is None:
+            raise RuntimeError(f"{self!r} has no locks: it is only read")
+        return self._locks.rows(collection, ids)
+
+    def _require(self, collection: str, ids: list[str]) -> None:
+        existing = self._existing(collection, ids)
+        for item_id in ids:
+            if item_id not in existing:
+                raise no_such_item(collection, item_id)
 
     # Requests
 
@@ -162,7 +196,19 @@ class WixRecords(Records):
             "POST", DATA + path, body, what=what, idempotent=idempotent, sensitive=True, permission=_PERMISSION
         )
 
-    def _change(self, path: str, collection: str, item_id: str, body: dict[str, Json], verb: str, wait: float) -> Item:
+    def _send_patch(self, collection: str, item_id: str, changes: dict[str, Any], options: WriteOptions) -> Item:
+        steps = [
+            {"fieldPath": key, "action": "REMOVE_FIELD"}
+            if value is MISSING
+            else {"fieldPath": key, "action": "SET_FIELD", "setFieldOptions": {"value": value}}
+            for key, value in changes.items()
+        ]
+        body = {"dataCollectionId": collection, "patch": {"dataItemId": item_id, "fieldModifications": steps}}
+        return self._send_change("/items/patch", collection, item_id, body, "patch", options.wait)
+
+    def _send_change(
+        self, path: str, collection: str, item_id: str, body: dict[str, Json], verb: str, wait: float
+    ) -> Item:
         def change(_: bool) -> Item:
             try:
                 return _data(self._write(verb, path, collection, body, idempotent=True)["dataItem"])

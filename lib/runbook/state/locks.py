@@ -1,5 +1,9 @@
 """Named locks among threads, processes and, on PostgreSQL, machines.
 
+    with locks.exclusive("carry back app…"): ...     # one of a few fixed names
+    with locks.keyed(["views 1234567"]): ...          # any number of names, such as a key of the data
+    with locks.rows("Carriers", ["1f…"]): ...         # rows against every other writer
+
 On SQLite they are locked files beside the state's, on PostgreSQL advisory locks of a session: either is released when
 its process ends, however it ends. Not reentrant.
 """
@@ -8,8 +12,9 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import IO
 
@@ -21,6 +26,8 @@ from runbook.state.database import Database
 
 CALLS = "calls"
 """Held shared by every call of a service, and exclusively while a flag changes."""
+MANY_ROWS = 100
+"""Above this, all rows of a collection are locked rather than each: a process may have some hundred files open."""
 _POLL_SECONDS = 0.02
 _LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL: `lock_timeout` has passed
 
@@ -66,6 +73,33 @@ class Locks:
                 held.close()
             yield acquired
 
+    @contextmanager
+    def rows(self, collection: str, ids: Iterable[str]) -> Iterator[None]:
+        """Hold rows, by `_id`, against every other writer, on whichever side they are written."""
+        names = {f"row {collection} {item_id}" for item_id in ids}
+        whole = f"rows {collection}"
+        with ExitStack() as held:
+            if len(names) > MANY_ROWS:
+                held.enter_context(self.exclusive(whole))
+            else:
+                held.enter_context(self.shared(whole))
+                held.enter_context(self.keyed(names))
+            yield
+
+    @contextmanager
+    def keyed(self, names: Iterable[str]) -> Iterator[None]:
+        """Hold an exclusive lock for each name, of which there may be any number over time: none leaves a file."""
+        with ExitStack() as held:
+            if self._db.is_sqlite:
+                for path in sorted({self._path(name) for name in names}):  # all callers in one order
+                    held.enter_context(_passing_file(path))
+            else:
+                connection = held.enter_context(self._db.session())
+                for key in sorted({_key(name)["key"] for name in names}):
+                    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key})
+                    held.callback(connection.execute, text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+            yield
+
     def _lock_files(self, name: str, timeout: float | None, on_wait: Callable[[], None], held: ExitStack) -> bool:
         deadline = None if timeout is None else time.monotonic() + timeout
         waits = False
@@ -101,11 +135,39 @@ class Locks:
         return True
 
     def _open(self, name: str) -> IO[str]:
-        path = f"{self._db.path}.{hashlib.sha256(name.encode()).hexdigest()[:12]}.lock"
-        try:
-            return open(path, "a")
-        except OSError as error:
-            raise SettingError(f"RUNBOOK_STATE_URL: {path} cannot be written: {error.strerror}") from None
+        return _open(self._path(name))
+
+    def _path(self, name: str) -> str:
+        return f"{self._db.path}.{_digest(name).hex()[:12]}.lock"
+
+
+def _open(path: str) -> IO[str]:
+    try:
+        return open(path, "a")
+    except OSError as error:
+        raise SettingError(f"RUNBOOK_STATE_URL: {path} cannot be written: {error.strerror}") from None
+
+
+@contextmanager
+def _passing_file(path: str) -> Iterator[None]:
+    """Hold a locked file that is deleted at the end; whoever waited for it then makes it again."""
+    while True:
+        with _open(path) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not _is_at(path, file):  # its last holder has deleted it
+                continue
+            try:
+                yield
+            finally:
+                os.unlink(path)
+            return
+
+
+def _is_at(path: str, file: IO[str]) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _try_lock(file: IO[str]) -> bool:
@@ -117,4 +179,8 @@ def _try_lock(file: IO[str]) -> bool:
 
 
 def _key(name: str) -> dict[str, int]:
-    return {"key": int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)}
+    return {"key": int.from_bytes(_digest(name)[:8], signed=True)}
+
+
+def _digest(name: str) -> bytes:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()

@@ -38,6 +38,11 @@ class State:
         """Where it is, for people: the file, or the server and database."""
         return self._db.place
 
+    @property
+    def is_local(self) -> bool:
+        """Whether only processes of this machine share it, and with it the mirror's file."""
+        return self._db.is_sqlite
+
     def __enter__(self) -> Self:
         return self
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import uuid
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from runbook.errors import ItemExists, NoSuchItem
 from runbook.json_types import MISSING
 from runbook.query import Query
 from runbook.records import Records, WixRecords
+from runbook.state import State
 from runbook.wix.client import DATA, WixClient
 from sandbox import Sandbox
 
@@ -284,9 +286,13 @@ def test_no_item_has_more_than_it_was_given(records: Records) -> None:
     assert "rec" not in repr(without_dates(made)).replace(OWNER, "")
 
 
-def test_wix_shows_ones_own_writes_though_its_reads_lag() -> None:
-    with Sandbox(requests_per_second="off", stale_reads=60_000) as box:
-        one, other = (WixRecords(WixClient(box.wix_url, box.wix_key, box.site_id), CATALOG) for _ in range(2))
+def test_wix_shows_ones_own_writes_though_its_reads_lag(tmp_path: Path) -> None:
+    with (
+        Sandbox(requests_per_second="off", stale_reads=60_000) as box,
+        State(f"sqlite:///{tmp_path / 'state.db'}") as state,
+    ):
+        clients = [WixClient(box.wix_url, box.wix_key, box.site_id) for _ in range(2)]
+        one, other = (WixRecords(client, CATALOG, state.locks) for client in clients)
         body = {"collection": {"id": "Carriers", "fields": [{"key": "name", "type": "TEXT"}]}}
         one._client.request("POST", f"{DATA}/collections", body, what="make Carriers")
         one.insert(CARRIERS, {"_id": "a", "trucks": 1})
