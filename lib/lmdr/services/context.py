@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+from lmdr.services.writes import durable_of
 from runbook.records import Records
 
 P = ParamSpec("P")
@@ -110,11 +111,15 @@ class Context:
 
 
 def service(function: Callable[Concatenate[Context, P], R]) -> Callable[Concatenate[Context, P], R]:
-    """Decorates a function that pages and services call: it reads each flag once and so never mixes the two sides."""
+    """Decorates a function that pages and services call: it reads each flag once and so never mixes the two sides.
+
+    Its writes wait for what `lmdr.services.writes` says of it, also in the services that it calls.
+    """
+    durable = durable_of(function.__module__, function.__name__)
 
     @functools.wraps(function)
     def call(context: Context, *args: P.args, **kwargs: P.kwargs) -> R:
-        with context.records.pinned() as records:
+        with context.records.pinned(durable=durable) as records:
             return function(replace(context, records=records), *args, **kwargs)
 
     return call  # type: ignore[return-value]  # functools.wraps gives `context` a name, Concatenate does not

@@ -130,6 +130,7 @@ class Records(ABC):
     durable: Durable = "airtable"
     lags = False
     _exact = False
+    _is_pinned = False
 
     def __init__(self, catalog: Catalog, locks: Locks | None = None) -> None:
         self.catalog = catalog
@@ -138,8 +139,11 @@ class Records(ABC):
 
     @contextmanager
     def pinned(self, *, durable: Durable | None = None) -> Iterator[Records]:
-        """These records, with every flag as it is now: all reads in the block see the same side."""
-        yield self._with(durable=durable or self.durable)
+        """These records, with every flag as it is now: all reads in the block see the same side.
+
+        `durable`: of its writes that do not say; those pinned already keep to what they have.
+        """
+        yield self._pinned_with(durable)
 
     @contextmanager
     def exclusive(self, name: str) -> Iterator[Records]:
@@ -151,6 +155,9 @@ class Records(ABC):
             raise RuntimeError(f"{self!r} has no locks: it is only read")
         with self._locks.keyed([f"exclusive {name}"]):
             yield self._with(_exact=True)
+
+    def _pinned_with(self, durable: Durable | None) -> Self:
+        return self if self._is_pinned else self._with(_is_pinned=True, durable=durable or self.durable)
 
     def _with(self, **attributes: Any) -> Self:
         other = copy.copy(self)

@@ -157,7 +157,7 @@ class RoutedRecords(_Router):
         with self._write_lock():
             flags = self._state.flags.states()
             pinned = _PinnedRecords(self.catalog, self._wix, self._airtable, flags, self._locks)
-            yield pinned._with(durable=durable or self.durable)
+            yield pinned._pinned_with(durable)
 
     def _flags(self) -> Mapping[str, FlagState]:
         return self._state.flags.states()
