@@ -113,6 +113,16 @@ class Mirror:
         """How many items a condition keeps. Raises as `get`."""
         return self._read(collection, lambda: self.store.count(collection, condition))
 
+    def row(self, collection: str, item_id: str) -> tuple[str, Item] | None:
+        """An item's record and the item, of a draft too; None where the collection was never read in full."""
+        try:
+            with self.store.file.snapshot():
+                return None if self.store.as_of(collection) is None else self.store.row(collection, item_id)
+        except sqlite3.DatabaseError as error:
+            if not is_broken(error):
+                raise
+            return None
+
     def age(self, collection: str) -> float:
         """Seconds since a collection is known to have equalled Airtable's; infinite where it was never read."""
         as_of = self.store.as_of(collection)

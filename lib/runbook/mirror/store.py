@@ -131,6 +131,12 @@ class Store:
         row = self.file.connection().execute(sql, (collection, item_id)).fetchone()
         return None if row is None else str(row[0])
 
+    def row(self, collection: str, item_id: str) -> tuple[str, Item] | None:
+        """An item's record and the item, of a draft too."""
+        sql = "SELECT record, item FROM row WHERE collection = ? AND id = ?"
+        row = self.file.connection().execute(sql, (collection, item_id)).fetchone()
+        return None if row is None else (str(row[0]), json.loads(row[1]))
+
     def records_set_aside(self) -> list[SetAside]:
         """Every known record that is not a row."""
         sql = "SELECT collection, record, id, waits FROM set_aside ORDER BY collection, record"

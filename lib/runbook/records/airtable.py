@@ -21,7 +21,7 @@ from runbook.airtable.client import PER_WRITE, Airtable
 from runbook.airtable.responses import Scope
 from runbook.catalog import LEGACY_ID, Catalog
 from runbook.errors import AirtableError
-from runbook.json_types import MISSING, Fields, Item, Json
+from runbook.json_types import Fields, Item, Json
 from runbook.mirror import Mirror
 from runbook.query.evaluate import predicate, sort_items
 from runbook.query.query import ALL_ITEMS, Query
@@ -29,13 +29,14 @@ from runbook.query.values import item_json, stamp, to_python
 from runbook.records.contract import QueryResult, Records, WriteOptions, item_exists, no_such_item
 from runbook.records.formula import narrow
 from runbook.records.outage import reading
-from runbook.records.rows import Rows
+from runbook.records.rows import Rows, patched
 from runbook.records.single_flight import SingleFlight
 from runbook.schema.identity import explain, known_columns
 from runbook.state import Side, State
 
 _KEPT = ("_owner", "_createdDate", "_publishStatus")
 """Keys that an update leaves unchanged where it does not give them, as on Wix."""
+_UPDATED = "_updatedDate"
 _UNLIMITED = 1 << 62
 
 
@@ -168,12 +169,13 @@ class AirtableRecords(Records):
 
     def _insert(self, collection: str, items: list[Item], given: list[str], options: WriteOptions) -> list[Item]:
         rows, wait = self._rows_of(collection), options.wait
-        now = {"$date": stamp(self._now())}
+        now = self._updated()
         with self._writing(rows, given):
-            for item_id in rows.retry(wait, lambda: rows.fetch(given)) if given else ():
+            doubtful = rows.may_exist(given)
+            for item_id in rows.retry(wait, lambda: rows.fetch(doubtful)) if doubtful else ():
                 raise item_exists(collection, item_id)
             return _in_batches(
-                [{**item, "_createdDate": now, "_updatedDate": now} for item in items],
+                [{**item, "_createdDate": now[_UPDATED], **now} for item in items],
                 lambda batch, written: rows.create(batch, wait, written),
             )
 
@@ -184,6 +186,12 @@ class AirtableRecords(Records):
         return self._rewrite(collection, {item["_id"]: updated(item) for item in items}, options.wait)
 
     def _bulk_patch(self, collection: str, changes: dict[str, dict[str, Any]], options: WriteOptions) -> list[Item]:
+        rows = self._rows_of(collection)
+        if len(changes) <= PER_WRITE:
+            with self._writing(rows, list(changes)):
+                stored = rows.patch_known({i: {**new, **self._updated()} for i, new in changes.items()}, options.wait)
+            if stored is not None:
+                return stored
         return self._rewrite(collection, {i: partial(patched, new) for i, new in changes.items()}, options.wait)
 
     def _change(
@@ -194,6 +202,16 @@ class AirtableRecords(Records):
         consistent: bool,
         options: WriteOptions,
     ) -> Item:
+        rows = self._rows_of(collection)
+        with self._writing(rows, [item_id]):
+            known = None if consistent else rows.known(item_id)
+            new = {} if known is None else changes(known.item)
+            if known is not None and not new:
+                return known.item
+            stored = rows.patch_known({item_id: {**new, **self._updated()}}, options.wait) if new else None
+        if stored is not None:
+            return stored[0]
+
         def changed(before: Item) -> Item | None:
             new = changes(before)
             return patched(new, before) if new else None
@@ -206,7 +224,7 @@ class AirtableRecords(Records):
         """Make rows what functions of them say; None: a row stays as it is."""
         rows = self._rows_of(collection)
         ids = list(changes)
-        now = {"$date": stamp(self._now())}
+        now = self._updated()
         with self._writing(rows, ids):
             records = rows.retry(wait, lambda: rows.fetch(ids))
             for item_id in ids:
@@ -215,7 +233,7 @@ class AirtableRecords(Records):
                     raise no_such_item(collection, item_id)
             before = {item_id: rows.mapping.to_wix(records[item_id]["fields"]) for item_id in ids}
             after = {item_id: change(before[item_id]) for item_id, change in changes.items()}
-            new = [{**item, "_id": item_id, "_updatedDate": now} for item_id, item in after.items() if item is not None]
+            new = [{**item, "_id": item_id, **now} for item_id, item in after.items() if item is not None]
             written = _in_batches(new, lambda batch, written: rows.update(records, batch, wait, written))
             by_id = before | {item["_id"]: item for item in written}
             return [by_id[item_id] for item_id in ids]
@@ -228,6 +246,9 @@ class AirtableRecords(Records):
                 rows.forget(item_id)
                 raise no_such_item(collection, item_id)
             rows.delete(item_id, str(found[item_id]["id"]), wait)
+
+    def _updated(self) -> Item:
+        return {_UPDATED: {"$date": stamp(self._now())}}
 
     @contextmanager
     def _writing(self, rows: Rows, ids: list[str]) -> Iterator[None]:
@@ -263,11 +284,6 @@ class AirtableRecords(Records):
                 self._mirror,
             )
         return self._rows[collection]
-
-
-def patched(changes: dict[str, Any], before: Item) -> Item:
-    """An item after a patch."""
-    return {key: value for key, value in {**before, **changes}.items() if value is not MISSING}
 
 
 def _in_batches(items: list[Item], write: Callable[[list[Item], str], list[Item]]) -> list[Item]:

@@ -5,15 +5,15 @@ Every request is idempotent: an upsert by the legacy id, an update by the record
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, TypeVar
 
 from runbook.airtable import row_errors
 from runbook.airtable.client import Airtable
 from runbook.airtable.lookup_ids import fetch_records, look_up, require_unique
 from runbook.catalog import LEGACY_ID, ORIGINAL, Catalog, Collection
 from runbook.codecs import same
-from runbook.errors import AirtableError, RecordsError, WrongType
+from runbook.errors import AirtableError, RecordsError, SourceDown, WrongType
 from runbook.grid_rows import legacy_id
 from runbook.json_types import MISSING, Fields, Item, Json
 from runbook.link_resolver import resolve
@@ -27,6 +27,18 @@ from runbook.schema.identity import UNKNOWN_COLUMN, known_columns
 from runbook.state import Ambiguous, State
 
 T = TypeVar("T")
+
+
+class MirrorRow(NamedTuple):
+    """A row as the mirror has it."""
+
+    record: str
+    item: Item
+
+
+def patched(changes: dict[str, Any], before: Item) -> Item:
+    """An item after a patch."""
+    return {key: value for key, value in {**before, **changes}.items() if value is not MISSING}
 
 
 class Rows:
@@ -162,25 +174,88 @@ class Rows:
             record = records[item["_id"]]
             before = self.mapping.to_wix(record["fields"])
             changes.append({"id": record["id"], "fields": self.difference(record["fields"], before, item)})
+        updated = self._send_update(changes, wait, written)
+        for record in updated:
+            item_id = record["fields"].get(LEGACY_ID)
+            old, new = self._values.of(records[item_id]["fields"]), self._values.of(record["fields"])
+            self._note_served(item_id, old, new, dict.fromkeys([*old, *new]))
+        return self._store([item["_id"] for item in items], updated)
+
+    def _send_update(self, changes: list[dict[str, Json]], wait: float, written: str) -> list[dict[str, Json]]:
         cells = [change["fields"] for change in changes]
         typecast = any(map(self._has_new_choice, cells))
-        updated = self._send(
+        return self._send(
             cells,
             lambda: self._airtable.update(self._base, self.collection.table, changes, typecast=typecast),
             wait,
             written,
         )
-        self._note_served(records, updated)
-        return self._store([item["_id"] for item in items], updated)
 
-    def _note_served(self, before: dict[str, dict[str, Json]], after: list[dict[str, Json]]) -> None:
+    def known(self, item_id: str) -> MirrorRow | None:
+        """A row as the mirror has it; None: it must be read in Airtable."""
+        found = None if self._mirror is None else self._mirror.row(self.collection.wix, item_id)
+        return None if found is None else MirrorRow(*found)
+
+    def may_exist(self, ids: list[str]) -> list[str]:
+        """Those of some ids that a row may have: all, where there is no mirror that would know it."""
+        if self._mirror is None or self._mirror.store.as_of(self.collection.wix) is None:
+            return ids
+        in_state = self._state_rows.record_ids(ids)
+        return [item_id for item_id in ids if item_id in in_state or self.known(item_id) is not None]
+
+    def patch_known(self, changes: dict[str, dict[str, Any]], wait: float) -> list[Item] | None:
+        """Change keys of at most ten rows without reading them; the items as stored. None: they must be read first.
+
+        Only the cells of these keys are sent, so that what people have edited since the mirror was read stays. A row is
+        read first where the mirror does not have it, and where `Wix Original` changes, which holds other keys as well.
+        """
+        sent: list[dict[str, Json]] = []
+        before: dict[str, Fields] = {}
+        after: dict[str, Fields] = {}
+        for item_id, new in changes.items():
+            known = self.known(item_id)
+            if known is None:
+                return None
+            item = patched(new, known.item)
+            old, encoded = self.mapping.to_airtable(known.item), self.mapping.to_airtable(item)
+            for refusal in encoded.refusals:
+                if refusal.field in new:
+                    raise self._wrong_type(item, refusal)
+            if old.fields.get(ORIGINAL) != encoded.fields.get(ORIGINAL):
+                return None
+            names = [column.name for key in new for column in self._values.columns(key)]
+            cells = {name: encoded.fields.get(name) for name in names}
+            links = [link.name for link in self.collection.links if not new.keys().isdisjoint(link.on)]
+            linked = self._links(item) if links else {}
+            sent.append({"id": known.record, "fields": cells | {name: linked.get(name, []) for name in links}})
+            before[item_id], after[item_id] = old.fields, encoded.fields
+        try:
+            updated = self._send_update(sent, wait, written="")
+        except (AirtableError, RecordsError) as error:
+            if isinstance(error, SourceDown) or getattr(error, "status", 422) not in (403, 404, 422):
+                raise
+            return None  # such as a record that someone has deleted
+        by_record = {str(change["id"]): item_id for item_id, change in zip(changes, sent, strict=True)}
+        found = {by_record[record["id"]]: record for record in updated}
+        stored = {item_id: self._values.of(record["fields"]) for item_id, record in found.items()}
+        for item_id, new in changes.items():
+            wanted = self._values.of(after[item_id])
+            if found[item_id]["fields"].get(LEGACY_ID) != item_id or any(
+                not self._values.equal(key, wanted.get(key), stored[item_id].get(key), sent=True) for key in new
+            ):
+                return None  # someone has changed the legacy id, or `Wix Original` keeps another value of a key
+        for item_id, old_fields in before.items():
+            old_values = self._values.of(old_fields)
+            self._note_served(item_id, old_values, stored[item_id], changes[item_id])
+        return self._store(list(changes), list(found.values()))
+
+    def _note_served(
+        self, item_id: str, old: dict[str, list[Json]], new: dict[str, list[Json]], keys: Iterable[str]
+    ) -> None:
         """Tell what a service changed from what people edit in Airtable; a load keeps both."""
-        for record in after:
-            item_id = record["fields"].get(LEGACY_ID)
-            old, new = self._values.of(before[item_id]["fields"]), self._values.of(record["fields"])
-            changed = [key for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)]
-            if changed:
-                self._state_rows.note_served(item_id, {key: digest(new.get(key)) for key in changed})
+        changed = [key for key in keys if old.get(key) != new.get(key)]
+        if changed:
+            self._state_rows.note_served(item_id, {key: digest(new.get(key)) for key in changed})
 
     def delete(self, item_id: str, record: str, wait: float) -> None:
         """Delete a row's record."""

