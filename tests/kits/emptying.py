@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from runbook.airtable.client import Airtable
 from runbook.catalog import LEGACY_ID
 from runbook.mirror import Mirror
@@ -10,9 +12,14 @@ from runbook.schema import Tables
 from runbook.state import State
 
 
-def empty_base(api: Airtable, base: str, tables: Tables, state: State, mirror: Mirror, start: int) -> int:
-    """Delete every row of the tables written to since request `start` of the log; the number of requests by now."""
-    written = {row.what for row in api.log.rows(start) if row.method != "GET"}
+def empty_base(
+    api: Airtable, base: str, tables: Tables, state: State, mirror: Mirror, start: int, elsewhere: Iterable[str] = ()
+) -> int:
+    """Delete every row of the tables written to since request `start` of the log; the number of requests by now.
+
+    `elsewhere`: the names of requests with which another process wrote.
+    """
+    written = {row.what for row in api.log.rows(start) if row.method != "GET"} | {*elsewhere}
     for name, collection in mirror.catalog.collections.items():
         if not any(what.endswith((collection.table, tables.id(collection))) for what in written):
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,13 +51,7 @@ class Sides:
                 continue
             body = {"collection": {"id": name, "fields": [{"key": "name", "type": "TEXT"}]}}
             self.client.request("POST", f"{DATA}/collections", body, what=f"make {name}")
-        self.client_of_base = Airtable(
-            box.token,
-            url=box.airtable_url,
-            rate_limiter=lambda base: RateLimiter(self.state, base, None),
-            backoff=0.001,
-            tries=2,
-        )
+        self.client_of_base = impatient_airtable(self.state, box.token, box.airtable_url)
         every = list(CATALOG.collections.values())
         self.base = find_or_create_base(
             self.client_of_base,
@@ -75,6 +70,7 @@ class Sides:
         )
         self.records = RoutedRecords(CATALOG, self.state, self.wix, self.airtable)
         self._emptied = len(self.client_of_base.log)
+        self._written_elsewhere: set[str] = set()
 
     def turn(self, side: str, *flags: str) -> None:
         """Set flags, by default all of them."""
@@ -114,4 +110,23 @@ class Sides:
     def empty(self) -> None:
         """Delete every row that was written."""
         self.client.empty()
-        self._emptied = empty_base(self.client_of_base, self.base, self.tables, self.state, self.mirror, self._emptied)
+        self._emptied = empty_base(
+            self.client_of_base,
+            self.base,
+            self.tables,
+            self.state,
+            self.mirror,
+            self._emptied,
+            self._written_elsewhere,
+        )
+        self._written_elsewhere.clear()
+
+    def note_written(self, collections: Iterable[str], requests: Iterable[tuple[str, str]]) -> None:
+        """Let `empty` know of another process: the collections of Wix that it wrote, its requests to Airtable."""
+        self.client.written.update(collections)
+        self._written_elsewhere.update(what for method, what in requests if method != "GET")
+
+
+def impatient_airtable(state: State, token: str, url: str) -> Airtable:
+    """A client for a sandbox without a rate limit."""
+    return Airtable(token, url=url, rate_limiter=lambda base: RateLimiter(state, base, None), backoff=0.001, tries=2)

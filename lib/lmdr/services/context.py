@@ -110,6 +110,14 @@ class Context:
             self.background(lambda: self.send_mail(template, to, variables))
 
 
+class Refused(Exception):
+    """Raised where a service refuses in the middle of a change: nothing is written; it answers as by `refused`."""
+
+    def __init__(self, error: str, **more: Any) -> None:
+        super().__init__(error)
+        self.answer = refused(error, **more)
+
+
 def service(function: Callable[Concatenate[Context, P], R]) -> Callable[Concatenate[Context, P], R]:
     """Decorates a function that pages and services call: it reads each flag once and so never mixes the two sides.
 
@@ -120,7 +128,10 @@ def service(function: Callable[Concatenate[Context, P], R]) -> Callable[Concaten
     @functools.wraps(function)
     def call(context: Context, *args: P.args, **kwargs: P.kwargs) -> R:
         with context.records.pinned(durable=durable) as records:
-            return function(replace(context, records=records), *args, **kwargs)
+            try:
+                return function(replace(context, records=records), *args, **kwargs)
+            except Refused as refusal:
+                return refusal.answer  # type: ignore[return-value]  # such a service gives dicts
 
     return call  # type: ignore[return-value]  # functools.wraps gives `context` a name, Concatenate does not
 

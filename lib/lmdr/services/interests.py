@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from lmdr.services.context import Context
 from lmdr.services.dot_numbers import dot_text
-from lmdr.services.unique_rows import derived_id, insert_once
+from lmdr.services.unique_rows import insert_or_change
 from runbook.json_types import Item
 from runbook.query import Query
+from runbook.records.contract import Once
 
 STAGES = ("interested", "applied", "in_review", "contacted", "offer", "hired")
 """Stages of an application, in the order in which pipelines show them. Any stage may follow any other."""
@@ -17,15 +19,22 @@ OUTCOMES = ("hired", "rejected", "withdrawn")
 
 
 def interest_between(context: Context, driver_id: str, carrier_dot: Any) -> Item | None:
-    """The row of a driver's profile and a carrier, else None. Only this look-up keeps pairs unique."""
+    """The row of a driver's profile and a carrier, else None."""
     pair = Query().eq("driver_id", driver_id).eq("carrier_dot", dot_text(carrier_dot))
     return context.records.first("DriverCarrierInterests", pair)
 
 
-def add_interest(context: Context, row: Item) -> tuple[Item, bool]:
-    """Insert the row of a driver and a carrier, both in it: the row as stored, and whether this call inserted it.
+def add_interest(context: Context, driver_id: str, carrier_dot: Any, item: Item) -> Once:
+    """The row of a driver's profile and a carrier, inserted with the other keys in `item` where there is none."""
+    return context.records.insert_once("DriverCarrierInterests", _pair(driver_id, carrier_dot), item)
 
-    Its `_id` is derived from the pair, so that of two concurrent calls, such as a double click, one inserts it.
-    """
-    name = f"DriverCarrierInterests/{row['driver_id']}/{row['carrier_dot']}"
-    return insert_once(context, "DriverCarrierInterests", {"_id": derived_id(name), **row})
+
+def add_or_change_interest(
+    context: Context, driver_id: str, carrier_dot: Any, item: Item, change: Callable[[Item], Item]
+) -> Once:
+    """As `add_interest`; a row that exists is changed by `change`."""
+    return insert_or_change(context, "DriverCarrierInterests", _pair(driver_id, carrier_dot), item, change)
+
+
+def _pair(driver_id: str, carrier_dot: Any) -> dict[str, str]:
+    return {"driver_id": driver_id, "carrier_dot": dot_text(carrier_dot)}

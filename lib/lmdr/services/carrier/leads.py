@@ -11,7 +11,8 @@ from lmdr import js
 from lmdr.services.context import Context, refused, service
 from lmdr.services.dot_numbers import dot_number
 from lmdr.services.status_history import history
-from runbook.json_types import MISSING
+from runbook.errors import NoSuchItem
+from runbook.json_types import MISSING, Item
 from runbook.query import Query
 from runbook.query.query import DEFAULT_LIMIT, MAX_LIMIT
 from runbook.query.values import stamp
@@ -107,17 +108,19 @@ def update_lead_status(context: Context, request_id: str, new_status: str, notes
     """Set a request's status, any text, with an entry in its history: {success} or {success: False, error}."""
     if not (request_id and new_status):
         return refused("Missing required parameters")
-    row = context.records.get("carrierStaffingRequests", request_id)
-    if row is None:
+    if context.records.get("carrierStaffingRequests", request_id) is None:
         return refused("Request not found")
     now = context.now()
-    entry = {"from": row.get("status"), "to": new_status, "timestamp": stamp(now), "notes": notes or ""}
-    changes = {
-        "status": new_status,
-        "last_updated": now,
-        "status_history": json.dumps([*history(row.get("status_history")), entry], ensure_ascii=False),
-    }
-    context.records.patch("carrierStaffingRequests", request_id, changes)
+
+    def set_status(row: Item) -> Item:
+        entry = {"from": row.get("status"), "to": new_status, "timestamp": stamp(now), "notes": notes or ""}
+        entries = json.dumps([*history(row.get("status_history")), entry], ensure_ascii=False)
+        return {"status": new_status, "last_updated": now, "status_history": entries}
+
+    try:
+        context.records.change("carrierStaffingRequests", request_id, set_status)
+    except NoSuchItem:
+        return refused("Request not found")
     return {"success": True}
 
 

@@ -10,9 +10,12 @@ from lmdr.matching.driver_weights import WEIGHTS
 from lmdr.services.access import refusal
 from lmdr.services.context import Caller, Context, refused, service
 from lmdr.services.dot_numbers import dot_text
+from lmdr.services.unique_rows import insert_or_change
+from runbook.errors import NoSuchItem
 from runbook.json_types import MISSING, Item
 from runbook.query import Query
 
+NOT_FOUND = "Preferences not found"
 CDL_TYPES = ("A", "B", "C")
 URGENCIES = ("immediate", "30_day", "ongoing")
 LISTS = ("target_zip_codes", "target_states", "route_types", "equipment_types", "required_endorsements")
@@ -59,13 +62,16 @@ def update_hiring_preferences(
         return refused(errors[0])
     row = context.records.get("CarrierHiringPreferences", preferences_id) if preferences_id else None
     if row is None:
-        return refused("Preferences not found")
+        return refused(NOT_FOUND)
     if denied := refusal(context, caller, row.get("carrier_dot")):
         return denied
     if "carrier_dot" in data and dot_text(data["carrier_dot"]) != row.get("carrier_dot"):
         return refused("carrier_dot cannot be changed")
     changes = {key: data[key] for key in KEYS if key in data}
-    return {"success": True, "preferences": context.records.patch("CarrierHiringPreferences", row["_id"], changes)}
+    try:
+        return {"success": True, "preferences": context.records.patch("CarrierHiringPreferences", row["_id"], changes)}
+    except NoSuchItem:
+        return refused(NOT_FOUND)
 
 
 @service
@@ -73,10 +79,13 @@ def deactivate_hiring_preferences(context: Context, caller: Caller, preferences_
     """Deactivate preferences: {success} or {success: False, error}."""
     row = context.records.get("CarrierHiringPreferences", preferences_id) if preferences_id else None
     if row is None:
-        return refused("Preferences not found")
+        return refused(NOT_FOUND)
     if denied := refusal(context, caller, row.get("carrier_dot")):
         return denied
-    context.records.patch("CarrierHiringPreferences", row["_id"], {"is_active": False})
+    try:
+        context.records.patch("CarrierHiringPreferences", row["_id"], {"is_active": False})
+    except NoSuchItem:
+        return refused(NOT_FOUND)
     return {"success": True}
 
 
@@ -90,7 +99,7 @@ def get_hiring_preferences(context: Context, dot: str) -> dict[str, Any]:
 def get_hiring_preference_by_id(context: Context, preferences_id: str) -> dict[str, Any]:
     """Preferences by `_id`, active or not: {success, preferences} or {success: False, error}."""
     row = context.records.get("CarrierHiringPreferences", preferences_id) if preferences_id else None
-    return refused("Preferences not found") if row is None else {"success": True, "preferences": row}
+    return refused(NOT_FOUND) if row is None else {"success": True, "preferences": row}
 
 
 @service
@@ -121,12 +130,9 @@ def save_weight_preferences(context: Context, dot: str, weights: Mapping[str, An
     if sum(weights[name] for name in WEIGHTS) <= 0:
         return refused("Total weight must be greater than 0")
     changes = {f"weight_{name}": weights[name] for name in WEIGHTS}
-    row = _active(context, carrier)
-    if row is not None:
-        context.records.patch("CarrierHiringPreferences", row["_id"], changes)
-    else:
-        new = {"carrier_dot": carrier, "required_cdl_types": ["A"], "target_radius_miles": 100, "is_active": True}
-        context.records.insert("CarrierHiringPreferences", {**new, **changes})
+    new = {"required_cdl_types": ["A"], "target_radius_miles": 100, **changes}
+    key = {"carrier_dot": carrier, "is_active": True}
+    insert_or_change(context, "CarrierHiringPreferences", key, new, lambda row: changes)
     return {"success": True, "weights": {name: weights[name] for name in WEIGHTS}}
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from lmdr import js
 from lmdr.services.access import NOT_LOGGED_IN, own_profile
-from lmdr.services.context import Caller, Context, refused, service
+from lmdr.services.context import Caller, Context, Refused, refused, service
 from lmdr.services.dot_numbers import dot_text
 from lmdr.services.driver.application_form import document_urls, profile_changes
 from lmdr.services.driver.uploads import UploadFailed
-from lmdr.services.interests import add_interest, interest_between
+from lmdr.services.interests import add_or_change_interest, interest_between
 from lmdr.services.status_history import history_with
+from runbook.errors import NoSuchItem
 from runbook.json_types import Item
 from runbook.query import Query
 
@@ -42,29 +43,35 @@ def submit_application(context: Context, caller: Caller, data: Mapping[str, Any]
         documents = document_urls(context, data)
     except UploadFailed as failed:
         return refused(str(failed))
-    profile = context.records.patch(
-        "DriverProfiles", profile["_id"], profile_changes(data, documents, profile, context.now())
-    )
-    interest, is_new = interest_between(context, profile["_id"], dot), False
-    if interest is None:
-        pair = {"_owner": caller.member_id, "driver_id": profile["_id"], "carrier_dot": dot}
-        initial = {
-            "carrier_name": data.get("carrierName") or "",
-            "match_score": js.or_(js.parse_int(data.get("matchScore")), 0),
-            "origin": "driver_applied",
-            "outcome": None,
-        }
-        interest, is_new = add_interest(context, pair | initial | _applied(context, data, profile, None))
-    if not is_new:
-        if interest.get("status") in IN_PROGRESS:
-            return refused(
+    now = context.now()
+    try:
+        profile = context.records.change(
+            "DriverProfiles", profile["_id"], lambda row: profile_changes(data, documents, row, now), consistent=False
+        )
+    except NoSuchItem:
+        return refused(NO_PROFILE)
+    applied = _applied(context, data, profile)
+
+    def apply_again(row: Item) -> Item:
+        if row.get("status") in IN_PROGRESS:
+            raise Refused(
                 "You have already applied to this carrier",
                 isDuplicate=True,
-                existingStatus=interest["status"],
-                applicationId=interest["_id"],
+                existingStatus=row["status"],
+                applicationId=row["_id"],
             )
-        again = _applied(context, data, profile, interest.get("status_history"))
-        interest = context.records.patch("DriverCarrierInterests", interest["_id"], again)
+        return {**applied, "status_history": _submitted(context, row.get("status_history"))}
+
+    new = {
+        "_owner": caller.member_id,
+        "carrier_name": data.get("carrierName") or "",
+        "match_score": js.or_(js.parse_int(data.get("matchScore")), 0),
+        "origin": "driver_applied",
+        "outcome": None,
+        **applied,
+        "status_history": _submitted(context, None),
+    }
+    interest, is_new = add_or_change_interest(context, profile["_id"], dot, new, apply_again)
     context.mail(
         "application_submitted",
         caller.member_id,
@@ -100,15 +107,16 @@ def withdraw_application(context: Context, caller: Caller, carrier_dot: Any) -> 
     interest = _own_interest(context, caller, carrier_dot)
     if interest is None or isinstance(interest, str):
         return refused(interest or "Application not found")
-    changes = {
-        "status": "withdrawn",
-        "outcome": "withdrawn",
-        "outcome_date": context.now(),
-        "status_history": history_with(
-            context, interest.get("status_history"), "withdrawn", note="Application withdrawn by driver"
-        ),
-    }
-    context.records.patch("DriverCarrierInterests", interest["_id"], changes)
+    changes = {"status": "withdrawn", "outcome": "withdrawn", "outcome_date": context.now()}
+
+    def withdraw(row: Item) -> Item:
+        history = history_with(context, row.get("status_history"), "withdrawn", note="Application withdrawn by driver")
+        return {**changes, "status_history": history}
+
+    try:
+        context.records.change("DriverCarrierInterests", interest["_id"], withdraw, consistent=False)
+    except NoSuchItem:
+        return refused("Application not found")
     return {"success": True, "applicationId": interest["_id"], "status": "withdrawn"}
 
 
@@ -132,8 +140,8 @@ def _first_error(caller: Caller, profile: Item | None, dot: str, data: Mapping[s
     return None if data.get("phone") or data.get("email") else "Phone or email is required"
 
 
-def _applied(context: Context, data: Mapping[str, Any], profile: Item, history: Any) -> Item:
-    """The keys that an application sets, whether new or repeated."""
+def _applied(context: Context, data: Mapping[str, Any], profile: Item) -> Item:
+    """The keys that an application sets, whether new or repeated, but its history."""
     now = context.now()
     given = {
         "contact_phone": data.get("phone"),
@@ -150,8 +158,11 @@ def _applied(context: Context, data: Mapping[str, Any], profile: Item, history: 
         "action_timestamp": now,
         "preferred_contact": data.get("preferredContact") or "phone",
         **{key: value for key, value in given.items() if value},
-        "status_history": history_with(context, history, "applied", note="Application submitted"),
     }
+
+
+def _submitted(context: Context, history: Any) -> str:
+    return history_with(context, history, "applied", note="Application submitted")
 
 
 def _own_interest(context: Context, caller: Caller, carrier_dot: Any) -> Item | str | None:

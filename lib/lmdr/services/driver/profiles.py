@@ -7,7 +7,7 @@ its score and what follows from it (see `lmdr.matching.completeness`). Refusals 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -22,10 +22,12 @@ from lmdr.services.context import Caller, Context, refused, service
 from lmdr.services.dot_numbers import dot_text
 from lmdr.services.driver.application_form import day_of, document_urls
 from lmdr.services.driver.uploads import UploadFailed
-from lmdr.services.interests import interest_between
-from lmdr.services.unique_rows import derived_id, insert_once
+from lmdr.services.interests import add_or_change_interest, interest_between
+from lmdr.services.unique_rows import again_where_removed
+from runbook.errors import NoSuchItem
 from runbook.json_types import Item
 from runbook.query import Query
+from runbook.records.contract import Once
 
 INCOMPLETE: Final = 30
 """Minimum points for a search to make a profile "incomplete"; from 80 points it is "active"."""
@@ -95,7 +97,6 @@ def update_driver_preferences(context: Context, caller: Caller, preferences: Map
     """
     if not caller.logged_in:
         return refused(NOT_LOGGED_IN)
-    profile, _ = _get_or_create(context, caller)
     changes: Item = {}
     for name, key in _PREFERRED_TEXTS.items():
         if isinstance(value := preferences.get(name), str | int | float) and js.truthy(value):
@@ -104,9 +105,12 @@ def update_driver_preferences(context: Context, caller: Caller, preferences: Map
         # A form sends the text "250"; the field holds a number.
         if js.truthy(number := js.parse_float(preferences.get(name))):
             changes[key] = number
-    changes["total_searches"] = js.or_(profile.get("total_searches"), 0) + 1
     changes["last_search_date"] = context.now()
-    return _store(context, profile, changes, searched=True)
+
+    def searched(profile: Item) -> Item:
+        return {**changes, "total_searches": js.or_(profile.get("total_searches"), 0) + 1}
+
+    return _store(context, caller, searched, is_search=True)
 
 
 @service
@@ -122,12 +126,11 @@ def update_driver_documents(context: Context, caller: Caller, documents: Mapping
         urls = document_urls(context, documents)
     except UploadFailed as failed:
         return refused(str(failed))
-    profile, _ = _get_or_create(context, caller)
     changes: Item = {**urls}
     for document, key in _READABLE.items():
         if key in urls:
             changes |= _read(context, document, urls[key])
-    return _store(context, profile, changes)
+    return _store(context, caller, lambda profile: changes)
 
 
 @service
@@ -139,10 +142,9 @@ def update_driver_qualifications(context: Context, caller: Caller, qualification
     """
     if not caller.logged_in:
         return refused(NOT_LOGGED_IN)
-    profile, _ = _get_or_create(context, caller)
     changes = _not_null(**{key: qualifications.get(key) for key in _SET_UNLESS_NULL})
     changes |= {key: value for key in _SET_UNLESS_FALSY if js.truthy(value := qualifications.get(key))}
-    return _store(context, profile, changes)
+    return _store(context, caller, lambda profile: changes)
 
 
 @service
@@ -150,8 +152,7 @@ def set_discoverability(context: Context, caller: Caller, is_discoverable: bool)
     """Set whether carriers can find the caller, which also needs 50 points: {success, profile}."""
     if not caller.logged_in:
         return refused(NOT_LOGGED_IN)
-    profile, _ = _get_or_create(context, caller)
-    return _store(context, profile, {"is_discoverable": is_discoverable})
+    return _store(context, caller, lambda profile: {"is_discoverable": is_discoverable})
 
 
 @service
@@ -169,21 +170,13 @@ def log_carrier_interest(context: Context, caller: Caller, interest: Mapping[str
     profile, _ = _get_or_create(context, caller)
     score = js.or_(js.parse_float(interest.get("matchScore")), 0)
     changes = {"match_score": score, "action_timestamp": context.now(), **_not_null(action=interest.get("action"))}
-    row = interest_between(context, profile["_id"], dot)
-    if row is not None:
-        context.records.patch("DriverCarrierInterests", row["_id"], changes)
-        return {"success": True, "interestId": row["_id"], "isNew": False}
-    row = context.records.insert(
-        "DriverCarrierInterests",
-        {
-            "_owner": caller.member_id,
-            "driver_id": profile["_id"],
-            "carrier_dot": dot,
-            **_not_null(carrier_name=interest.get("carrierName"), driver_zip_at_match=profile.get("home_zip")),
-            **changes,
-        },
-    )
-    return {"success": True, "interestId": row["_id"], "isNew": True}
+    new = {
+        "_owner": caller.member_id,
+        **_not_null(carrier_name=interest.get("carrierName"), driver_zip_at_match=profile.get("home_zip")),
+        **changes,
+    }
+    row, is_new = add_or_change_interest(context, profile["_id"], dot, new, lambda row: changes)
+    return {"success": True, "interestId": row["_id"], "isNew": is_new}
 
 
 @service
@@ -207,7 +200,10 @@ def remove_carrier_interest(context: Context, caller: Caller, carrier_dot: Any) 
     row = interest_between(context, profile["_id"], carrier_dot) if profile else None
     if row is None:
         return refused("Interest not found")
-    context.records.remove("DriverCarrierInterests", row["_id"])
+    try:
+        context.records.remove("DriverCarrierInterests", row["_id"])
+    except NoSuchItem:
+        return refused("Interest not found")
     return {"success": True}
 
 
@@ -253,31 +249,40 @@ def get_driver_activity_stats(context: Context) -> dict[str, Any]:
     return {"success": True, "stats": stats}
 
 
-def _get_or_create(context: Context, caller: Caller) -> tuple[Item, bool]:
+def _get_or_create(context: Context, caller: Caller) -> Once:
     profile = own_profile(context, caller)
     if profile is not None:
-        return profile, False
+        return Once(profile, False)
     now = context.now()
-    # The id is derived from the member, so that two pages opened at once do not create two profiles.
-    profile_id = derived_id(f"DriverProfiles/{caller.member_id}")
-    new: Item = {"_id": profile_id, "_owner": caller.member_id, **_DEFAULTS, "created_date": now, "updated_date": now}
+    key = {"_owner": caller.member_id}
+    new: Item = {**key, **_DEFAULTS, "created_date": now, "updated_date": now}
     if caller.email:
         new["email"] = caller.email
     new["profile_completeness_score"] = calculate_completeness(new)
-    return insert_once(context, "DriverProfiles", new)
+    return context.records.insert_once("DriverProfiles", key, new)
 
 
-def _store(context: Context, profile: Item, changes: Item, *, searched: bool = False) -> dict[str, Any]:
-    points = calculate_completeness({**profile, **changes})
-    changes = {**changes, "profile_completeness_score": points, "updated_date": context.now()}
-    if points >= COMPLETE:
-        changes["profile_status"] = "active"
-    elif searched and points >= INCOMPLETE:
-        changes["profile_status"] = "incomplete"
-    return {
-        "success": True,
-        "profile": enrich_profile(context.records.patch("DriverProfiles", profile["_id"], changes)),
-    }
+def _store(
+    context: Context, caller: Caller, change: Callable[[Item], Item], *, is_search: bool = False
+) -> dict[str, Any]:
+    """Change the caller's profile, created if missing, and the score that follows from it."""
+    now = context.now()
+
+    def scored(profile: Item) -> Item:
+        changes = change(profile)
+        points = calculate_completeness({**profile, **changes})
+        changes = {**changes, "profile_completeness_score": points, "updated_date": now}
+        if points >= COMPLETE:
+            changes["profile_status"] = "active"
+        elif is_search and points >= INCOMPLETE:
+            changes["profile_status"] = "incomplete"
+        return changes
+
+    def store() -> Item:
+        profile, _ = _get_or_create(context, caller)
+        return context.records.change("DriverProfiles", profile["_id"], scored, consistent=False)
+
+    return {"success": True, "profile": enrich_profile(again_where_removed(store))}
 
 
 def _read(context: Context, document: str, url: str) -> Item:

@@ -8,6 +8,7 @@ from typing import Any
 from lmdr.js import trim
 from lmdr.services.access import NOT_LOGGED_IN, carrier_link
 from lmdr.services.context import Caller, Context, refused, service
+from lmdr.services.unique_rows import again_where_removed
 from runbook.json_types import Item
 from runbook.query import Query
 
@@ -80,9 +81,16 @@ def mark_as_read(context: Context, caller: Caller, application_id: str) -> dict[
     """Mark the messages to the caller in an application as read: {success, updated}."""
     if not caller.member_id:
         return refused(NOT_LOGGED_IN)
-    unread = context.records.get_all("Messages", unread_by(caller.member_id).eq("application_id", application_id))
-    context.records.bulk_update("Messages", [{**message, "is_read": True} for message in unread])
-    return {"success": True, "updated": len(unread)}
+    unread = unread_by(caller.member_id).eq("application_id", application_id)
+
+    def mark() -> int:
+        # Of calls at once, one marks a message, and counts it.
+        with context.records.exclusive(f"Messages of {application_id} to {caller.member_id}") as records:
+            ids = [message["_id"] for message in records.get_all("Messages", unread)]
+            records.bulk_patch("Messages", {item_id: {"is_read": True} for item_id in ids})
+            return len(ids)
+
+    return {"success": True, "updated": again_where_removed(mark)}
 
 
 def unread_by(member_id: str) -> Query:

@@ -18,6 +18,7 @@ from lmdr.services.messaging.messages import sanitized, send_message
 from lmdr.services.status_history import history_with
 from runbook.json_types import Item
 from runbook.query import Query
+from runbook.records.contract import Once
 
 LOG = "RecruiterOutreachHistory"
 
@@ -129,15 +130,15 @@ def _viewed(context: Context, carrier_dot: Any, driver_id: str) -> bool:
     return context.records.first("CarrierDriverViews", view) is not None
 
 
-def _add_to_pipeline(context: Context, caller: Caller, carrier_dot: Any, driver: Item, notes: str) -> tuple[Item, bool]:
-    """Add a driver to the pipeline: its row, and whether this call inserted it."""
+def _add_to_pipeline(context: Context, caller: Caller, carrier_dot: Any, driver: Item, notes: str) -> Once:
+    """Add a driver to the pipeline where it is missing."""
     carrier = get_carrier_by_dot(context, carrier_dot) or {}
     return add_interest(
         context,
+        driver["_id"],
+        carrier_dot,
         {
             "_owner": caller.member_id,
-            "driver_id": driver["_id"],
-            "carrier_dot": dot_text(carrier_dot),
             "carrier_name": js.or_(carrier.get("legal_name"), ""),
             "status": "contacted",
             "action": "contacted",

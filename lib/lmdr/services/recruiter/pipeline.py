@@ -14,9 +14,11 @@ from lmdr.services.dot_numbers import dot_text
 from lmdr.services.interests import OUTCOMES, STAGES
 from lmdr.services.recruiter.response_badge import mean_response_time, response_badge, tenths
 from lmdr.services.status_history import history_with
+from runbook.errors import NoSuchItem
 from runbook.json_types import Item
 from runbook.query import Query
 
+NOT_FOUND = "Candidate not found"
 HIDDEN = frozenset({"rejected", "withdrawn"})
 ANSWERED = frozenset({"contacted", "in_review"})
 """Statuses that are a recruiter's answer; the first of them sets its response time."""
@@ -66,19 +68,21 @@ def update_candidate_status(
         return refused(interest)
     now = context.now()
     note = notes or f"Status changed to {new_status}"
-    changes: Item = {
-        "status": new_status,
-        "action_timestamp": now,
-        "status_history": history_with(
-            context, interest.get("status_history"), new_status, note=note, actor="recruiter"
-        ),
-    }
-    if new_status in OUTCOMES:
-        changes |= {"outcome": new_status, "outcome_date": now}
-    started = interest.get("application_date") or interest.get("action_timestamp")
-    if new_status in ANSWERED and interest.get("recruiter_response_time") is None and started:
-        changes["recruiter_response_time"] = tenths((now - started) / timedelta(hours=1))
-    stored = context.records.patch("DriverCarrierInterests", interest_id, changes)
+
+    def set_status(row: Item) -> Item:
+        history = history_with(context, row.get("status_history"), new_status, note=note, actor="recruiter")
+        changes: Item = {"status": new_status, "action_timestamp": now, "status_history": history}
+        if new_status in OUTCOMES:
+            changes |= {"outcome": new_status, "outcome_date": now}
+        started = row.get("application_date") or row.get("action_timestamp")
+        if new_status in ANSWERED and row.get("recruiter_response_time") is None and started:
+            changes["recruiter_response_time"] = tenths((now - started) / timedelta(hours=1))
+        return changes
+
+    try:
+        stored = context.records.change("DriverCarrierInterests", interest_id, set_status, consistent=False)
+    except NoSuchItem:
+        return refused(NOT_FOUND)
     _mail_driver(context, stored)
     return {
         "success": True,
@@ -133,7 +137,10 @@ def add_recruiter_notes(context: Context, caller: Caller, interest_id: str, note
     interest = _candidate(context, caller, interest_id)
     if isinstance(interest, str):
         return refused(interest)
-    context.records.patch("DriverCarrierInterests", interest_id, {"recruiter_notes": notes})
+    try:
+        context.records.patch("DriverCarrierInterests", interest_id, {"recruiter_notes": notes})
+    except NoSuchItem:
+        return refused(NOT_FOUND)
     return {"success": True, "notes": notes}
 
 
@@ -143,7 +150,7 @@ def _candidate(context: Context, caller: Caller, interest_id: str) -> Item | str
         return NOT_LOGGED_IN
     interest = context.records.get("DriverCarrierInterests", interest_id) if interest_id else None
     if interest is None:
-        return "Candidate not found"
+        return NOT_FOUND
     if carrier_link(context, caller, interest.get("carrier_dot")) is None:
         return "You do not have access to this candidate"
     return interest

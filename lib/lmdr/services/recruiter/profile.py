@@ -11,14 +11,15 @@ from typing import Any
 
 from lmdr.services.access import NO_ACCESS, NOT_LOGGED_IN, carrier_link
 from lmdr.services.airtable_client import get_carrier_by_dot
-from lmdr.services.context import Caller, Context, refused, service
+from lmdr.services.context import Caller, Context, Refused, refused, service
 from lmdr.services.dot_numbers import dot_number, dot_text
 from lmdr.services.recruiter.pipeline import add_recruiter_notes as add_recruiter_notes
 from lmdr.services.recruiter.pipeline import get_candidate_details as get_candidate_details
 from lmdr.services.recruiter.pipeline import get_pipeline_candidates as get_pipeline_candidates
 from lmdr.services.recruiter.pipeline import get_pipeline_stats as get_pipeline_stats
 from lmdr.services.recruiter.pipeline import update_candidate_status as update_candidate_status
-from lmdr.services.unique_rows import derived_id, insert_once
+from lmdr.services.unique_rows import insert_or_change
+from runbook.errors import NoSuchItem
 from runbook.json_types import Item
 from runbook.query import Query
 
@@ -36,12 +37,16 @@ def get_or_create_recruiter_profile(context: Context, caller: Caller) -> dict[st
     """
     if not caller.member_id:
         return refused(NOT_LOGGED_IN)
-    profile = _profile(context, caller.member_id)
-    is_new = profile is None
-    if profile is None:
-        profile = _create_profile(context, caller)
-    else:
-        profile = context.records.patch("recruiterProfiles", profile["_id"], {"last_active_date": context.now()})
+    now = context.now()
+    new: Item = {
+        "email": caller.email,
+        "is_independent": True,
+        "is_active": False,
+        "verification_status": "pending",
+        "last_active_date": now,
+    }
+    key = {"_owner": caller.member_id}
+    profile, is_new = insert_or_change(context, "recruiterProfiles", key, new, lambda row: {"last_active_date": now})
     carriers = _carriers(context, caller.member_id)
     return {"success": True, "profile": profile, "carriers": carriers, "needsSetup": not carriers, "isNew": is_new}
 
@@ -86,31 +91,30 @@ def add_carrier(context: Context, caller: Caller, carrier_dot: Any) -> dict[str,
         return refused(checked["error"])
     carrier = checked["carrier"]
     dot = dot_text(carrier["dot_number"])
-    link = context.records.first(
-        "recruiterCarriers", Query().eq("recruiter_id", caller.member_id).eq("carrier_dot", dot)
-    )
-    if link is None:
-        link = context.records.insert(
-            "recruiterCarriers",
-            {
-                "_owner": caller.member_id,
-                "recruiter_id": caller.member_id,
-                "carrier_dot": dot,
-                "carrier_name": carrier.get("legal_name") or carrier.get("dba_name") or "",
-                "is_active": False,
-                "added_date": context.now(),
-                "verification_status": PENDING,
-            },
-        )
-    elif link.get("is_active"):
-        return refused("You already have access to this carrier")
-    elif link.get("verification_status") == REJECTED:
-        return refused("Your access to this carrier was rejected")
-    else:
-        # The platform activates any inactive link, even an unverified one; a removed one is intended.
-        verified = link.get("verification_status") == VERIFIED
-        changes = {"is_active": True, "added_date": context.now()} if verified else {"verification_status": PENDING}
-        link = context.records.patch("recruiterCarriers", link["_id"], changes)
+    now = context.now()
+    new = {
+        "_owner": caller.member_id,
+        "carrier_name": carrier.get("legal_name") or carrier.get("dba_name") or "",
+        "is_active": False,
+        "added_date": now,
+        "verification_status": PENDING,
+    }
+
+    def request_again(link: Item) -> Item:
+        if link.get("is_active"):
+            raise Refused("You already have access to this carrier")
+        status = link.get("verification_status")
+        if status == REJECTED:
+            raise Refused("Your access to this carrier was rejected")
+        if status == VERIFIED:
+            # The platform activates any inactive link, even an unverified one; a removed one is intended.
+            return {"is_active": True, "added_date": now}
+        waits = {"is_active": False, "verification_status": PENDING}
+        return {} if waits.items() <= link.items() else waits
+
+    key = {"recruiter_id": caller.member_id, "carrier_dot": dot}
+    # People verify a link in the grid: what they have just done must hold.
+    link, _ = insert_or_change(context, "recruiterCarriers", key, new, request_again, consistent=True)
     return {
         "success": True,
         "carrier": carrier,
@@ -127,7 +131,16 @@ def remove_carrier(context: Context, caller: Caller, carrier_dot: Any) -> dict[s
     link = carrier_link(context, caller, carrier_dot)
     if link is None:
         return refused(NO_ACCESS)
-    context.records.patch("recruiterCarriers", link["_id"], {"is_active": False})
+
+    def deactivate(link: Item) -> Item:
+        if not link.get("is_active"):
+            raise Refused(NO_ACCESS)
+        return {"is_active": False}
+
+    try:
+        context.records.change("recruiterCarriers", link["_id"], deactivate, consistent=False)
+    except NoSuchItem:
+        return refused(NO_ACCESS)
     return {"success": True}
 
 
@@ -168,17 +181,3 @@ def _shown(carrier: Item) -> Item:
 
 def _profile(context: Context, member_id: str) -> Item | None:
     return context.records.first("recruiterProfiles", Query().eq("_owner", member_id))
-
-
-def _create_profile(context: Context, caller: Caller) -> Item:
-    # The id is derived from the member, so that two pages opened at once do not create two profiles.
-    new: Item = {
-        "_id": derived_id(f"recruiterProfiles/{caller.member_id}"),
-        "_owner": caller.member_id,
-        "email": caller.email,
-        "is_independent": True,
-        "is_active": False,
-        "verification_status": "pending",
-        "last_active_date": context.now(),
-    }
-    return insert_once(context, "recruiterProfiles", new)[0]
