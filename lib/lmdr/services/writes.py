@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from runbook.records.contract import Durable
+from runbook.records.results import Durable
 
 PAGE = "somebody waits for the page"
 """Why a service answers from the journal."""

@@ -9,7 +9,8 @@
 from __future__ import annotations
 
 from runbook.records.airtable import AirtableRecords
-from runbook.records.contract import Page, Records
+from runbook.records.contract import Records
+from runbook.records.results import Page
 from runbook.records.routed import RoutedRecords
 from runbook.records.wix import WixRecords
 

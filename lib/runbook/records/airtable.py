@@ -26,9 +26,11 @@ from runbook.mirror import Mirror
 from runbook.query.evaluate import predicate, sort_items
 from runbook.query.query import ALL_ITEMS, Query
 from runbook.query.values import item_json, stamp, to_python
-from runbook.records.contract import QueryResult, Records, WriteOptions, item_exists, no_such_item
+from runbook.records.checks import item_exists, no_such_item
+from runbook.records.contract import Records
 from runbook.records.formula import narrow
 from runbook.records.outage import reading
+from runbook.records.results import QueryResult, WriteOptions
 from runbook.records.rows import Rows, patched
 from runbook.records.single_flight import SingleFlight
 from runbook.schema.identity import explain, known_columns

@@ -39,84 +39,24 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as Keys
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Self
 
-from runbook.catalog import Catalog, Collection
+from runbook.catalog import Catalog
 from runbook.codecs import same
 from runbook.codecs.values import is_plain
-from runbook.errors import ItemExists, NoSuchItem, UnknownField, WrongType
+from runbook.errors import ItemExists, WrongType
 from runbook.json_types import MISSING, Item
 from runbook.mapping import Mapping
 from runbook.query.query import ALL_ITEMS, MAX_LIMIT, Query
 from runbook.query.values import item_json, to_python
+from runbook.records.checks import Checks, check_unique, no_such_item, payload_of
+from runbook.records.results import Durable, Once, Page, QueryResult, WriteOptions
 from runbook.state import Side
 from runbook.state.locks import Locks
 
-DATES = ("_createdDate", "_updatedDate")
-"""Keys that the side which writes sets."""
-_NOT_REMOVABLE = (*DATES, "_owner")
 _NATURAL_KEYS = uuid.UUID("9a4f6a0e-2c53-4f0a-8a57-3f1e6a0d5b77")
 """Namespace of the ids that follow from natural keys."""
-
-Durable = Literal["airtable", "journal"]
-"""When a write returns: once it is durable in Airtable, or in the journal on disk, from which it is sent in order.
-
-Wix has no journal: there a write returns once Wix has it.
-"""
-
-
-@dataclass(frozen=True)
-class Page:
-    """Items of a query, in order. `more`: whether there are further pages; `side`: where they were read.
-
-    `age`: seconds since the data read is known to have equalled the source's; 0 if read from the source. `filtered`:
-    conditions that the source cannot evaluate, applied after reading.
-    """
-
-    items: list[Item]
-    query: Query
-    more: bool
-    side: Side
-    age: float = 0.0
-    filtered: tuple[str, ...] = ()
-    _fetch: Callable[[Query], Page] | None = field(default=None, repr=False, compare=False)
-
-    def __iter__(self) -> Iterator[Item]:
-        return iter(self.items)
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def next(self) -> Page:
-        """The next page, from the same side even if the flag has turned since; empty after the last page."""
-        if not self.more or self._fetch is None:
-            return Page([], self.query.next(), False, self.side, self.age)
-        return self._fetch(self.query.next())
-
-
-class QueryResult(NamedTuple):
-    """A side's result of a query: items as JSON; the rest as in `Page`."""
-
-    items: list[Item]
-    more: bool
-    age: float = 0.0
-    filtered: tuple[str, ...] = ()
-
-
-class Once(NamedTuple):
-    """What `insert_once` gives: the item as stored, and whether this call inserted it."""
-
-    item: Item
-    inserted: bool
-
-
-class WriteOptions(NamedTuple):
-    """How a write waits: see `Records.insert`."""
-
-    wait: float = 0.0
-    durable: Durable = "airtable"
 
 
 class Records(ABC):
@@ -135,7 +75,7 @@ class Records(ABC):
     def __init__(self, catalog: Catalog, locks: Locks | None = None) -> None:
         self.catalog = catalog
         self._locks = locks
-        self._mappings: dict[str, Mapping] = {}
+        self._checks = Checks(catalog)
 
     @contextmanager
     def pinned(self, *, durable: Durable | None = None) -> Iterator[Records]:
@@ -182,7 +122,7 @@ class Records(ABC):
 
     def query(self, collection: str, query: Query = ALL_ITEMS, *, consistent: bool = False) -> Page:
         """One page of a query's items. Raises UnknownField for a key that the collection does not have."""
-        self._check_keys(collection, query.keys())
+        self._checks.keys(collection, query.keys())
         found = self._query(collection, query, self._must_be_consistent(consistent))
         return Page(
             [to_python(item) for item in found.items],
@@ -200,12 +140,12 @@ class Records(ABC):
 
     def count(self, collection: str, query: Query = ALL_ITEMS, *, consistent: bool = False) -> int:
         """The number of items that match a query, without its limit."""
-        self._check_keys(collection, query.keys())
+        self._checks.keys(collection, query.keys())
         return self._count(collection, query, self._must_be_consistent(consistent))
 
     def get_all(self, collection: str, query: Query = ALL_ITEMS, *, consistent: bool = False) -> list[Item]:
         """Every item that matches a query, without its limit, read page by page."""
-        self._check_keys(collection, query.keys())
+        self._checks.keys(collection, query.keys())
         return [to_python(item) for item in self._all(collection, query, self._must_be_consistent(consistent))]
 
     # Writing
@@ -224,14 +164,14 @@ class Records(ABC):
         """Add items, all checked before the first is written; returns them as stored, in order. Raises as `insert`."""
         new, given = [], []
         for item in items:
-            payload = _payload(collection, item)
+            payload = payload_of(collection, item)
             if payload.get("_id") is None:
                 payload["_id"] = str(uuid.uuid4())
             else:
-                given.append(self._check_id(collection, payload["_id"]))
-            self._check(collection, payload)
+                given.append(self._checks.item_id(collection, payload["_id"]))
+            self._checks.item(collection, payload)
             new.append(payload)
-        _check_unique(collection, new)
+        check_unique(collection, new)
         if not new:
             return []
         return [to_python(item) for item in self._insert(collection, new, given, self._options(wait, durable))]
@@ -285,11 +225,11 @@ class Records(ABC):
         """Replace items, all checked before the first is written; as stored, in order. Raises as `update`."""
         new = []
         for item in items:
-            payload = _payload(collection, item)
-            item_id = self._check_id(collection, payload.get("_id"))
-            self._check(collection, payload, partial(self._get, collection, item_id, True))
+            payload = payload_of(collection, item)
+            item_id = self._checks.item_id(collection, payload.get("_id"))
+            self._checks.item(collection, payload, partial(self._get, collection, item_id, True))
             new.append(payload)
-        _check_unique(collection, new)
+        check_unique(collection, new)
         return [to_python(i) for i in self._update(collection, new, self._options(wait, durable))] if new else []
 
     def patch(
@@ -305,8 +245,8 @@ class Records(ABC):
 
         Raises NoSuchItem, UnknownField, WrongType, SourceDown.
         """
-        item_id = self._check_id(collection, item_id)
-        new = self._check_changes(collection, item_id, changes)
+        item_id = self._checks.item_id(collection, item_id)
+        new = self._checks.changes(collection, item_id, changes)
         if new:
             return dict(to_python(self._patch(collection, item_id, new, self._options(wait, durable))))
         existing = self._get(collection, item_id, True)
@@ -323,7 +263,7 @@ class Records(ABC):
         durable: Durable | None = None,
     ) -> list[Item]:
         """Change keys of items, by `_id`, as `patch`; all checked before the first is written; as stored, in order."""
-        new = {i: self._check_changes(collection, self._check_id(collection, i), c) for i, c in changes.items()}
+        new = {i: self._checks.changes(collection, self._checks.item_id(collection, i), c) for i, c in changes.items()}
         new = {item_id: of_item for item_id, of_item in new.items() if of_item}
         if not new:
             return []
@@ -346,33 +286,20 @@ class Records(ABC):
         `consistent` False: it gets the item as plain reads see it, without edits made in the grid in the last seconds.
         Returns the item as stored. Raises as `patch`.
         """
-        item_id = self._check_id(collection, item_id)
+        item_id = self._checks.item_id(collection, item_id)
 
         def changes(item: Item) -> dict[str, Any]:
-            return self._check_changes(collection, item_id, function(to_python(item)))
+            return self._checks.changes(collection, item_id, function(to_python(item)))
 
         options = self._options(wait, durable)
         return dict(to_python(self._change(collection, item_id, changes, consistent, options)))
 
     def remove(self, collection: str, item_id: str, *, wait: float = 0.0, durable: Durable | None = None) -> None:
         """Delete an item. Raises NoSuchItem, SourceDown."""
-        self._remove(collection, self._check_id(collection, item_id), self._options(wait, durable))
+        self._remove(collection, self._checks.item_id(collection, item_id), self._options(wait, durable))
 
     def _options(self, wait: float, durable: Durable | None) -> WriteOptions:
         return WriteOptions(wait, durable or self.durable)
-
-    def _check_changes(self, collection: str, item_id: str, changes: Keys[str, Any]) -> dict[str, Any]:
-        """Changes as JSON, checked, without what callers cannot set."""
-        self._check_keys(collection, changes, dotted=False)
-        if "_id" in changes and changes["_id"] != item_id:
-            raise WrongType(f"{collection} {item_id}: an `_id` does not change", collection=collection, field="_id")
-        values = _payload(collection, {key: value for key, value in changes.items() if value is not MISSING})
-        values.pop("_id", None)
-        self._check(collection, values, partial_item=True)
-        removed = [key for key, value in changes.items() if value is MISSING and key not in _NOT_REMOVABLE]
-        for key in removed:
-            self._check_removable(collection, key)
-        return values | dict.fromkeys(removed, MISSING)
 
     # Implemented by each side, with items as JSON
 
@@ -422,128 +349,6 @@ class Records(ABC):
     @abstractmethod
     def _remove(self, collection: str, item_id: str, options: WriteOptions) -> None: ...
 
-    # Checks that hold for every side
-
     def mapping(self, collection: str) -> Mapping:
         """The mapping of a collection between Wix and Airtable. Raises CatalogError."""
-        if collection not in self._mappings:
-            self._mappings[collection] = Mapping(self.catalog.collection(collection))
-        return self._mappings[collection]
-
-    def _of(self, collection: str) -> Collection | None:
-        """The catalog's collection; None for one that stays in Wix, which may have any key."""
-        return self.catalog.collections.get(collection)
-
-    def _check_keys(self, collection: str, keys: Iterable[str], *, dotted: bool = True) -> None:
-        known = self._of(collection)
-        if known is None:
-            return
-        for key in keys:
-            root = key.partition(".")[0] if dotted else key
-            if root not in known.by_key:
-                raise UnknownField(
-                    f"{collection} has no field {root!r}; nothing was read or written",
-                    collection=collection,
-                    field=root,
-                )
-
-    def _check_id(self, collection: str, item_id: Any) -> str:
-        if item_id is None:
-            raise NoSuchItem(
-                f"{collection}: no `_id` was given; nothing was written", collection=collection, field="_id"
-            )
-        if not isinstance(item_id, str) or not item_id.strip() or not is_plain(item_id):
-            problem = "empty or holds U+0000" if isinstance(item_id, str) else f"a {type(item_id).__name__}"
-            raise WrongType(
-                f"{collection}: an `_id` must be a string with text; this one is {problem}; nothing was written",
-                collection=collection,
-                field="_id",
-            )
-        return item_id
-
-    def _check(
-        self,
-        collection: str,
-        item: Item,
-        read_existing: Callable[[], Item | None] = lambda: None,
-        *,
-        partial_item: bool = False,
-    ) -> None:
-        """Check that the catalog has every key and Airtable can hold every value: also on Wix, so that flags can turn.
-
-        What the existing item has already may stay. Raises UnknownField, WrongType.
-        """
-        known = self._of(collection)
-        if known is None:
-            return
-        unknown = [key for key in item if key not in known.by_key]
-        refused = [
-            r
-            for r in self.mapping(collection).to_airtable(item).refusals
-            if not partial_item or r.field not in known.by_key or r.field in item
-        ]
-        if not unknown and not refused:
-            return
-        existing = read_existing() or {}
-        item_id = str(item.get("_id", ""))
-        for key in unknown:
-            if key not in existing:
-                raise UnknownField(
-                    f"{collection} {item_id}: there is no field {key!r}; nothing was written",
-                    collection=collection,
-                    field=key,
-                    id=item_id,
-                )
-        for refusal in refused:
-            key = refusal.field
-            if not (key in existing and key in item and same(existing[key], item[key])):
-                raise WrongType(
-                    f"{collection} {item_id}, {key or 'the item'}: {refusal.reason}; nothing was written",
-                    collection=collection,
-                    field=key or None,
-                    id=item_id,
-                )
-
-    def _check_removable(self, collection: str, key: str) -> None:
-        known = self._of(collection)
-        if known is not None and known.by_key[key].required:
-            raise WrongType(
-                f"{collection}, {key}: required, so it cannot be removed; nothing was written",
-                collection=collection,
-                field=key,
-            )
-
-
-def no_such_item(collection: str, item_id: str) -> NoSuchItem:
-    """The error for an id that no item has."""
-    return NoSuchItem(
-        f"{collection} has no item {item_id}; nothing was written", collection=collection, field="_id", id=item_id
-    )
-
-
-def item_exists(collection: str, item_id: str) -> ItemExists:
-    """The error for an id that an item has already."""
-    return ItemExists(
-        f"{collection} already has an item {item_id}; nothing was written",
-        collection=collection,
-        field="_id",
-        id=item_id,
-    )
-
-
-def _check_unique(collection: str, items: list[Item]) -> None:
-    if len({item["_id"] for item in items}) < len(items):
-        raise ItemExists(f"{collection}: the same `_id` twice in one call; nothing was written", collection=collection)
-
-
-def _payload(collection: str, item: Item) -> Item:
-    """A caller's item as JSON, without what callers cannot set. Raises WrongType."""
-    payload = {key: value for key, value in item_json(collection, item).items() if key not in DATES}
-    owner = payload.get("_owner", "")
-    if owner in (None, ""):
-        payload.pop("_owner", None)
-    elif not isinstance(owner, str):
-        raise WrongType(
-            f"{collection}: an `_owner` is a string; nothing was written", collection=collection, field="_owner"
-        )
-    return payload
+        return self._checks.mapping(collection)

@@ -19,7 +19,8 @@ from runbook.errors import SettingError
 from runbook.json_types import Item
 from runbook.query.query import ALL_ITEMS, Query
 from runbook.records.airtable import AirtableRecords
-from runbook.records.contract import Durable, Page, QueryResult, Records, WriteOptions
+from runbook.records.contract import Records
+from runbook.records.results import Durable, Page, QueryResult, WriteOptions
 from runbook.state import FlagState, Side, State
 from runbook.state.locks import CALLS, Locks
 
@@ -45,7 +46,7 @@ class _Router(Records):
         raise NotImplementedError
 
     def _state_of(self, collection: str) -> FlagState:
-        known = self._of(collection)
+        known = self.catalog.collections.get(collection)
         return _WIX if known is None else self._flags().get(known.flag, _WIX)
 
     def _side_of(self, collection: str) -> Records:

@@ -11,7 +11,8 @@ from runbook.errors import RecordsError
 from runbook.json_types import Item
 from runbook.query.evaluate import predicate, sort_items
 from runbook.query.query import ALL_ITEMS, Query
-from runbook.records.contract import Durable, Once, Page, QueryResult, Records, WriteOptions
+from runbook.records.contract import Records
+from runbook.records.results import Durable, Once, Page, QueryResult, WriteOptions
 from runbook.state import Side
 
 

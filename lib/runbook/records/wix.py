@@ -13,8 +13,10 @@ from runbook.errors import ItemExists, NoSuchItem, RecordsError, WixError
 from runbook.json_types import MISSING, Item, Json
 from runbook.query.evaluate import sort_by_lists_error
 from runbook.query.query import NEWEST_FIRST, And, Condition, Not, Or, Query, Test
-from runbook.records.contract import QueryResult, Records, WriteOptions, item_exists, no_such_item
+from runbook.records.checks import item_exists, no_such_item
+from runbook.records.contract import Records
 from runbook.records.outage import reading, retry_while_down
+from runbook.records.results import QueryResult, WriteOptions
 from runbook.state import Side
 from runbook.state.locks import Locks
 from runbook.wix.client import DATA, WixClient, WixTooMuch

@@ -14,7 +14,7 @@ from lmdr.platform import PLATFORM
 from lmdr.services.context import Context, service
 from lmdr.services.writes import WRITES, Writes
 from platform_kit import Platform
-from runbook.records.contract import Durable
+from runbook.records.results import Durable
 
 FOLDER = PLATFORM.root / "lib/lmdr/services"
 PAGE = (PLATFORM.root / "docs/two_at_once.md").read_text()
