@@ -10,7 +10,7 @@ from lmdr.services.dot_numbers import dot_text
 from lmdr.services.unique_rows import insert_or_change
 from runbook.json_types import Item
 from runbook.query import Query
-from runbook.records.contract import Once
+from runbook.records.results import Once
 
 STAGES = ("interested", "applied", "in_review", "contacted", "offer", "hired")
 """Stages of an application, in the order in which pipelines show them. Any stage may follow any other."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from lmdr.services.context import Context
 from runbook.errors import NoSuchItem
 from runbook.json_types import Item
-from runbook.records.contract import Once
+from runbook.records.results import Once
 
 T = TypeVar("T")
 

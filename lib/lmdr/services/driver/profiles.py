@@ -27,7 +27,7 @@ from lmdr.services.unique_rows import again_where_removed
 from runbook.errors import NoSuchItem
 from runbook.json_types import Item
 from runbook.query import Query
-from runbook.records.contract import Once
+from runbook.records.results import Once
 
 INCOMPLETE: Final = 30
 """Minimum points for a search to make a profile "incomplete"; from 80 points it is "active"."""

@@ -18,7 +18,7 @@ from lmdr.services.messaging.messages import sanitized, send_message
 from lmdr.services.status_history import history_with
 from runbook.json_types import Item
 from runbook.query import Query
-from runbook.records.contract import Once
+from runbook.records.results import Once
 
 LOG = "RecruiterOutreachHistory"
 
