@@ -23,6 +23,7 @@ from runbook.state.facts import (
 from runbook.state.flags import FlagChange, Flags, FlagState, Side
 from runbook.state.outbox import IN_CONFLICT, Outbox, OutboxCount, PendingRow
 from runbook.state.outbox_lines import OutboxRow
+from runbook.state.pending_writes import PendingCount, PendingWrite, PendingWrites, WriteKind
 from runbook.state.rate_limits import RateLimits
 from runbook.state.rows import AMBIGUOUS, AgreedRow, Ambiguous, CollectionRows, History, KnownRow
 from runbook.state.store import State
@@ -54,10 +55,14 @@ __all__ = [
     "Outbox",
     "OutboxCount",
     "OutboxRow",
+    "PendingCount",
     "PendingRow",
+    "PendingWrite",
+    "PendingWrites",
     "RateLimits",
     "Settled",
     "Side",
     "State",
     "ValidatedTable",
+    "WriteKind",
 ]

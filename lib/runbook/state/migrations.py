@@ -48,6 +48,7 @@ MIGRATIONS = (
         "know what Wix does not have yet",  # the table `outbox` is made with the others
         ("ALTER TABLE row_change ADD COLUMN agreed TEXT",),
     ),
+    Migration(5, "keep a journal of writes", ()),  # the table `pending_write` is made with the others
 )
 VERSION = MIGRATIONS[-1].version
 # Version 1 had no ledger of migrations.

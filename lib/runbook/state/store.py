@@ -12,6 +12,7 @@ from runbook.state.facts import Facts
 from runbook.state.flags import Flags
 from runbook.state.locks import Locks
 from runbook.state.outbox import Outbox, OutboxCount, count_outbox
+from runbook.state.pending_writes import PendingWrites
 from runbook.state.rate_limits import RateLimits
 from runbook.state.rows import CollectionRows
 
@@ -70,6 +71,10 @@ class State:
     def outbox_counts(self, base: str) -> dict[str, OutboxCount]:
         """How much that is, by collection; those with none are left out."""
         return count_outbox(self._db, base)
+
+    def pending_writes(self, base: str) -> PendingWrites:
+        """The journal of writes of one base: what Airtable does not have yet."""
+        return PendingWrites(self._db, base)
 
     def unchanged_since(self, base: str, flag: str) -> str | None:
         """The time since which an item must have been changed in Wix to count as changed there, where it is not known

@@ -137,6 +137,25 @@ outbox = Table(
     sqlite_with_rowid=False,
 )
 
+# The journal of writes: what services wrote and Airtable does not have yet, in order. `kind`: "insert", "patch" or
+# "remove". `changes`: {"set": {Wix key: value}, "unset": [Wix key]} as JSON. `sent`: since when Airtable may have it;
+# NULL: it was never sent. `refused`: why Airtable did not take it; NULL: it waits.
+pending_write = Table(
+    "pending_write",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("base", Text, nullable=False),
+    Column("collection", Text, nullable=False),
+    Column("legacy_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("changes", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("sent", Text),
+    Column("refused", Text),
+    Index("pending_write_row", "base", "collection", "legacy_id"),
+    sqlite_autoincrement=True,
+)
+
 # When the next request to a base may go out, and until when none may after a 429; seconds since 1970.
 rate_limit = Table(
     "rate_limit",
