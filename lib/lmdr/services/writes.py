@@ -171,7 +171,7 @@ WRITES: Final[dict[str, Writes]] = {
         test_fmcsa_connection=ONCE,
     ),
     **_rows("jobs", "airtable", JOB, backfill_searchable_drivers=CHANGE, run_enrichment_batch=ONCE),
-    **_rows("messaging.messages", "journal", PAGE, mark_as_read="a lock for each reader and application", send_message=ADDS),
+    **_rows("messaging.messages", "journal", PAGE, mark_as_read="a lock for its reader", send_message=ADDS),
     **_rows(
         "observability.logs",
         "journal",
