@@ -20,11 +20,21 @@ import pyairtable
 
 from runbook.airtable import formulas
 from runbook.airtable.list_query import ListQuery
-from runbook.airtable.rate_limiter import RateLimiter
-from runbook.airtable.responses import ITERATOR_GONE, MALFORMED, UNKNOWN_OUTCOME, WRITES, Scope, error_of, repeat_after
+from runbook.airtable.rate_limiter import NoTurn, RateLimiter
+from runbook.airtable.responses import (
+    ITERATOR_GONE,
+    MALFORMED,
+    NO_TURN,
+    UNKNOWN_OUTCOME,
+    WRITES,
+    Scope,
+    error_of,
+    repeat_after,
+)
 from runbook.errors import AirtableError
 from runbook.http import HttpClient, Repeat
 from runbook.json_types import Fields, Json
+from runbook.patience import is_too_late, turn_limit
 from runbook.request_log import RequestLog
 
 PER_WRITE = 10  # records a request takes; the documentation no longer says so, and more has been seen to pass
@@ -46,6 +56,7 @@ class Airtable(HttpClient):
     Goes on by itself after 429 (all wait, once), 502, 503 and refused connections; after a lost response, 500 and 504
     only where doing it twice is doing it once: reads, changes by record id, upserts, deletions. Everything else raises
     AirtableError with Airtable's status, type and message; a month without API calls left raises BudgetSpent.
+    Within `runbook.patience` it gives up, kind `NO_TURN`, once its turn is further away than the call waits.
     """
 
     def __init__(
@@ -115,7 +126,8 @@ class Airtable(HttpClient):
 
         `idempotent`: whether it may be sent again when its response is lost; by default all but POST may.
         `measure`: feed the latency to the rate limiter. `probe`: it is meant to be refused, so it writes nothing.
-        Raises AirtableError (kind `OUTCOME_UNKNOWN`: it may have been done or not) and BudgetSpent.
+        Raises AirtableError (kind `OUTCOME_UNKNOWN`: it may have been done or not; `NO_TURN`: it was not) and
+        BudgetSpent.
         """
         what = what or f"{method} {path}"
         idempotent = method != "POST" if idempotent is None else idempotent
@@ -123,9 +135,13 @@ class Airtable(HttpClient):
         if base is not None and scope in WRITES and not probe and self.before_write is not None:
             self.before_write(base)
         failures = pauses = 0
+        limit, lost = turn_limit(), None  # `lost`: an attempt that may have done it
         while True:
-            if limiter is not None:
-                limiter.wait()
+            try:
+                if limiter is not None:
+                    limiter.wait(limit)
+            except NoTurn as no_turn:
+                raise lost or _no_turn(what, no_turn.paused) from None
             response = self._send(method, f"/v0/{path}", what, params=params, json=json)
             if limiter is not None and measure and response.status:
                 limiter.observe(response.seconds)
@@ -142,16 +158,29 @@ class Airtable(HttpClient):
                 repeat, error = repeat_after(response), error_of(what, scope, response, self._redact)
             if repeat is Repeat.PAUSE and pauses < _PAUSES:
                 pauses += 1
-                if limiter is not None:
-                    limiter.pause(response.retry_after)
-                else:
-                    time.sleep(_PAUSE if response.retry_after is None else response.retry_after)
+                try:
+                    self._pause(limiter, response.retry_after, limit)
+                except NoTurn as no_turn:
+                    raise lost or _no_turn(what, no_turn.paused) from None
                 continue
             failures += 1
-            if not repeat.allows(idempotent) or failures >= self._tries:
-                raise error
+            if repeat is Repeat.IF_IDEMPOTENT:
+                lost = error
             backoff = self._backoff * 2 ** (failures - 1) * random.uniform(0.75, 1.25)
-            time.sleep(backoff if response.retry_after is None else response.retry_after)
+            backoff = backoff if response.retry_after is None else response.retry_after
+            if not repeat.allows(idempotent) or failures >= self._tries or is_too_late(backoff, limit):
+                raise error
+            time.sleep(backoff)
+
+    @staticmethod
+    def _pause(limiter: RateLimiter | None, seconds: float | None, limit: float) -> None:
+        if limiter is not None:
+            limiter.pause(seconds, limit)
+            return
+        seconds = _PAUSE if seconds is None else seconds
+        if is_too_late(seconds, limit):
+            raise NoTurn(seconds)
+        time.sleep(seconds)
 
     # Who and which bases
 
@@ -342,6 +371,12 @@ class Airtable(HttpClient):
         path = f"{base}/{_segment(table)}"
         payload = self.request(method, path, scope="data.records:write", base=base, json=body, what=what, probe=probe)
         return list(payload["records"])
+
+
+def _no_turn(what: str, paused: float) -> AirtableError:
+    why = f"it has answered 429, and all pause for another {paused:.0f} s" if paused > 0 else "too many are queued"
+    message = f"{what}: the base takes no request as soon as this call needs it ({why}); nothing was done"
+    return AirtableError(message, kind=NO_TURN)
 
 
 def _segment(name: str) -> str:

@@ -13,11 +13,15 @@ again and again and gets 4 % of the quota; 5/(1+J), J being the jitter in second
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from runbook.state import State
+from runbook.state.rate_limits import HORIZON
 
 JITTER = 0.05  # seconds, before anything is measured
 MIN_JITTER, MAX_JITTER = 0.02, 0.18  # bounds of what is measured: 5/(1+0.18) is still 85 % of the quota
@@ -26,6 +30,14 @@ _SAMPLES = 100  # latencies that the jitter is taken from
 _MARGIN = 1.5  # of their spread; what lies beyond p95 is rare, and expensive: a lock-out costs as much as 150 requests
 _BATCH_SECONDS = 0.05  # reserved at once where a base allows many requests
 _BATCH_RATE = 20.0  # requests a second above which it does
+
+
+class NoTurn(Exception):
+    """The next request may go out only after the limit that was given. `paused`: seconds that a 429 still pauses it."""
+
+    def __init__(self, paused: float) -> None:
+        super().__init__("no turn within the limit")
+        self.paused = paused
 
 
 class RateLimiter:
@@ -72,14 +84,17 @@ class RateLimiter:
         with self._lock:
             return sorted(self._latencies)[len(self._latencies) // 2] if self._latencies else 0.0
 
-    def wait(self) -> None:
-        """Block until the next request to the base may go out."""
+    def wait(self, limit: float = math.inf) -> None:
+        """Block until the next request to the base may go out.
+
+        Raises NoTurn, as soon as it is known, where that is after `limit`, by the monotonic clock: nothing is reserved.
+        """
         if self.rate is None:
             return
-        with self._order:
+        with self._in_order(limit):
             tolerance = max(self._jitter, MIN_JITTER) / 2
             while True:
-                reserved = self._next_time()
+                reserved = self._next_time(limit)
                 left = reserved - time.monotonic()
                 if left > 0:
                     time.sleep(left)
@@ -88,6 +103,8 @@ class RateLimiter:
                     paused = self._limits.held(self.base)
                 if paused > 0:
                     self._reserved.clear()
+                    if time.monotonic() + paused > limit:
+                        raise NoTurn(paused)
                     time.sleep(paused)
                     continue
                 # A late request is closer to those after it than the jitter allows for: its time is given up. On a
@@ -105,13 +122,16 @@ class RateLimiter:
                 high = ordered[len(ordered) * 95 // 100] if len(ordered) >= 40 else ordered[-1]
                 self._jitter = max(self._min_jitter, min(MAX_JITTER, _MARGIN * (high - ordered[0])))
 
-    def pause(self, seconds: float | None = None) -> None:
+    def pause(self, seconds: float | None = None, limit: float = math.inf) -> None:
         """Stop every request to the base for `seconds` (`penalty` where None), in all processes.
 
         Several 429s of one lock-out make one pause. The jitter was too small: it grows, and never shrinks below that.
+        Without a rate it is slept here: raises NoTurn where it ends after `limit`.
         """
         seconds = self.penalty if seconds is None else seconds
         if self.rate is None:
+            if time.monotonic() + seconds > limit:
+                raise NoTurn(seconds)
             time.sleep(seconds)
             return
         if self._limits.hold(self.base, seconds):
@@ -119,7 +139,21 @@ class RateLimiter:
                 self._min_jitter = self._jitter = min(MAX_LEARNT, self._jitter * 1.5)
         self._paused_until = time.monotonic() + self._limits.held(self.base)
 
-    def _next_time(self) -> float:
+    @contextmanager
+    def _in_order(self, limit: float) -> Iterator[None]:
+        """After the threads that came before, one of which may sleep through a pause."""
+        if limit < math.inf:
+            paused = self._limits.held(self.base)
+            if time.monotonic() + paused > limit:
+                raise NoTurn(paused)
+        if not self._order.acquire(timeout=-1 if limit == math.inf else max(0.0, limit - time.monotonic())):
+            raise NoTurn(self._limits.held(self.base))
+        try:
+            yield
+        finally:
+            self._order.release()
+
+    def _next_time(self, limit: float) -> float:
         assert self.rate is not None
         interval, now = self.interval, time.monotonic()
         missed = 0
@@ -127,10 +161,16 @@ class RateLimiter:
             self._reserved.popleft()
             missed += 1
         if self._reserved:
+            if self._reserved[0] > limit:
+                raise NoTurn(0.0)
             return self._reserved.popleft()
         if self.rate > _BATCH_RATE:  # as many as were used of the last batch, and room for more
             most = max(1, int(self.rate * _BATCH_SECONDS))
             self._batch = max(1, self._batch - missed) if missed else min(most, self._batch * 2)
-        begin = self._limits.reserve(self.base, interval * self._batch) + time.monotonic()
+        within = min(HORIZON, max(0.0, limit - now))
+        reserved = self._limits.reserve(self.base, interval * self._batch, within=within)
+        if reserved is None:
+            raise NoTurn(self._limits.held(self.base))
+        begin = reserved + time.monotonic()
         self._reserved.extend(begin + n * interval for n in range(1, self._batch))
         return begin

@@ -20,6 +20,7 @@ Scope: TypeAlias = Literal[
 
 WRITES: tuple[Scope, ...] = ("data.records:write", "schema.bases:write")
 UNKNOWN_OUTCOME = "OUTCOME_UNKNOWN"
+NO_TURN = "NO_TURN"
 MALFORMED = "NOT_JSON"
 BILLING = "PUBLIC_API_BILLING_LIMIT_EXCEEDED"
 ITERATOR_GONE = "LIST_RECORDS_ITERATOR_NOT_AVAILABLE"

@@ -41,6 +41,7 @@ from runbook.mirror.full_sync import MAX_STREAMS, full_sync
 from runbook.mirror.ingest import Ingester
 from runbook.mirror.store import Store
 from runbook.mirror.sync import Sync, SyncResult
+from runbook.patience import unlimited
 from runbook.query.query import Condition, Query
 from runbook.readings import Reading, Readings
 from runbook.state import State
@@ -337,4 +338,5 @@ class Mirror:
             except BlockingIOError:
                 yield False
                 return
-            yield True
+            with unlimited():  # all who read the mirror wait for this sync
+                yield True

@@ -292,6 +292,6 @@ def _in_batches(items: list[Item], write: Callable[[list[Item], str], list[Item]
     """Write items by tens; `write` gets a batch, and what was written before it, for its error message."""
     written: list[Item] = []
     for start in range(0, len(items), PER_WRITE):
-        so_far = f"{len(written):,} of {len(items):,} items were written" if len(items) > 1 else ""
+        so_far = f"{len(written):,} of {len(items):,} items were written" if written else ""
         written += write(items[start : start + PER_WRITE], so_far)
     return written

@@ -153,8 +153,10 @@ class Records(ABC):
     def insert(self, collection: str, item: Item, *, wait: float = 0.0, durable: Durable | None = None) -> Item:
         """Add an item; returns it as stored. Without an `_id` it gets a new UUID.
 
-        `wait`: seconds to retry while the side is down. `durable`: when it returns, see `Durable`; None: as the records
-        say. Raises ItemExists, UnknownField, WrongType, SourceDown.
+        `wait`: seconds to retry while the side is down. It counts as down while the turn of a request, after a 429 or
+        in the queue of the rate limit, is more than `wait` + 5 seconds away: SourceDown is raised at once, and says
+        that nothing was done. Reads from the source wait as a write with `wait` 0. `durable`: when it returns, see
+        `Durable`; None: as the records say. Raises ItemExists, UnknownField, WrongType, SourceDown.
         """
         return self.bulk_insert(collection, [item], wait=wait, durable=durable)[0]
 

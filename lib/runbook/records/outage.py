@@ -1,4 +1,7 @@
-"""A side that is down: which errors mean that, and how a write waits until it is back."""
+"""A side that is down: which errors mean that, and how a write waits until it is back.
+
+A side that takes no request of this call for longer than it waits (see `runbook.patience`) counts as down.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from runbook.airtable.responses import NO_TURN
 from runbook.errors import AirtableError, BudgetSpent, SourceDown, WixError
+from runbook.patience import patience
 
 T = TypeVar("T")
 
@@ -18,7 +23,8 @@ _RETRY_SECONDS = 1.0
 def reading(collection: str) -> Iterator[None]:
     """Raises SourceDown in place of an error that means that the side is down."""
     try:
-        yield
+        with patience(0.0):
+            yield
     except (AirtableError, BudgetSpent, WixError) as error:
         if not is_down(error):
             raise
@@ -28,26 +34,37 @@ def reading(collection: str) -> Iterator[None]:
 def retry_while_down(collection: str, wait: float, call: Callable[[bool], T], *, written: str | None = None) -> T:
     """The result of `call(is_retry)`, called again for `wait` seconds while the side is down.
 
-    `written`: for a write, what else was written, for the message; "" for nothing; None: the call only reads.
+    `written`: for a write, what was written before it, for the message; "" for nothing; None: the call only reads.
     Raises SourceDown.
     """
     deadline = time.monotonic() + wait
-    retry = False
+    retry = unknown = False
     while True:
         try:
-            return call(retry)
+            with patience(max(0.0, deadline - time.monotonic())):
+                return call(retry)
         except (AirtableError, BudgetSpent, WixError, SourceDown) as error:
             if not isinstance(error, SourceDown) and not is_down(error):
                 raise
-            spent = isinstance(error, BudgetSpent)  # waiting does not help
+            unknown |= written is not None and not _did_nothing(error)
             remaining = deadline - time.monotonic()
-            if remaining <= 0 or spent:
-                unknown = written is not None and not spent
+            if remaining <= 0 or isinstance(error, BudgetSpent) or _is_no_turn(error):  # waiting does not help
                 parts = (str(error), "whether it was done is not known" if unknown else "", written)
                 message = "; ".join(part for part in parts if part)
-                raise SourceDown(message, collection=collection, done=None if unknown else False) from None
+                done = None if unknown or written else False
+                raise SourceDown(message, collection=collection, done=done) from None
         time.sleep(min(_RETRY_SECONDS, remaining))
         retry = True
+
+
+def _did_nothing(error: AirtableError | BudgetSpent | WixError | SourceDown) -> bool:
+    if isinstance(error, BudgetSpent) or _is_no_turn(error):
+        return True
+    return not isinstance(error, SourceDown) and error.status == 429
+
+
+def _is_no_turn(error: Exception) -> bool:
+    return isinstance(error, AirtableError) and error.kind == NO_TURN
 
 
 def is_down(error: AirtableError | BudgetSpent | WixError) -> bool:

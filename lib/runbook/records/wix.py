@@ -237,7 +237,7 @@ class WixRecords(Records):
         batches = [items[start : start + _BULK] for start in range(0, len(items), _BULK)]
         while batches:
             batch = batches.pop(0)
-            so_far = f"{len(written):,} of {len(items):,} items were written"
+            so_far = f"{len(written):,} of {len(items):,} items were written" if written else ""
             response = retry_while_down(collection, wait, partial(self._send, collection, verb, batch), written=so_far)
             if response is None:
                 batches[:0] = [batch[: len(batch) // 2], batch[len(batch) // 2 :]]

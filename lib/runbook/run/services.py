@@ -10,6 +10,7 @@ from runbook.cutover.parallel import Parallel
 from runbook.display import Progress, Table, plural
 from runbook.json_types import Item
 from runbook.merge import STAMPS
+from runbook.patience import unlimited
 from runbook.quarantine import Quarantine
 from runbook.records.opening import connect_records
 from runbook.records.routed import all_turned
@@ -42,7 +43,7 @@ def check_services(run: RunContext) -> Parallel | Table:
             else ItemRecords(run.catalog, lambda name: _exported(run, comparable[name]) if name in comparable else ())
         )
         opened.mirror.load([name for name in run.catalog.collections if name in needed], readings=run.readings)
-        with Progress("Services on both sides") as report:
+        with Progress("Services on both sides") as report, unlimited():  # nobody waits for these calls
             found = run_parallel(
                 tests,
                 ReadOnly(source, without=hidden),

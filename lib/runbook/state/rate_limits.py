@@ -26,7 +26,8 @@ class RateLimits:
         )
         self._reserve = text(
             f"UPDATE rate_limit SET next = :seconds + CASE WHEN next BETWEEN {now} AND {now} + :horizon THEN next "
-            f"ELSE {now} END WHERE base = :base RETURNING next - {now}"
+            f"ELSE {now} END WHERE base = :base AND NOT next BETWEEN {now} + :within AND {now} + :horizon "
+            f"RETURNING next - {now}"
         )
         self._hold = text(
             f"UPDATE rate_limit SET held_until = {now} + :seconds, next = {now} + :seconds"
@@ -39,11 +40,15 @@ class RateLimits:
         with self._db.writing() as connection:
             connection.execute(self._create, {"base": base})
 
-    def reserve(self, base: str, seconds: float) -> float:
-        """Reserve the next free `seconds` of a base; returns the seconds from now to where they begin."""
+    def reserve(self, base: str, seconds: float, *, within: float = HORIZON) -> float | None:
+        """Reserve the next free `seconds` of a base; returns the seconds from now to where they begin.
+
+        None, and nothing is reserved, where they begin more than `within` seconds from now.
+        """
         with self._db.writing() as connection:  # the clock is read when the lock is held
-            values = {"base": base, "seconds": seconds, "horizon": HORIZON, **self._clock()}
-            return float(connection.execute(self._reserve, values).scalar_one()) - seconds
+            values = {"base": base, "seconds": seconds, "within": within, "horizon": HORIZON, **self._clock()}
+            begin = connection.execute(self._reserve, values).scalar_one_or_none()
+        return None if begin is None else float(begin) - seconds
 
     def hold(self, base: str, seconds: float) -> bool:
         """Let no request to the base go out for `seconds`; False, and no change, where it is held already."""

@@ -20,8 +20,9 @@ from typing import Any
 import requests
 
 from runbook.errors import SettingError, WixError
-from runbook.http import HttpClient, Response
+from runbook.http import HttpClient, Repeat, Response
 from runbook.json_types import Item, Json
+from runbook.patience import is_too_late, turn_limit
 
 DATA = "/wix-data/v2"
 SECRETS = "/_api/cloud-secrets-vault-server/api/v1"
@@ -234,12 +235,14 @@ class WixClient(HttpClient):
     ) -> dict[str, Any]:
         """The JSON of a 200. `what`: for errors; it holds no value of an item. `permission`: that the key needs for it.
 
-        429 is waited out. `idempotent`: doing it twice does what doing it once does, so 5xx, a broken connection and
-        half a response are repeated too. `sensitive`: the body holds values, so Wix's message stays out of the error.
+        429 is waited out; within `runbook.patience`, only as long as the call waits. `idempotent`: doing it twice does
+        what doing it once does, so 5xx, a broken connection and half a response are repeated too.
+        `sensitive`: the body holds values, so Wix's message stays out of the error.
         Raises WixError; WixTooMuch where fewer rows may succeed.
         """
         quota, trouble, unresolved = iter(self._quota_waits), iter(self._trouble_waits), iter(_UNRESOLVED_WAITS)
-        attempts = 0
+        attempts, limit = 0, turn_limit()
+        lost: WixError | None = None  # of an attempt that may have done it
         while True:
             attempts += 1
             self.requests += 1
@@ -249,6 +252,7 @@ class WixClient(HttpClient):
             if response.error is not None:
                 waits = trouble if response.repeat.allows(idempotent) else None
                 error = WixError(self._describe(what, response, idempotent=idempotent, attempts=attempts))
+                lost = error if response.repeat is Repeat.IF_IDEMPOTENT else lost
             elif response.status == 200 and isinstance(response.payload, dict):
                 return response.payload
             else:
@@ -262,10 +266,12 @@ class WixClient(HttpClient):
                 else:
                     passes = idempotent and response.status >= 500 and code not in TOO_MUCH
                     waits = trouble if passes else None
+                    lost = error if response.status >= 500 else lost
             wait = None if waits is None else next(waits, None)
-            if wait is None:
-                raise error
-            self._sleep(max(wait, response.retry_after or 0.0))
+            pause = max(wait or 0.0, response.retry_after or 0.0)
+            if wait is None or is_too_late(pause, limit):
+                raise lost if lost is not None and response.status == 429 else error
+            self._sleep(pause)
 
     def _note(self, response: Response) -> None:
         if not response.status:

@@ -117,7 +117,9 @@ def reservations(state: State, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     taken: list[float] = []
     reserve = state.rate_limits.reserve
     monkeypatch.setattr(
-        state.rate_limits, "reserve", lambda base, seconds: taken.append(seconds) or reserve(base, seconds)
+        state.rate_limits,
+        "reserve",
+        lambda base, seconds, **most: taken.append(seconds) or reserve(base, seconds, **most),
     )
     return taken
 
