@@ -33,6 +33,10 @@ class Connections:
         """The platform's catalog."""
         return self.platform.catalog
 
+    def write_lock(self, source_label: str) -> str:
+        """The lock of whoever writes rows or the schema to the base of a source: one at a time."""
+        return f"write:{self.settings.base_id or source_label}"
+
     def base(self, source_label: str) -> str | None:
         """The base that a source's rows go to: of the settings, else one that an earlier run created."""
         return self.settings.base_id or self.state.facts.base_of(source_label)

@@ -54,6 +54,7 @@ def set_flag(platform: Platform, environment: str, flag: str, value: str, *, who
         hold=hold,
         gates=True,
         airtable=AirtableEvidence(connections.airtable, base, platform.catalog, state),
+        write_lock=connections.write_lock(source.label),
     )
     if turned.reasons[flag]:
         hold.release()

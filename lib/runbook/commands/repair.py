@@ -95,7 +95,7 @@ def _opened(
     try:
         if hold.base is None:
             raise SettingError(f"there is no base for source {label!r} yet; nothing was done. Run the migration first")
-        with connections.state.locks.exclusive(f"write:{connections.settings.base_id or label}"):
+        with connections.state.locks.exclusive(connections.write_lock(label)):
             yield connections, hold.base
     finally:
         hold.release()

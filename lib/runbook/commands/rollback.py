@@ -223,7 +223,7 @@ class Rollback:
                 # Once rows are agreed on again, a look cannot tell any more what was unknown at first.
                 losses = replace(losses, carried=known.carried, unknown=losses.unknown or known.unknown)
             if self.with_reverse_sync and losses.waits:
-                losses = self._way.carry(c, losses)
+                losses = self._way.carry(c, losses, held=held)
             self.found[c.wix] = losses
         return {flag: self._reasons(flag) for flag in self.flags}
 

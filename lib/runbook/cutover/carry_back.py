@@ -7,12 +7,14 @@
 
 It reads Wix and the state, not Airtable: the rows come from the outbox, or from a look at the table. If it is killed at
 any point and called again, nothing is lost and nothing doubled: inserts are by `_id`, what is sent is noted before, and
-a row leaves the outbox together with what both sides agree on now.
+a row leaves the outbox together with what both sides agree on now. Where services write Wix, because the flag is there
+by now, the rows of a batch are locked, and decided on once more, from reading them until that is noted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from runbook.catalog import Collection as CatalogCollection
@@ -40,6 +42,7 @@ from runbook.wix.reverse_sync import (
 )
 
 _BATCH = BULK_PATCH
+_LOCKED_BATCH = 20  # rows at once where services wait for them
 _ROUNDS = 3
 _AGAIN = {EXISTS, GONE}  # Wix's item has come or gone since it was read
 
@@ -48,7 +51,8 @@ class CarryBack:
     """Of one base. `unchanged_since`: of a collection, the time since which an item of Wix must have been changed to
     count as changed there, where it is not known what both sides agreed on; None: it is not known either.
 
-    `before_write` is called before each batch is sent to Wix; it may raise."""
+    `before_write` is called before each batch is sent to Wix; it may raise. `flags_kept`: no flag turns while a batch
+    is sent; by default the caller sees to it."""
 
     def __init__(
         self,
@@ -59,10 +63,11 @@ class CarryBack:
         conflicts: ConflictFile,
         unchanged_since: Callable[[CatalogCollection], str | None] = lambda collection: None,
         before_write: Callable[[CatalogCollection], None] = lambda collection: None,
+        flags_kept: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._connections, self._base, self._run_id, self._files = connections, base, run_id, conflicts
         self._wix, self._state, self._catalog = connections.wix, connections.state, connections.catalog
-        self._unchanged_since, self._before_write = unchanged_since, before_write
+        self._unchanged_since, self._before_write, self._flags_kept = unchanged_since, before_write, flags_kept
         self._references: dict[str, tuple[str, ...]] = {}
 
     def plan(self, c: CatalogCollection, rows: Sequence[OutboxRow | PendingRow]) -> BackPlan:
@@ -94,7 +99,6 @@ class CarryBack:
     def apply(self, plan: BackPlan) -> Carried:
         """Write what was decided to Wix, a hundred rows at a time. Raises WixError; what was answered is noted."""
         done = Carried()
-        outbox = self._state.outbox(self._base, plan.collection.wix)
         self._note_held(plan)
         send = [e for e in plan.entries if not e.back.is_held and not plan.is_held_back(e)]
         nothing = [e for e in send if e.back.action == "nothing"]
@@ -102,22 +106,42 @@ class CarryBack:
             self._finish(plan, nothing, {})
         for action in ("insert", "patch", "remove"):
             of_action = [e for e in send if e.back.action == action]
-            for start in range(0, len(of_action), _BATCH):
-                batch = of_action[start : start + _BATCH]
-                merge = self._merge(plan.collection)
-                # Services go on meanwhile: a row that one has removed is not made, one that is there again not removed.
-                if action == "remove":
-                    marks = outbox.marks()
-                    batch = [e for e in batch if marks.get(e.row.legacy_id) == e.row.mark]
-                else:
-                    hashes = {e.row.legacy_id: merge.hashes(e.back, e.item, e.row.sent) for e in batch}
-                    noted = outbox.note_sent(hashes)
-                    batch = [e for e in batch if e.row.legacy_id in noted]
-                if not batch:
-                    continue
-                self._before_write(plan.collection)
-                done.add(self._send(plan, action, batch))
+            while of_action:
+                with self._flags_kept():
+                    in_wix = self._is_in_wix(plan.collection)
+                    size = _LOCKED_BATCH if in_wix else _BATCH
+                    batch, of_action = of_action[:size], of_action[size:]
+                    done.add(self._apply_locked(plan, action, batch) if in_wix else self._apply(plan, action, batch))
         return done
+
+    def _is_in_wix(self, c: CatalogCollection) -> bool:
+        """Whether services write the collection in Wix."""
+        return self._state.flags.all().get(c.flag) != "airtable"
+
+    def _apply_locked(self, plan: BackPlan, action: str, batch: list[BackEntry]) -> Carried:
+        """`_apply` while no service writes these rows; what changed in Wix since the plan is to be planned again."""
+        c, ids = plan.collection, [e.row.legacy_id for e in batch]
+        with self._state.locks.rows(c.wix, ids):
+            entries = self.plan(c, [e.row for e in batch]).entries
+            still = [e for e in entries if e.back.action == action and not e.back.is_held]
+            done = self._apply(plan, action, still)
+        done.again += sorted(set(ids) - {e.row.legacy_id for e in still})
+        return done
+
+    def _apply(self, plan: BackPlan, action: str, batch: list[BackEntry]) -> Carried:
+        outbox, merge = self._state.outbox(self._base, plan.collection.wix), self._merge(plan.collection)
+        # Services go on meanwhile: a row that one has removed is not made, one that is there again not removed.
+        if action == "remove":
+            marks = outbox.marks()
+            batch = [e for e in batch if marks.get(e.row.legacy_id) == e.row.mark]
+        else:
+            hashes = {e.row.legacy_id: merge.hashes(e.back, e.item, e.row.sent) for e in batch}
+            noted = outbox.note_sent(hashes)
+            batch = [e for e in batch if e.row.legacy_id in noted]
+        if not batch:
+            return Carried()
+        self._before_write(plan.collection)
+        return self._send(plan, action, batch)
 
     def drain(self, c: CatalogCollection, *, of: Mapping[str, str] | None = None) -> tuple[BackPlan, Carried]:
         """Plan and apply for all that waits of a collection; what changed in Wix meanwhile is planned once more.

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from runbook.airtable.client import PER_WRITE, Airtable
+from runbook.airtable.lookup_ids import fetch_records
 from runbook.catalog import Collection, Field, Link
 from runbook.codecs import Refused, codec_of
 from runbook.json_types import Fields, Json
 from runbook.merge import Agreement, BackMerge, Past
+from runbook.schema.identity import known_columns
 from runbook.state import PendingRow, State
 
 _LISTS = ("multireference", "array", "tags")
@@ -31,7 +33,29 @@ def follow_links(
     """Write the keys of links that were changed though their keys were not. Raises AirtableError.
 
     No request where there is none. A link that was emptied keeps its keys: whether they are meant is not clear.
+    Services go on meanwhile: the records are read again, and written, while no service writes these rows.
     """
+    changes, unclear = _changes(c, rows, merge, base, state)
+    followed, pending = {row.legacy_id: row for row in rows}, [row for row in rows if changes.get(row.record_id)]
+    for start in range(0, len(pending), PER_WRITE):
+        batch = {row.record_id: row for row in pending[start : start + PER_WRITE]}
+        with state.locks.rows(c.wix, [row.legacy_id for row in batch.values()]):
+            read = fetch_records(airtable, base, c.table, list(batch), fields=known_columns(state, base, c))
+            fields = {record["id"]: record["fields"] for record in read}
+            current = [row._replace(fields=fields[record]) for record, row in batch.items() if record in fields]
+            changes, still_unclear = _changes(c, current, merge, base, state)
+            unclear |= still_unclear
+            send: list[dict[str, Json]] = [{"id": id_, "fields": cells} for id_, cells in changes.items() if cells]
+            written = airtable.update(base, c.table, send) if send else []
+        fields |= {record["id"]: record["fields"] for record in written}
+        followed |= {row.legacy_id: row._replace(fields=fields[row.record_id]) for row in current}
+    return Followed(list(followed.values()), unclear)
+
+
+def _changes(
+    c: Collection, rows: Sequence[PendingRow], merge: BackMerge, base: str, state: State
+) -> tuple[dict[str, Fields], dict[str, str]]:
+    """By record, the cells of keys that are to follow links; by legacy id, why they cannot."""
     changes: dict[str, Fields] = {}
     unclear: dict[str, str] = {}
     edited = changed_links(c, rows, merge, base=base, state=state)
@@ -42,13 +66,7 @@ def follow_links(
                 unclear[row.legacy_id] = f"the link {link.name} was changed by hand, and its keys cannot follow it"
             else:
                 changes.setdefault(row.record_id, {}).update(cells)
-    written: dict[str, Fields] = {}
-    pending: list[dict[str, Json]] = [{"id": record, "fields": cells} for record, cells in changes.items() if cells]
-    for start in range(0, len(pending), PER_WRITE):
-        for record in airtable.update(base, c.table, pending[start : start + PER_WRITE]):
-            written[record["id"]] = record["fields"]
-    changed = [row._replace(fields=written.get(row.record_id, row.fields)) for row in rows]
-    return Followed(changed, unclear)
+    return changes, unclear
 
 
 def changed_links(

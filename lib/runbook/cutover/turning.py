@@ -197,10 +197,12 @@ def turn_on(
     hold: Hold | None = None,
     gates: bool = False,
     airtable: AirtableEvidence,
+    write_lock: str,
 ) -> Turned:
     """Turn each flag to 'airtable' that may turn, as `reasons_against` and `airtable` say.
 
-    `hold`: of the base, which must not be another state's; `tell` tells it.
+    `hold`: of the base, which must not be another state's; `tell` tells it. `write_lock`: held by a run that writes to
+    the base, while none turns: it would write over what services write there from then on.
     """
     left = list(flags)
 
@@ -221,7 +223,11 @@ def turn_on(
         return found
 
     left = [name for name in left if state.flags.get(name) != "airtable"]
-    return turn(state, left, "airtable", check=check, who=who, why=why, run_id=run_id)
+    with state.locks.exclusive(write_lock, timeout=0) as acquired:
+        if not acquired:
+            busy = f"a run or a repair is writing to base {base}; when it has ended, give the same command again"
+            return Turned({name: [busy] for name in left}, 0.0)
+        return turn(state, left, "airtable", check=check, who=who, why=why, run_id=run_id)
 
 
 def refusal(flag: str, reasons: Iterable[str]) -> FlagRefused:

@@ -12,7 +12,7 @@ the grid is then not known.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 
 from runbook.catalog import Collection
@@ -29,6 +29,7 @@ from runbook.json_types import Json
 from runbook.records.outage import is_down
 from runbook.schema import Tables
 from runbook.state import OutboxRow, PendingRow
+from runbook.state.locks import CALLS
 from runbook.steps.conflict_file import ConflictFile, some
 
 _AIRTABLE, _WIX = "Airtable", "Wix"
@@ -118,6 +119,7 @@ class WayBack:
         self._down: dict[str, str] = {}  # by side, why it is not asked any more
         self._watch: LastLook | None = None
         self._looked: set[str] = set()  # collections that were read whole since it began
+        self._calls_held = False
         self._engine: CarryBack | None = None
         if base is not None:
             self._engine = CarryBack(
@@ -126,6 +128,7 @@ class WayBack:
                 run_id=folder.run_id,
                 conflicts=ConflictFile(folder.path),
                 unchanged_since=lambda c: connections.state.unchanged_since(base, c.flag),
+                flags_kept=self._flags_kept,
             )
 
     @contextmanager
@@ -136,6 +139,9 @@ class WayBack:
             return
         with carrying(self._connections.state, self._base):
             yield
+
+    def _flags_kept(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._calls_held else self._connections.state.locks.shared(CALLS)
 
     def ask_again(self) -> None:
         """A side that was down is asked again from now on, and the schema read again."""
@@ -212,11 +218,15 @@ class WayBack:
                 self._down[_WIX if isinstance(problem, WixError) else _AIRTABLE] = str(problem)
             raise
 
-    def carry(self, c: Collection, before: Losses) -> Losses:
-        """Carry what waits, and what was held before as well. `before`: what `find` gave. Never raises RunbookError."""
+    def carry(self, c: Collection, before: Losses, *, held: bool = False) -> Losses:
+        """Carry what waits, and what was held before as well. `before`: what `find` gave. Never raises RunbookError.
+
+        `held`: the caller holds service calls.
+        """
         if self._base is None or self._engine is None:
             return before
         self._connections.state.outbox(self._base, c.wix).release()
+        self._calls_held = held
         carried, error, unclear = Carried(), before.error, dict[str, str]()
         try:
             with self._asking(_WIX), self._connections.wix.brief(), self._connections.airtable.brief():

@@ -67,6 +67,7 @@ def turn_flags(run: RunContext) -> Table:
                 run_id=run.run_id,
                 hold=run.hold,
                 airtable=run.results.airtable,
+                write_lock=run.connections.write_lock(run.source.label),
             )
             refused.update(turned.reasons)
             if (problem := tell(run.hold)) is not None:

@@ -168,10 +168,9 @@ class PhaseRun(RunContext):
     @contextmanager
     def _write_lock(self) -> Iterator[None]:
         """Only one process writes to a base at a time: Airtable has no unique constraint on the legacy id."""
-        name = self.connections.settings.base_id or self.source.label
         message = "another process is writing to this base; this one continues when it has finished"
         with self.connections.state.locks.exclusive(
-            f"write:{name}",
+            self.connections.write_lock(self.source.label),
             on_wait=lambda: display_now(Table("Waiting", ("verdict", "reason"), [("waiting", message)])),
         ):
             yield

@@ -30,7 +30,9 @@ def turned_on(fleet: Fleet, c: Connections, *flags: str) -> Turned:
     catalog, base = fleet.platform.catalog, fleet.base()
     airtable = AirtableEvidence(c.airtable, base, catalog, c.state)
     source = WixSource(c.wix, catalog)
-    return turn_on(flags, catalog, c.state, base, source, who="ann", run_id="r1", airtable=airtable)
+    return turn_on(
+        flags, catalog, c.state, base, source, who="ann", run_id="r1", airtable=airtable, write_lock=c.write_lock("wix")
+    )
 
 
 def test_evidence_must_be_complete_green_and_current(fleet: Fleet) -> None:
