@@ -24,7 +24,14 @@ from runbook.wix.client import DATA
 from sandbox import Sandbox
 
 START = datetime(2026, 1, 21, 12, tzinfo=UTC)
-NAMES = ("wix", "airtable", "airtable without mirror", "routed to wix", "routed to airtable")
+NAMES = (
+    "wix",
+    "airtable",
+    "airtable without mirror",
+    "airtable through the journal",
+    "routed to wix",
+    "routed to airtable",
+)
 DATES = ("_createdDate", "_updatedDate")
 OWNER = "3f0a7a1e-0000-4000-8000-00000000beef"
 
@@ -115,6 +122,8 @@ class Both:
         self.mirror = Mirror(self.api, self.base, CATALOG, self.state, folder / "mirror.db")
         self.mirror.load()
         self.mirrored = self.over(self.mirror)
+        self.journaled = self.over(self.mirror)._with(durable="journal")
+        self.journaled.journal.is_running = True  # nothing is sent but on demand
         self.bare = self.over(None)
         self.routed = RoutedRecords(CATALOG, self.state, self.wix, self.mirrored)
         self._emptied = len(self.api.log)
@@ -129,7 +138,12 @@ class Both:
         if name.startswith("routed"):
             self.turn(name.removeprefix("routed to "))
             return self.routed
-        return {"wix": self.wix, "airtable": self.mirrored, "airtable without mirror": self.bare}[name]
+        return {
+            "wix": self.wix,
+            "airtable": self.mirrored,
+            "airtable without mirror": self.bare,
+            "airtable through the journal": self.journaled,
+        }[name]
 
     def turn(self, side: str) -> None:
         """Turn every flag."""
@@ -147,7 +161,8 @@ class Both:
         return self.now
 
     def rows(self, collection: str) -> dict[str, dict[str, Any]]:
-        """The records that Airtable holds, by legacy id; each whole."""
+        """The records that Airtable holds, by legacy id, once it has what services wrote; each whole."""
+        self.journaled.journal.drain(10.0)
         found = list(self.api.records(self.base, CATALOG.collection(collection).table))
         by_id = {record["fields"].get(LEGACY_ID): record for record in found}
         assert len(by_id) == len(found)
@@ -184,9 +199,15 @@ class Both:
         """Take every row out again, and every fault."""
         self.box.faults(clear=True)
         self.client.empty()
+        pending = self.state.pending_writes(self.base)
+        lines = [line.id for refused in (False, True) for line in pending.lines(refused=refused)]
+        if lines:
+            pending.finish(lines)
+            self.mirror.overlay_all()
         self._emptied = empty_base(self.api, self.base, self.tables, self.state, self.mirror, self._emptied)
 
     def close(self) -> None:
+        self.journaled.journal.close()
         self.mirror.close()
         self.api.close()
         self.client.close()

@@ -23,11 +23,12 @@ from typing import Any
 
 from runbook.private_files import create_private
 
-_VERSION = 4
+_VERSION = 5
 _BUSY_SECONDS = 30.0
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
-# row: an item, under its `_id`, with its record. `seq`: the number of the write that put it there.
+# row: an item, under its `_id`, with its record; NULL: Airtable has none yet. `seq`: the number of the write that put
+# it there. Where the journal of writes has lines of the row, `item` is as they make it, and `base` as Airtable has it.
 # sort_key: the position of an item by one field; see the module `sort_keys`.
 # set_aside: records of Airtable that are not rows. `id`: the row whose legacy id it has; NULL: it has none. `waits`:
 # which cells it lacks to be one; NULL: none.
@@ -36,9 +37,10 @@ _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 # meta: named JSON values.
 _DDL = """
 CREATE TABLE row (
-    n INTEGER PRIMARY KEY, collection TEXT NOT NULL, id TEXT NOT NULL, record TEXT NOT NULL UNIQUE,
-    seq INTEGER NOT NULL, hidden INTEGER NOT NULL, item TEXT NOT NULL, UNIQUE (collection, id)) STRICT;
+    n INTEGER PRIMARY KEY, collection TEXT NOT NULL, id TEXT NOT NULL, record TEXT UNIQUE,
+    seq INTEGER NOT NULL, hidden INTEGER NOT NULL, item TEXT NOT NULL, base TEXT, UNIQUE (collection, id)) STRICT;
 CREATE INDEX row_hidden ON row (collection) WHERE hidden;
+CREATE INDEX row_pending ON row (collection, id) WHERE record IS NULL OR base IS NOT NULL;
 CREATE TABLE sort_key (
     collection TEXT NOT NULL, field TEXT NOT NULL, value BLOB NOT NULL, id TEXT NOT NULL, roles INTEGER NOT NULL,
     n INTEGER NOT NULL, PRIMARY KEY (collection, field, value, id)) STRICT, WITHOUT ROWID;

@@ -80,6 +80,7 @@ def _sync(
     lost = []
     for name in names:
         changed[name] += ingester.delete_unseen(name, seen[name], mark, known.get(name))
+        ingester.overlay_all(name)
         if name in existing:
             store.reindex(name)
         if not store.set_synced(name, at=readings[name].began if name in readings else started, mark=mark):

@@ -11,7 +11,9 @@ later in both.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from runbook.airtable.client import Airtable
 from runbook.airtable.lookup_ids import fetch_records, look_up
@@ -21,6 +23,7 @@ from runbook.json_types import Item, Json
 from runbook.mapping import Mapping as RowMapping
 from runbook.mapping import link_key
 from runbook.mirror.outgoing import Outgoing
+from runbook.mirror.overlay import overlaid
 from runbook.mirror.store import PutResult, SetAside, Store
 from runbook.schema.identity import known_columns
 from runbook.state import CollectionRows, State
@@ -36,6 +39,8 @@ class Ingester:
         self.outgoing = Outgoing(base, catalog, state)
         self._mappings: dict[str, RowMapping] = {}
         self._changed_ids: dict[str, set[str]] = {}
+        self._pending = state.pending_writes(base)
+        self._local = threading.local()
 
     def ingest(
         self, name: str, records: Sequence[dict[str, Json]], *, after: int | None, by_hand: bool = True
@@ -70,7 +75,7 @@ class Ingester:
                 if cell != item_id:
                     self._changed_ids.setdefault(name, set()).add(record["id"])
         with self.store.file.transaction():
-            written = self.store.put(name, rows.values(), after=after)
+            written = self.store.put(name, rows.values(), after=after, overlay=self._overlay(name, rows))
             self.store.set_aside(aside, after=after)
             if self.outgoing.is_on(name):
                 skipped = set(written.skipped)
@@ -83,6 +88,41 @@ class Ingester:
                 keys = self.catalog.link_keys.get(name, ())
                 put_link_keys(state_rows, keys, [rows[item_id][1] for item_id in changed])
         return [item for _, item in rows.values()], written
+
+    # The journal of writes
+
+    def overlay(self, name: str, ids: Collection[str]) -> None:
+        """Make rows what the journal of writes makes of them now."""
+        with self.store.file.transaction():
+            overlay = self._overlay(name, ids)
+            for item_id in ids:
+                self.store.overlay(name, item_id, overlay)
+
+    def overlay_all(self, name: str) -> None:
+        """`overlay` for every row that the journal has lines of, or that was overlaid."""
+        with self.store.file.transaction():
+            ids = {line.legacy_id for line in self._pending.lines(name)}.union(self.store.pending(name))
+            self.overlay(name, ids)
+
+    @contextmanager
+    def finishing(self, lines: Collection[int]) -> Iterator[None]:
+        """What this thread stores within the block is Airtable's answer to these lines: they are not overlaid on it."""
+        self._local.finishing = frozenset(lines)
+        try:
+            yield
+        finally:
+            self._local.finishing = frozenset()
+
+    def _overlay(self, name: str, ids: Collection[str]) -> Callable[[str, Item | None], Item | None]:
+        # Read inside the transaction of the mirror's file: who appends a line overlays it after that.
+        lines = self._pending.of_rows(name, ids)
+        finishing: Collection[int] = getattr(self._local, "finishing", ())
+
+        def overlay(item_id: str, item: Item | None) -> Item | None:
+            of_row = [line for line in lines.get(item_id, ()) if line.id not in finishing]
+            return overlaid(of_row, item) if of_row else item
+
+        return overlay
 
     def delete(self, records: Iterable[str]) -> int:
         """Records were deleted in Airtable; how many of them were rows."""

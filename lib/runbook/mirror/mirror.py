@@ -27,8 +27,8 @@ import math
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -115,7 +115,10 @@ class Mirror:
         return self._read(collection, lambda: self.store.count(collection, condition))
 
     def row(self, collection: str, item_id: str) -> tuple[str, Item] | None:
-        """An item's record and the item, of a draft too; None where the collection was never read in full."""
+        """An item's record and the item as Airtable has it, without what the journal of writes makes of it.
+
+        Of a draft too; None where Airtable has none, and where the collection was never read in full.
+        """
         try:
             with self.store.file.snapshot():
                 return None if self.store.as_of(collection) is None else self.store.row(collection, item_id)
@@ -202,7 +205,28 @@ class Mirror:
 
     def delete(self, collection: str, ids: Iterable[str]) -> None:
         """Rows were deleted in Airtable."""
-        self.store.delete(collection, ids)
+        with self.store.file.transaction():
+            deleted = list(ids)
+            self.store.delete(collection, deleted)
+            self._ingester.overlay(collection, deleted)
+
+    def overlay(self, collection: str, ids: Collection[str]) -> None:
+        """Make rows what the journal of writes makes of them now."""
+        try:
+            self._ingester.overlay(collection, ids)
+        except sqlite3.DatabaseError as error:
+            if not is_broken(error):
+                raise
+            self.store.file.discard()
+
+    def overlay_all(self) -> None:
+        """`overlay` for all rows: after a kill some may not be as the journal makes them."""
+        for name in self.store.synced():
+            self._ingester.overlay_all(name)
+
+    def finishing(self, lines: Collection[int]) -> AbstractContextManager[None]:
+        """What this thread stores within the block is Airtable's answer to these lines of the journal of writes."""
+        return self._ingester.finishing(lines)
 
     def confirm_deleted(self, collection: str, records: Mapping[str, str]) -> None:
         """Look once more whether records, by legacy id, are gone; what is there is stored, and known as a row again.

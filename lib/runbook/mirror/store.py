@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -129,13 +129,18 @@ class Store:
         """The record id of an item."""
         sql = "SELECT record FROM row WHERE collection = ? AND id = ?"
         row = self.file.connection().execute(sql, (collection, item_id)).fetchone()
-        return None if row is None else str(row[0])
+        return None if row is None or row[0] is None else str(row[0])
 
     def row(self, collection: str, item_id: str) -> tuple[str, Item] | None:
-        """An item's record and the item, of a draft too."""
-        sql = "SELECT record, item FROM row WHERE collection = ? AND id = ?"
+        """An item's record and the item as Airtable has it, of a draft too; None where Airtable has none."""
+        sql = "SELECT record, ifnull(base, item) FROM row WHERE collection = ? AND id = ? AND record IS NOT NULL"
         row = self.file.connection().execute(sql, (collection, item_id)).fetchone()
         return None if row is None else (str(row[0]), json.loads(row[1]))
+
+    def pending(self, collection: str) -> list[str]:
+        """The ids of rows that are as the journal of writes makes them."""
+        sql = "SELECT id FROM row WHERE collection = ? AND (record IS NULL OR base IS NOT NULL)"
+        return [row[0] for row in self.file.connection().execute(sql, (collection,))]
 
     def records_set_aside(self) -> list[SetAside]:
         """Every known record that is not a row."""
@@ -148,27 +153,39 @@ class Store:
         """A number below that of every later write, also of a write to a new file in place of this one."""
         return int(self.file.meta("seq"))
 
-    def put(self, collection: str, rows: Iterable[tuple[str, Item]], *, after: int | None = None) -> PutResult:
-        """Add or replace rows: (record, item).
+    def put(
+        self,
+        collection: str,
+        rows: Iterable[tuple[str, Item]],
+        *,
+        after: int | None = None,
+        overlay: Callable[[str, Item], Item | None] | None = None,
+    ) -> PutResult:
+        """Add or replace rows: (record, item as Airtable has it).
 
-        `after`: skip rows that were written or deleted since that mark: they are newer than what was read.
+        `after`: skip rows that were written or deleted since that mark: they are newer than what was read. `overlay`:
+        what the journal of writes makes of an item, by its id; the same object where it has no lines, None: removed.
         """
         changed, skipped, added = [], [], 0
         with self.file.transaction() as db:
             seq = _next_seq(db)
-            for record, item in rows:
-                item_id, text = item["_id"], json.dumps(item, separators=(",", ":"))
-                hidden = int(item.get("_publishStatus") == "DRAFT")
+            for record, read in rows:
+                item_id, item = read["_id"], read if overlay is None else overlay(read["_id"], read)
                 key = (collection, item_id)
+                if item is None:
+                    self._delete(db, "collection = ? AND id = ?", key, seq)
+                    continue
+                text, base = _text(item), None if item is read else _text(read)
+                hidden = _is_hidden(item)
                 old = db.execute(
-                    "SELECT seq, n, item, record, hidden FROM row WHERE collection = ? AND id = ?", key
+                    "SELECT seq, n, item, record, hidden, base FROM row WHERE collection = ? AND id = ?", key
                 ).fetchone()
                 written = old or db.execute("SELECT seq FROM tombstone WHERE collection = ? AND id = ?", key).fetchone()
                 if after is not None and written is not None and written[0] > after:
                     skipped.append(item_id)
                     continue
                 db.execute("DELETE FROM set_aside WHERE record = ?", (record,))
-                if old is not None and old[2:] == (text, record, hidden):
+                if old is not None and old[2:] == (text, record, hidden, base):
                     if after is None:  # a write without a change is still newer than a page that was read before it
                         db.execute("UPDATE row SET seq = ? WHERE n = ?", (seq, old[1]))
                     continue
@@ -181,14 +198,43 @@ class Store:
                 if old is None or old[3] != record:  # the record was another row: someone changed its legacy id
                     self._delete(db, "record = ? AND NOT (collection = ? AND id = ?)", (record, *key), seq)
                 n = db.execute(
-                    "INSERT INTO row (collection, id, record, seq, hidden, item) VALUES (?, ?, ?, ?, ?, ?) "
+                    "INSERT INTO row (collection, id, record, seq, hidden, item, base) VALUES (?, ?, ?, ?, ?, ?, ?) "
                     "ON CONFLICT (collection, id) DO UPDATE SET record = excluded.record, seq = excluded.seq, "
-                    "hidden = excluded.hidden, item = excluded.item RETURNING n",
-                    (*key, record, seq, hidden, text),
+                    "hidden = excluded.hidden, item = excluded.item, base = excluded.base RETURNING n",
+                    (*key, record, seq, hidden, text, base),
                 ).fetchone()[0]
                 self._add_sort_keys(db, collection, n, item)
             _add_to_size(db, collection, added)
         return PutResult(changed, skipped)
+
+    def overlay(self, collection: str, item_id: str, overlay: Callable[[str, Item | None], Item | None]) -> None:
+        """Make a row what the journal of writes makes of it; `overlay` as in `put`, None also for no item in Airtable.
+
+        What Airtable has of the row is not newer by that.
+        """
+        key = (collection, item_id)
+        with self.file.transaction() as db:
+            sql = "SELECT n, item, record, ifnull(base, item) FROM row WHERE collection = ? AND id = ?"
+            old = db.execute(sql, key).fetchone()
+            read = None if old is None or old[2] is None else json.loads(old[3])
+            item = overlay(item_id, read)
+            if item is None:
+                if old is not None:
+                    self._delete(db, "n = ?", (old[0],), _next_seq(db))
+                return
+            text, hidden = _text(item), _is_hidden(item)
+            if old is None:
+                n = db.execute(
+                    "INSERT INTO row (collection, id, seq, hidden, item) VALUES (?, ?, ?, ?, ?) RETURNING n",
+                    (*key, _next_seq(db), hidden, text),
+                ).fetchone()[0]
+                db.execute("DELETE FROM tombstone WHERE collection = ? AND id = ?", key)
+                _add_to_size(db, collection, 1)
+            else:
+                n, base = old[0], None if read is None or item is read else old[3]
+                self._remove_sort_keys(db, collection, item_id, old[1])
+                db.execute("UPDATE row SET item = ?, base = ?, hidden = ? WHERE n = ?", (text, base, hidden, n))
+            self._add_sort_keys(db, collection, n, item)
 
     def delete(self, collection: str, ids: Iterable[str]) -> None:
         """Delete rows by `_id`."""
@@ -224,7 +270,9 @@ class Store:
     def delete_unseen(self, collection: str, seen: set[str], mark: int) -> list[tuple[str, str, str]]:
         """Delete all records but those `seen` and those written since the mark; the rows, as `delete_records`."""
         db = self.file.connection()
-        rows = db.execute("SELECT record FROM row WHERE collection = ? AND seq <= ?", (collection, mark))
+        rows = db.execute(
+            "SELECT record FROM row WHERE collection = ? AND seq <= ? AND record NOT NULL", (collection, mark)
+        )
         aside = db.execute("SELECT record FROM set_aside WHERE collection = ?", (collection,))
         unseen = [record for (record,) in (*rows, *aside) if record not in seen]
         return self.delete_records(unseen)
@@ -265,6 +313,14 @@ class Store:
         for key in self._keys[collection]:
             for value, roles in sort_keys(item.get(key), present=key in item).items():
                 yield key, value, roles
+
+
+def _text(item: Item) -> str:
+    return json.dumps(item, separators=(",", ":"))
+
+
+def _is_hidden(item: Item) -> int:
+    return int(item.get("_publishStatus") == "DRAFT")
 
 
 def _next_seq(db: sqlite3.Connection) -> int:

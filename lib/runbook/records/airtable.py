@@ -19,16 +19,19 @@ from typing import Any
 
 from runbook.airtable.client import PER_WRITE, Airtable
 from runbook.airtable.responses import Scope
-from runbook.catalog import LEGACY_ID, Catalog
+from runbook.catalog import LEGACY_ID, Catalog, Collection
 from runbook.errors import AirtableError
-from runbook.json_types import Fields, Item, Json
+from runbook.json_types import MISSING, Fields, Item, Json
 from runbook.mirror import Mirror
+from runbook.mirror.journal import Journal
 from runbook.query.evaluate import predicate, sort_items
 from runbook.query.query import ALL_ITEMS, Query
 from runbook.query.values import item_json, stamp, to_python
 from runbook.records.checks import item_exists, no_such_item
 from runbook.records.contract import Records
+from runbook.records.delivery import Delivery
 from runbook.records.formula import narrow
+from runbook.records.journaled import JournaledWrites
 from runbook.records.outage import reading
 from runbook.records.results import QueryResult, WriteOptions
 from runbook.records.rows import Rows, patched
@@ -63,6 +66,11 @@ class AirtableRecords(Records):
         self._mirror, self._now = mirror, now
         self._single_flight = SingleFlight()
         self._rows: dict[str, Rows] = {}
+        pending, exact = state.pending_writes(base), not self.lags
+        delivery = Delivery(pending, mirror, self._rows_of, self._sound, knows=exact)
+        self.journal = Journal(base, catalog, state, mirror, lambda: airtable.rate_limiter(base), delivery)
+        """What is written with `durable="journal"`, while `journal.kept_sent()` lasts; else such writes are direct."""
+        self._journaled = None if mirror is None else JournaledWrites(self.journal, mirror, self._locked, exact=exact)
 
     def __repr__(self) -> str:
         return f"AirtableRecords({self._base}{'' if self._mirror is None else ', mirrored'})"
@@ -163,6 +171,8 @@ class AirtableRecords(Records):
             return [mapping.to_wix(record["fields"]) for record in self._rows_of(collection).as_rows(records)]
 
         keeps = predicate(query.where)
+        with reading(collection):
+            self.journal.send(collection)
         with reading(collection), self._sound(collection):
             found = self._single_flight.run((collection, narrowed.formula), read)
         return [item for item in found if item.get("_publishStatus") != "DRAFT" and keeps(item)], narrowed.filtered
@@ -172,25 +182,36 @@ class AirtableRecords(Records):
     def _insert(self, collection: str, items: list[Item], given: list[str], options: WriteOptions) -> list[Item]:
         rows, wait = self._rows_of(collection), options.wait
         now = self._updated()
-        with self._writing(rows, given):
+        items = [{**item, "_createdDate": now[_UPDATED], **now} for item in items]
+        journaled = self._through_journal(collection, options)
+        if journaled and (stored := journaled.insert(rows, items, given, options)) is not None:
+            return stored
+        with self._writing(rows, given, wait):
             doubtful = rows.may_exist(given)
             for item_id in rows.retry(wait, lambda: rows.fetch(doubtful)) if doubtful else ():
                 raise item_exists(collection, item_id)
-            return _in_batches(
-                [{**item, "_createdDate": now[_UPDATED], **now} for item in items],
-                lambda batch, written: rows.create(batch, wait, written),
-            )
+            return _in_batches(items, lambda batch, written: rows.create(batch, wait, written))
 
     def _update(self, collection: str, items: list[Item], options: WriteOptions) -> list[Item]:
+        rows, journaled = self._rows_of(collection), self._through_journal(collection, options)
+        if journaled:
+            wholes = {item["_id"]: partial(_replaced, item, self.catalog.collection(collection)) for item in items}
+            if (stored := journaled.rewrite(rows, wholes, self._updated(), options)) is not None:
+                return stored
+
         def updated(item: Item) -> Callable[[Item], Item]:
             return lambda before: {**{key: before[key] for key in _KEPT if key in before}, **item}
 
         return self._rewrite(collection, {item["_id"]: updated(item) for item in items}, options.wait)
 
     def _bulk_patch(self, collection: str, changes: dict[str, dict[str, Any]], options: WriteOptions) -> list[Item]:
-        rows = self._rows_of(collection)
+        rows, journaled = self._rows_of(collection), self._through_journal(collection, options)
+        if journaled:
+            constant = {item_id: partial(_always, new) for item_id, new in changes.items()}
+            if (stored := journaled.rewrite(rows, constant, self._updated(), options)) is not None:
+                return stored
         if len(changes) <= PER_WRITE:
-            with self._writing(rows, list(changes)):
+            with self._writing(rows, list(changes), options.wait):
                 stored = rows.patch_known({i: {**new, **self._updated()} for i, new in changes.items()}, options.wait)
             if stored is not None:
                 return stored
@@ -204,8 +225,12 @@ class AirtableRecords(Records):
         consistent: bool,
         options: WriteOptions,
     ) -> Item:
-        rows = self._rows_of(collection)
-        with self._writing(rows, [item_id]):
+        rows, journaled = self._rows_of(collection), self._through_journal(collection, options)
+        if journaled and not self.lags:
+            of_row = journaled.rewrite(rows, {item_id: changes}, self._updated(), options)
+            if of_row is not None:
+                return of_row[0]
+        with self._writing(rows, [item_id], options.wait):
             known = None if consistent else rows.known(item_id)
             new = {} if known is None else changes(known.item)
             if known is not None and not new:
@@ -227,7 +252,7 @@ class AirtableRecords(Records):
         rows = self._rows_of(collection)
         ids = list(changes)
         now = self._updated()
-        with self._writing(rows, ids):
+        with self._writing(rows, ids, wait):
             records = rows.retry(wait, lambda: rows.fetch(ids))
             for item_id in ids:
                 if item_id not in records:
@@ -242,18 +267,32 @@ class AirtableRecords(Records):
 
     def _remove(self, collection: str, item_id: str, options: WriteOptions) -> None:
         rows, wait = self._rows_of(collection), options.wait
-        with self._writing(rows, [item_id]):
+        journaled = self._through_journal(collection, options)
+        if journaled and journaled.remove(rows, item_id, options):
+            return
+        with self._writing(rows, [item_id], wait):
             found = rows.retry(wait, lambda: rows.fetch([item_id]))
             if item_id not in found:
                 rows.forget(item_id)
                 raise no_such_item(collection, item_id)
             rows.delete(item_id, str(found[item_id]["id"]), wait)
 
+    def _through_journal(self, collection: str, options: WriteOptions) -> JournaledWrites | None:
+        """What takes a write of a collection into the journal; None: it is a direct one."""
+        return self._journaled if self._journaled and self._journaled.takes(collection, options) else None
+
     def _updated(self) -> Item:
         return {_UPDATED: {"$date": stamp(self._now())}}
 
     @contextmanager
-    def _writing(self, rows: Rows, ids: list[str]) -> Iterator[None]:
+    def _writing(self, rows: Rows, ids: list[str], wait: float) -> Iterator[None]:
+        """`_locked`, once what these rows have in the journal has been sent."""
+        with self._locked(rows, ids):
+            rows.retry(wait, lambda: self.journal.send(rows.collection.wix, ids))
+            yield
+
+    @contextmanager
+    def _locked(self, rows: Rows, ids: list[str]) -> Iterator[None]:
         """Lock these rows against other writers; later reads see the write, even if it failed half way."""
         with self._state.locks.rows(rows.collection.wix, ids), self._sound(rows.collection.wix):
             try:
@@ -286,6 +325,16 @@ class AirtableRecords(Records):
                 self._mirror,
             )
         return self._rows[collection]
+
+
+def _always(changes: dict[str, Any], before: Item) -> dict[str, Any]:
+    return changes
+
+
+def _replaced(item: Item, collection: Collection, before: Item) -> dict[str, Any]:
+    """The changes that make a whole item of what was before: also of keys that only Airtable has by now."""
+    gone = {*before, *collection.by_key}.difference(item, _KEPT, ("_id", _UPDATED))
+    return {**dict.fromkeys(sorted(gone), MISSING), **{key: value for key, value in item.items() if key != "_id"}}
 
 
 def _in_batches(items: list[Item], write: Callable[[list[Item], str], list[Item]]) -> list[Item]:

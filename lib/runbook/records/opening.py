@@ -54,7 +54,9 @@ class OpenRecords:
 def open_records(
     platform: Platform, environment: str = "sandbox", *, env: Env[str, str] | None = None, update_mirror: bool = True
 ) -> Iterator[OpenRecords]:
-    """Open both sides, routed by the flags; `update_mirror`: keep the mirror up to date while the block lasts.
+    """Open both sides, routed by the flags.
+
+    `update_mirror`: keep the mirror up to date, and send the journal of writes, while the block lasts.
 
     Raises SettingError.
     """
@@ -82,8 +84,10 @@ def connect_records(
         mirror = Mirror(api, base, catalog, state, settings.folder / f"mirror-{base}.db")
         stack.callback(mirror.close)
         airtable = AirtableRecords(api, base, catalog, state, mirror=mirror)
+        stack.callback(airtable.journal.close)
         if update_mirror:
             stack.enter_context(mirror.kept_updated())
+            stack.enter_context(airtable.journal.kept_sent())
     records = RoutedRecords(catalog, state, wix, airtable)
     return OpenRecords(records, wix, airtable, mirror, state, log, connections)
 

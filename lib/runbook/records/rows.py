@@ -5,7 +5,7 @@ Every request is idempotent: an upsert by the legacy id, an update by the record
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any, NamedTuple, TypeVar
 
 from runbook.airtable import row_errors
@@ -66,10 +66,15 @@ class Rows:
 
     def cells(self, item: Item) -> Fields:
         """All cells of an item: typed ones, `Wix Original`, links. Raises WrongType for a value without a cell."""
+        return {**self.encoded(item), **self._links(item)}
+
+    def encoded(self, item: Item, keys: Container[str] | None = None) -> Fields:
+        """The cells of an item without links. Raises WrongType for a value (of `keys`, if given) without a cell."""
         encoded = self.mapping.to_airtable(item)
         for refusal in encoded.refusals:
-            raise self._wrong_type(item, refusal)
-        return {**encoded.fields, **self._links(item)}
+            if keys is None or refusal.field in keys:
+                raise self._wrong_type(item, refusal)
+        return encoded.fields
 
     def difference(self, existing: Fields, before: Item, after: Item) -> Fields:
         """The cells to change so that a record becomes `after`; None empties a cell.
@@ -217,18 +222,15 @@ class Rows:
             if known is None:
                 return None
             item = patched(new, known.item)
-            old, encoded = self.mapping.to_airtable(known.item), self.mapping.to_airtable(item)
-            for refusal in encoded.refusals:
-                if refusal.field in new:
-                    raise self._wrong_type(item, refusal)
-            if old.fields.get(ORIGINAL) != encoded.fields.get(ORIGINAL):
+            old, encoded = self.mapping.to_airtable(known.item).fields, self.encoded(item, new)
+            if old.get(ORIGINAL) != encoded.get(ORIGINAL):
                 return None
             names = [column.name for key in new for column in self._values.columns(key)]
-            cells = {name: encoded.fields.get(name) for name in names}
+            cells = {name: encoded.get(name) for name in names}
             links = [link.name for link in self.collection.links if not new.keys().isdisjoint(link.on)]
             linked = self._links(item) if links else {}
             sent.append({"id": known.record, "fields": cells | {name: linked.get(name, []) for name in links}})
-            before[item_id], after[item_id] = old.fields, encoded.fields
+            before[item_id], after[item_id] = old, encoded
         try:
             updated = self._send_update(sent, wait, written="")
         except (AirtableError, RecordsError) as error:
@@ -256,6 +258,17 @@ class Rows:
         changed = [key for key in keys if old.get(key) != new.get(key)]
         if changed:
             self._state_rows.note_served(item_id, {key: digest(new.get(key)) for key in changed})
+
+    def note_written(self, records: dict[str, dict[str, Json]], keys: dict[str, set[str]], *, created: bool) -> None:
+        """Rows, by legacy id, have been written, `keys` of each, and this was not noted."""
+        for item_id, record in records.items():
+            if not created:
+                self._note_served(item_id, {}, self._values.of(record["fields"]), keys[item_id])
+        self._store(list(records), list(records.values()), created=created)
+
+    def is_known(self, item_id: str) -> bool:
+        """Whether state knows a record of a row."""
+        return bool(self._state_rows.record_ids([item_id]))
 
     def delete(self, item_id: str, record: str, wait: float) -> None:
         """Delete a row's record."""

@@ -1,0 +1,209 @@
+"""Sends the journal of writes to Airtable: in order per row, until Airtable has each line or has refused it.
+
+    with journal.kept_sent():           # a thread sends what anyone appends to the journal of this base
+        journal.append([NewWrite("Carriers", "1f…", "patch", {"status": "active"})])
+    journal.drain(timeout=30.0)         # what is left then, by collection
+
+- Two never send the same lines at once: a row's lines are sent under a lock of their own, which writers of the row need
+  only to send lines themselves, so an append does not wait for a request.
+- A kill anywhere is harmless: a line leaves the journal after all that follows from it is noted; whether one that was
+  being sent has arrived is looked up.
+- Airtable is down: lines wait, and are sent again. It refuses a write: that line is kept with the reason, the row is
+  again as Airtable has it, and the others go on.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from runbook.airtable.rate_limiter import RateLimiter
+from runbook.catalog import Catalog
+from runbook.errors import AirtableError, AmbiguousKey, RecordsError, RunbookError, SchemaDrift, SourceDown
+from runbook.mirror.batches import Batch, Order
+from runbook.mirror.mirror import Mirror
+from runbook.state import PendingCount, PendingWrite, State
+from runbook.state.pending_writes import NewWrite
+
+MAX_LINES = 1000
+MAX_SECONDS = 3600.0
+_STREAMS = 4  # requests at once
+_TICK = 0.2  # seconds between two looks for what other processes appended
+_LAST_SECONDS = 5.0  # to send what is left when the thread ends
+_MOST_PAUSE = 30.0
+
+
+class Journal:
+    """Of one base. Threads may share it.
+
+    `deliver`: writes the rows of a batch, notes the outcome and takes its lines out of the journal; raises what
+    Airtable refused. `max_lines`, `max_seconds`: lines that may wait, and for how long. `last_error`: what went wrong
+    at the last attempt in the background; None after a success.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        catalog: Catalog,
+        state: State,
+        mirror: Mirror | None,
+        limiter: Callable[[], RateLimiter],
+        deliver: Callable[[Batch], None],
+        *,
+        max_lines: int = MAX_LINES,
+        max_seconds: float = MAX_SECONDS,
+    ) -> None:
+        self.pending = state.pending_writes(base)
+        self.order = Order(catalog)
+        self.last_error: Exception | None = None
+        self.is_running = False
+        """Whether a thread of this process sends."""
+        self._base, self._state, self._mirror = base, state, mirror
+        self._limiter, self._deliver = limiter, deliver
+        self._max_lines, self._max_seconds = max_lines, max_seconds
+        self._pool = ThreadPoolExecutor(_STREAMS, thread_name_prefix="journal")
+        self._appended, self._stop = threading.Event(), threading.Event()
+
+    def __repr__(self) -> str:
+        return f"Journal({self._base})"
+
+    def append(self, writes: Sequence[NewWrite]) -> bool:
+        """Append lines, durably; False, and nothing appended, where the journal is full."""
+        if self.pending.append(writes, limit=self._max_lines, max_age=self._max_seconds) is None:
+            return False
+        self._appended.set()
+        return True
+
+    def counts(self) -> dict[str, PendingCount]:
+        """What waits and what was refused, by collection."""
+        return self.pending.counts()
+
+    # Sending
+
+    def send(self, collection: str, ids: Collection[str] | None = None) -> None:
+        """Send what rows (None: all of the collection) have in the journal now, and what must go before it.
+
+        Raises SourceDown where that is not possible now.
+        """
+        waiting = self.pending.lines(collection) if ids is None else _flat(self.pending.of_rows(collection, ids))
+        newest = max((line.id for line in waiting), default=0)
+        while waiting and waiting[0].id <= newest:
+            rows = {(collection, line.legacy_id) for line in waiting if line.id <= newest}
+            self._send_next(self.order.with_earlier(self.pending.lines(), rows))
+            waiting = self.pending.lines(collection) if ids is None else _flat(self.pending.of_rows(collection, ids))
+
+    def drain(self, timeout: float) -> dict[str, PendingCount]:
+        """Send everything; what is left after `timeout` seconds, by collection."""
+        deadline = time.monotonic() + timeout
+        pause = 0.1
+        while (lines := self.pending.lines()) and time.monotonic() < deadline:
+            try:
+                self._send_next(lines)
+            except RunbookError as error:
+                self.last_error = error
+                pause = min(pause * 2, max(0.0, deadline - time.monotonic()))
+                time.sleep(pause)
+            else:
+                self.last_error, pause = None, 0.1
+        return self.counts()
+
+    @contextmanager
+    def kept_sent(self) -> Iterator[Journal]:
+        """A thread sends while the block lasts; at its end it has some seconds for what is left."""
+        self._stop.clear()
+        thread = threading.Thread(target=self._keep_sending, name="journal", daemon=True)
+        self.is_running = True
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.is_running = False
+            self._stop.set()
+            self._appended.set()
+            thread.join(timeout=60)
+            if self.last_error is None:
+                self.drain(_LAST_SECONDS)
+
+    def close(self) -> None:
+        """End its threads."""
+        self._stop.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _keep_sending(self) -> None:
+        failures, overlaid = 0, False
+        while not self._stop.is_set():
+            try:
+                if self._mirror is not None and not overlaid:
+                    self._mirror.overlay_all()
+                    overlaid = True
+                self._send_all()
+                self.last_error, failures = None, 0
+            except Exception as error:  # noqa: BLE001 - whatever it is, the lines are kept, and sent later
+                self.last_error, failures = error, failures + 1
+                self._stop.wait(min(_MOST_PAUSE, 0.5 * 2**failures))
+            else:
+                self._appended.wait(_TICK)
+                self._appended.clear()
+
+    def _send_all(self) -> None:
+        """Send until nothing waits, unless another process does."""
+        if not self.pending.lines(limit=1):
+            return
+        with self._state.locks.exclusive(f"journal {self._base}", timeout=0) as acquired:
+            while acquired and not self._stop.is_set() and (lines := self.pending.lines()):
+                self._send_next(lines)
+
+    def _send_next(self, lines: Sequence[PendingWrite]) -> None:
+        """Send the first of these lines, in as many requests at once as the rate allows."""
+        limiter = self._limiter()
+        streams = math.ceil(limiter.latency * limiter.rate) if limiter.rate and limiter.latency else 1
+        batches = self.order.next_batches(lines, min(_STREAMS, streams))
+        if len(batches) < 2:
+            for batch in batches:
+                self._send(batch)
+            return
+        futures = [self._pool.submit(self._send, batch) for batch in batches]
+        errors = [error for future in futures if (error := future.exception()) is not None]
+        if errors:
+            raise errors[0]
+
+    def _send(self, batch: Batch) -> None:
+        """Send a batch whose lines are still as they were read."""
+        name, ids = batch.collection, [row.legacy_id for row in batch.rows]
+        with self._state.locks.keyed(f"sending {name} {item_id}" for item_id in ids):
+            now = self.pending.of_rows(name, ids)
+            same = [row for row in batch.rows if tuple(now.get(row.legacy_id, ())[: len(row.lines)]) == row.lines]
+            if same:
+                self._deliver_or_refuse(batch._replace(rows=tuple(same)))
+
+    def _deliver_or_refuse(self, batch: Batch) -> None:
+        try:
+            self._deliver(batch)
+            return
+        except (RunbookError, AirtableError) as error:
+            if not _is_refusal(error):
+                raise
+            reason = str(error)
+        parts = batch.parts()
+        for part in parts:
+            self._deliver_or_refuse(part)
+        if not parts:
+            (row,) = batch.rows
+            self.pending.refuse({row.lines[0].id: reason})
+            if self._mirror is not None:
+                self._mirror.overlay(batch.collection, [row.legacy_id])
+
+
+def _is_refusal(error: RunbookError) -> bool:
+    """Whether a write will be refused again, rather than Airtable being down or closed to us."""
+    if isinstance(error, AirtableError):
+        return error.status in (400, 413, 422)
+    return isinstance(error, RecordsError | SchemaDrift | AmbiguousKey) and not isinstance(error, SourceDown)
+
+
+def _flat(lines: dict[str, list[PendingWrite]]) -> list[PendingWrite]:
+    return sorted((line for of_row in lines.values() for line in of_row), key=lambda line: line.id)
