@@ -16,12 +16,14 @@ from lmdr import js
 from lmdr.plans import ENTERPRISE, PLANS, PRO
 from lmdr.services.billing.stripe_log import is_event_processed as is_event_processed
 from lmdr.services.billing.stripe_log import log_stripe_event as log_stripe_event
+from lmdr.services.billing.view_quota import SUBSCRIPTIONS, period_start, viewing, views_since
 from lmdr.services.context import Context, refused, service
 from lmdr.services.dot_numbers import dot_number, dot_text
 from lmdr.services.unique_rows import row_id
 from runbook.errors import ItemExists
 from runbook.json_types import Item
 from runbook.query import Query
+from runbook.records import Records
 
 DEPOSIT = 10_000
 """Cents to pay for each driver before a placement starts."""
@@ -69,7 +71,7 @@ def create_checkout_session(
     price = _price(context, price_or_plan, period) if price_or_plan in _PAID else price_or_plan
     if price is None:
         return refused("No price is set for this plan")
-    current = _newest(context, dot)
+    current = _newest(context.records, dot, consistent=True)
     if current is not None and current.get("status") == "active":
         return refused("Carrier already has an active subscription")
     return _checkout(
@@ -127,7 +129,7 @@ def create_placement_deposit_checkout(
 @service
 def create_portal_session(context: Context, dot: str, return_url: str | None = None) -> dict[str, Any]:
     """Open Stripe's billing portal for a carrier: {success, url}, or an error, `code` NO_SUBSCRIPTION."""
-    current = _newest(context, dot_text(dot))
+    current = _newest(context.records, dot_text(dot))
     if current is None or not current.get("stripe_customer_id"):
         return refused("No subscription found for this carrier", code="NO_SUBSCRIPTION")
     form = {
@@ -160,13 +162,13 @@ def get_publishable_key(context: Context) -> dict[str, Any]:
 @service
 def get_subscription_by_carrier(context: Context, dot: str) -> Item | None:
     """A carrier's newest row of CarrierSubscriptions, of any status; None without one."""
-    return _newest(context, dot_text(dot))
+    return _newest(context.records, dot_text(dot))
 
 
 @service
 def get_subscription_details(context: Context, dot: str) -> dict[str, Any]:
     """A carrier's subscription for the billing page; `viewsLimit` -1 is unlimited."""
-    row = _newest(context, dot_text(dot))
+    row = _newest(context.records, dot_text(dot))
     if row is None:
         return {"success": True, "tier": "free", "status": "none", "isActive": False, "viewsUsed": 0,
                 "viewsLimit": FREE_VIEWS_SHOWN, "quotaResetDate": None, "currentPeriodEnd": None,
@@ -212,24 +214,27 @@ def upsert_subscription(
         **_period(*(stripe_subscription.get(key) or item.get(key) for key in _PERIOD)),
     }
     fields = {key: value for key, value in fields.items() if value is not None}
-    current = _newest(context, dot)
+    current = _newest(context.records, dot)
     if current is None:
         new = {"_id": row_id("carrier subscription", dot), "views_used_this_month": 0, **fields}
         try:
-            return {"success": True, "subscription": context.records.insert("CarrierSubscriptions", new)}
+            return {"success": True, "subscription": context.records.insert(SUBSCRIPTIONS, new)}
         except ItemExists:  # a concurrent event of the same carrier inserted it
             current = new
-    return {"success": True, "subscription": context.records.patch("CarrierSubscriptions", current["_id"], fields)}
+    return {"success": True, "subscription": context.records.patch(SUBSCRIPTIONS, current["_id"], fields)}
 
 
 @service
 def reset_quota(context: Context, dot: str, start: float | None, end: float | None) -> dict[str, Any]:
-    """Start a carrier's month: no views used, and its dates. `start`, `end`: Unix timestamps, as Stripe sends them."""
-    current = _newest(context, dot_text(dot))
-    if current is None:
-        return refused("Subscription not found")
-    changes = {"views_used_this_month": 0, **_period(start, end)}
-    context.records.patch("CarrierSubscriptions", current["_id"], changes)
+    """Start a carrier's month: its dates, and no views used but those since. Unix timestamps, as Stripe sends them."""
+    dot = dot_text(dot)
+    with viewing(context.records, dot) as exact:
+        current = _newest(exact, dot)
+        if current is None:
+            return refused("Subscription not found")
+        period, now = _period(start, end), context.now()
+        used = views_since(exact, dot, period_start({**current, **period}, now)) if period else 0
+        exact.patch(SUBSCRIPTIONS, current["_id"], {"views_used_this_month": used, **period})
     return {"success": True}
 
 
@@ -239,11 +244,11 @@ def update_subscription_status(context: Context, subscription_id: str | None, st
     if not subscription_id:
         return refused("Subscription not found")
     query = Query().eq("stripe_subscription_id", subscription_id)
-    current = context.records.first("CarrierSubscriptions", query, consistent=True)
+    current = context.records.first(SUBSCRIPTIONS, query, consistent=True)
     if current is None:
         return refused("Subscription not found")
     changes = {"status": status, "is_active": status == "active"}
-    return {"success": True, "subscription": context.records.patch("CarrierSubscriptions", current["_id"], changes)}
+    return {"success": True, "subscription": context.records.patch(SUBSCRIPTIONS, current["_id"], changes)}
 
 
 # ------------------------------------------------------------------ billing history
@@ -301,11 +306,9 @@ def _period(start: float | None, end: float | None) -> dict[str, datetime]:
     return dates
 
 
-def _newest(context: Context, dot: str) -> Item | None:
-    if not dot:
-        return None
+def _newest(records: Records, dot: str, *, consistent: bool = False) -> Item | None:
     query = Query().eq("carrier_dot", dot).descending("_createdDate")
-    return context.records.first("CarrierSubscriptions", query, consistent=True)
+    return records.first(SUBSCRIPTIONS, query, consistent=consistent) if dot else None
 
 
 def _plan_of(context: Context, price: str | None) -> str:

@@ -19,11 +19,22 @@ from lmdr.plans import can_view_profile as can_view_profile
 from lmdr.plans import is_valid_subscription as is_valid_subscription
 from lmdr.services.access import NOT_LOGGED_IN
 from lmdr.services.billing import stripe
+from lmdr.services.billing.view_quota import (
+    SUBSCRIPTIONS,
+    VIEWS,
+    active_subscription,
+    is_over,
+    next_month,
+    one_more,
+    viewing,
+    with_used,
+)
 from lmdr.services.context import Caller, Context, refused, service
 from lmdr.services.dot_numbers import dot_text
 from runbook.errors import ItemExists, RecordsError
 from runbook.json_types import Item
 from runbook.query import Query
+from runbook.records import Records
 
 NO_CARRIER = "No carrier found for this account"
 _VIEWS = uuid.UUID("6f0a6a1e-6d2f-4d0a-9f6e-0d8f5d6f2c11")
@@ -33,7 +44,7 @@ _VIEWS = uuid.UUID("6f0a6a1e-6d2f-4d0a-9f6e-0d8f5d6f2c11")
 @service
 def get_subscription(context: Context, carrier_dot: Any) -> Item:
     """A carrier's newest active row of CarrierSubscriptions; the free plan where it names none of the plans."""
-    return _subscription(context, carrier_dot)
+    return active_subscription(context.records, dot_text(carrier_dot))
 
 
 @service
@@ -43,7 +54,7 @@ def check_view_quota(context: Context, carrier_dot: Any) -> dict[str, Any]:
     A past month is reset first. On an error of the data layer there is no quota.
     """
     try:
-        subscription = reset_quota_if_needed(context, _subscription(context, carrier_dot))
+        subscription = reset_quota_if_needed(context, active_subscription(context.records, dot_text(carrier_dot)))
     except RecordsError:
         return {"hasQuota": False, "remaining": 0, "resetDate": None}
     return {
@@ -65,38 +76,38 @@ def record_profile_view(
 
     `options`: matchScore, recruiterId. Gives {success, alreadyViewed, quotaUsed, used, quota, remaining}, or {success:
     False, error}: 'tier_not_allowed' on the free plan, 'quota_exhausted' with no view left, even for a driver seen
-    today. The month is not reset here. Views are counted for every plan that may view.
+    today. The month is not reset here. Views are counted for every plan that may view, see `billing.view_quota`.
 
-    The view's id is derived from carrier, driver and day, so that of two concurrent calls one inserts and charges it.
-    Concurrent calls for different drivers may charge one view for both: neither side can increment a number.
+    The view's id is derived from carrier, driver and day.
     """
     options, dot = options or {}, dot_text(carrier_dot)
-    subscription = _subscription(context, dot, consistent=True)
-    if subscription["plan_type"] == plans.FREE.name:
-        return refused("tier_not_allowed")
-    remaining = calculate_remaining(subscription)
-    if remaining != plans.UNLIMITED and remaining <= 0:
-        return refused("quota_exhausted")
-    now = context.now().astimezone(UTC)
-    if _viewed_on(context, dot, driver_id, now):
-        return _recorded(subscription, charged=False)
-    view = {
-        "_id": str(uuid.uuid5(_VIEWS, f"{dot}\n{driver_id}\n{now:%Y-%m-%d}")),
-        "carrier_dot": dot,
-        "driver_id": driver_id,
-        "recruiter_id": options.get("recruiterId"),
-        "view_type": view_type,
-        "billing_period": f"{now:%Y-%m}",
-        "match_score": options.get("matchScore"),
-        "view_date": now,
-    }
-    try:
-        context.records.insert("CarrierDriverViews", {key: value for key, value in view.items() if value is not None})
-    except ItemExists:
-        return _recorded(subscription, charged=False)
-    used = js.or_(subscription.get("views_used_this_month"), 0) + 1
-    charged = context.records.patch("CarrierSubscriptions", subscription["_id"], {"views_used_this_month": used})
-    return _recorded(charged, charged=True)
+    with viewing(context.records, dot) as exact:
+        subscription = active_subscription(exact, dot)
+        if subscription["plan_type"] == plans.FREE.name:
+            return refused("tier_not_allowed")
+        now = context.now().astimezone(UTC)
+        subscription = with_used(exact, subscription, now)
+        remaining = calculate_remaining(subscription)
+        if remaining != plans.UNLIMITED and remaining <= 0:
+            return refused("quota_exhausted")
+        if _viewed_on(exact, dot, driver_id, now):
+            return _recorded(subscription, charged=False)
+        view = {
+            "_id": str(uuid.uuid5(_VIEWS, f"{dot}\n{driver_id}\n{now:%Y-%m-%d}")),
+            "carrier_dot": dot,
+            "driver_id": driver_id,
+            "recruiter_id": options.get("recruiterId"),
+            "view_type": view_type,
+            "billing_period": f"{now:%Y-%m}",
+            "match_score": options.get("matchScore"),
+            "view_date": now,
+        }
+        try:
+            exact.insert(VIEWS, {key: value for key, value in view.items() if value is not None})
+        except ItemExists:
+            return _recorded(subscription, charged=False)
+        change = one_more(subscription)
+        return _recorded(exact.change(SUBSCRIPTIONS, subscription["_id"], change, consistent=False), charged=True)
 
 
 @service
@@ -105,7 +116,7 @@ def get_usage_stats(context: Context, carrier_dot: Any) -> dict[str, Any]:
 
     `daysUntilReset`: rounded up; None without a date. A past month shows until it is reset.
     """
-    return usage_of(_subscription(context, carrier_dot), context.now())
+    return usage_of(active_subscription(context.records, dot_text(carrier_dot)), context.now())
 
 
 @service
@@ -115,13 +126,16 @@ def reset_quota_if_needed(context: Context, subscription: Item) -> Item:
     The next date is a calendar month from now; a day that the month lacks runs into the next: January 31 gives March 3,
     in a leap year March 2.
     """
-    if subscription.get("plan_type") != plans.PRO.name or "_id" not in subscription:
+    if "_id" not in subscription or not _is_due(subscription, context.now()):
         return subscription
-    now, due = context.now(), js.date(js.or_(subscription.get("quota_reset_date"), 0))
-    if due is not None and due > now:
-        return subscription
-    fresh = {"views_used_this_month": 0, "quota_reset_date": _next_month(now)}
-    return context.records.patch("CarrierSubscriptions", subscription["_id"], fresh)
+    with viewing(context.records, dot_text(subscription.get("carrier_dot"))) as exact:
+        now = context.now()
+
+        def reset(item: Item) -> dict[str, Any]:
+            # Someone else may have reset it meanwhile, or Stripe changed the plan.
+            return {"views_used_this_month": 0, "quota_reset_date": next_month(now)} if _is_due(item, now) else {}
+
+        return exact.change(SUBSCRIPTIONS, subscription["_id"], reset, consistent=False)
 
 
 @service
@@ -133,7 +147,7 @@ def get_full_subscription_status(context: Context, caller: Caller, carrier_dot: 
     dot = dot_text(carrier_dot) or _own_dot(context, caller)
     if not dot:
         return _no_carrier(caller)
-    subscription = _subscription(context, dot)
+    subscription = active_subscription(context.records, dot)
     return {
         "success": True,
         "carrierDot": dot,
@@ -219,17 +233,14 @@ def _no_carrier(caller: Caller) -> dict[str, Any]:
     return refused(NO_CARRIER if caller.logged_in else NOT_LOGGED_IN)
 
 
-def _subscription(context: Context, carrier_dot: Any, *, consistent: bool = False) -> Item:
-    dot = dot_text(carrier_dot)
-    active = Query().eq("carrier_dot", dot).eq("is_active", True)
-    row = context.records.first("CarrierSubscriptions", active, consistent=consistent) if dot else None
-    return row if row is not None and is_valid_subscription(row) else plans.default_subscription()
+def _is_due(subscription: Item, now: datetime) -> bool:
+    return subscription.get("plan_type") == plans.PRO.name and is_over(subscription, now)
 
 
-def _viewed_on(context: Context, dot: str, driver_id: str, now: datetime) -> bool:
+def _viewed_on(exact: Records, dot: str, driver_id: str, now: datetime) -> bool:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     today = Query().eq("carrier_dot", dot).eq("driver_id", driver_id).ge("_createdDate", midnight)
-    return context.records.first("CarrierDriverViews", today) is not None
+    return exact.first(VIEWS, today) is not None
 
 
 def _recorded(subscription: Item, *, charged: bool) -> dict[str, Any]:
@@ -241,12 +252,6 @@ def _recorded(subscription: Item, *, charged: bool) -> dict[str, Any]:
         "quota": js.or_(subscription.get("monthly_view_quota"), 0),
         "remaining": calculate_remaining(subscription),
     }
-
-
-def _next_month(now: datetime) -> datetime:
-    first = now.astimezone(UTC).replace(day=1)
-    month = first.replace(year=first.year + 1, month=1) if first.month == 12 else first.replace(month=first.month + 1)
-    return month + timedelta(days=now.astimezone(UTC).day - 1)
 
 
 def _own_dot(context: Context, caller: Caller) -> str:
