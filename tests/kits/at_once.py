@@ -114,7 +114,12 @@ class AtOnce(Platform):
                 outcomes = [future.result() for future in here]
             else:
                 batch = Batch(listed[1::2], delays[1::2], self.now, expected, parts)
-                there = self._worker.run(batch, start)
+                try:
+                    there = self._worker.run(batch, start)
+                except BaseException as error:  # else the threads here wait for ever
+                    if not start.done():
+                        start.set_exception(error)
+                    raise
                 self.mails += there.mails
                 self.sides.note_written(there.collections, there.requests)
                 outcomes = listed.copy()  # type: ignore[assignment]  # each is replaced
@@ -141,7 +146,8 @@ class Worker:
         box = sides.box
         wix, airtable = (box.wix_url, box.wix_key, box.site_id), (box.airtable_url, box.token, sides.base)
         command = [sys.executable, str(Path(__file__))]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # where the test modules are, too
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=paths)
         self._send(Place(wix, airtable, sides.folder))
 
     def close(self) -> None:

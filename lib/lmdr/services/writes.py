@@ -26,6 +26,7 @@ ALONE = "sets keys, whoever is last"
 ADDS = "adds rows of its own"
 CHANGE = "`change`"
 ONCE = "`insert_once`"
+QUOTA = "the quota's lock"
 
 
 class Writes(NamedTuple):
@@ -103,7 +104,7 @@ WRITES: Final[dict[str, Writes]] = {
         "airtable",
         MONEY,
         record_billing_event=ONCE,
-        reset_quota=CHANGE,
+        reset_quota=QUOTA,
         update_subscription_status=CHANGE,
         upsert_subscription=ONCE,
     ),
@@ -113,16 +114,16 @@ WRITES: Final[dict[str, Writes]] = {
         "billing.subscription",
         "journal",
         PAGE,
-        check_view_quota=CHANGE,
-        record_profile_view="the quota's lock, `insert_once`",
-        reset_quota_if_needed=CHANGE,
+        check_view_quota=QUOTA,
+        record_profile_view=QUOTA,
+        reset_quota_if_needed=QUOTA,
     ),
     **_rows(
         "carrier.driver_matching",
         "journal",
         PAGE,
         find_matching_drivers=ADDS,
-        get_driver_profile="the quota's lock, `insert_once`",
+        get_driver_profile=QUOTA,
     ),
     **_rows("carrier.enrichment", "journal", PAGE, enrich_carrier=ONCE),
     **_rows("carrier.leads", "journal", PAGE, submit_carrier_staffing_request=ADDS),
@@ -188,7 +189,7 @@ WRITES: Final[dict[str, Writes]] = {
         "recruiter.outreach",
         "journal",
         PAGE,
-        get_quota_status=CHANGE,
+        get_quota_status=QUOTA,
         save_driver_to_pipeline=ONCE,
         send_message_to_driver=ONCE,
     ),
