@@ -1,4 +1,4 @@
-"""What waits in Airtable to be carried back to Wix, and whether anything carries it: the same words for everybody.
+"""What waits: services' writes for Airtable, and what Airtable has for Wix. The same words for everybody.
 
 backlog = read_backlog(state, base, catalog)        # reads the state alone
 backlog.notes(), backlog.alerts()
@@ -6,16 +6,21 @@ backlog.notes(), backlog.alerts()
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from runbook.catalog import Catalog
 from runbook.display import Shown, Table, plural
-from runbook.state import IN_CONFLICT, FollowNote, OutboxCount, State
+from runbook.state import IN_CONFLICT, FollowNote, OutboxCount, PendingCount, State
 
 LATE_SECONDS = 600.0
 """Behind by more than this is an alert: a backlog that does not move."""
+STUCK_SECONDS = 120.0
+"""A write that has waited longer for Airtable is an alert: after a 429 all wait for 30."""
+LIST_REFUSED = "`runbook mirror --refused` lists them"
+SEND = "`runbook mirror --send` sends them, or says why it cannot"
 NOT_FOLLOWED = "Not followed: nothing carries it back to Wix until `runbook follow` or `runbook serve` runs."
 
 
@@ -49,13 +54,72 @@ class Waiting:
         return f"{self.collection}: {'; '.join(parts) or 'nothing waiting'}{last}"
 
 
+@dataclass(frozen=True)
+class Unsent:
+    """The journal of writes: what services wrote and Airtable does not have yet, by collection; and what it refused.
+
+    `age`: seconds for which the oldest write has waited, None: none waits.
+    """
+
+    counts: Mapping[str, PendingCount] = field(default_factory=dict)
+    age: float | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many writes Airtable does not have yet."""
+        return sum(count.waiting for count in self.counts.values())
+
+    @property
+    def refused(self) -> int:
+        """How many it refused, which nobody has settled yet."""
+        return sum(count.refused for count in self.counts.values())
+
+    def notes(self) -> tuple[str, ...]:
+        """For people; empty where nothing waits and nothing was refused."""
+        waits = {name: count.waiting for name, count in self.counts.items() if count.waiting}
+        refused = {name: count.refused for name, count in self.counts.items() if count.refused}
+        found = []
+        if waits:
+            many, age = plural(self.waiting, "write"), _ago(self.age or 0)
+            found.append(f"To Airtable: {many} waiting, the oldest for {age} ({_by_name(waits)}).")
+        if refused:
+            found.append(f"Refused by Airtable: {plural(self.refused, 'write')} ({_by_name(refused)}); {LIST_REFUSED}.")
+        return tuple(found)
+
+    def alerts(self) -> list[str]:
+        """What a person must look at."""
+        found = [
+            f"{name}: {plural(count.refused, 'write')} of services refused by Airtable; {LIST_REFUSED}"
+            for name, count in self.counts.items()
+            if count.refused
+        ]
+        if self.age is not None and self.age > STUCK_SECONDS:
+            found.append(
+                f"the journal of writes does not move: {plural(self.waiting, 'write')} waiting for Airtable, the "
+                f"oldest for {_ago(self.age)}; {SEND}"
+            )
+        return found
+
+    def facts(self) -> dict[str, Any]:
+        """For the evidence."""
+        return {
+            "waiting": self.waiting,
+            "age": self.age,
+            "refused": self.refused,
+            "collections": {
+                name: {"waiting": count.waiting, "refused": count.refused} for name, count in self.counts.items()
+            },
+        }
+
+
 @dataclass(frozen=True, repr=False)
 class Backlog(Shown):
-    """Of a base. `followed`: whether something carries it back now."""
+    """Of a base. `followed`: whether something carries it back now. `unsent`: what Airtable does not have yet."""
 
     followed: bool = False
     note: FollowNote = FollowNote()  # noqa: RUF009 - a tuple
     collections: tuple[Waiting, ...] = field(default=())
+    unsent: Unsent = field(default_factory=Unsent)
 
     @property
     def left(self) -> int:
@@ -75,18 +139,18 @@ class Backlog(Shown):
             if c.on or c.waiting or c.held
         ]
         columns = ("collection", "waiting", "behind by", "held", "conflicts", "last carried")
-        return Table("Carried back to Wix", columns, rows, self._about())
+        return Table("Carried back to Wix", columns, rows, (*self._about(), *self.unsent.notes()))
 
     def notes(self) -> tuple[str, ...]:
         """For a table of something else: empty where no flag is on and nothing waits."""
         listed = [c for c in self.collections if c.waiting or c.held]
         if not listed and not self.is_on:
-            return ()
-        return (*(f"To Wix: {c.text()}." for c in listed), *self._about())
+            return self.unsent.notes()
+        return (*self.unsent.notes(), *(f"To Wix: {c.text()}." for c in listed), *self._about())
 
     def alerts(self) -> list[str]:
         """What a person must look at."""
-        found = []
+        found = self.unsent.alerts()
         for c in self.collections:
             if c.on and c.behind is not None and c.behind > LATE_SECONDS:
                 why = self.note.problem if self.followed else "nothing follows"
@@ -104,6 +168,7 @@ class Backlog(Shown):
             "followed": self.followed,
             "until": self.note.until,
             "problem": self.note.problem,
+            "unsent": self.unsent.facts(),
             "collections": {
                 c.collection: {
                     "waiting": c.waiting,
@@ -159,7 +224,19 @@ def read_backlog(state: State, base: str | None, catalog: Catalog, *, now: datet
         )
     with state.locks.exclusive(follow_lock(base), timeout=0) as free:
         followed = not free
-    return Backlog(followed, note, tuple(collections))
+    return Backlog(followed, note, tuple(collections), read_unsent(state, base, now=now))
+
+
+def read_unsent(state: State, base: str, *, now: datetime | None = None) -> Unsent:
+    """What Airtable does not have yet. Reads the state alone."""
+    counts = state.pending_writes(base).counts()
+    oldest = min((count.oldest for count in counts.values() if count.oldest), default=None)
+    age = None if oldest is None else ((now or datetime.now(UTC)) - datetime.fromisoformat(oldest)).total_seconds()
+    return Unsent(counts, None if age is None else max(0.0, age))
+
+
+def _by_name(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items()))
 
 
 def _ago(seconds: float) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import click
 
 from runbook.cli_back import rollback, unfreeze
+from runbook.cli_mirror import mirror
 from runbook.cli_options import (
     Phases,
     environment_option,
@@ -360,19 +361,6 @@ def follow(environment: str, once: bool) -> None:
     sys.exit(RED if once and (left.left or left.note.problem) else 0)
 
 
-@main.command()
-@environment_option
-@click.option("--load", is_flag=True, help="Read every migrated collection in full now.")
-@click.option("--drop", is_flag=True, help="Delete the mirror, and its webhook in Airtable.")
-@take_over_option
-@_report_errors
-def mirror(environment: str, load: bool, drop: bool) -> None:
-    """Show the mirror, from which reads of Airtable are served: rows, and their maximum age."""
-    from runbook.commands.mirror import mirror_status
-
-    click.echo(repr(mirror_status(find_platform(), environment, load=load, drop=drop)))
-
-
 @main.command("repair-ids")
 @environment_option
 @source_option
@@ -415,5 +403,5 @@ def stop() -> None:
     click.echo("stopped" if stopped else "no sandbox is running", err=True)
 
 
-for command in (rollback, unfreeze):
+for command in (mirror, rollback, unfreeze):
     main.add_command(command)

@@ -17,12 +17,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from runbook.json_types import Item
 from runbook.state.database import CHUNK, Database, chunked
-from runbook.state.tables import now, pending_write
+from runbook.state.tables import fact, now, pending_write
 
+_KEPT_NOTES = 100  # of lines given up
 WriteKind: TypeAlias = Literal["insert", "patch", "remove"]
 
 
@@ -52,6 +53,18 @@ class PendingWrite(NamedTuple):
     refused: str | None
 
 
+class GivenUp(NamedTuple):
+    """A refused line that an operator gave up, when and why. `keys`: the Wix keys that it would have written."""
+
+    at: str
+    who: str
+    why: str
+    collection: str
+    legacy_id: str
+    kind: WriteKind
+    keys: tuple[str, ...]
+
+
 class PendingCount(NamedTuple):
     """Of one collection. `oldest`: when the oldest line that waits was written, ISO time in UTC."""
 
@@ -67,6 +80,7 @@ class PendingWrites:
         self._db = database
         self._base = base
         self._in_base = pending_write.c.base == base
+        self._given_up_key = f"given up {base}"
 
     def append(
         self, writes: Sequence[NewWrite], *, limit: int | None = None, max_age: float | None = None
@@ -179,13 +193,29 @@ class PendingWrites:
             del line["id"]
             return _line(connection.execute(t.insert().returning(*_COLUMNS), line).one())
 
-    def drop(self, id_: int) -> PendingWrite | None:
-        """Delete a refused line for good; the line as it was, None where there is no such line."""
+    def drop(self, id_: int, *, who: str, why: str) -> PendingWrite | None:
+        """Give up a refused line, which is noted; the line as it was, None where there is no such line."""
         with self._db.writing(durable=True) as connection:
             t = pending_write
             of_line = (self._in_base, t.c.id == id_, t.c.refused.is_not(None))
             row = connection.execute(t.delete().where(*of_line).returning(*_COLUMNS)).first()
-            return None if row is None else _line(row)
+            if row is None:
+                return None
+            line = _line(row)
+            noted = GivenUp(now(), who, why, line.collection, line.legacy_id, line.kind, (*line.values, *line.unset))
+            kept = [*self._given_up(connection), noted][-_KEPT_NOTES:]
+            text = json.dumps([each._asdict() for each in kept])
+            connection.execute(self._db.upsert(fact), {"key": self._given_up_key, "value": text})
+            return line
+
+    def given_up(self) -> list[GivenUp]:
+        """The last refused lines that were given up, oldest first."""
+        with self._db.reading() as connection:
+            return self._given_up(connection)
+
+    def _given_up(self, connection: Connection) -> list[GivenUp]:
+        found = connection.scalar(select(fact.c.value).where(fact.c.key == self._given_up_key))
+        return [GivenUp(**{**line, "keys": tuple(line["keys"])}) for line in json.loads(found)] if found else []
 
     def _select(self, *, refused: bool = False) -> Select[Any]:
         state = pending_write.c.refused.is_not(None) if refused else pending_write.c.refused.is_(None)

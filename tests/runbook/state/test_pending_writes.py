@@ -80,12 +80,12 @@ def test_a_refused_line_waits_again_as_the_newest_or_is_dropped(pending: Pending
     assert again is not None
     assert (again.legacy_id, again.values, again.refused) == ("a", {"name": "x"}, None)
     assert [line.id for line in pending.lines()] == [third, again.id]
-    dropped = pending.drop(second)
+    dropped = pending.drop(second, who="ann", why="not needed")
     assert dropped is not None
     assert dropped.legacy_id == "b"
     assert pending.lines(refused=True) == []
     assert pending.retry(third) is None  # it waits
-    assert pending.drop(third) is None
+    assert pending.drop(third, who="ann", why="not needed") is None
     assert len(pending.lines()) == 2
 
 
