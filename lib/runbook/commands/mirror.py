@@ -19,8 +19,6 @@ def mirror_status(platform: Platform, environment: str, *, load: bool = False, d
 
     Raises SettingError if nothing has been migrated, TargetError if Airtable cannot be read.
     """
-    if load and drop:
-        raise SettingError("--load and --drop are both given; nothing was done. Drop the mirror, or load it anew")
     with open_records(platform, environment, update_mirror=False) as opened:
         mirror = opened.mirror
         if mirror is None:
@@ -55,9 +53,8 @@ def send(platform: Platform, environment: str, *, timeout: float = SEND_SECONDS)
         if left.waiting:
             why = journal.last_error or f"more were written than could be sent in {timeout:g} s"
             notes += (f"Not sent: {why}. They are kept, and sent by `runbook serve` or by the same command.",)
-        return Table(
-            "Journal of writes", ("waited", "left", "refused"), [(before.waiting, left.waiting, left.refused)], notes
-        ), left
+        counts = (before.waiting, left.waiting, left.refused)
+        return Table("Journal of writes", ("waited", "left", "refused"), [counts], notes), left
 
 
 def _table(mirror: Mirror, state: State) -> Table:

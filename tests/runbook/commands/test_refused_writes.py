@@ -139,7 +139,7 @@ def test_a_journal_that_cannot_be_sent_says_why(turned: Fleet, pending: PendingW
 def test_the_command(turned: Fleet, refused: PendingWrite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runbook.cli_mirror.find_platform", lambda: turned.platform)
     assert "Owners" in call("mirror", "--refused", code=1).out
-    assert "exclude each other" in call("mirror", "--refused", "--load", code=2).err
+    assert "--load and --refused are both given" in call("mirror", "--refused", "--load", code=2).err
     assert "To be tried again: 1" in call("mirror", "--retry", str(refused.id)).out
     assert "Journal of writes" in call("mirror", "--send", code=1).out
     assert "Given up: 1" in call("mirror", "--give-up", "all", "--why", "gone", "--who", "ann").out
