@@ -2,6 +2,7 @@
 
     results = at_once.run([Call(log_carrier_interest, DRIVER, {"carrierDOT": 77})] * 20)
     results = at_once.run(calls, after=[0, 0.6])        # seconds from the start, one for each call
+    Call(write, "patch", "Messages", "1f…", {"content": "…"})     # the data without a service
 
 The other process opens its own records over the same state and mirror file. Run as a script, this module is that process.
 """
@@ -9,6 +10,7 @@ The other process opens its own records over the same state and mirror file. Run
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import pickle
 import subprocess
@@ -17,20 +19,27 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from lmdr.services.context import Context
 from noting_client import NotingClient
 from platform_kit import Platform, Sides
 from runbook.airtable.client import Airtable
 from runbook.mirror import Mirror
+from runbook.query.values import stamp
 from runbook.records import AirtableRecords, Records, RoutedRecords, WixRecords
 from runbook.state import State
 from sides import CATALOG, impatient_airtable
 
-WAYS = ("wix", "airtable", "two processes on wix", "two processes on airtable")
+WAYS = ("wix", "wix with stale reads", "airtable", "two processes on wix", "two processes on airtable")
+TWO_PROCESSES = "two processes on "
+STALE = " with stale reads"
+STALE_MS = 300
+"""Plain reads of Wix miss what was written in so many milliseconds."""
+_stale_runs = itertools.count(1)
 
 
 class Call:
@@ -38,9 +47,24 @@ class Call:
 
     def __init__(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         self.function, self.args, self.kwargs = function, args, kwargs
+        self.clock = timedelta()
+
+    def at(self, clock: timedelta) -> Self:
+        """The same call by a clock that is so far ahead."""
+        self.clock = clock
+        return self
+
+    def make(self, context: Context) -> Any:
+        now = context.now
+        return self.function(replace(context, now=lambda: now() + self.clock), *self.args, **self.kwargs)
 
     def __repr__(self) -> str:
         return f"{self.function.__name__}({', '.join(map(repr, self.args))})"
+
+
+def write(context: Context, verb: str, *args: Any, **kwargs: Any) -> Any:
+    """Call a function of the records, as someone who uses no service."""
+    return getattr(context.records, verb)(*args, **kwargs)
 
 
 class Raised(NamedTuple):
@@ -88,8 +112,9 @@ class AtOnce(Platform):
     """A platform whose services are called many ways at once, in one of `WAYS`."""
 
     def __init__(self, sides: Sides, way: str, worker: Callable[[], Worker]) -> None:
-        super().__init__(sides, way.rpartition(" ")[2])
-        self._worker = worker() if way.startswith("two processes") else None
+        super().__init__(sides, way.removeprefix(TWO_PROCESSES).removesuffix(STALE))
+        self._worker = worker() if way.startswith(TWO_PROCESSES) else None
+        self._stale = STALE_MS if way.endswith(STALE) else 0
 
     def run(
         self,
@@ -106,20 +131,19 @@ class AtOnce(Platform):
         listed = list(calls)
         delays = list(after) or [0.0] * len(listed)
         assert len(delays) == len(listed)
-        step = 1 if self._worker is None else 2
-        with ThreadPoolExecutor(len(listed)) as pool:
+        worker = self._worker if len(listed) > 1 else None
+        step = 1 if worker is None else 2
+        with self._stale_reads(), ThreadPoolExecutor(len(listed)) as pool:
             start, here = _submit(pool, self.context(**parts), listed[::step], delays[::step], expected)
-            if self._worker is None:
+            if worker is None:
                 start.set_result(time.monotonic())
                 outcomes = [future.result() for future in here]
             else:
                 batch = Batch(listed[1::2], delays[1::2], self.now, expected, parts)
                 try:
-                    there = self._worker.run(batch, start)
-                except BaseException as error:  # else the threads here wait for ever
-                    if not start.done():
-                        start.set_exception(error)
-                    raise
+                    there = worker.run(batch, start)
+                finally:
+                    start.cancel()  # where it failed, the threads here end
                 self.mails += there.mails
                 self.sides.note_written(there.collections, there.requests)
                 outcomes = listed.copy()  # type: ignore[assignment]  # each is replaced
@@ -128,6 +152,22 @@ class AtOnce(Platform):
         for call, outcome in zip(listed, outcomes, strict=True):
             assert outcome.error is None, f"{call} raised:\n{outcome.error}"
         return [outcome.result for outcome in outcomes]
+
+    @contextlib.contextmanager
+    def _stale_reads(self) -> Iterator[None]:
+        if not self._stale:
+            yield
+            return
+        state, runs = self.sides.box._running, next(_stale_runs)
+        before = state.settings
+        # A later time than that of any other such run: what those wrote is not to be seen again.
+        self.sides.box.clock(now=stamp(self.now + timedelta(minutes=runs)))
+        state.settings = replace(before, stale_reads=self._stale)
+        try:
+            yield
+        finally:
+            state.settings = before
+            self.at(self.now)
 
     @contextlib.contextmanager
     def slow(self, seconds: float) -> Iterator[None]:
@@ -190,7 +230,7 @@ def _submit(
     def run(call: Call, delay: float) -> Outcome:
         time.sleep(max(0.0, start.result() + delay - time.monotonic()))
         try:
-            return Outcome(call.function(context, *call.args, **call.kwargs))
+            return Outcome(call.make(context))
         except expected as error:
             return Outcome(Raised(type(error).__name__, str(error)))
         except Exception:  # noqa: BLE001 - the caller judges
