@@ -132,8 +132,15 @@ class _Waiting:
 
 
 def _first_write(lines: Iterable[PendingWrite]) -> Iterator[PendingWrite]:
-    """Lines until the first removal, with it: an insert after it is another record."""
+    """Lines until the first removal, with it: an insert after it is another record.
+
+    What may have been sent before goes alone: it is looked up what became of it.
+    """
+    sent: bool | None = None
     for line in lines:
+        if sent is not None and sent != (line.sent is not None):
+            return
+        sent = line.sent is not None
         yield line
         if line.kind == "remove":
             return

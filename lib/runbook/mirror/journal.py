@@ -17,15 +17,19 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from typing import Protocol
 
 from runbook.airtable.rate_limiter import RateLimiter
 from runbook.catalog import Catalog
 from runbook.errors import AirtableError, AmbiguousKey, RecordsError, RunbookError, SchemaDrift, SourceDown
-from runbook.mirror.batches import Batch, Order
+from runbook.json_types import Item
+from runbook.mirror.batches import Batch, Order, Row, RowWrites
 from runbook.mirror.mirror import Mirror
+from runbook.patience import turn_limit
 from runbook.state import PendingCount, PendingWrite, State
 from runbook.state.pending_writes import NewWrite
 
@@ -37,12 +41,24 @@ _LAST_SECONDS = 5.0  # to send what is left when the thread ends
 _MOST_PAUSE = 30.0
 
 
+class Delivery(Protocol):
+    """Writes rows in Airtable."""
+
+    def write(self, batch: Batch) -> None:
+        """Write a batch's rows, note the outcome and take its lines out of the journal; raises what Airtable refused.
+
+        Killed anywhere and called again, it does what is left.
+        """
+
+    def read_again(self, collection: str, item_id: str) -> None:
+        """Make the mirror's row as Airtable has it."""
+
+
 class Journal:
     """Of one base. Threads may share it.
 
-    `deliver`: writes the rows of a batch, notes the outcome and takes its lines out of the journal; raises what
-    Airtable refused. `max_lines`, `max_seconds`: lines that may wait, and for how long. `last_error`: what went wrong
-    at the last attempt in the background; None after a success.
+    `max_lines`, `max_seconds`: lines that may wait, and for how long. `last_error`: what went wrong at the last attempt
+    in the background; None after a success.
     """
 
     def __init__(
@@ -52,7 +68,7 @@ class Journal:
         state: State,
         mirror: Mirror | None,
         limiter: Callable[[], RateLimiter],
-        deliver: Callable[[Batch], None],
+        delivery: Delivery,
         *,
         max_lines: int = MAX_LINES,
         max_seconds: float = MAX_SECONDS,
@@ -62,9 +78,9 @@ class Journal:
         self.last_error: Exception | None = None
         self.is_running = False
         """Whether a thread of this process sends."""
-        self._base, self._state, self._mirror = base, state, mirror
-        self._limiter, self._deliver = limiter, deliver
-        self._max_lines, self._max_seconds = max_lines, max_seconds
+        self._base, self._catalog, self._state, self._mirror = base, catalog, state, mirror
+        self._limiter, self._delivery = limiter, delivery
+        self.max_lines, self.max_seconds = max_lines, max_seconds
         self._pool = ThreadPoolExecutor(_STREAMS, thread_name_prefix="journal")
         self._appended, self._stop = threading.Event(), threading.Event()
 
@@ -73,7 +89,7 @@ class Journal:
 
     def append(self, writes: Sequence[NewWrite]) -> bool:
         """Append lines, durably; False, and nothing appended, where the journal is full."""
-        if self.pending.append(writes, limit=self._max_lines, max_age=self._max_seconds) is None:
+        if self.pending.append(writes, limit=self.max_lines, max_age=self.max_seconds) is None:
             return False
         self._appended.set()
         return True
@@ -95,6 +111,31 @@ class Journal:
             rows = {(collection, line.legacy_id) for line in waiting if line.id <= newest}
             self._send_next(self.order.with_earlier(self.pending.lines(), rows))
             waiting = self.pending.lines(collection) if ids is None else _flat(self.pending.of_rows(collection, ids))
+
+    def send_linked(self, collection: str, items: Iterable[Item]) -> None:
+        """Send the rows to which items of a collection link, so that they can be linked. Raises as `send`."""
+        targets = sorted({link.to for link in self._catalog.collection(collection).links})
+        lines = [line for target in targets for line in self.pending.lines(target)]
+        rows: set[Row] = set()
+        for item in items if lines else ():
+            rows |= self.order.linked(lines, collection, item)
+        for target in targets:
+            ids = [item_id for name, item_id in rows if name == target]
+            if ids:
+                self.send(target, ids)
+
+    # What Airtable refused, by an operator
+
+    def retry(self, line: PendingWrite) -> bool:
+        """Let a refused line wait again, as the newest write of its row; False where it is no longer refused."""
+        with self._state.locks.rows(line.collection, [line.legacy_id]):
+            again = self.pending.retry(line.id)
+            if again is not None and self._mirror is not None:
+                self._mirror.overlay(line.collection, [line.legacy_id])
+        self._appended.set()
+        return again is not None
+
+    # Sending everything
 
     def drain(self, timeout: float) -> dict[str, PendingCount]:
         """Send everything; what is left after `timeout` seconds, by collection."""
@@ -166,7 +207,8 @@ class Journal:
             for batch in batches:
                 self._send(batch)
             return
-        futures = [self._pool.submit(self._send, batch) for batch in batches]
+        # Each with the patience of this call.
+        futures = [self._pool.submit(copy_context().run, self._send, batch) for batch in batches]
         errors = [error for future in futures if (error := future.exception()) is not None]
         if errors:
             raise errors[0]
@@ -174,15 +216,23 @@ class Journal:
     def _send(self, batch: Batch) -> None:
         """Send a batch whose lines are still as they were read."""
         name, ids = batch.collection, [row.legacy_id for row in batch.rows]
-        with self._state.locks.keyed(f"sending {name} {item_id}" for item_id in ids):
+        limit = turn_limit()
+        timeout = None if limit == math.inf else max(0.0, limit - time.monotonic())
+        with self._state.locks.keyed((f"sending {name} {i}" for i in ids), timeout=timeout) as acquired:
+            if not acquired:
+                raise SourceDown(
+                    f"{name}: what is in the journal of a row is still being sent after {timeout:.0f} s",
+                    collection=name,
+                    done=False,
+                )
             now = self.pending.of_rows(name, ids)
             same = [row for row in batch.rows if tuple(now.get(row.legacy_id, ())[: len(row.lines)]) == row.lines]
             if same:
-                self._deliver_or_refuse(batch._replace(rows=tuple(same)))
+                self._write_or_refuse(batch._replace(rows=tuple(same)))
 
-    def _deliver_or_refuse(self, batch: Batch) -> None:
+    def _write_or_refuse(self, batch: Batch) -> None:
         try:
-            self._deliver(batch)
+            self._delivery.write(batch)
             return
         except (RunbookError, AirtableError) as error:
             if not _is_refusal(error):
@@ -190,12 +240,16 @@ class Journal:
             reason = str(error)
         parts = batch.parts()
         for part in parts:
-            self._deliver_or_refuse(part)
+            self._write_or_refuse(part)
         if not parts:
-            (row,) = batch.rows
-            self.pending.refuse({row.lines[0].id: reason})
-            if self._mirror is not None:
-                self._mirror.overlay(batch.collection, [row.legacy_id])
+            self._refuse(batch.collection, batch.rows[0], reason)
+
+    def _refuse(self, collection: str, row: RowWrites, reason: str) -> None:
+        self.pending.refuse({row.lines[0].id: reason})
+        if self._mirror is not None:
+            self._mirror.overlay(collection, [row.legacy_id])
+            with suppress(RunbookError):  # then it is as it was read last
+                self._delivery.read_again(collection, row.legacy_id)
 
 
 def _is_refusal(error: RunbookError) -> bool:

@@ -10,7 +10,7 @@ concurrent writers never mix a row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ from runbook.query.query import ALL_ITEMS, Query
 from runbook.query.values import item_json, stamp, to_python
 from runbook.records.checks import item_exists, no_such_item
 from runbook.records.contract import Records
-from runbook.records.delivery import Delivery
+from runbook.records.delivery import RowDelivery
 from runbook.records.formula import narrow
 from runbook.records.journaled import JournaledWrites
 from runbook.records.outage import reading
@@ -67,7 +67,7 @@ class AirtableRecords(Records):
         self._single_flight = SingleFlight()
         self._rows: dict[str, Rows] = {}
         pending, exact = state.pending_writes(base), not self.lags
-        delivery = Delivery(pending, mirror, self._rows_of, self._sound, knows=exact)
+        delivery = RowDelivery(pending, mirror, self._rows_of, self._sound, knows=exact)
         self.journal = Journal(base, catalog, state, mirror, lambda: airtable.rate_limiter(base), delivery)
         """What is written with `durable="journal"`, while `journal.kept_sent()` lasts; else such writes are direct."""
         self._journaled = None if mirror is None else JournaledWrites(self.journal, mirror, self._locked, exact=exact)
@@ -186,7 +186,7 @@ class AirtableRecords(Records):
         journaled = self._through_journal(collection, options)
         if journaled and (stored := journaled.insert(rows, items, given, options)) is not None:
             return stored
-        with self._writing(rows, given, wait):
+        with self._writing(rows, given, wait, items):
             doubtful = rows.may_exist(given)
             for item_id in rows.retry(wait, lambda: rows.fetch(doubtful)) if doubtful else ():
                 raise item_exists(collection, item_id)
@@ -211,7 +211,7 @@ class AirtableRecords(Records):
             if (stored := journaled.rewrite(rows, constant, self._updated(), options)) is not None:
                 return stored
         if len(changes) <= PER_WRITE:
-            with self._writing(rows, list(changes), options.wait):
+            with self._writing(rows, list(changes), options.wait, changes.values()):
                 stored = rows.patch_known({i: {**new, **self._updated()} for i, new in changes.items()}, options.wait)
             if stored is not None:
                 return stored
@@ -235,6 +235,7 @@ class AirtableRecords(Records):
             new = {} if known is None else changes(known.item)
             if known is not None and not new:
                 return known.item
+            rows.retry(options.wait, lambda: self.journal.send_linked(collection, [new]))
             stored = rows.patch_known({item_id: {**new, **self._updated()}}, options.wait) if new else None
         if stored is not None:
             return stored[0]
@@ -261,6 +262,7 @@ class AirtableRecords(Records):
             before = {item_id: rows.mapping.to_wix(records[item_id]["fields"]) for item_id in ids}
             after = {item_id: change(before[item_id]) for item_id, change in changes.items()}
             new = [{**item, "_id": item_id, **now} for item_id, item in after.items() if item is not None]
+            rows.retry(wait, lambda: self.journal.send_linked(collection, new))
             written = _in_batches(new, lambda batch, written: rows.update(records, batch, wait, written))
             by_id = before | {item["_id"]: item for item in written}
             return [by_id[item_id] for item_id in ids]
@@ -285,10 +287,12 @@ class AirtableRecords(Records):
         return {_UPDATED: {"$date": stamp(self._now())}}
 
     @contextmanager
-    def _writing(self, rows: Rows, ids: list[str], wait: float) -> Iterator[None]:
-        """`_locked`, once what these rows have in the journal has been sent."""
+    def _writing(self, rows: Rows, ids: list[str], wait: float, items: Iterable[Item] = ()) -> Iterator[None]:
+        """`_locked`, once what these rows have in the journal has been sent, and those to which new `items` link."""
+        name = rows.collection.wix
+        rows.retry(wait, lambda: self.journal.send_linked(name, items))
         with self._locked(rows, ids):
-            rows.retry(wait, lambda: self.journal.send(rows.collection.wix, ids))
+            rows.retry(wait, lambda: self.journal.send(name, ids))
             yield
 
     @contextmanager

@@ -18,7 +18,7 @@ from runbook.state import PendingWrites
 _UPDATED = "_updatedDate"
 
 
-class Delivery:
+class RowDelivery:
     """Of one base. `sound`: as `AirtableRecords`; `knows`: whether the mirror has all that services wrote."""
 
     def __init__(
@@ -33,11 +33,14 @@ class Delivery:
         self._pending, self._mirror, self._knows = pending, mirror, knows and mirror is not None
         self._rows_of, self._sound = rows_of, sound
 
-    def __call__(self, batch: Batch) -> None:
-        """Write a batch's rows, note the outcome, and take its lines out of the journal; as `Journal.deliver`.
+    def read_again(self, collection: str, item_id: str) -> None:
+        """See `runbook.mirror.journal.Delivery`."""
+        found = self._rows_of(collection).fetch([item_id])
+        if self._mirror is not None and item_id in found:
+            self._mirror.ingest(collection, [found[item_id]])
 
-        A kill anywhere repeats harmlessly: what may have been sent before is looked up. Raises as `Rows`.
-        """
+    def write(self, batch: Batch) -> None:
+        """See `runbook.mirror.journal.Delivery`. What may have been sent before is looked up. Raises as `Rows`."""
         name, lines = batch.collection, batch.lines()
         rows = self._rows_of(name)
         with self._sound(name), nullcontext() if self._mirror is None else self._mirror.finishing(lines):

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import IO
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 from runbook.errors import SettingError
@@ -87,18 +87,27 @@ class Locks:
             yield
 
     @contextmanager
-    def keyed(self, names: Iterable[str]) -> Iterator[None]:
-        """Hold an exclusive lock for each name, of which there may be any number over time: none leaves a file."""
+    def keyed(self, names: Iterable[str], *, timeout: float | None = None) -> Iterator[bool]:
+        """Hold an exclusive lock for each name, of which there may be any number over time: none leaves a file.
+
+        False, and nothing held, where others still had one after `timeout` seconds.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
         with ExitStack() as held:
+            acquired = True
             if self._db.is_sqlite:
                 for path in sorted({self._path(name) for name in names}):  # all callers in one order
-                    held.enter_context(_passing_file(path))
+                    acquired = acquired and held.enter_context(_passing_file(path, deadline))
             else:
                 connection = held.enter_context(self._db.session())
                 for key in sorted({_key(name)["key"] for name in names}):
-                    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key})
-                    held.callback(connection.execute, text("SELECT pg_advisory_unlock(:key)"), {"key": key})
-            yield
+                    left = None if deadline is None else max(0.0, deadline - time.monotonic())
+                    acquired = acquired and _lock_in_time(connection, {"key": key}, left)
+                    if acquired:
+                        held.callback(connection.execute, text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+            if not acquired:
+                held.close()
+            yield acquired
 
     def _lock_files(self, name: str, timeout: float | None, on_wait: Callable[[], None], held: ExitStack) -> bool:
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -109,28 +118,16 @@ class Locks:
             if not waits:
                 on_wait()
                 waits = True
-            if deadline is None:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                continue
-            while not _try_lock(file):
-                if time.monotonic() >= deadline:
-                    return False
-                time.sleep(_POLL_SECONDS)
+            if not _lock_until(file, deadline):
+                return False
         return True
 
     def _lock_session(self, name: str, timeout: float | None, on_wait: Callable[[], None], held: ExitStack) -> bool:
         connection = held.enter_context(self._db.session())
         if not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), _key(name)):
             on_wait()
-            connection.execute(text(f"SET lock_timeout = {0 if timeout is None else max(1, int(timeout * 1000))}"))
-            try:
-                connection.execute(text("SELECT pg_advisory_lock(:key)"), _key(name))
-            except OperationalError as error:
-                if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
-                    raise
+            if not _lock_in_time(connection, _key(name), timeout):
                 return False
-            finally:
-                connection.execute(text("SET lock_timeout = 0"))
         held.callback(connection.execute, text("SELECT pg_advisory_unlock(:key)"), _key(name))
         return True
 
@@ -149,18 +146,48 @@ def _open(path: str) -> IO[str]:
 
 
 @contextmanager
-def _passing_file(path: str) -> Iterator[None]:
-    """Hold a locked file that is deleted at the end; whoever waited for it then makes it again."""
+def _passing_file(path: str, deadline: float | None) -> Iterator[bool]:
+    """Hold a locked file that is deleted at the end; whoever waited for it then makes it again.
+
+    False, and nothing held, where others still had it at the deadline.
+    """
     while True:
         with _open(path) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            if not _lock_until(file, deadline):
+                yield False
+                return
             if not _is_at(path, file):  # its last holder has deleted it
                 continue
             try:
-                yield
+                yield True
             finally:
                 os.unlink(path)
             return
+
+
+def _lock_until(file: IO[str], deadline: float | None) -> bool:
+    if deadline is None:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return True
+    while not _try_lock(file):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def _lock_in_time(connection: Connection, key: dict[str, int], timeout: float | None) -> bool:
+    """Wait for an advisory lock of PostgreSQL; False where others still had it after `timeout` seconds."""
+    connection.execute(text(f"SET lock_timeout = {0 if timeout is None else max(1, int(timeout * 1000))}"))
+    try:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), key)
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        return False
+    finally:
+        connection.execute(text("SET lock_timeout = 0"))
+    return True
 
 
 def _is_at(path: str, file: IO[str]) -> bool:

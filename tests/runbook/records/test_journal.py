@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from records_kit import CATALOG, Both, without_dates
-from runbook.errors import ItemExists, NoSuchItem
+from runbook.errors import ItemExists, NoSuchItem, SourceDown
 from runbook.json_types import MISSING, Item
 from runbook.mirror import Mirror
 from runbook.query import Query
@@ -36,6 +38,10 @@ def raw(both: Both, collection: str = CARRIERS) -> dict[str, Any]:
     """What Airtable holds right now, by legacy id: its cells."""
     found = both.api.records(both.base, CATALOG.collection(collection).table)
     return {record["fields"]["Legacy Wix ID"]: record["fields"] for record in found}
+
+
+def _records(both: Both) -> dict[str, Any]:
+    return {record["fields"]["Legacy Wix ID"]: record for record in both.api.records(both.base, "The Carriers")}
 
 
 def writes(both: Both, start: int) -> list[str]:
@@ -160,3 +166,250 @@ def test_a_consistent_read_sends_first(both: Both, records: AirtableRecords, els
     records.insert(CARRIERS, item)
     found = elsewhere.query(CARRIERS, Query().eq("trucks", 1), consistent=True).items
     assert [without_dates(each) for each in found] == [item]
+
+
+# What comes from Airtable meanwhile
+
+
+def test_an_edit_in_the_grid_and_what_waits_are_both_seen(both: Both, records: AirtableRecords) -> None:
+    both.mirrored.insert(CARRIERS, {"_id": "a", "trucks": 1, "legal_name": "Ann", "insured": False})
+    both.mirror.refresh()
+    records.patch(CARRIERS, "a", {"trucks": 2})
+    record = both.mirror.store.record_of(CARRIERS, "a")
+    both.api.update(both.base, "The Carriers", [{"id": record, "fields": {"Legal Name": "Bob", "Trucks": 9}}])
+    both.mirror.refresh()
+    found = records.get(CARRIERS, "a")
+    assert found is not None
+    assert (found["trucks"], found["legal_name"]) == (2, "Bob")
+    drain(records)
+    assert (raw(both)["a"]["Trucks"], raw(both)["a"]["Legal Name"]) == (2, "Bob")
+    assert_settled(both)
+
+
+@pytest.mark.parametrize("rebuilt", ["full sync", "deleted file", "broken file", "discarded"])
+def test_what_waits_outlives_the_mirror(both: Both, records: AirtableRecords, rebuilt: str) -> None:
+    both.mirrored.bulk_insert(CARRIERS, [{"_id": "a", "trucks": 1}, {"_id": "gone", "trucks": 1}])
+    records.insert(CARRIERS, {"_id": "new", "trucks": 7})
+    records.patch(CARRIERS, "a", {"trucks": 2})
+    records.remove(CARRIERS, "gone")
+    path = both.mirror.store.file.path
+    if rebuilt == "full sync":
+        both.mirror.load([CARRIERS])
+    elif rebuilt == "deleted file":
+        path.unlink()
+    elif rebuilt == "discarded":
+        both.mirror.discard()
+    else:
+        path.write_bytes(b"nothing" * 1000)
+    assert {item["_id"]: item["trucks"] for item in records.get_all(CARRIERS)} == {"new": 7, "a": 2}
+    assert both.mirror.store.size(CARRIERS) == 2
+    drain(records)
+    assert {id_: cells["Trucks"] for id_, cells in raw(both).items()} == {"new": 7, "a": 2}
+    assert_settled(both)
+
+
+def test_a_row_that_a_person_deleted_refuses_what_waits(both: Both, records: AirtableRecords) -> None:
+    both.mirrored.bulk_insert(CARRIERS, [{"_id": f"{n}", "trucks": n} for n in range(5)])
+    both.mirror.refresh()
+    for number in range(5):
+        records.patch(CARRIERS, f"{number}", {"trucks": 100 + number})
+    record = both.mirror.store.record_of(CARRIERS, "3")
+    assert record is not None
+    both.api.delete(both.base, "The Carriers", [record])
+    left = records.journal.drain(10.0)
+    assert [(name, count.waiting, count.refused) for name, count in left.items()] == [(CARRIERS, 0, 1)]
+    (line,) = records.journal.pending.lines(refused=True)
+    assert line.legacy_id == "3"
+    assert "has no item 3" in str(line.refused)
+    assert {cells["Trucks"] for cells in raw(both).values()} == {100, 101, 102, 104}
+    assert records.get(CARRIERS, "3") is None
+    assert_settled(both)
+
+
+# What Airtable refuses
+
+
+@pytest.fixture
+def no_inactive(both: Both) -> Iterator[None]:
+    """A person has renamed a choice, so that Airtable refuses it."""
+    where = {"base": both.base, "table": "The Carriers", "field": "Status"}
+    both.box.grid(**where, choice="inactive", name="Out")
+    yield
+    both.box.grid(**where, choice="Out", name="inactive")
+    both.mirror.refresh()
+
+
+def test_one_refused_row_does_not_refuse_the_others(both: Both, records: AirtableRecords, no_inactive: None) -> None:
+    both.mirrored.bulk_insert(CARRIERS, [{"_id": f"{n}", "trucks": n, "status": "active"} for n in range(10)])
+    for number in range(10):
+        records.patch(CARRIERS, f"{number}", {"trucks": 50})
+        records.patch(CARRIERS, f"{number}", {"status": "inactive" if number == 4 else "active"})
+        records.patch(CARRIERS, f"{number}", {"insured": True})
+    records.insert(CARRIERS, {"_id": "bad", "status": "inactive", "legal_name": "A Secret Name"})
+    records.patch(CARRIERS, "bad", {"trucks": 1})
+    records.insert(CARRIERS, {"_id": "good", "status": "active"})
+    left = records.journal.drain(10.0)
+    assert [(count.waiting, count.refused) for count in left.values()] == [(0, 3)]
+    refused = records.journal.pending.lines(refused=True)
+    assert [(line.legacy_id, line.kind) for line in refused] == [("4", "patch"), ("bad", "insert"), ("bad", "patch")]
+    assert all("Secret" not in str(line.refused) and "inactive" not in str(line.refused) for line in refused)
+    cells = raw(both)
+    assert {cells[f"{n}"]["Trucks"] for n in range(10)} == {50}
+    assert all(cells[f"{n}"]["Insured"] for n in range(10))
+    assert cells["4"]["Status"] == "active"
+    assert "good" in cells
+    assert "bad" not in cells
+    assert records.get(CARRIERS, "bad") is None  # as in Airtable again
+    assert_settled(both)
+
+
+def test_a_refused_line_is_sent_again_or_dropped(both: Both, records: AirtableRecords, no_inactive: None) -> None:
+    both.mirrored.bulk_insert(CARRIERS, [{"_id": "a", "status": "active"}, {"_id": "b", "status": "active"}])
+    for item_id in "ab":
+        records.patch(CARRIERS, item_id, {"status": "inactive"})
+    records.journal.drain(10.0)
+    a, b = records.journal.pending.lines(refused=True)
+    both.box.grid(base=both.base, table="The Carriers", field="Status", choice="Out", name="inactive")
+    assert records.journal.retry(a)
+    assert not records.journal.retry(a)
+    assert records.journal.pending.drop(b.id) == b
+    assert [item["status"] for item in records.get_all(CARRIERS, Query().ascending("_id"))] == ["inactive", "active"]
+    drain(records)
+    assert {cells["Status"] for cells in raw(both).values()} == {"inactive", "active"}
+    assert_settled(both)
+    both.box.grid(base=both.base, table="The Carriers", field="Status", choice="inactive", name="Out")
+
+
+# Links
+
+
+def test_a_row_that_links_to_one_that_waits_is_linked(both: Both, records: AirtableRecords) -> None:
+    records.insert(CARRIERS, {"_id": "c", "dot_number": "123"})
+    for number in range(12):
+        records.insert(DRIVERS, {"_id": f"d{number}", "name": "Ann", "carrier_dot": "123"})
+    records.insert(CARRIERS, {"_id": "e", "dot_number": "456"})
+    records.patch(DRIVERS, "d0", {"carrier_id": "e"})
+    drain(records)
+    carriers = {
+        record["fields"]["Legacy Wix ID"]: record["id"] for record in both.api.records(both.base, "The Carriers")
+    }
+    drivers = raw(both, DRIVERS)
+    assert {id_: cells.get("Carrier") for id_, cells in drivers.items()} == {
+        "d0": [carriers["e"]], **{f"d{n}": [carriers["c"]] for n in range(1, 12)},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("write", ["insert", "patch", "change", "update"])
+def test_a_direct_write_that_links_to_one_that_waits_is_linked(
+    both: Both, records: AirtableRecords, write: str
+) -> None:
+    both.mirrored.insert(DRIVERS, {"_id": "d", "name": "Ann"})
+    records.insert(CARRIERS, {"_id": "c", "dot_number": "123"})
+    key = {"carrier_dot": "123"}
+    if write == "insert":
+        both.mirrored.insert(DRIVERS, {"_id": "new", "name": "Ann", **key})
+    elif write == "patch":
+        both.mirrored.patch(DRIVERS, "d", key)
+    elif write == "change":
+        both.mirrored.change(DRIVERS, "d", lambda item: key, consistent=False)
+    else:
+        both.mirrored.update(DRIVERS, {"_id": "d", "name": "Ann", **key})
+    carriers = [record["id"] for record in both.api.records(both.base, "The Carriers")]
+    assert raw(both, DRIVERS)["new" if write == "insert" else "d"]["Carrier"] == carriers
+
+
+# Down, full, and what may have been sent
+
+
+def test_airtable_down_keeps_the_lines_and_sends_them_later(both: Both, records: AirtableRecords) -> None:
+    records.insert(CARRIERS, {"_id": "a", "trucks": 1})
+    both.box.faults({"match": {"service": "airtable"}, "kind": "status", "status": 503, "times": None})
+    records.patch(CARRIERS, "a", {"trucks": 2})
+    left = records.journal.drain(0.2)
+    assert [(count.waiting, count.refused) for count in left.values()] == [(2, 0)]
+    assert records.journal.last_error is not None
+    with pytest.raises(SourceDown) as caught:
+        both.mirrored.patch(CARRIERS, "a", {"trucks": 3})
+    assert caught.value.done is False
+    both.box.faults(clear=True)
+    drain(records)
+    assert raw(both)["a"]["Trucks"] == 2
+    assert_settled(both)
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after_commit", "truncate"])
+@pytest.mark.parametrize("write", ["insert", "patch"])
+def test_a_lost_answer_is_looked_up_before_anything_is_sent_again(
+    both: Both, records: AirtableRecords, kind: str, write: str
+) -> None:
+    if write == "patch":
+        both.mirrored.insert(CARRIERS, {"_id": "a", "trucks": 1})
+        both.later()
+        records.patch(CARRIERS, "a", {"trucks": 2})
+    else:
+        records.insert(CARRIERS, {"_id": "a", "trucks": 2})
+    both.box.faults({"match": {"service": "airtable", "method": "PATCH"}, "kind": kind, "times": None})
+    with pytest.raises(SourceDown):
+        records.journal.send(CARRIERS)
+    both.box.faults(clear=True)
+    arrived = kind != "drop_before"
+    if arrived:  # a person corrects it before the answer is known to be lost
+        record = _records(both)["a"]["id"]
+        both.api.update(both.base, "The Carriers", [{"id": record, "fields": {"Trucks": 77}}])
+    both.later()
+    records.patch(CARRIERS, "a", {"insured": True})
+    drain(records)
+    cells = raw(both)
+    assert cells.keys() == {"a"}
+    assert (cells["a"]["Trucks"], cells["a"]["Insured"]) == (77 if arrived else 2, True)
+    assert_settled(both)
+    assert both.state.rows(both.base, CARRIERS).all().keys() == {"a"}
+
+
+def test_a_full_journal_makes_writes_wait_and_then_refuses_them(both: Both) -> None:
+    both.turn("airtable")
+    records = both.over(both.mirror)._with(durable="journal")
+    records.journal.is_running, records.journal.max_lines = True, 3
+    for number in range(3):
+        records.insert(CARRIERS, {"_id": f"{number}"})
+    start = time.monotonic()
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(records.insert, CARRIERS, {"_id": "waits"})
+        time.sleep(0.3)
+        assert not waiting.done()
+        drain(records)
+        assert waiting.result(10)["_id"] == "waits"
+    drain(records)
+    records.bulk_insert(CARRIERS, [{"_id": "x"}, {"_id": "y"}, {"_id": "z"}])
+    with pytest.raises(SourceDown, match=r"Carriers: the journal of writes is full: 3 lines.*nothing was written") as e:
+        records.insert(CARRIERS, {"_id": "never"})
+    assert e.value.done is False
+    assert time.monotonic() - start > 5
+    assert records.get(CARRIERS, "never") is None
+    drain(records)
+    assert "never" not in raw(both)
+    records.journal.close()
+
+
+# Many at once
+
+
+def test_twenty_at_once_through_the_journal_while_it_is_sent(both: Both) -> None:
+    both.turn("airtable")
+    records = both.over(both.mirror)._with(durable="journal")
+    records.insert(CARRIERS, {"_id": "a", "trucks": 0})
+    direct = both.mirrored
+
+    def one_more(by: Records) -> None:
+        by.change(CARRIERS, "a", lambda item: {"trucks": item["trucks"] + 1})
+
+    with records.journal.kept_sent(), ThreadPoolExecutor(20) as pool:
+        calls = [pool.submit(one_more, direct if number % 5 == 0 else records) for number in range(60)]
+        once = [pool.submit(records.insert_once, CARRIERS, {"legal_name": "Ann"}) for _ in range(20)]
+        for call in calls:
+            call.result()
+        assert sum(call.result().inserted for call in once) == 1
+    assert raw(both)["a"]["Trucks"] == 60
+    assert len(raw(both)) == 2
+    records.journal.close()
+    assert_settled(both)
