@@ -34,11 +34,18 @@ from runbook.records import AirtableRecords, Records, RoutedRecords, WixRecords
 from runbook.state import State
 from sides import CATALOG, impatient_airtable
 
-WAYS = ("wix", "wix with stale reads", "airtable", "two processes on wix", "two processes on airtable")
+WAYS = (
+    "wix",
+    "airtable",
+    "airtable through the journal",
+    "two processes on wix",
+    "two processes on airtable",
+    "two processes on airtable through the journal",
+)
 TWO_PROCESSES = "two processes on "
-STALE = " with stale reads"
+JOURNALED = " through the journal"
 STALE_MS = 300
-"""Plain reads of Wix miss what was written in so many milliseconds."""
+"""While calls are made, plain reads of Wix miss what was written in so many milliseconds."""
 _stale_runs = itertools.count(1)
 
 
@@ -83,13 +90,14 @@ class Place(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Calls for the other process. `parts`: of their context, see `Platform.context`."""
+    """Calls for the other process. `parts`: of their context, see `Platform.context`; `journaled`: as the way is."""
 
     calls: list[Call]
     after: list[float]
     now: datetime
     expected: tuple[type[Exception], ...]
     parts: Mapping[str, Any]
+    journaled: bool
 
 
 class Outcome(NamedTuple):
@@ -112,9 +120,9 @@ class AtOnce(Platform):
     """A platform whose services are called many ways at once, in one of `WAYS`."""
 
     def __init__(self, sides: Sides, way: str, worker: Callable[[], Worker]) -> None:
-        super().__init__(sides, way.removeprefix(TWO_PROCESSES).removesuffix(STALE))
+        super().__init__(sides, way.removeprefix(TWO_PROCESSES).removesuffix(JOURNALED))
         self._worker = worker() if way.startswith(TWO_PROCESSES) else None
-        self._stale = STALE_MS if way.endswith(STALE) else 0
+        self._journaled = way.endswith(JOURNALED)
 
     def run(
         self,
@@ -133,13 +141,13 @@ class AtOnce(Platform):
         assert len(delays) == len(listed)
         worker = self._worker if len(listed) > 1 else None
         step = 1 if worker is None else 2
-        with self._stale_reads(), ThreadPoolExecutor(len(listed)) as pool:
+        with self._stale_reads(), self._kept_sent(), ThreadPoolExecutor(len(listed)) as pool:
             start, here = _submit(pool, self.context(**parts), listed[::step], delays[::step], expected)
             if worker is None:
                 start.set_result(time.monotonic())
                 outcomes = [future.result() for future in here]
             else:
-                batch = Batch(listed[1::2], delays[1::2], self.now, expected, parts)
+                batch = Batch(listed[1::2], delays[1::2], self.now, expected, parts, self._journaled)
                 try:
                     there = worker.run(batch, start)
                 finally:
@@ -154,15 +162,26 @@ class AtOnce(Platform):
         return [outcome.result for outcome in outcomes]
 
     @contextlib.contextmanager
+    def _kept_sent(self) -> Iterator[None]:
+        """Within the block services write through the journal, where this way does; at its end all was sent."""
+        if not self._journaled:
+            yield
+            return
+        journal = self.sides.airtable.journal
+        with journal.kept_sent():
+            yield
+        assert journal.drain(30.0) == {}
+
+    @contextlib.contextmanager
     def _stale_reads(self) -> Iterator[None]:
-        if not self._stale:
+        if self.side != "wix":
             yield
             return
         state, runs = self.sides.box._running, next(_stale_runs)
         before = state.settings
         # A later time than that of any other such run: what those wrote is not to be seen again.
         self.sides.box.clock(now=stamp(self.now + timedelta(minutes=runs)))
-        state.settings = replace(before, stale_reads=self._stale)
+        state.settings = replace(before, stale_reads=STALE_MS)
         try:
             yield
         finally:
@@ -272,7 +291,8 @@ def _serve() -> None:
         clock[:] = [batch.now]
         platform, logged = _Other(records, batch.now), len(api.log)
         client.written.clear()
-        with ThreadPoolExecutor(len(batch.calls)) as pool:
+        sending = airtable.journal.kept_sent() if batch.journaled else contextlib.nullcontext()
+        with sending, ThreadPoolExecutor(len(batch.calls)) as pool:
             start, futures = _submit(pool, platform.context(**batch.parts), batch.calls, batch.after, batch.expected)
             _reply(answers, "ready")
             start.set_result(pickle.load(sys.stdin.buffer))
