@@ -124,19 +124,6 @@ class Journal:
             if ids:
                 self.send(target, ids)
 
-    # What Airtable refused, by an operator
-
-    def retry(self, line: PendingWrite) -> bool:
-        """Let a refused line wait again, as the newest write of its row; False where it is no longer refused."""
-        with self._state.locks.rows(line.collection, [line.legacy_id]):
-            again = self.pending.retry(line.id)
-            if again is not None and self._mirror is not None:
-                self._mirror.overlay(line.collection, [line.legacy_id])
-        self._appended.set()
-        return again is not None
-
-    # Sending everything
-
     def drain(self, timeout: float) -> dict[str, PendingCount]:
         """Send everything; what is left after `timeout` seconds, by collection."""
         deadline = time.monotonic() + timeout
