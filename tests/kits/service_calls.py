@@ -285,7 +285,7 @@ _plain("billing.stripe_webhook.handle_stripe_event: a new subscription", lambda 
 _plain("billing.stripe_webhook.handle_stripe_event: an invoice is paid", lambda n: (
     _subscription(n),
     _event(n, "invoice.paid", {"id": f"in_{n}", "subscription": f"sub_{n}", "customer": f"cus_{n}",
-                               "amount_paid": 24_900, "period_start": 1_769_000_000, "period_end": 1_771_600_000})))  # fmt: skip
+                               "billing_reason": "subscription_cycle", "amount_paid": 24_900, "period_start": 1_769_000_000, "period_end": 1_771_600_000})))  # fmt: skip
 _plain("billing.stripe_webhook.handle_stripe_event: a payment fails", lambda n: (
     _subscription(n),
     _event(n, "invoice.payment_failed", {"id": f"in_{n}", "subscription": f"sub_{n}", "customer": f"cus_{n}",

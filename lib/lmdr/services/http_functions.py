@@ -7,7 +7,7 @@
     | POST /_functions/stripe_webhook     | 200 {received, status}: processed, now or earlier                       |
     |                                     | 400 {error}: signature invalid, missing or older than 300 s; no event   |
     |                                     | 413 {error}: larger than any event                                      |
-    |                                     | 500, 503 {error}: not processed; Stripe delivers it again               |
+    |                                     | 500 {error}: not processed; Stripe delivers it again                    |
     | GET /_functions/stripe_webhook      | 200 {status: ok}: health check                                          |
 
 The secret STRIPE_WEBHOOK_SECRET is read at each request.
@@ -25,7 +25,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lmdr.services.billing.stripe_log import EventBusy
 from lmdr.services.billing.stripe_webhook import handle_stripe_event
 from lmdr.services.context import Context
 from runbook.query.values import stamp
@@ -53,8 +52,6 @@ def app(context: Context, *, path: str = WEBHOOK) -> Starlette:
             return JSONResponse({"error": "Invalid payload"}, 400)
         try:
             return JSONResponse(await run_in_threadpool(handle_stripe_event, context, event))
-        except EventBusy:
-            return JSONResponse({"error": "Event is being processed"}, 503)
         except Exception as error:  # noqa: BLE001 - on any error Stripe must deliver the event again
             _log.error("%s of type %s was not processed: %s", event["id"], event["type"], type(error).__name__)
             return JSONResponse({"error": "Webhook processing failed"}, 500)

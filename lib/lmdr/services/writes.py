@@ -27,6 +27,7 @@ ADDS = "adds rows of its own"
 CHANGE = "`change`"
 ONCE = "`insert_once`"
 QUOTA = "the quota's lock"
+EVENT = "an `_id` that follows from the event"
 
 
 class Writes(NamedTuple):
@@ -95,21 +96,21 @@ WRITES: Final[dict[str, Writes]] = {
         "billing.abandonment_emails",
         "airtable",
         MONEY,
-        mark_checkout_recovered=ALONE,
-        track_abandoned_checkout=ONCE,
+        mark_checkout_recovered="a lock for each address",
+        track_abandoned_checkout="a lock for each address",
     ),
-    **_rows("billing.abandonment_emails", "airtable", JOB, send_abandonment_emails=CHANGE),
+    **_rows("billing.abandonment_emails", "airtable", JOB, send_abandonment_emails="a lock of the job"),
     **_rows(
         "billing.stripe",
         "airtable",
         MONEY,
-        record_billing_event=ONCE,
+        record_billing_event=EVENT,
         reset_quota=QUOTA,
         update_subscription_status=CHANGE,
         upsert_subscription=ONCE,
     ),
-    **_rows("billing.stripe_log", "airtable", MONEY, log_stripe_event=ONCE),
-    **_rows("billing.stripe_webhook", "airtable", MONEY, handle_stripe_event=ONCE),
+    **_rows("billing.stripe_log", "airtable", MONEY, log_stripe_event=EVENT),
+    **_rows("billing.stripe_webhook", "airtable", MONEY, handle_stripe_event="a lock for each event, and each carrier"),
     **_rows(
         "billing.subscription",
         "journal",

@@ -18,11 +18,12 @@ import uvicorn
 from stripe import WebhookSignature
 
 from lmdr.services import http_functions
-from lmdr.services.billing import stripe_log, stripe_webhook
-from lmdr.services.billing.stripe_log import CLAIM_TIMEOUT, EventBusy, claim, is_event_processed, log_stripe_event
+from lmdr.services.billing import stripe_webhook
+from lmdr.services.billing.stripe_log import is_event_processed, log_stripe_event
+from lmdr.services.billing.stripe_webhook import handle_stripe_event
 from lmdr.services.context import Context
 from lmdr.services.http_functions import MAX_BODY, WEBHOOK, app
-from platform_kit import NOON, Platform
+from platform_kit import Platform
 from runbook.errors import SourceDown
 
 SECRET = "whsec_test"
@@ -514,40 +515,67 @@ def test_a_reset_is_not_repeated_though_its_event_was_not_logged(
     assert billed(platform) == ["payment_succeeded"]
 
 
-def test_a_claim_is_respected_until_it_times_out(hook: Hook, platform: Platform) -> None:
-    sent = subscription("created")
-    assert claim(hook.context, sent["id"], sent["type"], {"carrierDot": DOT})
-    assert not is_event_processed(hook.context, sent["id"])
-    platform.at(platform.now + CLAIM_TIMEOUT - timedelta(seconds=1))
-    answer = hook.post(sent)
-    assert (answer.status_code, answer.json()) == (503, {"error": "Event is being processed"})
-    assert platform.rows("CarrierSubscriptions") == []
-    platform.at(platform.now + timedelta(seconds=1))
-    assert hook.status(sent) == "created"
-    assert len(platform.rows("StripeEvents")) == 1
+class Held:
+    """Holds the first call of a function of the webhook until it is let go."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
+        self.begun, self.go, work = threading.Event(), threading.Event(), getattr(module, name)
+
+        def call(*args: Any, **more: Any) -> Any:
+            if not self.begun.is_set():
+                self.begun.set()
+                assert self.go.wait(20)
+            return work(*args, **more)
+
+        monkeypatch.setattr(module, name, call)
 
 
-def test_an_event_waits_for_an_older_event_of_its_carrier(hook: Hook, platform: Platform) -> None:
-    older = subscription("created")
-    assert claim(hook.context, older["id"], older["type"], {"carrierDot": DOT, "created": START})
-    newer = subscription(created=START + 1)
-    assert hook.post(newer).status_code == 503
-    assert [row["event_id"] for row in platform.rows("StripeEvents")] == [older["id"]]
-    platform.at(platform.now + CLAIM_TIMEOUT)
-    assert hook.status(newer) == "updated"
-    assert hook.status(older) == "superseded"
+def test_a_second_delivery_waits_for_the_first(hook: Hook, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent, held = subscription("created"), Held(monkeypatch, stripe_webhook, "log_stripe_event")
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(hook.status, sent)
+        assert held.begun.wait(20)
+        second = pool.submit(hook.status, sent)
+        assert hook.status(subscription(metadata={"carrier_dot": "7"}, id="sub_7")) == "updated"  # of another carrier
+        assert not second.done()
+        assert not is_event_processed(hook.context, sent["id"])
+        held.go.set()
+        assert (first.result(), second.result()) == ("created", "already_processed")
+    assert billed(platform) == ["subscription_created"]
 
 
-@pytest.mark.parametrize("seen", [None, {"_id": "gone", "processed": False, "processed_at": NOON - CLAIM_TIMEOUT}])
-def test_a_claim_is_retried_after_a_concurrent_one(
-    hook: Hook, platform: Platform, monkeypatch: pytest.MonkeyPatch, seen: dict[str, Any] | None
+def test_an_older_event_waits_for_a_newer_one_in_progress_and_has_no_effect(
+    hook: Hook, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent, read = subscription("created"), stripe_log._row
-    log_stripe_event(hook.context, sent["id"], sent["type"], {})
-    first = [seen]
-    monkeypatch.setattr(stripe_log, "_row", lambda *args: first.pop() if first else read(*args))
-    assert claim(hook.context, sent["id"], sent["type"], {}) is False
-    assert only(platform, "StripeEvents")["processed"] is True
+    put_subscription(platform)
+    held = Held(monkeypatch, stripe_webhook, "log_stripe_event")
+    with ThreadPoolExecutor(2) as pool:
+        newer = pool.submit(hook.status, subscription(created=START + 1))
+        assert held.begun.wait(20)
+        older = pool.submit(hook.status, invoice("payment_failed"))
+        assert (
+            hook.status(event("customer.created", {"metadata": {"carrier_dot": DOT}})) == "unhandled"
+        )  # decides nothing
+        assert not older.done()
+        held.go.set()
+        assert (newer.result(), older.result()) == ("updated", "superseded")
+    assert only(platform, "CarrierSubscriptions")["status"] == "active"
+
+
+def test_an_event_that_an_earlier_version_began_is_processed(hook: Hook, platform: Platform) -> None:
+    sent = subscription("created")
+    log_stripe_event(hook.context, sent["id"], sent["type"], {"carrierDot": DOT})
+    begun = only(platform, "StripeEvents")["_id"]
+    platform.records.patch("StripeEvents", begun, {"processed": False})
+    newer = subscription(created=START + 9, status="trialing")
+    log_stripe_event(hook.context, newer["id"], newer["type"], {"carrierDot": DOT, "created": START + 9})
+    unfinished = next(row["_id"] for row in platform.rows("StripeEvents") if row["_id"] != begun)
+    platform.records.patch("StripeEvents", unfinished, {"processed": False})
+    assert not is_event_processed(hook.context, sent["id"])
+    assert hook.status(sent) == "created"
+    assert hook.status(newer) == "updated"
+    assert only(platform, "CarrierSubscriptions")["status"] == "trialing"
+    assert len(platform.rows("StripeEvents")) == 2
 
 
 def test_an_unreadable_log_counts_as_not_processed(platform: Platform) -> None:
@@ -555,7 +583,10 @@ def test_an_unreadable_log_counts_as_not_processed(platform: Platform) -> None:
         def first(self, *args: Any, **kwargs: Any) -> None:
             raise SourceDown("down")
 
-        def pinned(self) -> Any:
+        def pinned(self, **more: Any) -> Any:
+            return self
+
+        def exclusive(self, name: str) -> Any:
             return self
 
         def __enter__(self) -> Any:
@@ -563,9 +594,10 @@ def test_an_unreadable_log_counts_as_not_processed(platform: Platform) -> None:
 
         def __exit__(self, *about: Any) -> None: ...
 
-    assert is_event_processed(replace(platform.context(), records=Down()), "evt_1") is False  # type: ignore[arg-type]
+    context = replace(platform.context(), records=Down())  # type: ignore[arg-type]
+    assert is_event_processed(context, "evt_1") is False
     with pytest.raises(SourceDown):
-        claim(replace(platform.context(), records=Down()), "evt_1", "ping", {})  # type: ignore[arg-type]
+        handle_stripe_event(context, event("ping", {}))
 
 
 def test_the_event_loop_is_free_while_an_event_is_processed(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -574,7 +606,7 @@ def test_the_event_loop_is_free_while_an_event_is_processed(hook: Hook, monkeypa
     def slow(context: Context, sent: Any) -> dict[str, Any]:
         begun.set()
         assert go.wait(10)
-        raise EventBusy
+        raise SourceDown("down")
 
     monkeypatch.setattr(http_functions, "handle_stripe_event", slow)
     with ThreadPoolExecutor(1) as pool:
@@ -582,4 +614,4 @@ def test_the_event_loop_is_free_while_an_event_is_processed(hook: Hook, monkeypa
         assert begun.wait(10)
         assert requests.get(hook.url, timeout=5).status_code == 200
         go.set()
-        assert answer.result().status_code == 503
+        assert answer.result().status_code == 500

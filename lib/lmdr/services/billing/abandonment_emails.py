@@ -13,6 +13,7 @@ the checkout was abandoned, each once and in order:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -25,9 +26,13 @@ from lmdr.services.unique_rows import row_id
 from runbook.errors import ItemExists
 from runbook.json_types import Item
 from runbook.query import Query
+from runbook.records import Records
 
 DEDUPLICATION_WINDOW = timedelta(hours=24)
 """Age up to which an open row covers further checkouts that its address abandons."""
+ABANDONED = "CheckoutAbandonment"
+_BATCH = 10
+"""Rows written at once."""
 DELAYS = (timedelta(hours=2), timedelta(hours=72), timedelta(hours=168))
 
 
@@ -40,8 +45,11 @@ def track_abandoned_checkout(context: Context, session: Mapping[str, Any]) -> di
     now = context.now()
     changes = {"stripeSessionId": session.get("id"), "planType": _plan(session), "abandonedAt": now}
     recent = _open(email).ge("_createdDate", now - DEDUPLICATION_WINDOW)
-    row = context.records.first("CheckoutAbandonment", recent, consistent=True)
-    if row is None:
+    with _checkouts(context.records, email) as exact:
+        row = exact.first(ABANDONED, recent)
+        if row is not None:
+            exact.patch(ABANDONED, row["_id"], changes)
+            return {"success": True, "recordId": row["_id"]}
         new = {
             "_id": row_id("abandoned checkout", str(session.get("id"))),
             "email": email,
@@ -52,13 +60,9 @@ def track_abandoned_checkout(context: Context, session: Mapping[str, Any]) -> di
             "recovered": False,
             **changes,
         }
-        try:
-            row = context.records.insert("CheckoutAbandonment", {k: v for k, v in new.items() if v is not None})
-        except ItemExists:  # delivered again, and its row is closed or older than the window
-            return {"success": True, "recordId": new["_id"]}
-    else:
-        context.records.patch("CheckoutAbandonment", row["_id"], changes)
-    return {"success": True, "recordId": row["_id"]}
+        with suppress(ItemExists):  # delivered again, and its row is closed or older than the window
+            exact.insert(ABANDONED, {key: value for key, value in new.items() if value is not None})
+        return {"success": True, "recordId": new["_id"]}
 
 
 @service
@@ -69,34 +73,52 @@ def mark_checkout_recovered(context: Context, email: str | None, session_id: str
     changes: dict[str, Any] = {"recovered": True, "recoveredAt": context.now()}
     if session_id:
         changes["recoverySessionId"] = session_id
-    rows = context.records.get_all("CheckoutAbandonment", _open(email), consistent=True)
-    for row in rows:
-        context.records.patch("CheckoutAbandonment", row["_id"], changes)
+    with _checkouts(context.records, email) as exact:
+        rows = exact.get_all(ABANDONED, _open(email))
+        exact.bulk_patch(ABANDONED, {row["_id"]: changes for row in rows})
     return {"success": True, "recovered": len(rows)}
 
 
 @service
 def send_abandonment_emails(context: Context) -> dict[str, Any]:
     """Send the next mail of each open row where it is due: {success, sent}. At most one mail per row and run."""
+    seen: set[str] = set()
+    while batch := _note_sent(context, seen):
+        for row, number in batch:
+            context.mail(f"checkout_abandonment_{number}", row["email"], **_variables(row))
+    return {"success": True, "sent": len(seen)}
+
+
+def _note_sent(context: Context, seen: set[str]) -> list[tuple[Item, int]]:
+    """Note the next ten mails as sent, and give them; two runs at once give each to one. `seen`: rows of this run.
+
+    Noted first: a lost mail does less harm than a duplicate.
+    """
     pending = Query().ne("recovered", True).ne("email3Sent", True)
-    sent = 0
-    # The platform read any 100 rows: with more of them open, some would never get a mail.
-    for row in context.records.get_all("CheckoutAbandonment", pending):
-        number = next(n for n, _ in enumerate(DELAYS, 1) if row.get(f"email{n}Sent") is not True)
-        elapsed = age(row.get("abandonedAt"), context.now())
-        if elapsed is None or elapsed < DELAYS[number - 1]:
-            continue
-        # Recorded first: a lost mail does less harm than a duplicate.
-        changes = {f"email{number}Sent": True, f"email{number}SentAt": context.now()}
-        context.records.patch("CheckoutAbandonment", row["_id"], changes)
-        context.mail(f"checkout_abandonment_{number}", row["email"], **_variables(row))
-        sent += 1
-    return {"success": True, "sent": sent}
+    batch: list[tuple[Item, int]] = []
+    with context.records.exclusive("mails about abandoned checkouts") as exact:
+        now = context.now()
+        # The platform read any 100 rows: with more of them open, some would never get a mail.
+        for row in exact.get_all(ABANDONED, pending):
+            number = next(n for n, _ in enumerate(DELAYS, 1) if row.get(f"email{n}Sent") is not True)
+            elapsed = age(row.get("abandonedAt"), now)
+            if row["_id"] not in seen and elapsed is not None and elapsed >= DELAYS[number - 1]:
+                batch.append((row, number))
+        batch = batch[:_BATCH]
+        sent = {row["_id"]: {f"email{number}Sent": True, f"email{number}SentAt": now} for row, number in batch}
+        exact.bulk_patch(ABANDONED, sent)
+    seen.update(sent)
+    return batch
 
 
 def email_of(session: Mapping[str, Any]) -> str | None:
     """The e-mail address of a checkout, if any."""
     return js.get(session, "customer_details", "email") or session.get("customer_email") or None
+
+
+def _checkouts(records: Records, email: str) -> AbstractContextManager[Records]:
+    """Hold the lock of an address's rows; gives records whose reads are exact."""
+    return records.exclusive(f"abandoned checkouts of {email}")
 
 
 def _open(email: str) -> Query:

@@ -192,7 +192,8 @@ def upsert_subscription(
 ) -> dict[str, Any]:
     """Store a Stripe subscription in the row of its carrier: {success, subscription}.
 
-    The carrier is `metadata.carrier_dot`; without a DOT number: {success: False, error}. The used views are kept.
+    The carrier is `metadata.carrier_dot`; without a DOT number: {success: False, error}. One row a carrier: its newest,
+    whose used views are kept.
     """
     dot = dot_text(js.get(stripe_subscription, "metadata", "carrier_dot"))
     if dot_number(dot) is None:
@@ -214,14 +215,9 @@ def upsert_subscription(
         **_period(*(stripe_subscription.get(key) or item.get(key) for key in _PERIOD)),
     }
     fields = {key: value for key, value in fields.items() if value is not None}
-    current = _newest(context.records, dot)
-    if current is None:
-        new = {"_id": row_id("carrier subscription", dot), "views_used_this_month": 0, **fields}
-        try:
-            return {"success": True, "subscription": context.records.insert(SUBSCRIPTIONS, new)}
-        except ItemExists:  # a concurrent event of the same carrier inserted it
-            current = new
-    return {"success": True, "subscription": context.records.patch(SUBSCRIPTIONS, current["_id"], fields)}
+    once = context.records.insert_once(SUBSCRIPTIONS, {"carrier_dot": dot}, {"views_used_this_month": 0, **fields})
+    stored = once.item if once.inserted else context.records.patch(SUBSCRIPTIONS, once.item["_id"], fields)
+    return {"success": True, "subscription": stored}
 
 
 @service
@@ -241,14 +237,20 @@ def reset_quota(context: Context, dot: str, start: float | None, end: float | No
 @service
 def update_subscription_status(context: Context, subscription_id: str | None, status: str) -> dict[str, Any]:
     """Store the status that Stripe gives a subscription: {success, subscription}, or {success: False, error}."""
-    if not subscription_id:
-        return refused("Subscription not found")
     query = Query().eq("stripe_subscription_id", subscription_id)
-    current = context.records.first(SUBSCRIPTIONS, query, consistent=True)
+    current = context.records.first(SUBSCRIPTIONS, query) if subscription_id else None
     if current is None:
         return refused("Subscription not found")
-    changes = {"status": status, "is_active": status == "active"}
-    return {"success": True, "subscription": context.records.patch(SUBSCRIPTIONS, current["_id"], changes)}
+
+    def change(item: Item) -> dict[str, Any]:
+        if item.get("stripe_subscription_id") != subscription_id:  # the carrier has another one meanwhile
+            return {}
+        return {"status": status, "is_active": status == "active"}
+
+    stored = context.records.change(SUBSCRIPTIONS, current["_id"], change, consistent=False)
+    if stored.get("stripe_subscription_id") != subscription_id:
+        return refused("Subscription not found")
+    return {"success": True, "subscription": stored}
 
 
 # ------------------------------------------------------------------ billing history

@@ -16,19 +16,27 @@
 skipped. (3) For a payment without an invoice.
 
 Every event is logged with its status, others as 'unhandled'. Effects precede the row of BillingHistory, whose `_id` is
-derived from the event's, so that the row proves them.
+derived from the event's, so that the row proves them; the row of the log is the last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lmdr import js
 from lmdr.services.billing import stripe
 from lmdr.services.billing.abandonment_emails import email_of, mark_checkout_recovered, track_abandoned_checkout
-from lmdr.services.billing.stripe_log import NOTHING, QUOTA, claim, is_latest, log_stripe_event, release
+from lmdr.services.billing.stripe_log import (
+    NOTHING,
+    QUOTA,
+    deciding,
+    is_latest,
+    log_stripe_event,
+    processing,
+    was_processed,
+)
 from lmdr.services.context import Context, service
 from lmdr.services.dot_numbers import dot_text
 from runbook.query import Query
@@ -70,7 +78,7 @@ class Event:
 
     def is_billed(self) -> bool:
         """Whether its row of BillingHistory exists, from an interrupted delivery."""
-        return self.context.records.get("BillingHistory", stripe.billing_id(self.id), consistent=True) is not None
+        return self.context.records.get("BillingHistory", stripe.billing_id(self.id)) is not None
 
     def bill(self, event_type: str, **details: Any) -> None:
         """Add its row to BillingHistory."""
@@ -83,23 +91,31 @@ def handle_stripe_event(context: Context, event: Mapping[str, Any]) -> dict[str,
     """Process a Stripe event once: {received: True, status}.
 
     `event`: Stripe's JSON, whose signature was verified. The status is 'already_processed' for a repeated delivery. An
-    event without its object, such as an unknown subscription, is logged as 'error' and not repeated. Raises EventBusy,
-    and what the data layer raises: nothing is logged then, and Stripe delivers the event again.
+    event without its object, such as an unknown subscription, is logged as 'error' and not repeated. Raises what the
+    data layer raises: nothing is logged then, and Stripe delivers the event again.
     """
-    data = event["data"]
-    received = Event(
-        context, event["id"], event["type"], event.get("created"), data["object"],
-        data.get("previous_attributes") or {}, _carrier_dot(context, data["object"]),
-    )  # fmt: skip
-    if not claim(context, received.id, received.type, received.data("processing")):
-        return {"received": True, "status": "already_processed"}
-    try:
-        status = _HANDLERS.get(received.type, _unhandled)(received)
-        log_stripe_event(context, received.id, received.type, received.data(status))
-    except BaseException:
-        release(context, received.id)
-        raise
+    with processing(context.records, event["id"]) as exact:
+        if was_processed(exact, event["id"]):
+            return {"received": True, "status": "already_processed"}
+        received = _received(replace(context, records=exact), event)
+        # Locked by carrier, too, until it is logged: else an older event could take effect in between.
+        with deciding(exact, received.type, received.data("processing")):
+            status = _HANDLERS.get(received.type, _unhandled)(received)
+            log_stripe_event(received.context, received.id, received.type, received.data(status))
     return {"received": True, "status": status}
+
+
+def _received(context: Context, event: Mapping[str, Any]) -> Event:
+    data = event["data"]
+    return Event(
+        context,
+        event["id"],
+        event["type"],
+        event.get("created"),
+        data["object"],
+        data.get("previous_attributes") or {},
+        _carrier_dot(context, data["object"]),
+    )
 
 
 def _subscription_created(event: Event) -> str:
