@@ -1,5 +1,7 @@
 """A process that is killed at a chosen step of a call: before or after a request, or before a commit of the state.
 
+On demand also before and after a commit of the mirror's file.
+
     with Killer() as killer:
         steps = killer.run("yard:back_again", project)              # to its end
         killer.run("yard:back_again", project, kill_at=17).killed   # killed at its 17th step
@@ -18,7 +20,8 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -57,11 +60,20 @@ class Killer:
         self._process.wait(60)
         self._process.stdout.close()
 
-    def run(self, call: str, *arguments: Any, kill_at: int | None = None) -> Ended:
-        """Call a function, "module:name"; its arguments and what it returns are JSON."""
+    def run(self, call: str, *arguments: Any, kill_at: int | None = None, mirror: bool = False) -> Ended:
+        """Call a function, "module:name"; its arguments and what it returns are JSON.
+
+        `mirror`: the commits of the mirror's file are steps, too.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        order = {"call": call, "arguments": arguments, "kill_at": kill_at, "environment": dict(os.environ)}
+        order = {
+            "call": call,
+            "arguments": arguments,
+            "kill_at": kill_at,
+            "mirror": mirror,
+            "environment": dict(os.environ),
+        }
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         return Ended(**json.loads(self._process.stdout.readline()))
@@ -114,6 +126,8 @@ def _run(order: dict[str, Any], writer: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     _watch(step)
+    if order["mirror"]:
+        _watch_mirror(step)
     module, _, name = order["call"].partition(":")
     try:
         result, error = getattr(importlib.import_module(module), name)(*order["arguments"]), None
@@ -148,6 +162,24 @@ def _watch(step: Callable[[str], None]) -> None:
         changed = connection.info.pop("changed", None)
         if changed:
             step(f"before a commit of {changed}")
+
+
+def _watch_mirror(step: Callable[[str], None]) -> None:
+    from runbook.mirror.file import File
+
+    transaction = File.transaction
+
+    @contextmanager
+    def watched(self: Any) -> Iterator[Any]:
+        is_outer = not self.connection().in_transaction
+        with transaction(self) as db:
+            yield db
+            if is_outer:
+                step("before a commit of the mirror")
+        if is_outer:
+            step("after a commit of the mirror")
+
+    File.transaction = watched  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":
