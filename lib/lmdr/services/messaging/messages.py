@@ -44,6 +44,14 @@ def send_message(
     text = sanitized(content)
     if not text:
         return refused("Message content is empty")
+    message = deliver(context, caller, application_id, text, receiver_id, sender_type)
+    return {"success": True, "messageId": message["_id"], "message": message}
+
+
+def deliver(
+    context: Context, caller: Caller, application_id: str, text: str, receiver_id: str, sender_type: str
+) -> Item:
+    """Add a message whose sender and sanitised text were checked, and mail its receiver; the row."""
     message = context.records.insert(
         "Messages",
         {
@@ -58,7 +66,7 @@ def send_message(
         },
     )
     context.mail("new_message", receiver_id, senderType=sender_type, preview=text[:PREVIEW])
-    return {"success": True, "messageId": message["_id"], "message": message}
+    return message
 
 
 @service

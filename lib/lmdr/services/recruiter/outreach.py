@@ -14,7 +14,7 @@ from lmdr.services.billing.subscription import can_view_profile, get_subscriptio
 from lmdr.services.context import Caller, Context, refused, service
 from lmdr.services.dot_numbers import dot_text
 from lmdr.services.interests import add_interest, interest_between
-from lmdr.services.messaging.messages import sanitized, send_message
+from lmdr.services.messaging.messages import deliver, sanitized
 from lmdr.services.status_history import history_with
 from runbook.json_types import Item
 from runbook.query import Query
@@ -62,7 +62,8 @@ def send_message_to_driver(
     """
     if denied := refusal(context, caller, carrier_dot):
         return denied
-    if not sanitized(text):
+    message = sanitized(text)
+    if not message:
         return refused("Message is empty", code="EMPTY_MESSAGE")
     if not _viewed(context, carrier_dot, driver_id):
         return _view_required()
@@ -73,11 +74,10 @@ def send_message_to_driver(
     if interest is None:
         interest, _ = _add_to_pipeline(context, caller, carrier_dot, driver, "")
     # The platform addresses the profile, which reads no messages; the member who owns it is intended.
-    sent = send_message(context, caller, interest["_id"], text, driver.get("_owner") or driver_id, "recruiter")
-    if not sent["success"]:
-        return sent
+    receiver = driver.get("_owner") or driver_id
+    sent = deliver(context, caller, interest["_id"], message, receiver, "recruiter")
     _log(context, caller, interest, "message_sent")
-    return {"success": True, "messageId": sent["messageId"], "interestId": interest["_id"]}
+    return {"success": True, "messageId": sent["_id"], "interestId": interest["_id"]}
 
 
 @service
