@@ -50,6 +50,7 @@ bench: .venv/ready  ## the benchmarks, as a table of ratios
 	$(BIN)/python bench/load.py
 	$(BIN)/python bench/scoring.py
 	$(BIN)/python bench/records.py
+	$(BIN)/python bench/writes.py
 
 # uv is much faster than pip, but it will not go everywhere pip goes (other certificate stores, other platforms).
 # JupyterLab has an environment of its own: with it installed, every headless kernel starts a second later.
