@@ -29,7 +29,7 @@ EVERY = Query().limit(1000)
 def place(both: Both) -> dict[str, str]:
     """Where another process finds the base of a test, and notes what it did."""
     return {
-        "state": f"sqlite:///{both.folder / 'state.db'}",
+        "state": both.url,
         "mirror": str(both.folder / "mirror.db"),
         "url": both.box.airtable_url,
         "token": both.box.token,

@@ -96,15 +96,16 @@ PLUGIN = {"type": "PUBLISH", "publishOptions": {"defaultStatus": "PUBLISHED"}}
 class Both:
     """Both sides, for a whole session. `now` is what stamps rows in Airtable; `at` moves it and the sandbox's clock."""
 
-    def __init__(self, box: Sandbox, folder: Path) -> None:
+    def __init__(self, box: Sandbox, folder: Path, url: str | None = None) -> None:
         self.box, self.folder = box, folder
+        self.url = url or f"sqlite:///{folder / 'state.db'}"
         self.client = NotingClient(box.wix_url, box.wix_key, box.site_id, sleep=lambda seconds: None)
         for name in SITE:
             body: Item = {"id": name, "fields": [{"key": "name", "type": "TEXT"}]}
             if name == "Pages":
                 body["plugins"] = [PLUGIN]
             self.client.request("POST", f"{DATA}/collections", {"collection": body}, what=f"make {name}")
-        self.state = State(f"sqlite:///{folder / 'state.db'}")
+        self.state = State(self.url)
         self.wix = WixRecords(self.client, CATALOG, self.state.locks)
         self.api = Airtable(
             box.token,
