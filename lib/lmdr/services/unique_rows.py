@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from lmdr.services.context import Context
 from runbook.errors import NoSuchItem
 from runbook.json_types import Item
+from runbook.query import Query
 from runbook.records.results import Once
 
 T = TypeVar("T")
@@ -32,13 +33,28 @@ def insert_or_change(
 ) -> Once:
     """The row with a natural key, inserted as `item`, else changed by `change` as in `Records.change`."""
 
-    def attempt() -> Once:
-        once = context.records.insert_once(collection, key, item)
-        if once.inserted:
-            return once
-        return Once(context.records.change(collection, once.item["_id"], change, consistent=consistent), False)
+    def change_if_same(row: Item) -> Item:
+        if any(row.get(name) != value for name, value in key.items()):
+            raise _KeyChanged
+        return change(row)
 
-    return again_where_removed(attempt)
+    query = Query()
+    for name, value in key.items():
+        query = query.eq(name, value)
+    row = context.records.first(collection, query)  # one that is there for long takes no lock of its key
+    for attempt in range(1, _ATTEMPTS + 1):
+        if row is None:
+            row, inserted = context.records.insert_once(collection, key, item)
+            if inserted:
+                return Once(row, True)
+        try:
+            changed = context.records.change(collection, row["_id"], change_if_same, consistent=consistent)
+            return Once(changed, False)
+        except (NoSuchItem, _KeyChanged):
+            if attempt == _ATTEMPTS:
+                raise
+            row = None
+    raise AssertionError
 
 
 def again_where_removed(work: Callable[[], T]) -> T:
@@ -49,3 +65,7 @@ def again_where_removed(work: Callable[[], T]) -> T:
         except NoSuchItem:
             continue
     return work()
+
+
+class _KeyChanged(Exception):
+    """A row that was found no longer has its natural key."""

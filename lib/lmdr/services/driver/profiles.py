@@ -23,7 +23,7 @@ from lmdr.services.dot_numbers import dot_text
 from lmdr.services.driver.application_form import day_of, document_urls
 from lmdr.services.driver.uploads import UploadFailed
 from lmdr.services.interests import add_or_change_interest, interest_between
-from lmdr.services.unique_rows import again_where_removed
+from lmdr.services.unique_rows import insert_or_change
 from runbook.errors import NoSuchItem
 from runbook.json_types import Item
 from runbook.query import Query
@@ -253,13 +253,15 @@ def _get_or_create(context: Context, caller: Caller) -> Once:
     profile = own_profile(context, caller)
     if profile is not None:
         return Once(profile, False)
-    now = context.now()
-    key = {"_owner": caller.member_id}
-    new: Item = {**key, **_DEFAULTS, "created_date": now, "updated_date": now}
-    if caller.email:
-        new["email"] = caller.email
+    new = _new(context, caller)
     new["profile_completeness_score"] = calculate_completeness(new)
-    return context.records.insert_once("DriverProfiles", key, new)
+    return context.records.insert_once("DriverProfiles", {"_owner": caller.member_id}, new)
+
+
+def _new(context: Context, caller: Caller) -> Item:
+    now = context.now()
+    new: Item = {"_owner": caller.member_id, **_DEFAULTS, "created_date": now, "updated_date": now}
+    return {**new, "email": caller.email} if caller.email else new
 
 
 def _store(
@@ -278,11 +280,10 @@ def _store(
             changes["profile_status"] = "incomplete"
         return changes
 
-    def store() -> Item:
-        profile, _ = _get_or_create(context, caller)
-        return context.records.change("DriverProfiles", profile["_id"], scored, consistent=False)
-
-    return {"success": True, "profile": enrich_profile(again_where_removed(store))}
+    new = _new(context, caller)
+    key = {"_owner": caller.member_id}
+    profile, _ = insert_or_change(context, "DriverProfiles", key, {**new, **scored(new)}, scored)
+    return {"success": True, "profile": enrich_profile(profile)}
 
 
 def _read(context: Context, document: str, url: str) -> Item:
