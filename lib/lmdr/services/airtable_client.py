@@ -16,6 +16,7 @@ from typing import Any
 
 from lmdr.services.context import Context, service
 from lmdr.services.dot_numbers import dot_number, dot_text
+from lmdr.services.interests import add_interest
 from runbook.errors import ItemExists, NoSuchItem, WrongType
 from runbook.json_types import Item
 from runbook.query import Query
@@ -43,15 +44,22 @@ def insert_carrier(context: Context, data: Mapping[str, Any]) -> Item:
 
     Raises WrongType without a DOT number, ItemExists where another carrier has it, UnknownField.
     """
-    return context.records.insert("Carriers", _with_dot(context, data))
+    data = _with_dot(data)
+    return _inserted_once(context, "Carriers", "dot_number", data["dot_number"], data)
 
 
 @service
 def update_carrier(context: Context, carrier_id: str, changes: Mapping[str, Any]) -> Item:
     """Change keys of a carrier. Raises as `insert_carrier`, and NoSuchItem."""
-    if "dot_number" in changes:
-        changes = _with_dot(context, changes, carrier_id)
-    return context.records.patch("Carriers", carrier_id, changes)
+    if "dot_number" not in changes:
+        return context.records.patch("Carriers", carrier_id, changes)
+    changes = _with_dot(changes, carrier_id)
+    key = {"dot_number": changes["dot_number"]}
+    with context.records.exclusive_key("Carriers", key) as exact:
+        other = exact.first("Carriers", Query().eq("dot_number", key["dot_number"]).ne("_id", carrier_id))
+        if other is not None:
+            raise _exists_already("Carriers", "dot_number", other)
+        return exact.patch("Carriers", carrier_id, changes)
 
 
 @service
@@ -75,9 +83,9 @@ def query_drivers(context: Context, query: Query = ALL_ITEMS) -> list[Item]:
 @service
 def insert_driver(context: Context, data: Mapping[str, Any]) -> Item:
     """Add a driver profile. Raises ItemExists where its `_owner` has one already, UnknownField, WrongType."""
-    if data.get("_owner"):
-        _refuse_duplicate(context, "DriverProfiles", "_owner", data["_owner"])
-    return context.records.insert("DriverProfiles", dict(data))
+    if not data.get("_owner"):
+        return context.records.insert("DriverProfiles", dict(data))
+    return _inserted_once(context, "DriverProfiles", "_owner", data["_owner"], data)
 
 
 @service
@@ -101,17 +109,24 @@ def create_interest(context: Context, driver_id: str, carrier_id: str, data: Map
                 f"{collection} has no item {item_id}; no interest was created", collection=collection, id=item_id
             )
     assert carrier is not None
-    query = _of_carrier(carrier_id, carrier).and_(Query().eq("driver_id", driver_id))
-    existing = context.records.first(INTERESTS, query)
-    if existing is not None:
-        raise ItemExists(
-            f"{INTERESTS}: {existing['_id']} exists already for this driver and this carrier; nothing was written",
-            collection=INTERESTS,
-            id=existing["_id"],
-        )
-    defaults = {"status": "interested", "action_timestamp": context.now(), "carrier_name": carrier.get("legal_name")}
-    ids = {"driver_id": driver_id, "carrier_id": carrier_id, "carrier_dot": dot_text(carrier.get("dot_number"))}
-    return context.records.insert(INTERESTS, {**defaults, **(data or {}), **ids})
+    new = {
+        "status": "interested",
+        "action_timestamp": context.now(),
+        "carrier_name": carrier.get("legal_name"),
+        **(data or {}),
+        "carrier_id": carrier_id,
+    }
+    existing = context.records.first(INTERESTS, _of_carrier(carrier_id, carrier).eq("driver_id", driver_id))
+    if existing is None:
+        once = add_interest(context, driver_id, carrier.get("dot_number"), new)
+        if once.inserted:
+            return once.item
+        existing = once.item
+    raise ItemExists(
+        f"{INTERESTS}: {existing['_id']} exists already for this driver and this carrier; nothing was written",
+        collection=INTERESTS,
+        id=existing["_id"],
+    )
 
 
 @service
@@ -134,7 +149,7 @@ def update_interest_status(context: Context, interest_id: str, status: str) -> I
     return context.records.patch(INTERESTS, interest_id, {"status": status, "status_updated": today})
 
 
-def _with_dot(context: Context, data: Mapping[str, Any], carrier_id: str | None = None) -> dict[str, Any]:
+def _with_dot(data: Mapping[str, Any], carrier_id: str | None = None) -> dict[str, Any]:
     number = dot_number(data.get("dot_number"))
     if number is None:
         raise WrongType(
@@ -143,21 +158,24 @@ def _with_dot(context: Context, data: Mapping[str, Any], carrier_id: str | None 
             field="dot_number",
             id=carrier_id,
         )
-    _refuse_duplicate(context, "Carriers", "dot_number", number, carrier_id)
     return {**data, "dot_number": number}
 
 
-def _refuse_duplicate(context: Context, collection: str, key: str, value: Any, item_id: str | None = None) -> None:
-    """Raises ItemExists where another row has the value; neither side enforces that a look-up key is unique."""
-    same = Query().eq(key, value)
-    row = context.records.first(collection, same if item_id is None else same.ne("_id", item_id))
-    if row is not None:
-        raise ItemExists(
-            f"{collection}, {key}: {row['_id']} has this value already; nothing was written",
-            collection=collection,
-            field=key,
-            id=row["_id"],
-        )
+def _inserted_once(context: Context, collection: str, key: str, value: Any, data: Mapping[str, Any]) -> Item:
+    """Insert a row whose key no other has. Raises ItemExists: neither side enforces that a key is unique."""
+    once = context.records.insert_once(collection, {key: value}, dict(data))
+    if not once.inserted:
+        raise _exists_already(collection, key, once.item)
+    return once.item
+
+
+def _exists_already(collection: str, key: str, row: Item) -> ItemExists:
+    return ItemExists(
+        f"{collection}, {key}: {row['_id']} has this value already; nothing was written",
+        collection=collection,
+        field=key,
+        id=row["_id"],
+    )
 
 
 def _of_carrier(carrier_id: str, carrier: Item) -> Query:

@@ -11,6 +11,8 @@ from lmdr.services.billing.abandonment_emails import send_abandonment_emails as 
 from lmdr.services.carrier.enrichment import enrich_carrier, fleet_size
 from lmdr.services.context import Context, service
 from lmdr.services.dot_numbers import dot_text
+from runbook.errors import NoSuchItem
+from runbook.json_types import Item
 from runbook.query import Query
 
 CANDIDATES, BATCH_SIZE = 60, 3
@@ -19,6 +21,8 @@ PAUSE = 2.0
 """Seconds between two enrichments."""
 SOCIAL_FLEET, SOCIAL_SCORE = 50, 80
 """Minimum trucks, or combined score, for a scan of social media."""
+_AT_ONCE = 10
+"""Drivers that are changed at once."""
 BACKFILLED = "Made searchable: documents were submitted"
 
 
@@ -62,11 +66,24 @@ def backfill_searchable_drivers(context: Context) -> dict[str, Any]:
     Each only once: a driver who hides later stays hidden.
     """
     query = Query().eq("docs_submitted", True).ne("is_searchable", True).is_empty("migration_note")
-    drivers = context.records.get_all("DriverProfiles", query)
-    changes = {"is_searchable": True, "visibility_level": "full", "migration_note": BACKFILLED}
-    for driver in drivers:
-        context.records.patch("DriverProfiles", driver["_id"], changes)
-    return {"success": True, "updated": len(drivers)}
+    waiting = [driver["_id"] for driver in context.records.get_all("DriverProfiles", query)]
+    updated: set[str] = set()
+
+    def show(driver: Item) -> Item:
+        # Since the query someone may have shown or backfilled the driver.
+        if driver.get("is_searchable") is True or driver.get("migration_note") is not None:
+            updated.discard(driver["_id"])
+            return {}
+        updated.add(driver["_id"])
+        return {"is_searchable": True, "visibility_level": "full", "migration_note": BACKFILLED}
+
+    while waiting:
+        batch, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
+        try:
+            context.records.bulk_change("DriverProfiles", dict.fromkeys(batch, show))
+        except NoSuchItem as error:  # removed since the query; nothing of the batch was written
+            waiting = [driver_id for driver_id in batch if driver_id != error.id] + waiting
+    return {"success": True, "updated": len(updated)}
 
 
 def _social(context: Context, carrier: Mapping[str, Any]) -> str | None:

@@ -240,11 +240,17 @@ class AirtableRecords(Records):
         if stored is not None:
             return stored[0]
 
-        def changed(before: Item) -> Item | None:
-            new = changes(before)
-            return patched(new, before) if new else None
+        return self._rewrite(collection, {item_id: partial(_changed, changes)}, options.wait)[0]
 
-        return self._rewrite(collection, {item_id: changed}, options.wait)[0]
+    def _bulk_change(
+        self, collection: str, changes: dict[str, Callable[[Item], dict[str, Any]]], options: WriteOptions
+    ) -> list[Item]:
+        rows, journaled = self._rows_of(collection), self._through_journal(collection, options)
+        if journaled and not self.lags:
+            stored = journaled.rewrite(rows, changes, self._updated(), options)
+            if stored is not None:
+                return stored
+        return self._rewrite(collection, {i: partial(_changed, change) for i, change in changes.items()}, options.wait)
 
     def _rewrite(
         self, collection: str, changes: Mapping[str, Callable[[Item], Item | None]], wait: float
@@ -329,6 +335,11 @@ class AirtableRecords(Records):
                 self._mirror,
             )
         return self._rows[collection]
+
+
+def _changed(changes: Callable[[Item], dict[str, Any]], before: Item) -> Item | None:
+    new = changes(before)
+    return patched(new, before) if new else None
 
 
 def _always(changes: dict[str, Any], before: Item) -> dict[str, Any]:

@@ -38,7 +38,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as Keys
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any, Self
 
@@ -95,6 +95,10 @@ class Records(ABC):
             raise RuntimeError(f"{self!r} has no locks: it is only read")
         with self._locks.keyed([f"exclusive {name}"]):
             yield self._with(_exact=True)
+
+    def exclusive_key(self, collection: str, key: Keys[str, Any]) -> AbstractContextManager[Records]:
+        """Hold the lock that `insert_once` takes for a natural key, to give it to an item; else as `exclusive`."""
+        return self.exclusive(_key_text(collection, key))
 
     def _pinned_with(self, durable: Durable | None) -> Self:
         return self if self._is_pinned else self._with(_is_pinned=True, durable=durable or self.durable)
@@ -190,25 +194,27 @@ class Records(ABC):
         """The item with a natural key, inserted where there is none: of any number of callers at once, one inserts.
 
         `key`: the keys that make it unique, and their values; `item`: the others of a new one, whose `_id` follows from
-        the key. One that exists is given as it is. Raises as `insert`.
+        the key where it gives none. One that exists is given as it is. Raises as `insert`.
         """
         query = Query()
         for name, value in key.items():
             query = query.eq(name, value)
-        values = item_json(collection, dict(key))
-        text = json.dumps([collection, values], sort_keys=True, ensure_ascii=True)
+        text = _key_text(collection, key)
         with self.exclusive(text) as records:
             existing = records.first(collection, query)
             if existing is not None:
                 return Once(existing, False)
-            new = {**(item or {}), **key, "_id": str(uuid.uuid5(_NATURAL_KEYS, text))}
+            new = {"_id": str(uuid.uuid5(_NATURAL_KEYS, text)), **(item or {}), **key}
             try:
                 return Once(records.insert(collection, new, wait=wait, durable=durable), True)
             except ItemExists:
+                if item and "_id" in item:
+                    raise
                 # Someone has changed its key since it was inserted, or the side's look-up does not see it yet.
                 existing = records.get(collection, new["_id"], consistent=True)
+                values = item_json(collection, dict(key)).items()
                 if existing is not None and all(
-                    same(value, item_json(collection, existing).get(name, MISSING)) for name, value in values.items()
+                    same(value, item_json(collection, existing).get(name, MISSING)) for name, value in values
                 ):
                     return Once(existing, False)
             del new["_id"]
@@ -296,6 +302,23 @@ class Records(ABC):
         options = self._options(wait, durable)
         return dict(to_python(self._change(collection, item_id, changes, consistent, options)))
 
+    def bulk_change(
+        self,
+        collection: str,
+        functions: Keys[str, Callable[[Item], Keys[str, Any]]],
+        *,
+        wait: float = 0.0,
+        durable: Durable | None = None,
+    ) -> list[Item]:
+        """Change items, by `_id`, as `change`: all are checked before the first is written; as stored, in order."""
+
+        def changes(item_id: str, function: Callable[[Item], Keys[str, Any]]) -> Callable[[Item], dict[str, Any]]:
+            return lambda item: self._checks.changes(collection, item_id, function(to_python(item)))
+
+        checked = {self._checks.item_id(collection, i): changes(i, function) for i, function in functions.items()}
+        options = self._options(wait, durable)
+        return [to_python(item) for item in self._bulk_change(collection, checked, options)] if checked else []
+
     def remove(self, collection: str, item_id: str, *, wait: float = 0.0, durable: Durable | None = None) -> None:
         """Delete an item. Raises NoSuchItem, SourceDown."""
         self._remove(collection, self._checks.item_id(collection, item_id), self._options(wait, durable))
@@ -349,8 +372,17 @@ class Records(ABC):
         """`changes`: of the item as it is, as for `_patch`; {}: nothing is to be written."""
 
     @abstractmethod
+    def _bulk_change(
+        self, collection: str, changes: dict[str, Callable[[Item], dict[str, Any]]], options: WriteOptions
+    ) -> list[Item]: ...
+
+    @abstractmethod
     def _remove(self, collection: str, item_id: str, options: WriteOptions) -> None: ...
 
     def mapping(self, collection: str) -> Mapping:
         """The mapping of a collection between Wix and Airtable. Raises CatalogError."""
         return self._checks.mapping(collection)
+
+
+def _key_text(collection: str, key: Keys[str, Any]) -> str:
+    return json.dumps([collection, item_json(collection, dict(key))], sort_keys=True, ensure_ascii=True)

@@ -115,6 +115,12 @@ class _Router(Records):
         with self._write_lock():
             return self._side_of(collection)._change(collection, item_id, changes, consistent, options)
 
+    def _bulk_change(
+        self, collection: str, changes: dict[str, Callable[[Item], dict[str, Any]]], options: WriteOptions
+    ) -> list[Item]:
+        with self._write_lock():
+            return self._side_of(collection)._bulk_change(collection, changes, options)
+
     def _remove(self, collection: str, item_id: str, options: WriteOptions) -> None:
         with self._write_lock():
             self._side_of(collection)._remove(collection, item_id, options)

@@ -51,6 +51,11 @@ class _ReadOnlyBase(Records):
     ) -> Item:
         raise self._refused(collection)
 
+    def _bulk_change(
+        self, collection: str, changes: dict[str, Callable[[Item], dict[str, Any]]], options: WriteOptions
+    ) -> list[Item]:
+        raise self._refused(collection)
+
     def _remove(self, collection: str, item_id: str, options: WriteOptions) -> None:
         raise self._refused(collection)
 

@@ -146,6 +146,20 @@ class WixRecords(Records):
             new = changes(existing)
             return self._send_patch(collection, item_id, new, options) if new else existing
 
+    def _bulk_change(
+        self, collection: str, changes: dict[str, Callable[[Item], dict[str, Any]]], options: WriteOptions
+    ) -> list[Item]:
+        with self._locked(collection, changes):
+            before = {item["_id"]: item for item in self._all(collection, Query().in_("_id", changes), True)}
+            for item_id in changes:
+                if item_id not in before:
+                    raise no_such_item(collection, item_id)
+            new = {item_id: change(before[item_id]) for item_id, change in changes.items()}
+            return [
+                self._send_patch(collection, item_id, new[item_id], options) if new[item_id] else item
+                for item_id, item in ((item_id, before[item_id]) for item_id in changes)
+            ]
+
     def _remove(self, collection: str, item_id: str, options: WriteOptions) -> None:
         body = {"dataCollectionId": collection, "dataItemId": item_id}
 

@@ -19,7 +19,8 @@ from runbook.records.results import Durable
 FOLDER = PLATFORM.root / "lib/lmdr/services"
 PAGE = (PLATFORM.root / "docs/two_at_once.md").read_text()
 VERBS = {
-    "insert", "bulk_insert", "insert_once", "update", "bulk_update", "patch", "bulk_patch", "change", "remove",
+    "insert", "bulk_insert", "insert_once", "update", "bulk_update", "patch", "bulk_patch", "change", "bulk_change",
+    "remove",
 }  # fmt: skip
 
 

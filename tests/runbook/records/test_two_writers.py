@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from records_kit import OWNER, Both, without_dates
-from runbook.errors import NoSuchItem, UnknownField, WrongType
+from runbook.errors import ItemExists, NoSuchItem, UnknownField, WrongType
 from runbook.json_types import MISSING, Item
 from runbook.query import Query
 from runbook.records import Records
@@ -165,3 +165,49 @@ def test_patches_of_many_items_leave_what_they_do_not_name(records: Records) -> 
     with pytest.raises(NoSuchItem):
         records.bulk_patch(CARRIERS, {"1": {"trucks": 99}, "nobody": {"trucks": 99}})
     assert records.count(CARRIERS, Query().eq("trucks", 99), consistent=True) == 0
+
+
+def test_an_id_that_is_given_is_kept_and_refused_where_it_exists(records: Records) -> None:
+    assert records.insert_once(CARRIERS, {"legal_name": "Ann"}, {"_id": "a"}).item["_id"] == "a"
+    with pytest.raises(ItemExists):
+        records.insert_once(CARRIERS, {"legal_name": "Bob"}, {"_id": "a"})
+    assert records.count(CARRIERS, consistent=True) == 1
+
+
+def test_who_gives_a_key_to_an_item_and_who_inserts_one_take_the_same_lock(records: Records) -> None:
+    items = [records.insert(CARRIERS, {"legal_name": f"{n}"})["_id"] for n in range(10)]
+    key = {"legal_name": "Ann"}
+
+    def rename(item_id: str) -> bool:
+        with records.exclusive_key(CARRIERS, key) as exact:
+            if exact.first(CARRIERS, Query().eq("legal_name", "Ann")):
+                return False
+            exact.patch(CARRIERS, item_id, key)
+            return True
+
+    inserts = [lambda: records.insert_once(CARRIERS, key).inserted] * 10
+    assert sum(at_once([*inserts, *(lambda item_id=item_id: rename(item_id) for item_id in items)])) == 1
+    assert records.count(CARRIERS, Query().eq("legal_name", "Ann"), consistent=True) == 1
+
+
+def test_changes_of_many_items_are_made_by_what_each_is(records: Records) -> None:
+    records.bulk_insert(CARRIERS, [{"_id": f"{n}", "trucks": n, "insured": n == 3} for n in range(25)])
+    functions = {f"{n}": one_more for n in range(25)} | {"3": lambda item: {} if item["insured"] else one_more(item)}
+    stored = records.bulk_change(CARRIERS, functions)
+    assert [item["trucks"] for item in stored] == [n + (n != 3) for n in range(25)]
+    assert records.bulk_change(CARRIERS, {}) == []
+    for wrong, error in (({"nobody": one_more}, NoSuchItem), ({"4": lambda item: {"trucks": "many"}}, WrongType)):
+        with pytest.raises(error):
+            records.bulk_change(CARRIERS, {"1": one_more, **wrong})
+    trucks = {item["_id"]: item["trucks"] for item in records.get_all(CARRIERS, consistent=True)}
+    assert trucks == {f"{n}": n + (n != 3) for n in range(25)}
+
+
+def test_changes_of_many_items_at_once_all_count(records: Records) -> None:
+    records.bulk_insert(CARRIERS, [{"_id": f"{n}"} for n in range(5)])
+    many = {f"{n}": one_more for n in range(5)}
+    at_once(
+        [*[lambda: records.bulk_change(CARRIERS, many)] * 5, *[lambda: records.change(CARRIERS, "2", one_more)] * 5]
+    )
+    trucks = {item["_id"]: item["trucks"] for item in records.get_all(CARRIERS, consistent=True)}
+    assert trucks == {"0": 5, "1": 5, "2": 10, "3": 5, "4": 5}

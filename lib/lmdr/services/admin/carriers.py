@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from lmdr import js
 from lmdr.freshness import age
 from lmdr.services.admin.access import AdminError, admins, admitted
-from lmdr.services.admin.changes import log_action, require_item, set_status
+from lmdr.services.admin.changes import (
+    AUDIT_LOG,
+    Change,
+    audit_row,
+    change_item,
+    change_items,
+    log_action,
+    require_item,
+    setting,
+    status_change,
+)
 from lmdr.services.admin.fleets import count_by_fleet, fleet_of, of_fleet
 from lmdr.services.admin.lists import Paging, equal, filters_of, to_csv
 from lmdr.services.admin.periods import DAY
 from lmdr.services.context import Caller, Context, service
 from lmdr.services.dot_numbers import dot_number, dot_text
+from runbook.errors import NoSuchItem, RunbookError
 from runbook.json_types import Item
 from runbook.query import Query
 from runbook.records import Records
@@ -70,10 +82,7 @@ def update_carrier_status(
 
     Raises AdminError for a status other than active, inactive, suspended, pending_review, or where there is no carrier.
     """
-    set_status(
-        context, caller, CARRIERS, carrier_id, status, reason, target_type="carrier", allowed=STATUSES,
-        action="updateCarrierStatus",
-    )  # fmt: skip
+    change_item(context, caller, CARRIERS, carrier_id, _status(context, caller, status, reason))
     return {"success": True, "carrierId": carrier_id, "status": status}
 
 
@@ -81,10 +90,7 @@ def update_carrier_status(
 @admitted(admins, "Failed to flag the carrier")
 def flag_carrier(context: Context, caller: Caller, carrier_id: str, reason: str = "") -> dict[str, Any]:
     """Flag a carrier, which puts it under review (status pending_review); audited. Raises AdminError."""
-    _require_carrier(context, carrier_id)
-    changes = {"isFlagged": True, "flagReason": reason, "flaggedAt": context.now(), "status": "pending_review"}
-    context.records.patch(CARRIERS, carrier_id, changes)
-    log_action(context, caller, "flagCarrier", "carrier", carrier_id, {"reason": reason})
+    change_item(context, caller, CARRIERS, carrier_id, _flag(context, caller, reason))
     return {"success": True, "carrierId": carrier_id}
 
 
@@ -92,10 +98,7 @@ def flag_carrier(context: Context, caller: Caller, carrier_id: str, reason: str 
 @admitted(admins, "Failed to unflag the carrier")
 def unflag_carrier(context: Context, caller: Caller, carrier_id: str) -> dict[str, Any]:
     """Remove a carrier's flag, which makes it active again; audited. Raises AdminError."""
-    before = _require_carrier(context, carrier_id)
-    changes = {"isFlagged": False, "flagReason": None, "flaggedAt": None, "status": "active"}
-    context.records.patch(CARRIERS, carrier_id, changes)
-    log_action(context, caller, "unflagCarrier", "carrier", carrier_id, {"reason": before.get("flagReason")})
+    change_item(context, caller, CARRIERS, carrier_id, _unflag(context, caller))
     return {"success": True, "carrierId": carrier_id}
 
 
@@ -107,11 +110,9 @@ def refresh_carrier_enrichment(context: Context, caller: Caller, carrier_id: str
     Gives `cleared`: whether there was any. Raises AdminError.
     """
     dot = dot_text(_require_carrier(context, carrier_id).get("dot_number"))
-    cached = context.records.first(ENRICHMENTS, Query().eq("dot_number", dot))
-    if cached is not None:
-        context.records.remove(ENRICHMENTS, cached["_id"])
-    log_action(context, caller, "refreshEnrichment", "carrier", carrier_id, {"dotNumber": dot})
-    return {"success": True, "carrierId": carrier_id, "cleared": cached is not None}
+    cleared = _clear_enrichment(context, dot)
+    log_action(context, caller, *_REFRESH, carrier_id, {"dotNumber": dot})
+    return {"success": True, "carrierId": carrier_id, "cleared": cleared}
 
 
 @service
@@ -124,29 +125,74 @@ def bulk_update_carriers(context: Context, caller: Caller, carrier_ids: Iterable
     """
     if action not in _BULK:
         raise AdminError("Invalid action")
-    audited_as, change, arguments = _BULK[action]
-    ids, errors = [*carrier_ids], []
-    for carrier_id in ids:
-        try:
-            change(context, caller, carrier_id, *arguments)
-        except AdminError as error:
-            # One with a cause comes from the data layer, and names the single change.
-            errors.append(
-                {"id": carrier_id, "error": "Failed to update the carrier" if error.__cause__ else str(error)}
-            )
+    audited_as, change = _BULK[action]
+    ids = [*carrier_ids]
+    failed = (
+        _refresh_all(context, caller, ids)
+        if change is None
+        else change_items(context, caller, CARRIERS, ids, change(context, caller))
+    )
+    # An error of the data layer is not shown to a page.
+    texts = {i: str(e) if isinstance(e, AdminError) else "Failed to update the carrier" for i, e in failed.items()}
+    errors = [{"id": carrier_id, "error": texts[carrier_id]} for carrier_id in ids if carrier_id in texts]
     counts = {"success": len(ids) - len(errors), "failed": len(errors)}
     log_action(context, caller, audited_as, "carrier", details=counts)
     return {**counts, "errors": errors}
 
 
-_BULK: Final[dict[str, tuple[str, Callable[..., object], tuple[str, ...]]]] = {
-    "activate": ("bulkActivate", update_carrier_status, ("active", "Bulk activation")),
-    "deactivate": ("bulkDeactivate", update_carrier_status, ("inactive", "Bulk deactivation")),
-    "flag": ("bulkFlag", flag_carrier, ("Bulk flag",)),
-    "unflag": ("bulkUnflag", unflag_carrier, ()),
-    "refreshEnrichment": ("bulkRefreshEnrichment", refresh_carrier_enrichment, ()),
+def _status(context: Context, caller: Caller, status: str, reason: str) -> Change:
+    return status_change(
+        context, caller, status, reason, target_type="carrier", allowed=STATUSES, action="updateCarrierStatus"
+    )
+
+
+def _flag(context: Context, caller: Caller, reason: str) -> Change:
+    keys = {"isFlagged": True, "flagReason": reason, "flaggedAt": context.now(), "status": "pending_review"}
+    return setting("flagCarrier", "carrier", keys, reason=reason)
+
+
+def _unflag(context: Context, caller: Caller) -> Change:
+    keys = {"isFlagged": False, "flagReason": None, "flaggedAt": None, "status": "active"}
+    return Change("unflagCarrier", "carrier", lambda before: keys, lambda before: {"reason": before.get("flagReason")})
+
+
+def _clear_enrichment(context: Context, dot: str) -> bool:
+    """Delete a carrier's cached enrichment; False where there was none, or someone else has deleted it."""
+    cached = context.records.first(ENRICHMENTS, Query().eq("dot_number", dot))
+    if cached is None:
+        return False
+    try:
+        context.records.remove(ENRICHMENTS, cached["_id"])
+    except NoSuchItem:
+        return False
+    return True
+
+
+def _refresh_all(context: Context, caller: Caller, ids: list[str]) -> dict[str, AdminError | RunbookError]:
+    """Delete the enrichments of carriers; audited. The errors, by id."""
+    errors: dict[str, AdminError | RunbookError] = {}
+    rows: list[Item] = []
+    for carrier_id in dict.fromkeys(ids):
+        try:
+            dot = dot_text(_require_carrier(context, carrier_id).get("dot_number"))
+            _clear_enrichment(context, dot)
+        except (AdminError, RunbookError) as error:
+            errors[carrier_id] = error
+        else:
+            rows.append(audit_row(context, caller, *_REFRESH, carrier_id, {"dotNumber": dot}))
+    context.records.bulk_insert(AUDIT_LOG, rows)
+    return errors
+
+
+_REFRESH: Final = ("refreshEnrichment", "carrier")
+_BULK: Final[dict[str, tuple[str, Callable[[Context, Caller], Change] | None]]] = {
+    "activate": ("bulkActivate", partial(_status, status="active", reason="Bulk activation")),
+    "deactivate": ("bulkDeactivate", partial(_status, status="inactive", reason="Bulk deactivation")),
+    "flag": ("bulkFlag", partial(_flag, reason="Bulk flag")),
+    "unflag": ("bulkUnflag", _unflag),
+    "refreshEnrichment": ("bulkRefreshEnrichment", None),
 }
-"""By action: its name in the audit log, the service and its further arguments."""
+"""By action: its name in the audit log, and what it changes of a carrier."""
 
 
 @service

@@ -8,7 +8,7 @@ from typing import Any
 from lmdr import js
 from lmdr.services.admin.access import admins, admitted
 from lmdr.services.admin.audit import action_label
-from lmdr.services.admin.changes import log_action, require_item
+from lmdr.services.admin.changes import Change, change_item
 from lmdr.services.admin.fleets import count_by_fleet
 from lmdr.services.admin.periods import HOUR, MONTH, WEEK, chart_days, daily_counts, midnight, percent
 from lmdr.services.context import Caller, Context, service
@@ -53,14 +53,13 @@ def get_quick_stats(context: Context, caller: Caller) -> dict[str, int]:
 @service
 @admitted(admins, "Failed to resolve the alert")
 def resolve_alert(context: Context, caller: Caller, alert_id: str) -> dict[str, Any]:
-    """Mark an alert of SystemAlerts as resolved; audited. Raises AdminError where there is none of that id.
+    """Mark an alert of SystemAlerts as resolved; audited, once. Raises AdminError where there is none of that id.
 
     Alerts that the dashboard computes end with their cause.
     """
-    require_item(context, "SystemAlerts", alert_id, "Alert not found")
-    changes = {"resolved": True, "resolvedAt": context.now(), "resolvedBy": caller.member_id}
-    context.records.patch("SystemAlerts", alert_id, changes)
-    log_action(context, caller, "resolveAlert", "system", alert_id)
+    keys = {"resolved": True, "resolvedAt": context.now(), "resolvedBy": caller.member_id}
+    resolve = Change("resolveAlert", "system", lambda before: {} if before.get("resolved") is True else keys)
+    change_item(context, caller, "SystemAlerts", alert_id, resolve, not_found="Alert not found")
     return {"success": True, "alertId": alert_id}
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from lmdr.services.admin.access import admins, admitted
 from lmdr.services.admin.carriers import STATUSES as CARRIER_STATUSES
-from lmdr.services.admin.changes import log_action, require_item, set_status
+from lmdr.services.admin.changes import change_item, setting, status_change
 from lmdr.services.context import Caller, Context, service
 
 DRIVERS, CARRIERS = "DriverProfiles", "Carriers"
@@ -21,10 +21,8 @@ DRIVER_STATUSES: Final = ("active", "pending", "suspended", "incomplete")
 @admitted(admins, "Failed to verify the driver")
 def verify_driver(context: Context, caller: Caller, driver_id: str) -> dict[str, Any]:
     """Mark a driver as verified now, and active; audited. Raises AdminError where there is none."""
-    require_item(context, DRIVERS, driver_id, "Driver not found")
-    changes = {"verificationStatus": "verified", "verifiedAt": context.now(), "status": "active"}
-    context.records.patch(DRIVERS, driver_id, changes)
-    log_action(context, caller, "verifyDriver", "driver", driver_id)
+    keys = {"verificationStatus": "verified", "verifiedAt": context.now(), "status": "active"}
+    change_item(context, caller, DRIVERS, driver_id, setting("verifyDriver", "driver", keys))
     return {"success": True, "driverId": driver_id}
 
 
@@ -58,10 +56,11 @@ def update_carrier_status(
 
     Raises AdminError for a status other than active, inactive, suspended, pending_review, or where there is no carrier.
     """
-    set_status(
-        context, caller, CARRIERS, carrier_id, status, reason, target_type="carrier", allowed=CARRIER_STATUSES,
+    change = status_change(
+        context, caller, status, reason, target_type="carrier", allowed=CARRIER_STATUSES,
         action="updateCarrierStatus", key="admin_status",
     )  # fmt: skip
+    change_item(context, caller, CARRIERS, carrier_id, change)
     return {"success": True, "carrierId": carrier_id, "status": status}
 
 
@@ -80,16 +79,15 @@ def unflag_carrier(context: Context, caller: Caller, carrier_id: str) -> dict[st
 
 
 def _set_driver_status(context: Context, caller: Caller, driver_id: str, status: str, reason: str, action: str) -> None:
-    set_status(
-        context, caller, DRIVERS, driver_id, status, reason, target_type="driver", allowed=DRIVER_STATUSES,
-        action=action,
-    )  # fmt: skip
+    change = status_change(
+        context, caller, status, reason, target_type="driver", allowed=DRIVER_STATUSES, action=action
+    )
+    change_item(context, caller, DRIVERS, driver_id, change)
 
 
 def _set_flag(
     context: Context, caller: Caller, carrier_id: str, flagged: bool, details: dict[str, Any]
 ) -> dict[str, Any]:
-    require_item(context, CARRIERS, carrier_id, "Carrier not found")
-    context.records.patch(CARRIERS, carrier_id, {"is_flagged": flagged})
-    log_action(context, caller, "flagCarrier" if flagged else "unflagCarrier", "carrier", carrier_id, details)
+    action = "flagCarrier" if flagged else "unflagCarrier"
+    change_item(context, caller, CARRIERS, carrier_id, setting(action, "carrier", {"is_flagged": flagged}, **details))
     return {"success": True, "carrierId": carrier_id}

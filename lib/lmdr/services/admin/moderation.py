@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from lmdr import js
 from lmdr.services.admin.access import AdminError, admitted, moderators
-from lmdr.services.admin.changes import log_action, require_item
+from lmdr.services.admin.changes import Change, change_item, setting
 from lmdr.services.context import Caller, Context, service
 from runbook.json_types import Item
 from runbook.query import Query
@@ -43,19 +43,17 @@ def update_review_status(
     context: Context, caller: Caller, review_id: str, status: str, reason: str | None = None
 ) -> dict[str, Any]:
     """Set a review's status, any text, with moderation_reason and moderated_at; audited. Raises AdminError."""
-    require_item(context, "CarrierReviews", review_id, "Review not found")
-    changes = {"status": status, "moderation_reason": reason, "moderated_at": context.now()}
-    context.records.patch("CarrierReviews", review_id, changes)
-    return _done(context, caller, "updateReview", "review", review_id, {"status": status, "reason": reason})
+    keys = {"status": status, "moderation_reason": reason, "moderated_at": context.now()}
+    change = setting("updateReview", "review", keys, status=status, reason=reason)
+    return _moderate(context, caller, "CarrierReviews", review_id, change, status)
 
 
 @service
 @admitted(moderators, "Failed to update the job")
 def update_job_status(context: Context, caller: Caller, job_id: str, status: str) -> dict[str, Any]:
     """Set a job posting's status, any text, and moderated_at; audited. Raises AdminError."""
-    require_item(context, "JobPostings", job_id, "Job not found")
-    context.records.patch("JobPostings", job_id, {"status": status, "moderated_at": context.now()})
-    return _done(context, caller, "updateJob", "job", job_id, {"status": status})
+    change = setting("updateJob", "job", {"status": status, "moderated_at": context.now()}, status=status)
+    return _moderate(context, caller, "JobPostings", job_id, change, status)
 
 
 @service
@@ -69,12 +67,10 @@ def update_document_status(
     """
     if doc_type not in DOCUMENTS:
         raise AdminError("Invalid document type")
-    require_item(context, "DriverProfiles", driver_id, "Driver not found")
     rejected = reason if status == "rejected" else None
-    changes = {f"{doc_type}_status": status, f"{doc_type}_rejection_reason": rejected}
-    context.records.patch("DriverProfiles", driver_id, changes)
-    details = {"docType": doc_type, "status": status, "reason": reason}
-    return _done(context, caller, "updateDocument", "driver_document", driver_id, details)
+    keys = {f"{doc_type}_status": status, f"{doc_type}_rejection_reason": rejected}
+    change = setting("updateDocument", "driver_document", keys, docType=doc_type, status=status, reason=reason)
+    return _moderate(context, caller, "DriverProfiles", driver_id, change, status, not_found="Driver not found")
 
 
 @service
@@ -121,10 +117,17 @@ def _pending(kind: str, row: Item, item_id: str, date_key: str) -> dict[str, Any
     return {"id": item_id, "type": kind, "status": "pending", "date": date}
 
 
-def _done(
-    context: Context, caller: Caller, action: str, kind: str, item_id: str, details: dict[str, Any]
+def _moderate(
+    context: Context,
+    caller: Caller,
+    collection: str,
+    item_id: str,
+    change: Change,
+    status: str,
+    *,
+    not_found: str | None = None,
 ) -> dict[str, Any]:
-    # The platform writes these rows with other keys (admin_email, target_type, …), which the audit page does not read.
-    # Here they have the same keys as all others.
-    log_action(context, caller, action, kind, item_id, details)
-    return {"success": True, "id": item_id, "status": details["status"]}
+    # The platform writes its rows of the audit log with other keys (admin_email, target_type, …), which the audit page
+    # does not read. Here they have the same keys as all others.
+    change_item(context, caller, collection, item_id, change, not_found=not_found)
+    return {"success": True, "id": item_id, "status": status}

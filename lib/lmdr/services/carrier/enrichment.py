@@ -19,11 +19,12 @@ from lmdr.freshness import age_in_days, is_sentiment_stale
 from lmdr.services.context import Context, service
 from lmdr.services.dot_numbers import dot_number
 from lmdr.services.fmcsa.safety_data import build_safety_summary, get_carrier_safety_data
-from lmdr.services.unique_rows import row_id
+from lmdr.services.unique_rows import insert_or_change
 from runbook.errors import RecordsError
 from runbook.json_types import MISSING, Item
 from runbook.query import Query
 
+ENRICHMENTS = "CarrierEnrichments"
 VERSION, SOURCE = 9, "claude-perplexity-hybrid-v3"
 RESEARCH_TIMEOUT, SYNTHESIS_TIMEOUT = 25.0, 30.0
 """Seconds until a provider's request times out."""
@@ -75,7 +76,7 @@ def enrich_carrier(
     number = dot_number(dot)
     if number is None:
         return _fallback(dot, carrier_data, safety)
-    cached = context.records.first("CarrierEnrichments", Query().eq("dot_number", str(number)))
+    cached = context.records.first(ENRICHMENTS, Query().eq("dot_number", str(number)))
     if cached is not None and not is_sentiment_stale(cached.get("enriched_date"), context.now()):
         days = age_in_days(cached["enriched_date"], context.now()) or 0
         age = js.round_half_up(days * 10) / 10
@@ -87,7 +88,7 @@ def enrich_carrier(
     row = {"dot_number": str(number), **fetched, "enriched_date": context.now(), "enrichment_version": VERSION,
            "source": SOURCE}  # fmt: skip
     with suppress(RecordsError):  # if it cannot be cached, the next call fetches it again
-        _store(context, cached, row)
+        _store(context, row)
     return {**row, "fromCache": False, "fmcsa": safety}
 
 
@@ -164,17 +165,18 @@ def _safety(context: Context, dot: str | int) -> dict[str, Any] | None:
     return build_safety_summary(answer["data"]) if answer["success"] else None
 
 
-def _store(context: Context, cached: Item | None, row: Mapping[str, Any]) -> None:
+def _store(context: Context, row: Mapping[str, Any]) -> None:
     """Replace the cached enrichment."""
     stored = {key: json.dumps(value, ensure_ascii=False) if key in LISTS else value for key, value in row.items()}
     stored["last_matched_date"] = context.now()
-    if cached is None:
-        new = {"_id": row_id("enrichment", row["dot_number"]), **stored, "match_count": 1}
-        context.records.insert("CarrierEnrichments", new)
-        return
-    system: dict[str, Any] = {key: cached[key] for key in ("_id", "_owner") if key in cached}
-    count = (cached.get("match_count") or 0) + 1
-    context.records.update("CarrierEnrichments", {**system, **stored, "match_count": count})
+    known = context.records.catalog.collection(ENRICHMENTS).by_key
+
+    def change(before: Item) -> Item:
+        gone = [key for key in before if key in known and key not in stored and not key.startswith("_")]
+        return {**dict.fromkeys(gone, MISSING), **stored, "match_count": (before.get("match_count") or 0) + 1}
+
+    key = {"dot_number": row["dot_number"]}
+    insert_or_change(context, ENRICHMENTS, key, {**stored, "match_count": 1}, change)
 
 
 def _read(row: Item) -> dict[str, Any]:

@@ -129,8 +129,9 @@ class RateLimit:
 
     def available_in(self, now: datetime) -> float:
         """Seconds until a call is allowed; 0 where one is."""
-        used = self.used(now)
-        return 0.0 if used < self.calls else (self._past[0] + self.window - now).total_seconds()
+        with self._lock:
+            self._expire(now)
+            return 0.0 if len(self._past) < self.calls else (self._past[0] + self.window - now).total_seconds()
 
     def _expire(self, now: datetime) -> None:
         while self._past and now - self._past[0] >= self.window:

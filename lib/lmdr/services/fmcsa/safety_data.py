@@ -18,7 +18,7 @@ from lmdr.services.dot_numbers import dot_number
 from lmdr.services.fmcsa.client import Fmcsa, FmcsaError
 from lmdr.services.fmcsa.summary import as_read, as_stored, normalized
 from lmdr.services.fmcsa.summary import build_safety_summary as build_safety_summary
-from lmdr.services.unique_rows import row_id
+from lmdr.services.unique_rows import insert_or_change
 from runbook.errors import RecordsError
 from runbook.json_types import Item
 from runbook.query import Query
@@ -66,7 +66,7 @@ def get_carrier_safety_data(context: Context, dot: str | int, force_refresh: boo
         return _cached_or_error(cached, "errorOccurred", "Carrier not found")
     data = {**normalized(str(number), carrier, basics), "fetched_date": context.now()}
     with suppress(RecordsError):  # if it cannot be cached, the next call asks FMCSA again
-        _store(context, cached, data)
+        _store(context, data)
     return {"success": True, "data": data, "fromCache": False}
 
 
@@ -119,12 +119,11 @@ def _cached_or_error(cached: Item | None, reason: Reason, error: str) -> dict[st
     return {"success": True, "data": as_read(cached), "fromCache": True, "staleData": True, **flags}
 
 
-def _store(context: Context, cached: Item | None, data: dict[str, Any]) -> None:
+def _store(context: Context, data: dict[str, Any]) -> None:
     row = {**as_stored(data), "last_lookup_date": context.now()}
-    if cached is None:
-        # Where a concurrent look-up has inserted this `_id`, its row is as good.
-        new = {"_id": row_id("safety data", data["dot_number"]), **row, "lookup_count": 1}
-        context.records.insert("CarrierSafetyData", new)
-        return
-    row["lookup_count"] = (cached.get("lookup_count") or 0) + 1
-    context.records.patch("CarrierSafetyData", cached["_id"], row)
+    key = {"dot_number": data["dot_number"]}
+
+    def change(before: Item) -> Item:
+        return {**row, "lookup_count": (before.get("lookup_count") or 0) + 1}
+
+    insert_or_change(context, "CarrierSafetyData", key, {**row, "lookup_count": 1}, change)

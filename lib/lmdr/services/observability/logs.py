@@ -17,6 +17,7 @@ from typing import Any, Final, ParamSpec
 
 from lmdr import js
 from lmdr.services.context import Context, service
+from runbook.json_types import Item
 from runbook.query import Query
 
 P = ParamSpec("P")
@@ -142,8 +143,12 @@ def start_span(context: Context, trace_id: str, name: str, parent_span_id: str |
         "name": js.to_string(name),
         "startTime": context.now(),
     }
-    spans = trace.get("spans")
-    context.records.patch(TRACES, trace["_id"], {"spans": [*(spans if isinstance(spans, list) else ()), span]})
+
+    def add(before: Item) -> Item:
+        spans = before.get("spans")
+        return {"spans": [*(spans if isinstance(spans, list) else ()), span]}
+
+    context.records.change(TRACES, trace["_id"], add, consistent=False)
     return {"success": True, "spanId": span_id}
 
 
@@ -238,8 +243,9 @@ def _text(entry: Mapping[str, Any], key: str) -> str | None:
     return js.to_string(value) if js.truthy(value) else None
 
 
-def _trace(context: Context, trace_id: str) -> dict[str, Any]:
-    trace = context.records.first(TRACES, Query().eq("traceId", trace_id))
+def _trace(context: Context, trace_id: str) -> Item:
+    # Also one that was started a moment ago: its collection stays in Wix, where a plain read may be older.
+    trace = context.records.first(TRACES, Query().eq("traceId", trace_id), consistent=True)
     if trace is None:
         raise LookupError(f"no trace {trace_id}")
     return trace
