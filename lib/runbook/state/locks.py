@@ -81,9 +81,14 @@ class Locks:
         with ExitStack() as held:
             if len(names) > MANY_ROWS:
                 held.enter_context(self.exclusive(whole))
-            else:
+            elif self._db.is_sqlite:
                 held.enter_context(self.shared(whole))
                 held.enter_context(self.keyed(names))
+            else:  # one connection for all of them: twenty callers need twenty
+                connection = held.enter_context(self._db.session())
+                connection.execute(text("SELECT pg_advisory_lock_shared(:key)"), _key(whole))
+                held.callback(connection.execute, text("SELECT pg_advisory_unlock_shared(:key)"), _key(whole))
+                _lock_keys(connection, names, None, held)
             yield
 
     @contextmanager
@@ -99,12 +104,7 @@ class Locks:
                 for path in sorted({self._path(name) for name in names}):  # all callers in one order
                     acquired = acquired and held.enter_context(_passing_file(path, deadline))
             else:
-                connection = held.enter_context(self._db.session())
-                for key in sorted({_key(name)["key"] for name in names}):
-                    left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                    acquired = acquired and _lock_in_time(connection, {"key": key}, left)
-                    if acquired:
-                        held.callback(connection.execute, text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+                acquired = _lock_keys(held.enter_context(self._db.session()), names, deadline, held)
             if not acquired:
                 held.close()
             yield acquired
@@ -136,6 +136,15 @@ class Locks:
 
     def _path(self, name: str) -> str:
         return f"{self._db.path}.{_digest(name).hex()[:12]}.lock"
+
+
+def _lock_keys(connection: Connection, names: Iterable[str], deadline: float | None, held: ExitStack) -> bool:
+    for key in sorted({_key(name)["key"] for name in names}):
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        if not _lock_in_time(connection, {"key": key}, left):
+            return False
+        held.callback(connection.execute, text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+    return True
 
 
 def _open(path: str) -> IO[str]:
