@@ -91,6 +91,7 @@ def run_in_background(work: Callable[[], object]) -> None:
 class Context:
     """See the module. `background` runs tasks that no caller waits for, such as mails and statistics.
 
+    `wait`: seconds for which writes are tried again while their side is down, see `Records.insert`.
     `providers`: clients of outside services, by name; each service documents those that it uses. `secrets`: by the
     platform's names; never shown.
     """
@@ -100,6 +101,7 @@ class Context:
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
     send_mail: SendMail = no_mail
     sleep: Callable[[float], None] = time.sleep
+    wait: float = 0.0
     background: Callable[[Callable[[], object]], None] = run_in_background
     providers: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     secrets: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
@@ -127,7 +129,7 @@ def service(function: Callable[Concatenate[Context, P], R]) -> Callable[Concaten
 
     @functools.wraps(function)
     def call(context: Context, *args: P.args, **kwargs: P.kwargs) -> R:
-        with context.records.pinned(durable=durable) as records:
+        with context.records.pinned(wait=context.wait, durable=durable) as records:
             try:
                 return function(replace(context, records=records), *args, **kwargs)
             except Refused as refusal:

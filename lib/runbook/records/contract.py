@@ -62,11 +62,12 @@ _NATURAL_KEYS = uuid.UUID("9a4f6a0e-2c53-4f0a-8a57-3f1e6a0d5b77")
 class Records(ABC):
     """See the module. Subclasses read and write JSON items on one side; what holds for every side is here.
 
-    Threads may share one. `locks`: of the state; None for records that are only read. `durable`: of writes that do not
-    say. `lags`: a plain read may miss what another process that shares the state has just written.
+    Threads may share one. `locks`: of the state; None for records that are only read. `wait`, `durable`: of writes
+    that do not say. `lags`: a plain read may miss what another process that shares the state has just written.
     """
 
     side: Side
+    wait = 0.0
     durable: Durable = "airtable"
     lags = False
     _exact = False
@@ -78,12 +79,12 @@ class Records(ABC):
         self._checks = Checks(catalog)
 
     @contextmanager
-    def pinned(self, *, durable: Durable | None = None) -> Iterator[Records]:
+    def pinned(self, *, wait: float | None = None, durable: Durable | None = None) -> Iterator[Records]:
         """These records, with every flag as it is now: all reads in the block see the same side.
 
-        `durable`: of its writes that do not say; those pinned already keep to what they have.
+        `wait`, `durable`: of its writes that do not say; those pinned already keep to what they have.
         """
-        yield self._pinned_with(durable)
+        yield self._pinned_with(wait, durable)
 
     @contextmanager
     def exclusive(self, name: str) -> Iterator[Records]:
@@ -100,8 +101,8 @@ class Records(ABC):
         """Hold the lock that `insert_once` takes for a natural key, to give it to an item; else as `exclusive`."""
         return self.exclusive(_key_text(collection, key))
 
-    def _pinned_with(self, durable: Durable | None) -> Self:
-        return self if self._is_pinned else self._with(_is_pinned=True, durable=durable or self.durable)
+    def _pinned_with(self, wait: float | None, durable: Durable | None) -> Self:
+        return self if self._is_pinned else self._with(_is_pinned=True, **self._options(wait, durable)._asdict())
 
     def _with(self, **attributes: Any) -> Self:
         other = copy.copy(self)
@@ -154,18 +155,18 @@ class Records(ABC):
 
     # Writing
 
-    def insert(self, collection: str, item: Item, *, wait: float = 0.0, durable: Durable | None = None) -> Item:
+    def insert(self, collection: str, item: Item, *, wait: float | None = None, durable: Durable | None = None) -> Item:
         """Add an item; returns it as stored. Without an `_id` it gets a new UUID.
 
         `wait`: seconds to retry while the side is down. It counts as down while the turn of a request, after a 429 or
         in the queue of the rate limit, is more than `wait` + 5 seconds away: SourceDown is raised at once, and says
         that nothing was done. Reads from the source wait as a write with `wait` 0. `durable`: when it returns, see
-        `Durable`; None: as the records say. Raises ItemExists, UnknownField, WrongType, SourceDown.
+        `Durable`. None, of either: as the records say. Raises ItemExists, UnknownField, WrongType, SourceDown.
         """
         return self.bulk_insert(collection, [item], wait=wait, durable=durable)[0]
 
     def bulk_insert(
-        self, collection: str, items: Iterable[Item], *, wait: float = 0.0, durable: Durable | None = None
+        self, collection: str, items: Iterable[Item], *, wait: float | None = None, durable: Durable | None = None
     ) -> list[Item]:
         """Add items, all checked before the first is written; returns them as stored, in order. Raises as `insert`."""
         new, given = [], []
@@ -188,7 +189,7 @@ class Records(ABC):
         key: Keys[str, Any],
         item: Item | None = None,
         *,
-        wait: float = 0.0,
+        wait: float | None = None,
         durable: Durable | None = None,
     ) -> Once:
         """The item with a natural key, inserted where there is none: of any number of callers at once, one inserts.
@@ -220,7 +221,7 @@ class Records(ABC):
             del new["_id"]
             return Once(records.insert(collection, new, wait=wait, durable=durable), True)
 
-    def update(self, collection: str, item: Item, *, wait: float = 0.0, durable: Durable | None = None) -> Item:
+    def update(self, collection: str, item: Item, *, wait: float | None = None, durable: Durable | None = None) -> Item:
         """Replace a whole item, by its `_id`; returns it as stored.
 
         Raises NoSuchItem, UnknownField, WrongType, SourceDown.
@@ -228,7 +229,7 @@ class Records(ABC):
         return self.bulk_update(collection, [item], wait=wait, durable=durable)[0]
 
     def bulk_update(
-        self, collection: str, items: Iterable[Item], *, wait: float = 0.0, durable: Durable | None = None
+        self, collection: str, items: Iterable[Item], *, wait: float | None = None, durable: Durable | None = None
     ) -> list[Item]:
         """Replace items, all checked before the first is written; as stored, in order. Raises as `update`."""
         new = []
@@ -246,7 +247,7 @@ class Records(ABC):
         item_id: str,
         changes: Keys[str, Any],
         *,
-        wait: float = 0.0,
+        wait: float | None = None,
         durable: Durable | None = None,
     ) -> Item:
         """Change keys of an item; `MISSING` removes a key, all others stay. Returns the item as stored.
@@ -267,7 +268,7 @@ class Records(ABC):
         collection: str,
         changes: Keys[str, Keys[str, Any]],
         *,
-        wait: float = 0.0,
+        wait: float | None = None,
         durable: Durable | None = None,
     ) -> list[Item]:
         """Change keys of items, by `_id`, as `patch`; all checked before the first is written; as stored, in order."""
@@ -284,7 +285,7 @@ class Records(ABC):
         function: Callable[[Item], Keys[str, Any]],
         *,
         consistent: bool = True,
-        wait: float = 0.0,
+        wait: float | None = None,
         durable: Durable | None = None,
     ) -> Item:
         """Change keys of an item by what it is now: no other writer comes between reading and writing.
@@ -307,7 +308,7 @@ class Records(ABC):
         collection: str,
         functions: Keys[str, Callable[[Item], Keys[str, Any]]],
         *,
-        wait: float = 0.0,
+        wait: float | None = None,
         durable: Durable | None = None,
     ) -> list[Item]:
         """Change items, by `_id`, as `change`: all are checked before the first is written; as stored, in order."""
@@ -319,12 +320,14 @@ class Records(ABC):
         options = self._options(wait, durable)
         return [to_python(item) for item in self._bulk_change(collection, checked, options)] if checked else []
 
-    def remove(self, collection: str, item_id: str, *, wait: float = 0.0, durable: Durable | None = None) -> None:
+    def remove(
+        self, collection: str, item_id: str, *, wait: float | None = None, durable: Durable | None = None
+    ) -> None:
         """Delete an item. Raises NoSuchItem, SourceDown."""
         self._remove(collection, self._checks.item_id(collection, item_id), self._options(wait, durable))
 
-    def _options(self, wait: float, durable: Durable | None) -> WriteOptions:
-        return WriteOptions(wait, durable or self.durable)
+    def _options(self, wait: float | None, durable: Durable | None) -> WriteOptions:
+        return WriteOptions(self.wait if wait is None else wait, durable or self.durable)
 
     # Implemented by each side, with items as JSON
 

@@ -159,12 +159,12 @@ class RoutedRecords(_Router):
         return f"RoutedRecords({', '.join(f'{name}: {side}' for name, side in flags.items())})"
 
     @contextmanager
-    def pinned(self, *, durable: Durable | None = None) -> Iterator[Records]:
+    def pinned(self, *, wait: float | None = None, durable: Durable | None = None) -> Iterator[Records]:
         """Every flag as it is now; none turns before the block ends."""
         with self._write_lock():
             flags = self._state.flags.states()
             pinned = _PinnedRecords(self.catalog, self._wix, self._airtable, flags, self._locks)
-            yield pinned._pinned_with(durable)
+            yield pinned._pinned_with(wait, durable)
 
     def _flags(self) -> Mapping[str, FlagState]:
         return self._state.flags.states()

@@ -84,9 +84,9 @@ class ReadOnly(_ReadOnlyBase):
         self._hidden = {name: frozenset(ids) for name, ids in (without or {}).items() if ids}
 
     @contextmanager
-    def pinned(self, *, durable: Durable | None = None) -> Iterator[Records]:
+    def pinned(self, *, wait: float | None = None, durable: Durable | None = None) -> Iterator[Records]:
         """This view of the pinned records."""
-        with self._records.pinned(durable=durable) as records:
+        with self._records.pinned(wait=wait, durable=durable) as records:
             yield ReadOnly(records, without=self._hidden, only=self._only)
 
     def query(self, collection: str, query: Query = ALL_ITEMS, *, consistent: bool = False) -> Page:

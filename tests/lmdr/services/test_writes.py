@@ -11,9 +11,11 @@ import pytest
 
 import lmdr.services.context as context_module
 from lmdr.platform import PLATFORM
+from lmdr.services.airtable_client import update_driver
 from lmdr.services.context import Context, service
 from lmdr.services.writes import WRITES, Writes
 from platform_kit import Platform
+from runbook.errors import SourceDown
 from runbook.records.results import Durable
 
 FOLDER = PLATFORM.root / "lib/lmdr/services"
@@ -117,3 +119,29 @@ def test_a_service_waits_for_what_its_row_says_also_in_what_it_calls(
 
     assert outer(platform.context()) == [durable, durable]
     assert inner(platform.context()) == [other]
+
+
+def test_a_service_is_as_patient_as_its_context_says_also_in_what_it_calls(platform: Platform) -> None:
+    @service
+    def inner(context: Context) -> float:
+        return context.records.wait
+
+    @service
+    def outer(context: Context) -> tuple[float, float]:
+        return context.records.wait, inner(context)
+
+    assert outer(platform.context(wait=7.0)) == (7.0, 7.0)
+    assert outer(platform.context()) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("platform", ["airtable"], indirect=True)
+def test_a_patient_service_outlives_an_outage(platform: Platform) -> None:
+    platform.put("DriverProfiles", _id="driver", display_name="Ada")
+    down = {"kind": "status", "status": 503, "match": {"service": platform.side}}
+    box = platform.sides.box
+    box.faults({**down, "times": None})
+    with pytest.raises(SourceDown):
+        update_driver(platform.context(), "driver", {"display_name": "Bea"})
+    box.faults(clear=True)
+    box.faults({**down, "times": 3})
+    assert update_driver(platform.context(wait=60.0), "driver", {"display_name": "Cleo"})["display_name"] == "Cleo"
