@@ -82,6 +82,8 @@ def backfill_searchable_drivers(context: Context) -> dict[str, Any]:
         try:
             context.records.bulk_change("DriverProfiles", dict.fromkeys(batch, show))
         except NoSuchItem as error:  # removed since the query; nothing of the batch was written
+            if error.id not in batch:
+                raise
             waiting = [driver_id for driver_id in batch if driver_id != error.id] + waiting
     return {"success": True, "updated": len(updated)}
 

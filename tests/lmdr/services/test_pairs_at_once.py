@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import combinations_with_replacement
@@ -35,15 +32,11 @@ from lmdr.services.messaging.messages import mark_as_read
 from lmdr.services.recruiter.outreach import save_driver_to_pipeline, send_message_to_driver
 from lmdr.services.recruiter.pipeline import add_recruiter_notes, update_candidate_status
 from lmdr.services.recruiter.profile import add_carrier, get_or_create_recruiter_profile, remove_carrier
-from platform_kit import NOON, Platform, Sides
+from pairs import Outcome, Pair, Pairs
+from platform_kit import NOON, Sides
 from runbook.json_types import Item
 
 pytestmark = pytest.mark.slow
-FIRST = 10_001
-AT_ONCE = 25
-"""Pairs at once."""
-SECONDS = 0.03
-"""Of a request: so that the two of a pair meet."""
 NEVER = ("none",)
 INTERESTS = ("none", "logged", "applied", "withdrawn")
 
@@ -158,98 +151,30 @@ ACTIONS: dict[str, dict[str, Callable[[Actors], Call]]] = {
 BEFORE = {"interest": INTERESTS, "profile": ("none", "no profile")}
 """What there is before the calls: of the interest between driver and carrier, and of the profile."""
 PAIRS = [
-    (room, before, one, other)
+    Pair(room, before, one, other)
     for room, actions in ACTIONS.items()
     for before in BEFORE.get(room, NEVER)
     for one, other in combinations_with_replacement(actions, 2)
 ]
-Outcome = tuple[Any, Any, Any]
-"""The rows after two calls, and the answers of both, without what differs from pair to pair."""
-
-
-def plant(platform: Platform, numbered: dict[int, tuple[str, str, str, str]]) -> None:
-    rows: dict[str, list[Item]] = defaultdict(list)
-    for number, (room, before, _, _) in numbered.items():
-        for collection, row in Actors(number).rows(room, before):
-            rows[collection].append({"_owner": Actors(number).name("owner"), **row})
-    for collection, items in rows.items():
-        platform.records.bulk_insert(collection, items)
-
-
-def calls_of(number: int, room: str, one: str, other: str) -> list[Call]:
-    return [ACTIONS[room][name](Actors(number)) for name in (one, other)]
-
-
-def outcomes(platform: Platform, answers: dict[int, list[Any]]) -> dict[int, Outcome]:
-    rows: dict[int, list[Any]] = defaultdict(list)
-    for collection in COLLECTIONS:
-        for row in platform.rows(collection):
-            number = int(re.findall(r"\b\d{5}\b", json.dumps(row, default=str))[0])
-            rows[number].append([collection, alike(row, number)])
-    return {
-        number: (sorted(rows[number], key=json.dumps), *(alike(answer, number) for answer in answers[number]))
-        for number in answers
-    }
-
-
-def alike(value: Any, number: int) -> Any:
-    """A row or an answer without its number, its random ids, and what the side sets by itself."""
-    text = json.dumps(value, default=str, sort_keys=True).replace(str(number), "99999")
-    text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", "ID", text)
-    return json.loads(
-        text, object_hook=lambda item: {k: v for k, v in item.items() if [k, v] not in SET and k not in STAMPS}
-    )
-
-
-STAMPS = ("_createdDate", "_updatedDate")
-SET = [["_owner", "ID"]]
-"""Wix makes the site's owner that of a row without one."""
 COLLECTIONS = (
     "DriverProfiles", "DriverCarrierInterests", "recruiterCarriers", "recruiterProfiles", "CarrierHiringPreferences",
     "Messages", "RecruiterOutreachHistory", "carrierStaffingRequests",
 )  # fmt: skip
 
 
+pairs = Pairs(
+    PAIRS,
+    lambda number, pair: Actors(number).rows(pair.room, pair.before),
+    lambda number, room, action: ACTIONS[room][action](Actors(number)),
+    COLLECTIONS,
+)
+
+
 @pytest.fixture(scope="module")
 def serial(sides: Sides) -> list[tuple[Outcome, Outcome]]:
-    """Of each pair: the outcomes of the first call before the second, and of the second before the first."""
-    platform = Platform(sides, "wix")
-    context = platform.context()
-    numbered = {FIRST + 2 * n + turn: PAIRS[n] for n in range(len(PAIRS)) for turn in (0, 1)}
-    plant(platform, numbered)
-    answers = {}
-    for number, (room, _, one, other) in numbered.items():
-        calls = calls_of(number, room, one, other)
-        turned = (number - FIRST) % 2
-        made = [call.make(context) for call in (calls[::-1] if turned else calls)]
-        answers[number] = made[::-1] if turned else made
-    found = outcomes(platform, answers)
-    sides.empty()
-    return [(found[FIRST + 2 * n], found[FIRST + 2 * n + 1]) for n in range(len(PAIRS))]
+    return pairs.one_after_the_other(sides)
 
 
 @pytest.mark.parametrize("at_once", ["wix", "airtable", "two processes on airtable through the journal"], indirect=True)
 def test_two_calls_at_once_are_one_after_the_other(serial: list[tuple[Outcome, Outcome]], at_once: AtOnce) -> None:
-    numbered = {FIRST + n: pair for n, pair in enumerate(PAIRS)}
-    plant(at_once, numbered)
-    answers: dict[int, list[Any]] = {}
-    listed = [*numbered.items()]
-    for start in range(0, len(listed), AT_ONCE):
-        chunk = listed[start : start + AT_ONCE]
-        with at_once.slow(SECONDS):
-            made = at_once.run(
-                call for number, (room, _, one, other) in chunk for call in calls_of(number, room, one, other)
-            )
-        answers |= {number: made[2 * n : 2 * n + 2] for n, (number, _) in enumerate(chunk)}
-    wrong = [
-        (PAIRS[n], got, serial[n])
-        for n, got in enumerate(outcomes(at_once, answers).values())
-        if got not in (*serial[n], turned(serial[n], PAIRS[n]))
-    ]
-    assert wrong == []
-
-
-def turned(both: tuple[Outcome, Outcome], pair: tuple[str, str, str, str]) -> Outcome:
-    """Of a service called twice alike, the second caller may be served first."""
-    rows, one, other = both[0]
-    return (rows, other, one) if pair[2] == pair[3] else both[1]
+    assert pairs.not_serial(at_once, serial) == []

@@ -19,7 +19,7 @@ from lmdr.services.billing.stripe_log import log_stripe_event as log_stripe_even
 from lmdr.services.billing.view_quota import SUBSCRIPTIONS, period_start, viewing, views_since
 from lmdr.services.context import Context, refused, service
 from lmdr.services.dot_numbers import dot_number, dot_text
-from lmdr.services.unique_rows import row_id
+from lmdr.services.unique_rows import insert_or_change, row_id
 from runbook.errors import ItemExists
 from runbook.json_types import Item
 from runbook.query import Query
@@ -215,9 +215,9 @@ def upsert_subscription(
         **_period(*(stripe_subscription.get(key) or item.get(key) for key in _PERIOD)),
     }
     fields = {key: value for key, value in fields.items() if value is not None}
-    once = context.records.insert_once(SUBSCRIPTIONS, {"carrier_dot": dot}, {"views_used_this_month": 0, **fields})
-    stored = once.item if once.inserted else context.records.patch(SUBSCRIPTIONS, once.item["_id"], fields)
-    return {"success": True, "subscription": stored}
+    new = {"views_used_this_month": 0, **fields}
+    once = insert_or_change(context, SUBSCRIPTIONS, {"carrier_dot": dot}, new, lambda before: fields)
+    return {"success": True, "subscription": once.item}
 
 
 @service

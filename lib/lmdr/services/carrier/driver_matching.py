@@ -113,7 +113,8 @@ def get_driver_profile(
     details = {"matchScore": (options or {}).get("matchScore"), "recruiterId": caller.member_id}
     viewed = record_profile_view(context, carrier_dot, driver_id, "full_profile", details)
     if not viewed["success"]:
-        return _exhausted()
+        ended = _without_search(get_subscription(context, carrier_dot))  # meanwhile
+        return ended or _exhausted()
     if driver.get("visibility_level") == "limited":
         driver = {**driver, "email": MASKED, "phone": MASKED}
     return {
