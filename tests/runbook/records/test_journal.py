@@ -15,6 +15,7 @@ from runbook.json_types import MISSING, Item
 from runbook.mirror import Mirror
 from runbook.query import Query
 from runbook.records import AirtableRecords, Records
+from runbook.state.pending_writes import NewWrite
 
 CARRIERS, DRIVERS = "Carriers", "Drivers"
 
@@ -411,3 +412,29 @@ def test_twenty_at_once_through_the_journal_while_it_is_sent(both: Both) -> None
     assert len(raw(both)) == 2
     records.journal.close()
     assert_settled(both)
+
+
+def test_a_sender_that_was_overtaken_sends_nothing(both: Both, records: AirtableRecords) -> None:
+    both.mirrored.insert(CARRIERS, {"_id": "a", "trucks": 0})
+    records.patch(CARRIERS, "a", {"trucks": 1})
+    (overtaken,) = records.journal.order.next_batches(records.journal.pending.lines(), 1)
+    records.patch(CARRIERS, "a", {"trucks": 2})
+    drain(records)
+    records.journal._send(overtaken)
+    assert raw(both)["a"]["Trucks"] == 2
+
+
+def test_what_a_killed_process_appended_is_seen_once_another_starts(both: Both) -> None:
+    both.turn("airtable")
+    both.mirrored.insert(CARRIERS, {"_id": "a", "trucks": 0})
+    both.state.pending_writes(both.base).append([NewWrite(CARRIERS, "a", "patch", {"trucks": 1})])
+    both.box.faults({"match": {"service": "airtable"}, "kind": "status", "status": 503, "times": None})
+    records = both.over(both.mirror)
+    with records.journal.kept_sent():
+        deadline = time.monotonic() + 10
+        while records.get(CARRIERS, "a")["trucks"] == 0 and time.monotonic() < deadline:  # type: ignore[index]
+            time.sleep(0.01)
+    found = records.get(CARRIERS, "a")
+    assert found is not None
+    assert found["trucks"] == 1
+    records.journal.close()
