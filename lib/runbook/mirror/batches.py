@@ -6,7 +6,7 @@ lines before it goes after those.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -57,11 +57,18 @@ class Order:
         self._keys = {name: ("_id", *catalog.link_keys.get(name, ())) for name in catalog.collections}
         self._mappings = {name: Mapping(collection) for name, collection in catalog.collections.items()}
 
-    def next_batches(self, lines: Iterable[PendingWrite], most: int) -> list[Batch]:
-        """What to send next of these lines, which are all that wait, in order: at most so many requests at once."""
+    def next_batches(
+        self, lines: Iterable[PendingWrite], most: int, *, busy: Container[Row] = frozenset()
+    ) -> list[Batch]:
+        """What to send next of these lines, which are all that wait, in order: at most so many requests at once.
+
+        `busy`: rows that are being sent.
+        """
         waiting = _Waiting(self, lines)
         by_request: dict[tuple[str, WriteKind], list[RowWrites]] = {}
         for (collection, legacy_id), of_row in waiting.rows.items():
+            if (collection, legacy_id) in busy:
+                continue
             free = tuple(_first_write(takewhile(waiting.is_free, of_row)))
             if free:
                 writes = RowWrites(legacy_id, free)
@@ -71,7 +78,7 @@ class Order:
             for (collection, kind), rows in by_request.items()
             for start in range(0, len(rows), PER_WRITE)
         ]
-        return sorted(batches, key=lambda batch: batch.rows[0].lines[0].id)[:most]
+        return sorted(batches, key=lambda batch: batch.rows[0].lines[0].id)[: max(0, most)]
 
     def with_earlier(self, lines: Iterable[PendingWrite], rows: Iterable[Row]) -> list[PendingWrite]:
         """The lines of some rows, and of all rows that must be sent before them."""

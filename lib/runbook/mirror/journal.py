@@ -18,7 +18,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from typing import Protocol
@@ -35,7 +35,7 @@ from runbook.state.pending_writes import NewWrite
 
 MAX_LINES = 1000
 MAX_SECONDS = 3600.0
-_STREAMS = 4  # requests at once
+_STREAMS = 6  # requests at once
 _TICK = 0.2  # seconds between two looks for what other processes appended
 _LAST_SECONDS = 5.0  # to send what is left when the thread ends
 _MOST_PAUSE = 30.0
@@ -105,12 +105,18 @@ class Journal:
 
         Raises SourceDown where that is not possible now.
         """
-        waiting = self.pending.lines(collection) if ids is None else _flat(self.pending.of_rows(collection, ids))
-        newest = max((line.id for line in waiting), default=0)
-        while waiting and waiting[0].id <= newest:
-            rows = {(collection, line.legacy_id) for line in waiting if line.id <= newest}
-            self._send_next(self.order.with_earlier(self.pending.lines(), rows))
-            waiting = self.pending.lines(collection) if ids is None else _flat(self.pending.of_rows(collection, ids))
+
+        def waiting() -> list[PendingWrite]:
+            if ids is None:
+                return self.pending.lines(collection)
+            return [line for of_row in self.pending.of_rows(collection, ids).values() for line in of_row]
+
+        def left() -> list[PendingWrite]:
+            rows = {(collection, line.legacy_id) for line in waiting() if line.id <= newest}
+            return self.order.with_earlier(self.pending.lines(), rows) if rows else []
+
+        if newest := max((line.id for line in waiting()), default=0):
+            self._send_waiting(left)
 
     def send_linked(self, collection: str, items: Iterable[Item]) -> None:
         """Send the rows to which items of a collection link, so that they can be linked. Raises as `send`."""
@@ -128,9 +134,9 @@ class Journal:
         """Send everything; what is left after `timeout` seconds, by collection."""
         deadline = time.monotonic() + timeout
         pause = 0.1
-        while (lines := self.pending.lines()) and time.monotonic() < deadline:
+        while self.pending.lines(limit=1) and time.monotonic() < deadline:
             try:
-                self._send_next(lines)
+                self._send_waiting(self.pending.lines, lambda: time.monotonic() >= deadline)
             except RunbookError as error:
                 self.last_error = error
                 pause = min(pause * 2, max(0.0, deadline - time.monotonic()))
@@ -182,23 +188,40 @@ class Journal:
         if not self.pending.lines(limit=1):
             return
         with self._state.locks.exclusive(f"journal {self._base}", timeout=0) as acquired:
-            while acquired and not self._stop.is_set() and (lines := self.pending.lines()):
-                self._send_next(lines)
+            if acquired:
+                self._send_waiting(self.pending.lines, self._stop.is_set)
 
-    def _send_next(self, lines: Sequence[PendingWrite]) -> None:
-        """Send the first of these lines, in as many requests at once as the rate allows."""
-        limiter = self._limiter()
-        streams = math.ceil(limiter.latency * limiter.rate) if limiter.rate and limiter.latency else 1
-        batches = self.order.next_batches(lines, min(_STREAMS, streams))
-        if len(batches) < 2:
-            for batch in batches:
-                self._send(batch)
-            return
-        # Each with the patience of this call.
-        futures = [self._pool.submit(copy_context().run, self._send, batch) for batch in batches]
-        errors = [error for future in futures if (error := future.exception()) is not None]
+    def _send_waiting(
+        self, waiting: Callable[[], Sequence[PendingWrite]], stop: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Send until nothing is `waiting`, which gives lines in order; a request begins as soon as another has ended.
+
+        Raises the first error, once all that have begun have ended.
+        """
+        in_flight: dict[Future[None], Batch] = {}
+        errors: list[BaseException] = []
+        while True:
+            if not errors and not stop():
+                busy = {(batch.collection, row.legacy_id) for batch in in_flight.values() for row in batch.rows}
+                most = self._streams() - len(in_flight)
+                for batch in self.order.next_batches(waiting(), most, busy=busy):
+                    # With the patience of this call.
+                    in_flight[self._pool.submit(copy_context().run, self._send, batch)] = batch
+            if not in_flight:
+                break
+            ended, _ = wait(in_flight, timeout=_TICK, return_when=FIRST_COMPLETED)
+            for future in ended:
+                del in_flight[future]
+                if (error := future.exception()) is not None:
+                    errors.append(error)
         if errors:
             raise errors[0]
+
+    def _streams(self) -> int:
+        """How many requests at once use the whole rate."""
+        limiter = self._limiter()
+        needed = math.ceil(limiter.latency * limiter.rate) + 1 if limiter.rate and limiter.latency else 1
+        return min(_STREAMS, needed)
 
     def _send(self, batch: Batch) -> None:
         """Send a batch whose lines are still as they were read."""
@@ -244,7 +267,3 @@ def _is_refusal(error: RunbookError) -> bool:
     if isinstance(error, AirtableError):
         return error.status in (400, 413, 422)
     return isinstance(error, RecordsError | SchemaDrift | AmbiguousKey) and not isinstance(error, SourceDown)
-
-
-def _flat(lines: dict[str, list[PendingWrite]]) -> list[PendingWrite]:
-    return sorted((line for of_row in lines.values() for line in of_row), key=lambda line: line.id)
