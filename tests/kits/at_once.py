@@ -82,11 +82,13 @@ class Raised(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where another process finds both sides and the state."""
+    """Where another process finds both sides, the state, and its mirror's file; `own`: no other uses that file."""
 
     wix: tuple[str, str, str]
     airtable: tuple[str, str, str]
-    folder: Path
+    state: str
+    mirror: Path
+    own: bool
 
 
 class Batch(NamedTuple):
@@ -199,15 +201,15 @@ class AtOnce(Platform):
 
 
 class Worker:
-    """The other process."""
+    """The other process; `machine`: one with a mirror of its own, in that folder, as on another machine."""
 
-    def __init__(self, sides: Sides) -> None:
+    def __init__(self, sides: Sides, machine: Path | None = None) -> None:
         box = sides.box
         wix, airtable = (box.wix_url, box.wix_key, box.site_id), (box.airtable_url, box.token, sides.base)
         command = [sys.executable, str(Path(__file__))]
         paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # where the test modules are, too
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=paths)
-        self._send(Place(wix, airtable, sides.folder))
+        self._send(Place(wix, airtable, sides.state_url, (machine or sides.folder) / "mirror.db", bool(machine)))
 
     def close(self) -> None:
         assert self._process.stdin is not None
@@ -275,10 +277,12 @@ def _serve() -> None:
     os.dup2(2, 1)  # what is printed is not an answer
     place: Place = pickle.load(sys.stdin.buffer)
     url, token, base = place.airtable
-    state = State(f"sqlite:///{place.folder / 'state.db'}")
+    state = State(place.state)
     client = NotingClient(*place.wix)
     api: Airtable = impatient_airtable(state, token, url)
-    mirror = Mirror(api, base, CATALOG, state, place.folder / "mirror.db")
+    mirror = Mirror(api, base, CATALOG, state, place.mirror)
+    if place.own:
+        mirror.load()
     clock: list[datetime] = []
     wix = WixRecords(client, CATALOG, state.locks)
     airtable = AirtableRecords(api, base, CATALOG, state, mirror=mirror, now=lambda: clock[-1])
@@ -291,6 +295,8 @@ def _serve() -> None:
         clock[:] = [batch.now]
         platform, logged = _Other(records, batch.now), len(api.log)
         client.written.clear()
+        if place.own:
+            mirror.refresh()  # what the other machine has written until now
         sending = airtable.journal.kept_sent() if batch.journaled else contextlib.nullcontext()
         with sending, ThreadPoolExecutor(len(batch.calls)) as pool:
             start, futures = _submit(pool, platform.context(**batch.parts), batch.calls, batch.after, batch.expected)

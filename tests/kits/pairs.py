@@ -73,15 +73,18 @@ class Pairs(NamedTuple):
         return [(found[FIRST + 2 * n], found[FIRST + 2 * n + 1]) for n in range(len(self.listed))]
 
     def not_serial(
-        self, at_once: AtOnce, serial: list[tuple[Outcome, Outcome]]
+        self, at_once: AtOnce, serial: list[tuple[Outcome, Outcome]], most: int = AT_ONCE
     ) -> list[tuple[Pair, Outcome, tuple[Outcome, Outcome]]]:
-        """The pairs whose outcome at once is neither of the two, with what it is and what it may be."""
+        """The pairs whose outcome at once is neither of the two, with what it is and what it may be.
+
+        `most`: pairs that are called at the same time.
+        """
         numbered = {FIRST + n: pair for n, pair in enumerate(self.listed)}
         self._plant(at_once, numbered)
         answers: dict[int, list[Any]] = {}
         listed = [*numbered.items()]
-        for start in range(0, len(listed), AT_ONCE):
-            chunk = listed[start : start + AT_ONCE]
+        for start in range(0, len(listed), most):
+            chunk = listed[start : start + most]
             calls = [call for number, pair in chunk for call in self._calls(number, pair)]
             with at_once.slow(SECONDS):
                 made = at_once.run(calls, expected=self.expected, **self.parts)

@@ -34,15 +34,16 @@ UNCATALOGUED = ("recruiterProfiles", "RecruiterOutreachHistory", "SystemAlerts",
 class Sides:
     """Both sides, with the rows of the sandbox's site in Wix.
 
-    `now` is the clock for rows in Airtable; Wix uses the sandbox's clock.
+    `now` is the clock for rows in Airtable; Wix uses the sandbox's clock. `state_url`: by default a file in the folder.
     """
 
-    def __init__(self, box: Sandbox, folder: Path) -> None:
+    def __init__(self, box: Sandbox, folder: Path, state_url: str | None = None) -> None:
         self.box, self.folder = box, folder
+        self.state_url = state_url or f"sqlite:///{folder / 'state.db'}"
         self.quarantine = Quarantine(folder / "quarantine")
         self.now = NOON
         self.client = NotingClient(box.wix_url, box.wix_key, box.site_id)
-        self.state = State(f"sqlite:///{folder / 'state.db'}")
+        self.state = State(self.state_url)
         self.wix = WixRecords(self.client, CATALOG, self.state.locks)
         self.names = (*CATALOG.collections, *(kept.wix for kept in CATALOG.kept), *UNCATALOGUED)
         existing = {collection["id"] for collection in self.client.collections()}

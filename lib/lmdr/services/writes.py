@@ -19,6 +19,7 @@ LOG = "nobody waits for a log, and it must not take the requests of what somebod
 MONEY = "money: Stripe delivers again what did not arrive"
 ADMIN = "an admin sees at once what Airtable refuses"
 JOB = "a job has time"
+VERDICT = "it goes by what somebody has just set in the grid: verified or rejected"
 ENGINE = "the caller is a program, which handles what Airtable refuses"
 
 ALONE = "sets keys, whoever is last"
@@ -201,11 +202,11 @@ WRITES: Final[dict[str, Writes]] = {
         add_recruiter_notes=ALONE,
         update_candidate_status=CHANGE,
     ),
+    **_rows("recruiter.profile", "airtable", VERDICT, add_carrier=f"{ONCE}, {CHANGE}"),
     **_rows(
         "recruiter.profile",
         "journal",
         PAGE,
-        add_carrier=f"{ONCE}, {CHANGE}",
         get_or_create_recruiter_profile=f"{ONCE}, {CHANGE}",
         remove_carrier=CHANGE,
         update_recruiter_profile=ALONE,

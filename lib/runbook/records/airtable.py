@@ -231,7 +231,7 @@ class AirtableRecords(Records):
             if of_row is not None:
                 return of_row[0]
         with self._writing(rows, [item_id], options.wait):
-            known = None if consistent else rows.known(item_id)
+            known = None if consistent or self.lags else rows.known(item_id)
             new = {} if known is None else changes(known.item)
             if known is not None and not new:
                 return known.item

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from at_once import AtOnce, Call
+from at_once import AtOnce, Call, Worker
 from lmdr.matching.driver_weights import WEIGHTS
 from lmdr.services.carrier.leads import update_lead_status
 from lmdr.services.carrier.preferences import (
@@ -34,7 +34,9 @@ from lmdr.services.recruiter.pipeline import add_recruiter_notes, update_candida
 from lmdr.services.recruiter.profile import add_carrier, get_or_create_recruiter_profile, remove_carrier
 from pairs import Outcome, Pair, Pairs
 from platform_kit import NOON, Sides
+from postgresql import create_database, postgresql_server
 from runbook.json_types import Item
+from sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
 NEVER = ("none",)
@@ -178,3 +180,23 @@ def serial(sides: Sides) -> list[tuple[Outcome, Outcome]]:
 @pytest.mark.parametrize("at_once", ["wix", "airtable", "two processes on airtable through the journal"], indirect=True)
 def test_two_calls_at_once_are_one_after_the_other(serial: list[tuple[Outcome, Outcome]], at_once: AtOnce) -> None:
     assert pairs.not_serial(at_once, serial) == []
+
+
+@pytest.fixture
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sides, Worker]]:
+    with postgresql_server() as server, Sandbox(requests_per_second="off", plan="business") as box:
+        sides = Sides(box, tmp_path_factory.mktemp("one"), create_database(server, "machines"))
+        other = Worker(sides, tmp_path_factory.mktemp("other"))
+        yield sides, other
+        other.close()
+        sides.close()
+
+
+def test_so_are_two_calls_on_two_machines(
+    serial: list[tuple[Outcome, Outcome]], machines: tuple[Sides, Worker]
+) -> None:
+    """With one state, on PostgreSQL, and each with a mirror of its own."""
+    sides, other = machines
+    at_once = AtOnce(sides, "two processes on airtable through the journal", lambda: other)
+    some = pairs._replace(listed=PAIRS[::3])
+    assert some.not_serial(at_once, serial[::3], most=12) == []

@@ -6,6 +6,7 @@ import pytest
 
 from fleet_platform import Fleet
 from machines import facts, other_machine
+from postgresql import create_database
 from runbook.holding import open_base
 from runbook.state import State
 
@@ -14,11 +15,7 @@ from runbook.state import State
 def test_machines_that_share_a_state_share_its_hold(
     fleet: Fleet, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import psycopg
-
-    with psycopg.connect(f"{postgres.replace('+psycopg', '')}/postgres", autocommit=True) as connection:
-        connection.execute("CREATE DATABASE shared_hold")
-    monkeypatch.setenv("RUNBOOK_STATE_URL", f"{postgres}/shared_hold")
+    monkeypatch.setenv("RUNBOOK_STATE_URL", create_database(postgres, "shared_hold"))
     opened: list[State] = []
 
     def remembered(url: str) -> State:
