@@ -6,7 +6,7 @@ backlog.notes(), backlog.alerts()
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -233,6 +233,16 @@ def read_unsent(state: State, base: str, *, now: datetime | None = None) -> Unse
     oldest = min((count.oldest for count in counts.values() if count.oldest), default=None)
     age = None if oldest is None else ((now or datetime.now(UTC)) - datetime.fromisoformat(oldest)).total_seconds()
     return Unsent(counts, None if age is None else max(0.0, age))
+
+
+def waits_for_airtable(state: State, base: str, names: Iterable[str]) -> dict[str, str]:
+    """Of which collections Airtable does not have yet what services wrote: why their rows cannot be relied on."""
+    counts = state.pending_writes(base).counts()
+    waiting = {name: counts[name].waiting for name in names if name in counts and counts[name].waiting}
+    return {
+        name: f"{plural(count, 'write')} of services waiting for Airtable in the journal; {SEND}"
+        for name, count in waiting.items()
+    }
 
 
 def _by_name(counts: Mapping[str, int]) -> str:

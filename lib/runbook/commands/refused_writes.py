@@ -34,7 +34,15 @@ def list_refused(platform: Platform, environment: str) -> Table:
 def retry(platform: Platform, environment: str, ids: Sequence[str]) -> Table:
     """Let refused writes wait again, each as the newest write of its row. Raises SettingError for an unknown id."""
     state, base = _opened(platform, environment)
-    done = _each(state, base, _chosen(state, base, ids), state.pending_writes(base).retry)
+    chosen, flags = _chosen(state, base, ids), state.flags.all()
+    for name in dict.fromkeys(line.collection for line in chosen):
+        flag = platform.catalog.collection(name).flag
+        if flags.get(flag) != "airtable":
+            raise SettingError(
+                f"{name}: the flag {flag!r} is not at 'airtable', so services write in Wix by now; nothing was done. "
+                "Make the change there, and give the write up: `runbook mirror --give-up ID --why …`"
+            )
+    done = _each(state, base, chosen, state.pending_writes(base).retry)
     note = "They wait for Airtable again, as the newest writes of their rows; `runbook mirror --send` sends them now."
     return _table(f"To be tried again: {len(done):,}", done, platform.catalog, [note])
 

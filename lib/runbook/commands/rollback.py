@@ -93,6 +93,7 @@ class Rollback:
         if collections and not self.dry_run:
             self._way.watch()
         with self._way.alone(), Progress("Compare both sides") as report:
+            self._way.send()
             for done, c in enumerate(collections, 1):
                 self.found[c.wix] = self._way.find(c)
                 report(done, len(collections))
@@ -194,7 +195,9 @@ class Rollback:
                     run_id=self.folder.run_id,
                     must=True,
                     unsettled=self.hold.unsettled,
+                    also=self._way.settle,
                 )
+            self._way.end()
             self._clear_debts()
             if self.with_reverse_sync:
                 self._write_carried()
@@ -213,6 +216,7 @@ class Rollback:
 
         It is done before service calls are held, so that little is left for the time that they are.
         """
+        self._way.send(held=held)
         self._way.poll()
         for c in self._collections():
             known = self.found.get(c.wix)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import NamedTuple
 
 from runbook.catalog import Collection
@@ -34,6 +34,9 @@ class BackCounts:
     kept: int = 0
     conflict: int = 0
     held_back: int = 0
+
+    def __add__(self, other: BackCounts) -> BackCounts:
+        return BackCounts(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
     @property
     def carried(self) -> int:

@@ -35,14 +35,15 @@ from runbook.wix.reverse_sync import (
     BULK_PATCH,
     EXISTS,
     GONE,
+    Written,
     reverse_sync_insert,
     reverse_sync_patch,
     reverse_sync_references,
     reverse_sync_remove,
 )
 
-_BATCH = BULK_PATCH
-_LOCKED_BATCH = 20  # rows at once where services wait for them
+BATCH = BULK_PATCH
+LOCKED_BATCH = 20  # rows at once where services wait for them
 _ROUNDS = 3
 _AGAIN = {EXISTS, GONE}  # Wix's item has come or gone since it was read
 
@@ -67,16 +68,27 @@ class CarryBack:
     ) -> None:
         self._connections, self._base, self._run_id, self._files = connections, base, run_id, conflicts
         self._wix, self._state, self._catalog = connections.wix, connections.state, connections.catalog
-        self._unchanged_since, self._before_write, self._flags_kept = unchanged_since, before_write, flags_kept
+        self._unchanged_since, self._before_write, self.flags_kept = unchanged_since, before_write, flags_kept
         self._references: dict[str, tuple[str, ...]] = {}
 
-    def plan(self, c: CatalogCollection, rows: Sequence[OutboxRow | PendingRow]) -> BackPlan:
-        """Decide on rows; reads their items in Wix. Changes nothing. Raises WixError."""
+    def plan(
+        self,
+        c: CatalogCollection,
+        rows: Sequence[OutboxRow | PendingRow],
+        *,
+        only: Mapping[str, Collection[str]] | None = None,
+    ) -> BackPlan:
+        """Decide on rows; reads their items in Wix. Changes nothing. Raises WixError.
+
+        `only`: of some rows, by legacy id, the only keys that are known.
+        """
+        keys = only or {}
+        to_wix = self._state.pending_writes(self._base).sent_to_wix(c.wix)
         pending = [row if isinstance(row, PendingRow) else _unnoted(row) for row in rows]
         ids = [row.legacy_id for row in pending]
         items = self._items(c, ids) if ids else {}
         state_rows = self._state.rows(self._base, c.wix)
-        histories, removed = state_rows.histories(ids), state_rows.removed()
+        histories, absent = state_rows.histories(ids), state_rows.agreed_of_absent()
         words: dict[str, dict[str, tuple[str, str, str]]] = {}
         for (legacy_id, key), word in self._state.conflicts(self._base, c.wix).settled().items():
             words.setdefault(legacy_id, {})[key] = (word.prefer, word.wix, word.airtable)
@@ -84,13 +96,15 @@ class CarryBack:
         entries = []
         for row in pending:
             history, item = histories.get(row.legacy_id), items.get(row.legacy_id)
-            agreed = history.agreed if history is not None else removed.get(row.legacy_id)
+            agreed = history.agreed if history is not None else absent.get(row.legacy_id)
             past = Past(
                 None if agreed is None else Agreement.loads(agreed),
                 wix_unchanged=agreed is None and item is not None and _is_unchanged(item, since),
                 settled=words.get(row.legacy_id, {}),  # type: ignore[arg-type]
             )
-            entries.append(BackEntry(row, item, merge.merge(item, row.fields, past, row.sent)))
+            sent = {**to_wix.get(row.legacy_id, {}), **row.sent}
+            back = merge.merge(item, row.fields, past, sent, keys.get(row.legacy_id))
+            entries.append(BackEntry(row, item, back))
         plan = BackPlan(c, entries)
         plan.conflicts = [found for entry in entries for found in conflicts_of(merge, entry)]
         plan.too_many = self._too_many(plan)
@@ -107,14 +121,14 @@ class CarryBack:
         for action in ("insert", "patch", "remove"):
             of_action = [e for e in send if e.back.action == action]
             while of_action:
-                with self._flags_kept():
-                    in_wix = self._is_in_wix(plan.collection)
-                    size = _LOCKED_BATCH if in_wix else _BATCH
+                with self.flags_kept():
+                    in_wix = self.is_in_wix(plan.collection)
+                    size = LOCKED_BATCH if in_wix else BATCH
                     batch, of_action = of_action[:size], of_action[size:]
                     done.add(self._apply_locked(plan, action, batch) if in_wix else self._apply(plan, action, batch))
         return done
 
-    def _is_in_wix(self, c: CatalogCollection) -> bool:
+    def is_in_wix(self, c: CatalogCollection) -> bool:
         """Whether services write the collection in Wix."""
         return self._state.flags.all().get(c.flag) != "airtable"
 
@@ -129,19 +143,26 @@ class CarryBack:
         return done
 
     def _apply(self, plan: BackPlan, action: str, batch: list[BackEntry]) -> Carried:
-        outbox, merge = self._state.outbox(self._base, plan.collection.wix), self._merge(plan.collection)
+        outbox = self._state.outbox(self._base, plan.collection.wix)
         # Services go on meanwhile: a row that one has removed is not made, one that is there again not removed.
         if action == "remove":
             marks = outbox.marks()
             batch = [e for e in batch if marks.get(e.row.legacy_id) == e.row.mark]
         else:
-            hashes = {e.row.legacy_id: merge.hashes(e.back, e.item, e.row.sent) for e in batch}
-            noted = outbox.note_sent(hashes)
+            noted = outbox.note_sent(self.hashes(plan.collection, batch))
             batch = [e for e in batch if e.row.legacy_id in noted]
         if not batch:
             return Carried()
-        self._before_write(plan.collection)
-        return self._send(plan, action, batch)
+        done, written = self.write(plan, action, batch)
+        by_id = {e.row.legacy_id: e for e in batch}
+        outbox.hold({(id_, by_id[id_].row.mark): reason for id_, reason in done.refused.items()})
+        self._finish(plan, [by_id[id_] for id_ in written.done], written.items)
+        return done
+
+    def hashes(self, c: CatalogCollection, entries: Iterable[BackEntry]) -> dict[str, dict[str, str]]:
+        """What Wix may hold of rows once they are sent, by legacy id: see `BackMerge.hashes`."""
+        merge = self._merge(c)
+        return {e.row.legacy_id: merge.hashes(e.back, e.item, e.row.sent) for e in entries}
 
     def drain(self, c: CatalogCollection, *, of: Mapping[str, str] | None = None) -> tuple[BackPlan, Carried]:
         """Plan and apply for all that waits of a collection; what changed in Wix meanwhile is planned once more.
@@ -197,8 +218,8 @@ class CarryBack:
 
     def _items(self, c: CatalogCollection, ids: Sequence[str]) -> dict[str, Item]:
         found: dict[str, Item] = {}
-        for start in range(0, len(ids), _BATCH):
-            chunk = {"_id": {"$in": list(ids[start : start + _BATCH])}}
+        for start in range(0, len(ids), BATCH):
+            chunk = {"_id": {"$in": list(ids[start : start + BATCH])}}
             items, _ = self._wix.query(c.wix, filter=chunk, limit=MAX_PAGE)
             found.update({item["_id"]: item for item in items})
         return {item_id: self._with_references(c, item) for item_id, item in found.items()}
@@ -234,8 +255,10 @@ class CarryBack:
 
     # Writing
 
-    def _send(self, plan: BackPlan, action: str, batch: list[BackEntry]) -> Carried:
+    def write(self, plan: BackPlan, action: str, batch: list[BackEntry]) -> tuple[Carried, Written]:
+        """Write what was decided on rows to Wix, and note nothing. `Written.done`: Wix has these. Raises WixError."""
         c = plan.collection
+        self._before_write(c)
         done, by_id = Carried(), {e.row.legacy_id: e for e in batch}
         if action == "remove":
             written = reverse_sync_remove(self._wix, c.wix, by_id)
@@ -262,10 +285,7 @@ class CarryBack:
                 done.again.append(id_)
             else:
                 done.refused[id_] = f"Wix refused it ({code})"
-        outbox = self._state.outbox(self._base, c.wix)
-        outbox.hold({(id_, by_id[id_].row.mark): reason for id_, reason in done.refused.items()})
-        self._finish(plan, [by_id[id_] for id_ in written.done], written.items)
-        return done
+        return done, written
 
     def _refer(self, c: CatalogCollection, entry: BackEntry) -> str:
         """Set a row's multi-references; why that cannot be done, "" where it was. Raises WixError."""
@@ -328,6 +348,11 @@ class CarryBack:
             elif plan.is_held_back(entry):
                 reasons[where] = plan.too_many
         self._state.outbox(self._base, c.wix).hold(reasons)
+        self.note_conflicts(plan)
+
+    def note_conflicts(self, plan: BackPlan) -> None:
+        """List the conflicts of a plan, for a person."""
+        c = plan.collection
         if plan.conflicts:
             self._state.conflicts(self._base, c.wix).add(self._run_id, [each.conflict for each in plan.conflicts])
             rows = {each.line.id for each in plan.conflicts}

@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from sqlalchemy import Connection
+
+from runbook.backlog import waits_for_airtable
 from runbook.catalog import Catalog
 from runbook.cutover.airtable_evidence import AirtableEvidence
 from runbook.cutover.debts import new_debt, owed
@@ -85,6 +88,7 @@ def turn(
     run_id: str | None = None,
     must: bool = False,
     unsettled: Collection[str] = (),
+    also: Callable[[Connection], None] = lambda connection: None,
 ) -> Turned:
     """Turn flags: check while calls go on, hold the calls, check again, turn, let them go on.
 
@@ -92,7 +96,8 @@ def turn(
     be carried. It is not called where every flag is at `side` already. Flags with a reason stay; with `must` they turn
     whatever the reasons, also when calls could not be held for `BACK_SECONDS` or a check failed, and each that turns
     back to 'wix' with a reason gets a debt in the same transaction; an error of a check that is none of ours is raised
-    after that. `unsettled`: flags that turn wherever this state has them. `tell` tells the base.
+    after that. `unsettled`: flags that turn wherever this state has them. `also`: noted in the transaction of the turn.
+    `tell` tells the base.
     """
     names, before = list(flags), state.flags.all()
     turning = [name for name in names if name in unsettled or before.get(name) != side]
@@ -123,7 +128,7 @@ def turn(
             owing = [name for name in turning if reasons[name]]
             debts = {name: new_debt(state, name, who=who, why=reasons[name][0]) for name in owing}
         new = [name for name in turning if name in unsettled or name not in before]
-        state.flags.turn(turning, side, who, why, run_id, always=new, debts=debts)
+        state.flags.turn(turning, side, who, why, run_id, always=new, debts=debts, also=also)
         _say(state, names, side)
     if failed:
         failed[-1].add_note(f"{', '.join(turning)}: turned to {side!r} all the same")
@@ -214,6 +219,8 @@ def turn_on(
         airtable.look([c for each in collections.values() for c in each], held=held)
         for name, each in collections.items():
             found[name] += [reason for c in each for reason in airtable.reasons(c)]
+            waits = waits_for_airtable(state, base, [c.wix for c in each])
+            found[name] += [f"{wix}: {why}" for wix, why in waits.items()]
         left = [name for name in left if not found[name]]
         if not held and left and (problem := may_write(hold)) is not None:
             found.update({name: [problem] for name in left})

@@ -5,15 +5,17 @@
         losses = way.find(collection)       # a look at both sides; changes neither
         losses = way.carry(collection)      # what waits goes to Wix
 
-What a service wrote is known without asking Airtable, so it can be carried while Airtable is down; what people did in
-the grid is then not known.
+What a service wrote is known without asking Airtable, so it can be carried while Airtable is down, from the outbox and
+from the journal of writes; what people did in the grid is then not known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+
+from sqlalchemy import Connection
 
 from runbook.catalog import Collection
 from runbook.connections import Connections
@@ -22,10 +24,12 @@ from runbook.cutover.carry_back import CarryBack
 from runbook.cutover.going_back import carrying
 from runbook.cutover.last_look import LastLook
 from runbook.cutover.look import Look, look_at, look_at_some
+from runbook.cutover.unsent import UnsentWrites
 from runbook.display import plural
 from runbook.errors import AirtableError, BudgetSpent, RunbookError, SourceDown, WixError
 from runbook.evidence.folder import RunFolder
 from runbook.json_types import Json
+from runbook.records.opening import connect_records
 from runbook.records.outage import is_down
 from runbook.schema import Tables
 from runbook.state import OutboxRow, PendingRow
@@ -33,6 +37,7 @@ from runbook.state.locks import CALLS
 from runbook.steps.conflict_file import ConflictFile, some
 
 _AIRTABLE, _WIX = "Airtable", "Wix"
+_SEND_SECONDS, _HELD_SECONDS = 30.0, 5.0  # for the journal of writes, which is tried as long as something of it arrives
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,7 @@ class WayBack:
         self._watch: LastLook | None = None
         self._looked: set[str] = set()  # collections that were read whole since it began
         self._calls_held = False
+        self._unsent: UnsentWrites | None = None
         self._engine: CarryBack | None = None
         if base is not None:
             self._engine = CarryBack(
@@ -130,6 +136,7 @@ class WayBack:
                 unchanged_since=lambda c: connections.state.unchanged_since(base, c.flag),
                 flags_kept=self._flags_kept,
             )
+            self._unsent = UnsentWrites(connections, base, self._engine)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -146,6 +153,34 @@ class WayBack:
     def ask_again(self) -> None:
         """A side that was down is asked again from now on, and the schema read again."""
         self._down, self._tables = {}, None
+
+    def send(self, *, held: bool = False) -> None:
+        """Send the journal of writes to Airtable, while that goes on; what is left goes to Wix by `carry`.
+
+        `held`: the caller holds service calls.
+        """
+        pending = self._base is not None and self._connections.state.pending_writes(self._base).lines(limit=1)
+        if not pending or self._dry_run or _AIRTABLE in self._down:
+            return
+        with ExitStack() as stack, suppress(RunbookError):
+            opened = connect_records(self._connections, stack, base=self._base, update_mirror=False, brief=True)
+            assert opened.airtable is not None
+            opened.airtable.journal.drain(_HELD_SECONDS if held else _SEND_SECONDS, gives_up=True)
+
+    def settle(self, connection: Connection) -> None:
+        """Part of the transaction in which the flags turn: what was carried of the journal is not to be sent."""
+        if self._unsent is not None:
+            self._unsent.settle(connection)
+
+    def end(self) -> None:
+        """After the turn: the mirror's rows are no longer what the journal made of them."""
+        rows = {} if self._unsent is None else self._unsent.carried_rows()
+        if rows:
+            with ExitStack() as stack, suppress(RunbookError):
+                opened = connect_records(self._connections, stack, base=self._base, update_mirror=False)
+                assert opened.mirror is not None
+                for name, ids in rows.items():
+                    opened.mirror.overlay(name, ids)
 
     def watch(self) -> None:
         """From now on it is known what changes in Airtable, so that the tables need not be read whole again."""
@@ -223,7 +258,7 @@ class WayBack:
 
         `held`: the caller holds service calls.
         """
-        if self._base is None or self._engine is None:
+        if self._base is None or self._engine is None or self._unsent is None:
             return before
         self._connections.state.outbox(self._base, c.wix).release()
         self._calls_held = held
@@ -231,13 +266,15 @@ class WayBack:
         try:
             with self._asking(_WIX), self._connections.wix.brief(), self._connections.airtable.brief():
                 plan, carried = self._engine.drain(c)
-            unclear = plan.unclear
+                unclear = plan.unclear
+                carried.add(self._unsent.carry(c, ends=held))
         except RunbookError as problem:
             error = str(problem)
         left = self._left(c, Look(c, unmatched=before.unmatched, unknown=before.unknown), error)
         total = replace(before.carried)
         total.add(carried)
         waiting = self._connections.state.outbox(self._base, c.wix).marks()
+        waiting |= {line.legacy_id: "" for line in self._connections.state.pending_writes(self._base).lines(c.wix)}
         total.refused = {id_: why for id_, why in total.refused.items() if id_ in waiting}  # not taken later either
         return replace(left, carried=total, notes=(*_unclear(c, unclear), *left.notes))
 
@@ -245,6 +282,7 @@ class WayBack:
         """What waits now, with what a look found that is not noted."""
         assert self._base is not None
         assert self._engine is not None
+        assert self._unsent is not None
         outbox = self._connections.state.outbox(self._base, c.wix)
         waiting: dict[str, OutboxRow | PendingRow] = {row.legacy_id: row for row in outbox.rows(held=True)}
         if self._dry_run:
@@ -252,15 +290,18 @@ class WayBack:
         try:
             with self._asking(_WIX), self._connections.wix.brief():
                 plan = self._engine.plan(c, list(waiting.values()))
+                unsent = self._unsent.plan(c)
         except RunbookError as problem:
             said = f"{plural(len(waiting), 'row')} of Airtable could not be compared: {problem}"
             return Losses(error="; ".join(part for part in (error, said) if part), notes=look.notes)
-        texts = tuple(found.line.text() for found in plan.conflicts)
-        notes = (*look.notes, *_kept(plan))
-        lines = 0 if self._dry_run else len(plan.entries)
-        return Losses(
-            plan.counts(), look.unmatched, look.unknown, texts, plan.too_many, error, notes=notes, lines=lines
-        )
+        texts = tuple(found.line.text() for found in (*plan.conflicts, *unsent.conflicts))
+        notes = (*look.notes, *_kept(plan), *_unclear(c, unsent.unclear))
+        lines = 0 if self._dry_run else len(plan.entries) + self._unsent.waiting(c)
+        counts = plan.counts() + unsent.counts()
+        if unsent.unclear:
+            waits = f"what services wrote of {plural(len(unsent.unclear), 'row')} waits for Airtable"
+            error = "; ".join(part for part in (error, waits) if part)
+        return Losses(counts, look.unmatched, look.unknown, texts, plan.too_many, error, notes=notes, lines=lines)
 
     def _schema(self, base: str) -> Tables:
         if self._tables is None:

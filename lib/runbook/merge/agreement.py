@@ -3,20 +3,24 @@
     {"keys":{"dot":"5f1c…","bio":["77aa…","09b1…"]},"links":{"Carrier":["rec…"]}}
 
 A key has one hash where Airtable answered with the value that was sent, else Wix's and Airtable's: Airtable rewrites
-some texts. A third element says that a person preferred Airtable's value. Links are the record ids themselves: a record
-that was deleted leaves every cell that linked to it, and that is not an edit.
+some texts. Airtable's may be several, "09b1…|5f1c…": what was sent there, and may have arrived or not, of a value that
+Wix was given as well. A third element says that a person preferred Airtable's value. Links are the record ids
+themselves: a record that was deleted leaves every cell that linked to it, and that is not an edit.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from runbook.json_types import Json
 
 _BYTES = 6
+_EITHER = "|"
+_NONE = "?"  # no value has this hash
 
 
 class Agreed(NamedTuple):
@@ -25,6 +29,15 @@ class Agreed(NamedTuple):
     wix: str
     airtable: str
     preferred: bool = False
+
+    def is_airtable(self, now: str) -> bool:
+        """Whether Airtable holds what was agreed on, or one of the values that it may hold."""
+        return now in self.airtable.split(_EITHER)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not known which of several values Airtable holds; Wix has the last of them, or a newer one."""
+        return _EITHER in self.airtable
 
 
 NOTHING = Agreed("", "")
@@ -41,6 +54,17 @@ class Agreement:
     def has_preferred(self) -> bool:
         """Whether Airtable holds a value that a person preferred to Wix's."""
         return any(agreed.preferred for agreed in self.keys.values())
+
+    def with_unsent(self, values: Mapping[str, Sequence[str]]) -> Agreement:
+        """The same, once Wix was given what Airtable may hold or not: by key, hashes in the order of writing.
+
+        The way forth finds that Wix has changed them, and Airtable has not.
+        """
+        keys = dict(self.keys)
+        for key, hashes in values.items():
+            before = self.keys.get(key, NOTHING).airtable.split(_EITHER)
+            keys[key] = Agreed(_NONE, _EITHER.join(dict.fromkeys([*before, *hashes])))
+        return Agreement(keys, dict(self.links))
 
     def dumps(self) -> str:
         """The text for the state."""

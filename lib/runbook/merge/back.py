@@ -88,11 +88,17 @@ class BackMerge:
         self._links, self._exists, self._references = links, exists, frozenset(references)
 
     def merge(
-        self, item: Item | None, fields: Fields | None, past: Past, sent: Mapping[str, str] = _NO_SENT
+        self,
+        item: Item | None,
+        fields: Fields | None,
+        past: Past,
+        sent: Mapping[str, str] = _NO_SENT,
+        only: Collection[str] | None = None,
     ) -> BackRow:
         """Decide on a row: Wix's item, and the record's cells; None where a side has none.
 
         `sent`: what was sent to Wix before and not answered, as `hashes` gives it. It landed where Wix holds it now.
+        `only`: no other keys of the record are known; they stay as they are.
         """
         if fields is None:
             return self._deleted(item, past, sent)
@@ -103,7 +109,7 @@ class BackMerge:
         write = {
             key
             for key in dict.fromkeys([*wix, *airtable, *(past.agreement.keys if past.agreement else ())])
-            if self._merge_key(row, key, wix.get(key), airtable.get(key), past, sent)
+            if (only is None or key in only) and self._merge_key(row, key, wix.get(key), airtable.get(key), past, sent)
         }
         left = {found.key for found in row.settled}.intersection(row.kept)
         for link in self._mapping.collection.links:
@@ -234,7 +240,7 @@ class BackMerge:
         airtable = self._values.of(fields)
         keys = {*airtable, *agreement.keys} - STAMPS
         agreed = {key: agreement.keys.get(key, NOTHING) for key in keys}
-        return {key for key in keys if agreed[key].preferred or digest(airtable.get(key)) != agreed[key].airtable}
+        return {key for key in keys if agreed[key].preferred or not agreed[key].is_airtable(digest(airtable.get(key)))}
 
     # A row that both have
 
@@ -271,7 +277,7 @@ class BackMerge:
             known=agreed is not None,
             # What landed was Airtable's value then: it may have become again what both agreed on before.
             wix_changed=agreed is not None
-            and (agreed.preferred or theirs != agreed.airtable or (landed and not equal)),
+            and (agreed.preferred or not agreed.is_airtable(theirs) or (landed and not equal)),
             airtable_changed=agreed is not None and ours != agreed.wix and not landed,
             equal=equal,
         )

@@ -107,6 +107,7 @@ class RowMerge:
     ) -> None:
         self.values = RowValues(collection)
         self._links, self._exists = links, exists
+        self._on = {link.name: tuple(link.on) for link in collection.links}
         # A link follows the keys that it is made from.
         self.untold = frozenset(untold).union(
             link.name for link in collection.links if not set(link.on).isdisjoint(untold)
@@ -153,7 +154,7 @@ class RowMerge:
         known = past.agreement.keys if past.agreement else {}
         keys = [k for k in dict.fromkeys([*airtable, *known]) if k not in _AT_EVERY_WRITE]
         agreed = {key: known.get(key, NOTHING) for key in keys}
-        found = [k for k in keys if agreed[k].preferred or digest(airtable.get(k)) != agreed[k].airtable]
+        found = [k for k in keys if agreed[k].preferred or not agreed[k].is_airtable(digest(airtable.get(k)))]
         return found + [name for name in self._links if self._link_changed(name, held, past)]
 
     def preferred(self, merged: MergedRow) -> list[str]:
@@ -188,7 +189,7 @@ class RowMerge:
         decision = decide(
             known=agreed is not None,
             wix_changed=agreed is not None and ours != agreed.wix,
-            airtable_changed=agreed is not None and theirs != agreed.airtable,
+            airtable_changed=agreed is not None and not agreed.is_airtable(theirs),
             equal=ours == theirs or self.values.equal(key, wix, airtable, sent=past.sent and agreed is None),
         )
         if decision is Decision.UNCHANGED and _lacks_copies(wix, airtable):
@@ -234,7 +235,8 @@ class RowMerge:
         if decision is Decision.CONFLICT:
             ours, theirs, known = digest(list(wanted)), digest(sorted(has)), agreed is not None
             found = Difference(name, name, list(wanted), list(has), ours, theirs, known)
-            prefer = settled_side(merged, found, past)
+            # Of keys that Airtable may have got or not, neither is what it links to known; Wix has them.
+            prefer = "wix" if self._is_open(name, past) else settled_side(merged, found, past)
             if prefer is None:
                 return
             decision, agreed = (Decision.KEEP, wanted) if prefer == "airtable" else (Decision.WRITE, agreed)
@@ -246,6 +248,10 @@ class RowMerge:
         merged.agreed |= decision is not Decision.UNCHANGED
         if decision is Decision.WRITE and wanted != has:
             merged.changes[name] = list(wanted)
+
+    def _is_open(self, link: str, past: Past) -> bool:
+        known = past.agreement.keys if past.agreement else {}
+        return any(known.get(key, NOTHING).is_open for key in self._on[link])
 
     def _link_changed(self, name: str, held: Fields, past: Past) -> bool:
         agreed = past.agreement.links.get(name, ()) if past.agreement else ()

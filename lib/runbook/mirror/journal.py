@@ -130,8 +130,8 @@ class Journal:
             if ids:
                 self.send(target, ids)
 
-    def drain(self, timeout: float) -> dict[str, PendingCount]:
-        """Send everything; what is left after `timeout` seconds, by collection."""
+    def drain(self, timeout: float, *, gives_up: bool = False) -> dict[str, PendingCount]:
+        """Send everything; what is left after `timeout` seconds, by collection. `gives_up`: at the first error."""
         deadline = time.monotonic() + timeout
         pause = 0.1
         while self.pending.lines(limit=1) and time.monotonic() < deadline:
@@ -139,6 +139,8 @@ class Journal:
                 self._send_waiting(self.pending.lines, lambda: time.monotonic() >= deadline)
             except RunbookError as error:
                 self.last_error = error
+                if gives_up:
+                    break
                 pause = min(pause * 2, max(0.0, deadline - time.monotonic()))
                 time.sleep(pause)
             else:

@@ -70,9 +70,12 @@ def open_records(
 
 
 def connect_records(
-    connections: Connections, stack: ExitStack, *, base: str | None, update_mirror: bool
+    connections: Connections, stack: ExitStack, *, base: str | None, update_mirror: bool, brief: bool = False
 ) -> OpenRecords:
-    """The data layer over open connections, with its own HTTP clients; `stack` closes them."""
+    """The data layer over open connections, with its own HTTP clients; `stack` closes them.
+
+    `brief`: a request to Airtable that gets no response is given up after seconds.
+    """
     settings, state, catalog = connections.settings, connections.state, connections.catalog
     client = WixClient(settings.wix_url, settings.wix_key, settings.site_id, trouble_waits=_TROUBLE_WAITS)
     stack.callback(client.close)
@@ -81,6 +84,8 @@ def connect_records(
     airtable, mirror = None, None
     if base is not None:
         api = impatient_airtable(connections, stack, log)
+        if brief:
+            stack.enter_context(api.brief())
         mirror = Mirror(api, base, catalog, state, settings.folder / f"mirror-{base}.db")
         stack.callback(mirror.close)
         airtable = AirtableRecords(api, base, catalog, state, mirror=mirror)

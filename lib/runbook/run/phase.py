@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from runbook.backlog import waits_for_airtable
 from runbook.catalog import Collection
 from runbook.cutover.debts import owed
 from runbook.display import Page, Shown, Table, display_now
@@ -190,6 +191,9 @@ class PhaseRun(RunContext):
         side = self.connections.state.flags.get(c.flag)  # first: a debt is noted as its flag turns back
         if (debt := owed(self.connections.state, c.flag)) is not None:
             raise StepError(f"nothing of it was written. {debt}")
+        waits = waits_for_airtable(self.connections.state, self.base(), [c.wix])
+        if side == "wix" and waits:  # they would be sent over what this load writes
+            raise StepError(f"nothing of it was written. {c.wix}: {waits[c.wix]}; then run the phase again")
         last_export.note_keys(self, c, loaded=False)
         self.results.loaded[c.wix] = load(
             self.results.transformed[c.wix],

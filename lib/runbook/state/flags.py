@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Literal, NamedTuple, TypeAlias, cast, get_args
 
 from sqlalchemy import Connection, func, select
@@ -90,10 +90,12 @@ class Flags:
         *,
         always: Collection[str] = (),
         debts: Mapping[str, Debt] | None = None,
+        also: Callable[[Connection], None] = lambda connection: None,
     ) -> None:
         """`set` several flags, and note the debts that this leaves, in one transaction.
 
-        `always`: those whose history gets a line in any case. It survives a power failure when the method returns.
+        `always`: those whose history gets a line in any case. `also`: part of the transaction. It survives a power
+        failure when the method returns.
         """
         if value not in get_args(Side):
             shown = ", ".join(repr(name) for name in names)
@@ -107,6 +109,7 @@ class Flags:
                     line = {"at": now(), "flag": name, "value": value, "who": who, "why": why, "run_id": run_id}
                     connection.execute(flag_change.insert(), line)
             add_debts(self._db, connection, debts or {})
+            also(connection)
 
     def restore(self, name: str, value: Side, since: str, who: str, why: str) -> None:
         """Set a flag as the base has it, with the time of its turn there; the history gets a line where it changes."""

@@ -175,6 +175,39 @@ class PendingWrites:
                 of_line = (self._in_base, pending_write.c.id == id_)
                 connection.execute(pending_write.update().where(*of_line).values(refused=reason, sent=None))
 
+    # What goes to Wix instead, because a flag turns back while Airtable cannot take it
+
+    def sent_to_wix(self, collection: str) -> dict[str, dict[str, str]]:
+        """Hashes of what was sent to Wix of rows that have lines, by legacy id and Wix key, as `BackMerge.hashes`."""
+        with self._db.reading() as connection:
+            return self._sent_to_wix(connection, collection)
+
+    def note_sent_to_wix(self, collection: str, hashes: Mapping[str, Mapping[str, str]]) -> None:
+        """Values are about to be sent to Wix: it may have them from here on."""
+        with self._db.writing(durable=True) as connection:
+            self._replace_sent(connection, collection, {**self._sent_to_wix(connection, collection), **hashes})
+
+    def carried(self, connection: Connection, collection: str, lines: Mapping[str, Collection[int]]) -> None:
+        """Wix has what lines of rows say, by legacy id: they are no longer to be sent. Part of a transaction."""
+        for some in self._some(id_ for ids in lines.values() for id_ in ids):
+            connection.execute(pending_write.delete().where(some))
+        sent = self._sent_to_wix(connection, collection)
+        self._replace_sent(connection, collection, {id_: of_row for id_, of_row in sent.items() if id_ not in lines})
+
+    def _sent_to_wix(self, connection: Connection, collection: str) -> dict[str, dict[str, str]]:
+        found = connection.scalar(select(fact.c.value).where(fact.c.key == self._sent_key(collection)))
+        return json.loads(found) if found else {}
+
+    def _replace_sent(self, connection: Connection, collection: str, hashes: Mapping[str, Mapping[str, str]]) -> None:
+        key = self._sent_key(collection)
+        connection.execute(fact.delete().where(fact.c.key == key))
+        if hashes:
+            line = {"key": key, "value": json.dumps({id_: dict(of_row) for id_, of_row in hashes.items()})}
+            connection.execute(fact.insert(), line)
+
+    def _sent_key(self, collection: str) -> str:
+        return f"sent to Wix {self._base} {collection}"
+
     # What was refused, by an operator
 
     def retry(self, id_: int) -> PendingWrite | None:

@@ -20,7 +20,10 @@ from runbook.state.database import CHUNK, Database, chunked
 from runbook.state.outbox_lines import OutboxRow, add_to_outbox
 from runbook.state.tables import id_map, journal, link_key, now, outbox, row_change
 
-Change: TypeAlias = Literal["created", "removed"]
+Change: TypeAlias = Literal["created", "removed", "carried"]
+
+
+_IN_WIX = ("removed", "carried")  # changes of rows that Wix has and Airtable has not
 
 
 class KnownRow(NamedTuple):
@@ -36,7 +39,10 @@ class KnownRow(NamedTuple):
 
 
 class AgreedRow(NamedTuple):
-    """A row on which both sides agree now. `agreed`: on what, as `runbook.merge` writes it."""
+    """A row on which both sides agree now. `agreed`: on what, as `runbook.merge` writes it.
+
+    `record_id` "": Airtable does not have the row, or may not have it.
+    """
 
     legacy_id: str
     record_id: str
@@ -270,10 +276,10 @@ class CollectionRows:
         """`put` for rows that were created in Airtable, and `note_created`, in one transaction."""
         with self._db.writing() as connection:
             c = row_change
-            noted = select(c.c.legacy_id).where(self._in_scope(c), c.c.what == "removed")
-            removed = set(connection.scalars(noted))
+            noted = select(c.c.legacy_id).where(self._in_scope(c), c.c.what.in_(_IN_WIX))
+            in_wix = set(connection.scalars(noted))
             self._put(connection, records)
-            self._note_created(connection, [legacy_id for legacy_id in records if legacy_id not in removed])
+            self._note_created(connection, [legacy_id for legacy_id in records if legacy_id not in in_wix])
 
     def note_removed(self, legacy_ids: Iterable[str], *, by_hand: bool = False) -> None:
         """Rows are no longer in the base: forget them, and note them as removed, and to be removed from Wix.
@@ -300,12 +306,21 @@ class CollectionRows:
             )
             return {row[0]: row[1] for row in found}
 
+    def agreed_of_absent(self) -> dict[str, str | None]:
+        """What both sides agree on of rows that Airtable does not have: removed there, or only carried to Wix."""
+        t = row_change
+        query = select(t.c.legacy_id, t.c.agreed).where(self._in_scope(t), t.c.what.in_(_IN_WIX))
+        with self._db.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
     def carried(self, connection: Connection, agreed: Iterable[AgreedRow], gone: Iterable[str]) -> None:
         """Wix has these rows as Airtable has them, and has those that are `gone` no more. Part of a transaction.
 
         A row that was removed from Airtable meanwhile stays removed.
         """
-        c, rows = row_change, {row.legacy_id: row for row in agreed}
+        c, listed = row_change, list(agreed)
+        rows = {row.legacy_id: row for row in listed if row.record_id}
+        absent = [row for row in listed if not row.record_id]
         noted = select(c.c.legacy_id).where(self._in_scope(c), c.c.what == "removed")
         removed = rows.keys() & set(connection.scalars(noted))
         for legacy_id in removed:
@@ -313,8 +328,17 @@ class CollectionRows:
             connection.execute(c.update().where(*of_row).values(agreed=rows[legacy_id].agreed))
         there = rows.keys() - removed
         self._agree(connection, [rows[legacy_id] for legacy_id in there])
-        for chunk in self._chunks(c, [*there, *gone]):
+        for chunk in self._chunks(c, [*there, *gone, *(row.legacy_id for row in absent)]):
             connection.execute(c.delete().where(chunk))
+        lines = [
+            {**self._scope, "legacy_id": row.legacy_id, "what": "carried", "at": now(), "agreed": row.agreed}
+            for row in absent
+        ]
+        if lines:
+            connection.execute(c.insert(), lines)
+        for table in (id_map, link_key):
+            for chunk in self._chunks(table, [row.legacy_id for row in absent]):
+                connection.execute(table.delete().where(chunk))
 
     def _note_created(self, connection: Connection, legacy_ids: Iterable[str]) -> None:
         t = row_change
@@ -371,9 +395,9 @@ class CollectionRows:
         self._restore(connection, records)
 
     def _restore(self, connection: Connection, records: Mapping[str, str]) -> None:
-        """Rows that were noted as removed are in the base again: what was agreed on is known."""
+        """Rows that were noted as removed, or carried to Wix alone, are in the base: what was agreed on is known."""
         c, o = row_change, outbox
-        noted = select(c.c.legacy_id, c.c.agreed).where(self._in_scope(c), c.c.what == "removed")
+        noted = select(c.c.legacy_id, c.c.agreed).where(self._in_scope(c), c.c.what.in_(_IN_WIX))
         found = [row for row in connection.execute(noted) if row.legacy_id in records]
         for row in found:
             of_known = (self._in_scope(id_map), id_map.c.legacy_id == row.legacy_id, id_map.c.agreed.is_(None))

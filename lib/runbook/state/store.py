@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
+
+from sqlalchemy import Connection
 
 from runbook.state.conflicts import Conflicts
 from runbook.state.database import Database
@@ -75,6 +79,12 @@ class State:
     def pending_writes(self, base: str) -> PendingWrites:
         """The journal of writes of one base: what Airtable does not have yet."""
         return PendingWrites(self._db, base)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One that survives a power failure at its end, for what several of its parts note together."""
+        with self._db.writing(durable=True) as connection:
+            yield connection
 
     def unchanged_since(self, base: str, flag: str) -> str | None:
         """The time since which an item must have been changed in Wix to count as changed there, where it is not known

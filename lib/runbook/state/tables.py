@@ -104,8 +104,8 @@ progress = Table(
 
 fact = Table("fact", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
-# Rows that only one side has because they were created in Airtable or removed from it: `what` is "created" or
-# "removed". `agreed`: of a removed one, as in `id_map`.
+# Rows that only one side has because they were created in Airtable or removed from it, or carried to Wix before
+# Airtable had them: `what` is "created", "removed" or "carried". `agreed`: of one that Wix has, as in `id_map`.
 row_change = Table(
     "row_change",
     metadata,

@@ -10,11 +10,12 @@ import pytest
 from command_kit import call
 from fleet_platform import Fleet
 from runbook.backlog import LIST_REFUSED, read_backlog, read_unsent
+from runbook.commands.flags import set_flag
 from runbook.commands.mirror import mirror_status, send
 from runbook.commands.monitor import open_check
 from runbook.commands.refused_writes import give_up, list_refused, retry
 from runbook.commands.status import status
-from runbook.errors import CheckFailed, SettingError
+from runbook.errors import CheckFailed, FlagRefused, SettingError
 from runbook.records.opening import open_records
 from runbook.state import PendingWrite, State
 from runbook.state.pending_writes import NewWrite, PendingWrites
@@ -124,6 +125,29 @@ def test_ids_that_no_refused_write_has_change_nothing(turned: Fleet, refused: Pe
         with pytest.raises(SettingError, match=f"no refused write has the id 0; there are {refused.id}"):
             retry(turned.platform, "sandbox", wrong)
     assert list_refused(turned.platform, "sandbox").rows
+
+
+def test_while_services_write_in_wix_none_is_tried_again(turned: Fleet, refused: PendingWrite, state: State) -> None:
+    state.flags.set("owners", "wix", who="a test", why="")
+    with pytest.raises(SettingError, match="services write in Wix by now; nothing was done"):
+        retry(turned.platform, "sandbox", ["all"])
+    assert list_refused(turned.platform, "sandbox").rows
+
+
+def test_no_phase_writes_and_no_flag_turns_while_writes_wait_for_airtable(migrated: Fleet) -> None:
+    pending = migrated.connect().state.pending_writes(migrated.base())
+    append(pending, "o0")
+    with pytest.raises(
+        FlagRefused, match="1 write of services waiting for Airtable in the journal; `runbook mirror --send`"
+    ):
+        set_flag(migrated.platform, "sandbox", "owners", "airtable", who="ann", why="now")
+    migrated.save("Owners", {"_id": "o1", "name": "Bobby"})
+    with pytest.raises(CheckFailed, match=r"nothing of it was written\. Owners: 1 write of services waiting"):
+        migrated.migrate(3)
+    assert migrated.records("Owners")["o1"]["fields"]["Name"] == "Bob"
+    send(migrated.platform, "sandbox")
+    migrated.migrate(3)
+    assert migrated.records("Owners")["o1"]["fields"]["Name"] == "Bobby"
 
 
 def test_a_journal_that_cannot_be_sent_says_why(turned: Fleet, pending: PendingWrites) -> None:

@@ -202,7 +202,7 @@ def test_a_turn_waits_for_the_batch_in_flight(following: Following, monkeypatch:
 # What changes while it is on its way
 
 
-@pytest.mark.parametrize("when", ["plan", "_send", "_finish"])
+@pytest.mark.parametrize("when", ["plan", "write", "_finish"])
 def test_a_row_that_a_service_removes_while_it_is_sent_is_not_in_wix(
     following: Following, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
