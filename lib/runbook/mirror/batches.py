@@ -7,6 +7,7 @@ lines before it goes after those.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
+from functools import cache
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -55,7 +56,7 @@ class Order:
 
     def __init__(self, catalog: Catalog) -> None:
         self._keys = {name: ("_id", *catalog.link_keys.get(name, ())) for name in catalog.collections}
-        self._mappings = {name: Mapping(collection) for name, collection in catalog.collections.items()}
+        self._mapping = cache(lambda name: Mapping(catalog.collection(name)))
 
     def next_batches(
         self, lines: Iterable[PendingWrite], most: int, *, busy: Container[Row] = frozenset()
@@ -99,7 +100,7 @@ class Order:
 
     def candidates(self, collection: str, item: dict[str, object]) -> list[Candidate]:
         """What the keys of an item lead to."""
-        links = self._mappings[collection].links_of(item)
+        links = self._mapping(collection).links_of(item)
         return [candidate for of_link in links.values() for candidate in of_link]
 
     def provided(self, line: PendingWrite) -> Iterator[Candidate]:

@@ -137,7 +137,7 @@ class Journal:
         while self.pending.lines(limit=1) and time.monotonic() < deadline:
             try:
                 self._send_waiting(self.pending.lines, lambda: time.monotonic() >= deadline)
-            except RunbookError as error:
+            except Exception as error:  # noqa: BLE001 - as in the background
                 self.last_error = error
                 if gives_up:
                     break
@@ -230,7 +230,7 @@ class Journal:
         name, ids = batch.collection, [row.legacy_id for row in batch.rows]
         limit = turn_limit()
         timeout = None if limit == math.inf else max(0.0, limit - time.monotonic())
-        with self._state.locks.keyed((f"sending {name} {i}" for i in ids), timeout=timeout) as acquired:
+        with self._state.locks.sending(name, ids, timeout=timeout) as acquired:
             if not acquired:
                 raise SourceDown(
                     f"{name}: what is in the journal of a row is still being sent after {timeout:.0f} s",

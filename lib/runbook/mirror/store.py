@@ -214,10 +214,13 @@ class Store:
         """
         key = (collection, item_id)
         with self.file.transaction() as db:
-            sql = "SELECT n, item, record, ifnull(base, item) FROM row WHERE collection = ? AND id = ?"
+            sql = "SELECT n, item, record, base FROM row WHERE collection = ? AND id = ?"
             old = db.execute(sql, key).fetchone()
-            read = None if old is None or old[2] is None else json.loads(old[3])
+            read_text = None if old is None or old[2] is None else old[3] or old[1]
+            read = None if read_text is None else json.loads(read_text)
             item = overlay(item_id, read)
+            if item is read and (old is None or old[3] is None) and (old is None) == (item is None):
+                return  # as it is stored
             if item is None:
                 if old is not None:
                     self._delete(db, "n = ?", (old[0],), _next_seq(db))
@@ -231,7 +234,7 @@ class Store:
                 db.execute("DELETE FROM tombstone WHERE collection = ? AND id = ?", key)
                 _add_to_size(db, collection, 1)
             else:
-                n, base = old[0], None if read is None or item is read else old[3]
+                n, base = old[0], None if item is read else read_text
                 self._remove_sort_keys(db, collection, item_id, old[1])
                 db.execute("UPDATE row SET item = ?, base = ?, hidden = ? WHERE n = ?", (text, base, hidden, n))
             self._add_sort_keys(db, collection, n, item)

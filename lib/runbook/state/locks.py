@@ -15,7 +15,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import IO
 
 from sqlalchemy import Connection, text
@@ -90,6 +90,15 @@ class Locks:
                 held.callback(connection.execute, text("SELECT pg_advisory_unlock_shared(:key)"), _key(whole))
                 _lock_keys(connection, names, None, held)
             yield
+
+    def sending(
+        self, collection: str, ids: Iterable[str], *, timeout: float | None = None
+    ) -> AbstractContextManager[bool]:
+        """Hold rows against whoever sends their lines of the journal of writes; as `keyed`.
+
+        Who holds `rows` may take it, not the other way round.
+        """
+        return self.keyed((f"sending {collection} {item_id}" for item_id in ids), timeout=timeout)
 
     @contextmanager
     def keyed(self, names: Iterable[str], *, timeout: float | None = None) -> Iterator[bool]:
