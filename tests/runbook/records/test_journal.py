@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from records_kit import CATALOG, Both, without_dates
-from runbook.errors import ItemExists, NoSuchItem, SourceDown
+from runbook.errors import ItemExists, NoSuchItem, SchemaDrift, SourceDown
 from runbook.json_types import MISSING, Item
 from runbook.mirror import Mirror
 from runbook.query import Query
@@ -438,3 +438,32 @@ def test_what_a_killed_process_appended_is_seen_once_another_starts(both: Both) 
     assert found is not None
     assert found["trucks"] == 1
     records.journal.close()
+
+
+def test_a_table_that_a_person_has_changed_refuses_what_waits(both: Both, records: AirtableRecords) -> None:
+    both.mirrored.insert(CARRIERS, {"_id": "a", "trucks": 1})
+    both.mirrored.insert(DRIVERS, {"_id": "d", "name": "Ann"})
+    records.patch(CARRIERS, "a", {"trucks": 2})
+    records.patch(DRIVERS, "d", {"name": "Bob"})
+    table = next(table for table in both.api.tables(both.base) if table["name"] == "The Carriers")
+    column = next(field["id"] for field in table["fields"] if field["name"] == "Trucks")
+    both.api.update_field(both.base, table["id"], column, {"name": "Lorries"})
+    try:
+        both.mirror.check_schema()
+        left = records.journal.drain(10.0)
+        assert {name: (count.waiting, count.refused) for name, count in left.items()} == {CARRIERS: (0, 1)}
+        (line,) = records.journal.pending.lines(refused=True)
+        assert "Trucks" in str(line.refused)
+        with pytest.raises(SchemaDrift):
+            records.patch(CARRIERS, "a", {"trucks": 3})
+    finally:
+        both.api.update_field(both.base, table["id"], column, {"name": "Trucks"})
+        both.mirror.refresh()
+    found = records.get(CARRIERS, "a")
+    assert found is not None
+    assert found["trucks"] == 1  # as Airtable has it
+    assert records.journal.pending.retry(line.id) is not None
+    drain(records)
+    assert raw(both)["a"]["Trucks"] == 2
+    assert raw(both, DRIVERS)["d"]["Name"] == "Bob"
+    assert_settled(both)
