@@ -30,9 +30,9 @@ def add_interest(context: Context, driver_id: str, carrier_dot: Any, item: Item)
 
 
 def add_or_change_interest(
-    context: Context, driver_id: str, carrier_dot: Any, item: Item, change: Callable[[Item], Item]
+    context: Context, driver_id: str, carrier_dot: Any, item: Item, change: Item | Callable[[Item], Item]
 ) -> Once:
-    """As `add_interest`; a row that exists is changed by `change`."""
+    """As `add_interest`; a row that exists is changed, see `insert_or_change`."""
     return insert_or_change(context, "DriverCarrierInterests", _pair(driver_id, carrier_dot), item, change)
 
 

@@ -27,29 +27,39 @@ def insert_or_change(
     collection: str,
     key: Mapping[str, Any],
     item: Item,
-    change: Callable[[Item], Item],
+    change: Item | Callable[[Item], Item],
     *,
     consistent: bool = False,
 ) -> Once:
-    """The row with a natural key, inserted as `item`, else changed by `change` as in `Records.change`."""
+    """The row with a natural key, inserted as `item`, else changed.
 
-    def change_if_same(row: Item) -> Item:
-        if any(row.get(name) != value for name, value in key.items()):
-            raise _KeyChanged
-        return change(row)
+    `change`: a function as for `Records.change`, which never gets a row whose key has changed meanwhile; or only keys,
+    for a natural key that never changes.
+    """
 
     query = Query()
     for name, value in key.items():
         query = query.eq(name, value)
-    row = context.records.first(collection, query)  # one that is there for long takes no lock of its key
+
+    def store(item_id: str) -> Item:
+        if not callable(change):
+            return context.records.patch(collection, item_id, change)
+
+        def change_if_same(row: Item) -> Item:
+            if any(row.get(name) != value for name, value in key.items()):
+                raise _KeyChanged
+            return change(row)
+
+        return context.records.change(collection, item_id, change_if_same, consistent=consistent)
+
+    row = context.records.first(collection, query)  # one that is found needs no lock of its key
     for attempt in range(1, _ATTEMPTS + 1):
         if row is None:
             row, inserted = context.records.insert_once(collection, key, item)
             if inserted:
                 return Once(row, True)
         try:
-            changed = context.records.change(collection, row["_id"], change_if_same, consistent=consistent)
-            return Once(changed, False)
+            return Once(store(row["_id"]), False)
         except (NoSuchItem, _KeyChanged):
             if attempt == _ATTEMPTS:
                 raise

@@ -175,7 +175,7 @@ def log_carrier_interest(context: Context, caller: Caller, interest: Mapping[str
         **_not_null(carrier_name=interest.get("carrierName"), driver_zip_at_match=profile.get("home_zip")),
         **changes,
     }
-    row, is_new = add_or_change_interest(context, profile["_id"], dot, new, lambda row: changes)
+    row, is_new = add_or_change_interest(context, profile["_id"], dot, new, changes)
     return {"success": True, "interestId": row["_id"], "isNew": is_new}
 
 

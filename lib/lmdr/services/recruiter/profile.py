@@ -46,7 +46,7 @@ def get_or_create_recruiter_profile(context: Context, caller: Caller) -> dict[st
         "last_active_date": now,
     }
     key = {"_owner": caller.member_id}
-    profile, is_new = insert_or_change(context, "recruiterProfiles", key, new, lambda row: {"last_active_date": now})
+    profile, is_new = insert_or_change(context, "recruiterProfiles", key, new, {"last_active_date": now})
     carriers = _carriers(context, caller.member_id)
     return {"success": True, "profile": profile, "carriers": carriers, "needsSetup": not carriers, "isNew": is_new}
 
