@@ -285,7 +285,8 @@ def rebuild_state(environment: str, source: str, yes: bool, as_json: bool) -> No
 @_report_errors
 def monitor(environment: str, alert_url: str | None) -> None:
     """Run the weekly integrity check, headless. Exit code 1 means alert."""
-    from runbook.commands.run import Headless, check_alert_url, post_alert
+    from runbook.commands.alerts import check_alert_url, post_alert
+    from runbook.commands.run import Headless
     from runbook.run.opening import run_folder
 
     platform = find_platform()

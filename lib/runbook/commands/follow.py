@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from runbook.backlog import Backlog
+from runbook.commands.alerts import watching_journal
 from runbook.cutover.following import SLUG, Follower
 from runbook.errors import RunbookError, SettingError
 from runbook.evidence.runs import FOLLOW
@@ -39,7 +40,7 @@ def follow(platform: Platform, environment: str, *, once: bool, report: Report) 
             report(note)
         if once:
             return follower.once()
-        with stopped_by(signal.SIGINT, signal.SIGTERM) as stop:
+        with watching_journal(opened, report=report), stopped_by(signal.SIGINT, signal.SIGTERM) as stop:
             follower.run(stop)
         return follower.backlog()
 

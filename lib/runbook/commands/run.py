@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import click
-import requests
 
 from runbook.commands import RED, USAGE
 from runbook.connections import connect
-from runbook.display import plural
 from runbook.errors import CatalogError, SettingError, StepError
 from runbook.evidence.changes import console_lines, read_changes
 from runbook.evidence.folder import RunFolder
@@ -159,30 +155,3 @@ class Headless:
         if problem is not None:
             how = f"the same command with --run-id {self.folder.run_id}" if self.continues else "the same command again"
             click.echo(f"{problem}; run {how} to continue", err=True)
-
-
-def check_alert_url(url: str) -> None:
-    """Raises SettingError if alerts cannot be posted to the URL; does not show it, because it may contain a token."""
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid:
-        raise SettingError("--alert-url or RUNBOOK_ALERT_URL is not a URL to post to; expected https://host/path")
-
-
-def post_alert(url: str, folder: RunFolder) -> str | None:
-    """POST the alerts to a webhook, as JSON with a `text` for chat services. Returns an error message, or None."""
-    gate = folder.read_evidence("integrity_check", "gate") or {"reasons": ["the check could not run"]}
-    reasons = gate["reasons"] or ["the check did not finish"]
-    text = f"Integrity check {folder.run_id}: {plural(len(reasons), 'alert')}\n" + "\n".join(f"• {r}" for r in reasons)
-    try:
-        response = requests.post(url, data=json.dumps({"text": text, "run": folder.run_id, "alerts": reasons}),
-                               headers={"Content-Type": "application/json"}, timeout=30)  # fmt: skip
-    except requests.RequestException as error:
-        # The URL may contain a token: it is not shown.
-        return f"the alert could not be posted ({type(error).__name__}); check RUNBOOK_ALERT_URL or --alert-url"
-    if not response.ok:
-        return f"the alert was refused with status {response.status_code}; check RUNBOOK_ALERT_URL or --alert-url"
-    return None

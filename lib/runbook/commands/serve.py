@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from runbook.commands.alerts import watching_journal
 from runbook.commands.follow import following, stopped_by
 from runbook.errors import SettingError
 from runbook.platform import Platform
@@ -48,6 +49,7 @@ def serve(
             report(f"serving {platform.name} on {url} ({environment}); Ctrl-C stops it")
             for note in opened.hold.notes if opened.hold is not None else ():
                 report(note)
+            stack.enter_context(watching_journal(opened, report=report))
             if follow:
                 stack.enter_context(following(opened, report=report))
             with stopped_by(signal.SIGTERM):  # uvicorn sends it again at its end, which is not yet ours
