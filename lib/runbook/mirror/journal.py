@@ -38,7 +38,8 @@ MAX_SECONDS = 3600.0
 _STREAMS = 6  # requests at once
 _TICK = 0.2  # seconds between two looks for what other processes appended
 _LAST_SECONDS = 5.0  # to send what is left when the thread ends
-_MOST_PAUSE = 30.0
+_MOST_PAUSE = 10.0  # seconds between two attempts
+_OVERLAY_SECONDS = 60.0  # between two looks whether all rows are as the journal makes them
 
 
 class Delivery(Protocol):
@@ -170,12 +171,13 @@ class Journal:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _keep_sending(self) -> None:
-        failures, overlaid = 0, False
+        failures, overlay_at = 0, 0.0
         while not self._stop.is_set():
             try:
-                if self._mirror is not None and not overlaid:
+                if self._mirror is not None and time.monotonic() >= overlay_at:
                     self._mirror.overlay_all()
-                    overlaid = True
+                    # Another machine may have sent what this mirror does not have yet: there only once.
+                    overlay_at = time.monotonic() + _OVERLAY_SECONDS if self._state.is_local else math.inf
                 self._send_all()
                 self.last_error, failures = None, 0
             except Exception as error:  # noqa: BLE001 - whatever it is, the lines are kept, and sent later

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from runbook.catalog import LEGACY_ID
-from runbook.errors import NoSuchItem
+from runbook.errors import NoSuchItem, SourceDown
 from runbook.json_types import MISSING, Item, Json
 from runbook.mirror import Mirror
 from runbook.mirror.batches import Batch, RowWrites
@@ -46,8 +46,14 @@ class RowDelivery:
         with self._sound(name), nullcontext() if self._mirror is None else self._mirror.finishing(lines):
             left = self._not_done(rows, batch)
             if left:
-                self._pending.note_sent([line.id for row in left for line in row.lines])
-                {"insert": self._insert, "patch": self._patch, "remove": self._remove}[batch.kind](rows, left)
+                sent = [line.id for row in left for line in row.lines]
+                self._pending.note_sent(sent)
+                try:
+                    {"insert": self._insert, "patch": self._patch, "remove": self._remove}[batch.kind](rows, left)
+                except SourceDown as error:
+                    if error.done is False:
+                        self._pending.note_not_sent(line.id for row in left for line in row.lines if line.sent is None)
+                    raise
         self._pending.finish(lines)
         if self._mirror is not None:
             self._mirror.overlay(name, [row.legacy_id for row in batch.rows])

@@ -162,6 +162,12 @@ class PendingWrites:
             for some in self._some(ids):
                 connection.execute(pending_write.update().where(some).values(sent=now()))
 
+    def note_not_sent(self, ids: Iterable[int]) -> None:
+        """Lines that were about to be sent have not been: Airtable has taken nothing of them."""
+        with self._db.writing() as connection:
+            for some in self._some(ids):
+                connection.execute(pending_write.update().where(some).values(sent=None))
+
     def finish(self, ids: Iterable[int]) -> None:
         """Airtable has what these lines say, and that is noted: delete them."""
         with self._db.writing() as connection:

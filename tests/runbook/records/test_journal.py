@@ -467,3 +467,38 @@ def test_a_table_that_a_person_has_changed_refuses_what_waits(both: Both, record
     assert raw(both)["a"]["Trucks"] == 2
     assert raw(both, DRIVERS)["d"]["Name"] == "Bob"
     assert_settled(both)
+
+
+@pytest.mark.parametrize(("status", "unsure"), [(429, False), (500, True)])
+def test_only_what_may_have_arrived_is_looked_up(
+    both: Both, records: AirtableRecords, status: int, unsure: bool
+) -> None:
+    records.insert(CARRIERS, {"_id": "a", "trucks": 1})
+    rule = {"match": {"service": "airtable"}, "kind": "status", "status": status, "times": None}
+    both.box.faults({**rule, "headers": {"Retry-After": "0"}})
+    with pytest.raises(SourceDown):
+        records.journal.send(CARRIERS)
+    both.box.faults(clear=True)
+    assert [line.sent is not None for line in records.journal.pending.lines()] == [unsure]
+    start = both.request_count()
+    drain(records)
+    assert both.request_count() - start == (1 if not unsure else 2)
+
+
+def test_a_row_whose_lines_went_elsewhere_is_as_in_airtable_again(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runbook.mirror.journal._OVERLAY_SECONDS", 0.05)
+    both.turn("airtable")
+    both.mirrored.insert(CARRIERS, {"_id": "a", "trucks": 1})
+    both.journaled.patch(CARRIERS, "a", {"trucks": 2})
+    both.journaled.insert(CARRIERS, {"_id": "b"})
+    pending = both.journaled.journal.pending
+    pending.finish([line.id for line in pending.lines()])  # such as to Wix, at a turn
+    assert both.mirrored.count(CARRIERS) == 2
+    records = both.over(both.mirror)
+    with records.journal.kept_sent():
+        deadline = time.monotonic() + 10
+        while records.count(CARRIERS) == 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+    records.journal.close()
+    assert [(item["_id"], item["trucks"]) for item in both.mirrored.get_all(CARRIERS)] == [("a", 1)]
+    assert_settled(both)
