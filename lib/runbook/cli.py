@@ -359,7 +359,7 @@ def follow(environment: str, once: bool) -> None:
 
     left = follow_base(find_platform(), environment, once=once, report=_say)
     click.echo(repr(left))
-    sys.exit(RED if once and (left.left or left.note.problem) else 0)
+    sys.exit(RED if once and (left.left or left.unsent.waiting or left.note.problem) else 0)
 
 
 @main.command("repair-ids")

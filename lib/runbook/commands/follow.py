@@ -11,6 +11,7 @@ from typing import Any
 
 from runbook.backlog import Backlog
 from runbook.commands.alerts import watching_journal
+from runbook.commands.mirror import SEND_SECONDS
 from runbook.cutover.following import SLUG, Follower
 from runbook.errors import RunbookError, SettingError
 from runbook.evidence.runs import FOLLOW
@@ -39,6 +40,8 @@ def follow(platform: Platform, environment: str, *, once: bool, report: Report) 
         for note in opened.hold.notes if opened.hold is not None else ():
             report(note)
         if once:
+            if opened.airtable is not None:
+                opened.airtable.journal.drain(SEND_SECONDS, gives_up=True)
             return follower.once()
         with watching_journal(opened, report=report), stopped_by(signal.SIGINT, signal.SIGTERM) as stop:
             follower.run(stop)

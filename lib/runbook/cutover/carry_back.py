@@ -324,6 +324,7 @@ class CarryBack:
             answer = None if row.legacy_id in plan.unclear else merge.answer(row.fields)
             agreed.append(AgreedRow(row.legacy_id, row.record_id, None, answer, agreement.dumps()))
         self._state.outbox(self._base, c.wix).finish(done, self._state.rows(self._base, c.wix), agreed, gone)
+        self._state.pending_writes(self._base).forget_sent_to_wix(c.wix, [legacy_id for legacy_id, _ in done])
         in_conflict = {each.legacy_id for each in self._state.conflicts(self._base, c.wix).all()}
         self._drop_conflicts(c, in_conflict.intersection(legacy_id for legacy_id, _ in done))
 

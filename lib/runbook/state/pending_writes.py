@@ -193,6 +193,17 @@ class PendingWrites:
         with self._db.writing(durable=True) as connection:
             self._replace_sent(connection, collection, {**self._sent_to_wix(connection, collection), **hashes})
 
+    def forget_sent_to_wix(self, collection: str, legacy_ids: Collection[str]) -> None:
+        """Both sides agree on these rows: what was sent of them does not matter any more, unless they have lines."""
+        with self._db.reading() as connection:
+            sent = self._sent_to_wix(connection, collection)
+        ended = sent.keys() & set(legacy_ids)
+        if ended := ended - self.of_rows(collection, ended).keys():
+            with self._db.writing() as connection:
+                sent = self._sent_to_wix(connection, collection)
+                left = {id_: of_row for id_, of_row in sent.items() if id_ not in ended}
+                self._replace_sent(connection, collection, left)
+
     def carried(self, connection: Connection, collection: str, lines: Mapping[str, Collection[int]]) -> None:
         """Wix has what lines of rows say, by legacy id: they are no longer to be sent. Part of a transaction."""
         for some in self._some(id_ for ids in lines.values() for id_ in ids):

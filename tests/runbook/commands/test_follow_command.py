@@ -17,6 +17,7 @@ from fleet_platform import Fleet
 from runbook.commands.rollback import open_rollback
 from runbook.evidence.manifest import verify
 from runbook.records.opening import open_records
+from runbook.state.pending_writes import NewWrite
 
 KITS = Path(__file__).parents[2] / "kits"
 
@@ -92,3 +93,18 @@ def test_once_ends_with_1_where_something_is_left(turned: Fleet, monkeypatch: py
     done = call("follow", "--once", code=1)
     assert "1 row left" in done.err
     assert "conflicts" in done.out
+
+
+def test_once_sends_the_journal_of_writes_first(turned: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runbook.cli.find_platform", lambda: turned.platform)
+    pending = turned.connect().state.pending_writes(turned.base())
+    pending.append([NewWrite("Owners", "o0", "patch", {"name": "Anne"})])
+    turned.box.faults(
+        {"match": {"service": "airtable", "method": "PATCH"}, "times": None, "kind": "status", "status": 503}
+    )
+    call("follow", "--once", code=1)
+    assert len(pending.lines()) == 1
+    turned.box.faults(clear=True)
+    call("follow", "--once")
+    assert pending.lines() == []
+    assert turned.items("Owners")["o0"]["name"] == "Anne"

@@ -273,6 +273,7 @@ def test_a_rollback_that_ends_before_the_turn_loses_nothing(
     assert world.airtable()["owners"] == {**WRITTEN["owners"], "o0": "Newer"}
     assert went_back(world.fleet.platform) is None
     assert world.wix()["owners"] == {**WRITTEN["owners"], "o0": "Newer"}
+    assert not any(world.pending.sent_to_wix(name) for name in COLLECTIONS)
 
 
 def test_services_that_write_all_the_time_lose_nothing(world: World) -> None:
