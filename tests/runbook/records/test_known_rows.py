@@ -143,6 +143,13 @@ def test_an_id_that_another_machine_has_given_is_taken(both: Both) -> None:
     assert both.mirrored.get(CARRIERS, "a", consistent=True) is not None
 
 
+def test_an_id_that_the_mirror_alone_knows_is_taken(both: Both) -> None:
+    both.mirrored.insert(CARRIERS, WHOLE)
+    both.state.rows(both.base, CARRIERS).forget(["a"])
+    with pytest.raises(ItemExists):
+        both.mirrored.insert(CARRIERS, {"_id": "a"})
+
+
 def test_a_legacy_id_that_someone_changed_is_written_again(both: Both) -> None:
     records = both.mirrored
     records.insert(CARRIERS, WHOLE)
