@@ -21,11 +21,12 @@ from runbook.state.facts import (
     ValidatedTable,
 )
 from runbook.state.flags import FlagChange, Flags, FlagState, Side
+from runbook.state.link_keys import AMBIGUOUS, Ambiguous
 from runbook.state.outbox import IN_CONFLICT, Outbox, OutboxCount, PendingRow
 from runbook.state.outbox_lines import OutboxRow
 from runbook.state.pending_writes import PendingCount, PendingWrite, PendingWrites, WriteKind
 from runbook.state.rate_limits import RateLimits
-from runbook.state.rows import AMBIGUOUS, AgreedRow, Ambiguous, CollectionRows, History, KnownRow
+from runbook.state.rows import AgreedRow, CollectionRows, History, KnownRow
 from runbook.state.store import State
 
 __all__ = [
