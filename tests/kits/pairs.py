@@ -111,8 +111,9 @@ class Pairs(NamedTuple):
         rows: dict[int, list[Any]] = defaultdict(list)
         for collection in self.collections:
             for row in platform.rows(collection):
-                number = int(re.findall(r"\b\d{5}\b", json.dumps(row, default=str))[0])
-                rows[number].append([collection, _alike(row, number)])
+                number = re.search(r"\b\d{5}\b", json.dumps(row, default=str))
+                if number is not None:  # else of no pair, such as a summary
+                    rows[int(number[0])].append([collection, _alike(row, int(number[0]))])
         return {
             number: (sorted(rows[number], key=json.dumps), *(_alike(answer, number) for answer in answers[number]))
             for number in answers

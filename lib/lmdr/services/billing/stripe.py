@@ -8,6 +8,7 @@ STRIPE_PRICE_ENTERPRISE, STRIPE_PRICE_ENTERPRISE_6MONTH. SITE_URL is the base of
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -216,7 +217,9 @@ def upsert_subscription(
     }
     fields = {key: value for key, value in fields.items() if value is not None}
     new = {"views_used_this_month": 0, **fields}
-    once = insert_or_change(context, SUBSCRIPTIONS, {"carrier_dot": dot}, new, lambda before: fields)
+    with viewing(context.records, dot) as exact:
+        key = {"carrier_dot": dot}
+        once = insert_or_change(replace(context, records=exact), SUBSCRIPTIONS, key, new, lambda before: fields)
     return {"success": True, "subscription": once.item}
 
 
@@ -247,7 +250,8 @@ def update_subscription_status(context: Context, subscription_id: str | None, st
             return {}
         return {"status": status, "is_active": status == "active"}
 
-    stored = context.records.change(SUBSCRIPTIONS, current["_id"], change, consistent=False)
+    with viewing(context.records, dot_text(current.get("carrier_dot"))) as exact:
+        stored = exact.change(SUBSCRIPTIONS, current["_id"], change, consistent=False)
     if stored.get("stripe_subscription_id") != subscription_id:
         return refused("Subscription not found")
     return {"success": True, "subscription": stored}

@@ -53,8 +53,12 @@ def check_view_quota(context: Context, carrier_dot: Any) -> dict[str, Any]:
 
     A past month is reset first. On an error of the data layer there is no quota.
     """
+    dot = dot_text(carrier_dot)
     try:
-        subscription = reset_quota_if_needed(context, active_subscription(context.records, dot_text(carrier_dot)))
+        subscription = active_subscription(context.records, dot)
+        if _is_due(subscription, context.now()):
+            with viewing(context.records, dot) as exact:  # it may have ended meanwhile
+                subscription = _reset(exact, active_subscription(exact, dot), context.now())
     except RecordsError:
         return {"hasQuota": False, "remaining": 0, "resetDate": None}
     return {
@@ -106,8 +110,9 @@ def record_profile_view(
             exact.insert(VIEWS, {key: value for key, value in view.items() if value is not None})
         except ItemExists:
             return _recorded(subscription, charged=False)
-        change = one_more(subscription)
-        return _recorded(exact.change(SUBSCRIPTIONS, subscription["_id"], change, consistent=False), charged=True)
+        row = exact.change(SUBSCRIPTIONS, subscription["_id"], one_more(subscription), consistent=False)
+        charged = {**subscription, "views_used_this_month": row["views_used_this_month"]}
+        return _recorded(charged, charged=True)
 
 
 @service
@@ -129,13 +134,7 @@ def reset_quota_if_needed(context: Context, subscription: Item) -> Item:
     if "_id" not in subscription or not _is_due(subscription, context.now()):
         return subscription
     with viewing(context.records, dot_text(subscription.get("carrier_dot"))) as exact:
-        now = context.now()
-
-        def reset(item: Item) -> dict[str, Any]:
-            # Someone else may have reset it meanwhile, or Stripe changed the plan.
-            return {"views_used_this_month": 0, "quota_reset_date": next_month(now)} if _is_due(item, now) else {}
-
-        return exact.change(SUBSCRIPTIONS, subscription["_id"], reset, consistent=False)
+        return _reset(exact, subscription, context.now())
 
 
 @service
@@ -235,6 +234,18 @@ def _no_carrier(caller: Caller) -> dict[str, Any]:
 
 def _is_due(subscription: Item, now: datetime) -> bool:
     return subscription.get("plan_type") == plans.PRO.name and is_over(subscription, now)
+
+
+def _reset(exact: Records, subscription: Item, now: datetime) -> Item:
+    """Reset a past month; gives the subscription as it is then."""
+    if "_id" not in subscription:
+        return subscription
+
+    def reset(item: Item) -> dict[str, Any]:
+        # Someone else may have reset it meanwhile, or Stripe changed the plan.
+        return {"views_used_this_month": 0, "quota_reset_date": next_month(now)} if _is_due(item, now) else {}
+
+    return exact.change(SUBSCRIPTIONS, subscription["_id"], reset, consistent=False)
 
 
 def _viewed_on(exact: Records, dot: str, driver_id: str, now: datetime) -> bool:

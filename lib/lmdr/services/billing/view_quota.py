@@ -12,9 +12,10 @@
     | another plan     | within a period what was used stays used; only the quota is another                        |
     | unlimited        | the number is increased; no rows are read                                                  |
 
-Whoever counts, adds a view or resets holds the lock of `viewing`, so that of any number at once each sees what the
-others have written. The number is what pages show; it is written last, so that a view that was interrupted is counted
-by its row. It never falls within a period: to give views back, raise `monthly_view_quota`.
+Whoever counts and adds a view, resets, or stores what Stripe says of the subscription holds the lock of `viewing`, so
+that of any number at once each sees what the others have written. The number is what pages show; it is written last, so
+that a view that was interrupted is counted by its row. It never falls within a period: to give views back, raise
+`monthly_view_quota`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ SUBSCRIPTIONS, VIEWS = "CarrierSubscriptions", "CarrierDriverViews"
 
 
 def viewing(records: Records, dot: str) -> AbstractContextManager[Records]:
-    """Hold the lock of a carrier's profile views; gives records whose reads are exact."""
+    """Hold the lock of a carrier's profile views and subscription; gives records whose reads are exact."""
     return records.exclusive(f"profile views of {dot}")
 
 

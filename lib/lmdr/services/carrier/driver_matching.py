@@ -103,7 +103,7 @@ def get_driver_profile(
     if denied := refusal(context, caller, carrier_dot) or _without_search(get_subscription(context, carrier_dot)):
         return denied
     if not check_view_quota(context, carrier_dot)["hasQuota"]:
-        return _exhausted()
+        return _exhausted(context, carrier_dot)
     driver = context.records.get("DriverProfiles", driver_id) if driver_id else None
     if driver is None:
         return refused("Driver not found", code="DRIVER_NOT_FOUND")
@@ -113,8 +113,7 @@ def get_driver_profile(
     details = {"matchScore": (options or {}).get("matchScore"), "recruiterId": caller.member_id}
     viewed = record_profile_view(context, carrier_dot, driver_id, "full_profile", details)
     if not viewed["success"]:
-        ended = _without_search(get_subscription(context, carrier_dot))  # meanwhile
-        return ended or _exhausted()
+        return _exhausted(context, carrier_dot)
     if driver.get("visibility_level") == "limited":
         driver = {**driver, "email": MASKED, "phone": MASKED}
     return {
@@ -142,7 +141,9 @@ def _without_search(subscription: Item) -> dict[str, Any] | None:
     return refused("Your plan does not include the search for drivers", code="SUBSCRIPTION_TIER_LIMIT")
 
 
-def _exhausted() -> dict[str, Any]:
+def _exhausted(context: Context, carrier_dot: Any) -> dict[str, Any]:
+    if ended := _without_search(get_subscription(context, carrier_dot)):  # meanwhile
+        return ended
     return refused("No profile views are left this month", code="QUOTA_EXHAUSTED")
 
 
