@@ -113,14 +113,14 @@ class Pairs(NamedTuple):
             for row in platform.rows(collection):
                 number = re.search(r"\b\d{5}\b", json.dumps(row, default=str))
                 if number is not None:  # else of no pair, such as a summary
-                    rows[int(number[0])].append([collection, _alike(row, int(number[0]))])
+                    rows[int(number[0])].append([collection, alike(row, int(number[0]))])
         return {
-            number: (sorted(rows[number], key=json.dumps), *(_alike(answer, number) for answer in answers[number]))
+            number: (sorted(rows[number], key=json.dumps), *(alike(answer, number) for answer in answers[number]))
             for number in answers
         }
 
 
-def _alike(value: Any, number: int) -> Any:
+def alike(value: Any, number: int) -> Any:
     """A row or an answer without its number, its random ids, and what the side sets by itself."""
     text = json.dumps(value, default=str, sort_keys=True).replace(str(number), "99999")
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", "ID", text)
