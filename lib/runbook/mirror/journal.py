@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -28,6 +29,7 @@ from runbook.catalog import Catalog
 from runbook.errors import AirtableError, AmbiguousKey, RecordsError, RunbookError, SchemaDrift, SourceDown
 from runbook.json_types import Item
 from runbook.mirror.batches import Batch, Order, Row, RowWrites
+from runbook.mirror.file import is_broken
 from runbook.mirror.mirror import Mirror
 from runbook.patience import turn_limit
 from runbook.state import PendingCount, PendingWrite, State
@@ -139,7 +141,7 @@ class Journal:
             try:
                 self._send_waiting(self.pending.lines, lambda: time.monotonic() >= deadline)
             except Exception as error:  # noqa: BLE001 - as in the background
-                self.last_error = error
+                self._note(error)
                 if gives_up:
                     break
                 pause = min(pause * 2, max(0.0, deadline - time.monotonic()))
@@ -181,11 +183,17 @@ class Journal:
                 self._send_all()
                 self.last_error, failures = None, 0
             except Exception as error:  # noqa: BLE001 - whatever it is, the lines are kept, and sent later
-                self.last_error, failures = error, failures + 1
+                self._note(error)
+                failures += 1
                 self._stop.wait(min(_MOST_PAUSE, 0.5 * 2**failures))
             else:
                 self._appended.wait(_TICK)
                 self._appended.clear()
+
+    def _note(self, error: Exception) -> None:
+        self.last_error = error
+        if self._mirror is not None and isinstance(error, sqlite3.DatabaseError) and is_broken(error):
+            self._mirror.discard()  # read again from Airtable, it is as the journal makes it
 
     def _send_all(self) -> None:
         """Send until nothing waits, unless another process does."""

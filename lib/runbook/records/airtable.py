@@ -31,7 +31,7 @@ from runbook.records.checks import item_exists, no_such_item
 from runbook.records.contract import Records
 from runbook.records.delivery import RowDelivery
 from runbook.records.formula import narrow
-from runbook.records.journaled import JournaledWrites
+from runbook.records.journaled import UPDATED, JournaledWrites
 from runbook.records.outage import reading
 from runbook.records.results import QueryResult, WriteOptions
 from runbook.records.rows import Rows, patched
@@ -41,7 +41,6 @@ from runbook.state import Side, State
 
 _KEPT = ("_owner", "_createdDate", "_publishStatus")
 """Keys that an update leaves unchanged where it does not give them, as on Wix."""
-_UPDATED = "_updatedDate"
 _UNLIMITED = 1 << 62
 
 
@@ -182,7 +181,7 @@ class AirtableRecords(Records):
     def _insert(self, collection: str, items: list[Item], given: list[str], options: WriteOptions) -> list[Item]:
         rows, wait = self._rows_of(collection), options.wait
         now = self._updated()
-        items = [{**item, "_createdDate": now[_UPDATED], **now} for item in items]
+        items = [{**item, "_createdDate": now[UPDATED], **now} for item in items]
         journaled = self._through_journal(collection, options)
         if journaled and (stored := journaled.insert(rows, items, given, options)) is not None:
             return stored
@@ -196,7 +195,7 @@ class AirtableRecords(Records):
         rows, journaled = self._rows_of(collection), self._through_journal(collection, options)
         if journaled:
             wholes = {item["_id"]: partial(_replaced, item, self.catalog.collection(collection)) for item in items}
-            if (stored := journaled.rewrite(rows, wholes, self._updated(), options)) is not None:
+            if (stored := journaled.rewrite(rows, wholes, self._now(), options)) is not None:
                 return stored
 
         def updated(item: Item) -> Callable[[Item], Item]:
@@ -208,7 +207,7 @@ class AirtableRecords(Records):
         rows, journaled = self._rows_of(collection), self._through_journal(collection, options)
         if journaled:
             constant = {item_id: partial(_always, new) for item_id, new in changes.items()}
-            if (stored := journaled.rewrite(rows, constant, self._updated(), options)) is not None:
+            if (stored := journaled.rewrite(rows, constant, self._now(), options)) is not None:
                 return stored
         if len(changes) <= PER_WRITE:
             with self._writing(rows, list(changes), options.wait, changes.values()):
@@ -227,7 +226,7 @@ class AirtableRecords(Records):
     ) -> Item:
         rows, journaled = self._rows_of(collection), self._through_journal(collection, options)
         if journaled and not self.lags:
-            of_row = journaled.rewrite(rows, {item_id: changes}, self._updated(), options)
+            of_row = journaled.rewrite(rows, {item_id: changes}, self._now(), options)
             if of_row is not None:
                 return of_row[0]
         with self._writing(rows, [item_id], options.wait):
@@ -247,7 +246,7 @@ class AirtableRecords(Records):
     ) -> list[Item]:
         rows, journaled = self._rows_of(collection), self._through_journal(collection, options)
         if journaled and not self.lags:
-            stored = journaled.rewrite(rows, changes, self._updated(), options)
+            stored = journaled.rewrite(rows, changes, self._now(), options)
             if stored is not None:
                 return stored
         return self._rewrite(collection, {i: partial(_changed, change) for i, change in changes.items()}, options.wait)
@@ -283,14 +282,14 @@ class AirtableRecords(Records):
             if item_id not in found:
                 rows.forget(item_id)
                 raise no_such_item(collection, item_id)
-            rows.delete(item_id, str(found[item_id]["id"]), wait)
+            rows.delete({item_id: str(found[item_id]["id"])}, wait)
 
     def _through_journal(self, collection: str, options: WriteOptions) -> JournaledWrites | None:
         """What takes a write of a collection into the journal; None: it is a direct one."""
         return self._journaled if self._journaled and self._journaled.takes(collection, options) else None
 
     def _updated(self) -> Item:
-        return {_UPDATED: {"$date": stamp(self._now())}}
+        return {UPDATED: {"$date": stamp(self._now())}}
 
     @contextmanager
     def _writing(self, rows: Rows, ids: list[str], wait: float, items: Iterable[Item] = ()) -> Iterator[None]:
@@ -348,7 +347,7 @@ def _always(changes: dict[str, Any], before: Item) -> dict[str, Any]:
 
 def _replaced(item: Item, collection: Collection, before: Item) -> dict[str, Any]:
     """The changes that make a whole item of what was before: also of keys that only Airtable has by now."""
-    gone = {*before, *collection.by_key}.difference(item, _KEPT, ("_id", _UPDATED))
+    gone = {*before, *collection.by_key}.difference(item, _KEPT, ("_id", UPDATED))
     return {**dict.fromkeys(sorted(gone), MISSING), **{key: value for key, value in item.items() if key != "_id"}}
 
 

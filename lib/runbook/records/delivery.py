@@ -12,10 +12,9 @@ from runbook.mirror import Mirror
 from runbook.mirror.batches import Batch, RowWrites
 from runbook.mirror.overlay import overlaid
 from runbook.records.checks import no_such_item
+from runbook.records.journaled import UPDATED
 from runbook.records.rows import Rows
 from runbook.state import PendingWrites
-
-_UPDATED = "_updatedDate"
 
 
 class RowDelivery:
@@ -61,7 +60,7 @@ class RowDelivery:
     def _not_done(self, rows: Rows, batch: Batch) -> list[RowWrites]:
         """The rows that must be written: of one that may have been sent, Airtable's record says what it has.
 
-        Each write sets `_updatedDate`; people cannot.
+        Each write of a row has an `_updatedDate` of its own, which people leave alone.
         """
         unsure = [row.legacy_id for row in batch.rows if any(line.sent for line in row.lines)]
         if batch.kind == "remove":  # of a row that Airtable never had nothing is to be removed
@@ -77,7 +76,7 @@ class RowDelivery:
             record = records.get(row.legacy_id)
             sent = [line for line in row.lines if line.sent]
             if record is not None and sent:
-                is_done = rows.mapping.to_wix(record["fields"]).get(_UPDATED) == sent[-1].values.get(_UPDATED)
+                is_done = rows.mapping.to_wix(record["fields"]).get(UPDATED) == sent[-1].values.get(UPDATED)
                 if is_done and sent[-1] is row.lines[-1]:
                     done[row.legacy_id] = {**record, "fields": {**record["fields"], LEGACY_ID: row.legacy_id}}
                     keys[row.legacy_id] = {key for line in row.lines for key in (*line.values, *line.unset)}
@@ -108,10 +107,10 @@ class RowDelivery:
 
     def _remove(self, rows: Rows, writes: list[RowWrites]) -> None:
         records = rows.retry(0.0, lambda: rows.fetch([row.legacy_id for row in writes]))
+        if records:
+            rows.delete({item_id: str(record["id"]) for item_id, record in records.items()}, 0.0)
         for row in writes:
-            if row.legacy_id in records:
-                rows.delete(row.legacy_id, str(records[row.legacy_id]["id"]), 0.0)
-            else:
+            if row.legacy_id not in records:
                 rows.forget(row.legacy_id)
 
     def _require(self, rows: Rows, writes: list[RowWrites], records: dict[str, dict[str, Json]]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from runbook.errors import SourceDown
@@ -18,13 +18,16 @@ from runbook.mirror import Mirror
 from runbook.mirror.journal import Journal
 from runbook.mirror.overlay import overlaid
 from runbook.patience import GRACE
+from runbook.query.values import stamp
 from runbook.records.checks import item_exists
 from runbook.records.results import WriteOptions
 from runbook.records.rows import Rows, patched
 from runbook.state import PendingWrite
 from runbook.state.pending_writes import NewWrite
 
+UPDATED = "_updatedDate"
 _POLL_SECONDS = 0.05
+_MILLISECOND = timedelta(milliseconds=1)
 
 Make = Callable[[dict[str, Item | None]], list[NewWrite] | None]
 """The lines to append, from rows as they are now, by `_id`; None: the write must be a direct one."""
@@ -68,10 +71,10 @@ class JournaledWrites:
         self,
         rows: Rows,
         changes: Mapping[str, Callable[[Item], Mapping[str, Any]]],
-        updated: Item,
+        updated: datetime,
         options: WriteOptions,
     ) -> list[Item] | None:
-        """Change keys of items to what functions of them say; {}: an item stays as it is."""
+        """Change keys of items to what functions of them say; {}: an item stays as it is. `updated`: the time."""
 
         def make(before: dict[str, Item | None]) -> list[NewWrite] | None:
             writes = []
@@ -82,7 +85,7 @@ class JournaledWrites:
                 new = dict(change(item))
                 if not new:
                     continue
-                new |= updated
+                new[UPDATED] = _later(updated, item)
                 after = rows.mapping.to_wix(rows.encoded(patched(new, item), new.keys()))
                 values = {key: after[key] for key in new if key in after}
                 unset = tuple(key for key in new if key not in after)
@@ -135,3 +138,11 @@ class JournaledWrites:
             collection=name,
             done=False,
         )
+
+
+def _later(updated: datetime, item: Item) -> Item:
+    """When an item is changed: after any change before it, so that its record says which of them it has."""
+    before = item.get(UPDATED)
+    text = before.get("$date") if isinstance(before, dict) else None
+    now = stamp(updated)
+    return {"$date": now if not text or text < now else stamp(datetime.fromisoformat(text) + _MILLISECOND)}

@@ -270,19 +270,20 @@ class Rows:
         """Whether state knows a record of a row."""
         return bool(self._state_rows.record_ids([item_id]))
 
-    def delete(self, item_id: str, record: str, wait: float) -> None:
-        """Delete a row's record."""
-        self.retry(wait, lambda: self._airtable.delete(self._base, self.collection.table, [record]), written="")
-        self._remove(item_id, by_hand=False)
+    def delete(self, records: dict[str, str], wait: float) -> None:
+        """Delete at most ten rows, by legacy id their records."""
+        ids = list(records.values())
+        self.retry(wait, lambda: self._airtable.delete(self._base, self.collection.table, ids), written="")
+        self._remove(list(records), by_hand=False)
 
     def forget(self, item_id: str) -> None:
         """Remove a row from state and mirror: Airtable does not have it any more, and no service removed it."""
-        self._remove(item_id, by_hand=True)
+        self._remove([item_id], by_hand=True)
 
-    def _remove(self, item_id: str, *, by_hand: bool) -> None:
-        self._state_rows.note_removed([item_id], by_hand=by_hand)
+    def _remove(self, ids: list[str], *, by_hand: bool) -> None:
+        self._state_rows.note_removed(ids, by_hand=by_hand)
         if self._mirror is not None:
-            self._mirror.delete(self.collection.wix, [item_id])
+            self._mirror.delete(self.collection.wix, ids)
 
     def _store(self, ids: list[str], records: list[dict[str, Json]], *, created: bool = False) -> list[Item]:
         """Note written records in state, for Wix, and in the mirror; the items in the order of `ids`."""

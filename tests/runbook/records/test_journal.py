@@ -502,3 +502,49 @@ def test_a_row_whose_lines_went_elsewhere_is_as_in_airtable_again(both: Both, mo
     records.journal.close()
     assert [(item["_id"], item["trucks"]) for item in both.mirrored.get_all(CARRIERS)] == [("a", 1)]
     assert_settled(both)
+
+
+def test_writes_of_one_moment_are_told_apart(both: Both, records: AirtableRecords) -> None:
+    both.mirrored.insert(CARRIERS, {"_id": "a", "trucks": 0})
+    first = records.patch(CARRIERS, "a", {"trucks": 1})
+    drain(records)
+    second = records.patch(CARRIERS, "a", {"trucks": 2})
+    both.box.faults({"match": {"method": "PATCH"}, "kind": "drop_before", "times": None})
+    with pytest.raises(SourceDown):
+        records.journal.send(CARRIERS)
+    both.box.faults(clear=True)
+    drain(records)
+    assert raw(both)["a"]["Trucks"] == 2
+    assert first["_updatedDate"] < second["_updatedDate"]
+
+
+def test_many_removals_go_in_two_requests(both: Both, records: AirtableRecords) -> None:
+    both.mirrored.bulk_insert(CARRIERS, [{"_id": f"{n}"} for n in range(10)])
+    for number in range(9):
+        records.remove(CARRIERS, f"{number}")
+    start = both.request_count()
+    drain(records)
+    assert both.request_count() - start == 2  # found, and deleted
+    assert raw(both).keys() == {"9"}
+    assert_settled(both)
+
+
+def test_a_broken_mirror_does_not_stop_the_journal(both: Both) -> None:
+    both.turn("airtable")
+    both.mirrored.insert(CARRIERS, {"_id": "a", "trucks": 0})
+    both.journaled.patch(CARRIERS, "a", {"trucks": 1})
+    records = both.over(both.mirror)
+    path = both.mirror.store.file.path
+    both.mirror.store.close()
+    for end in ("-wal", "-shm"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
+    content = bytearray(path.read_bytes())
+    content[100:] = b"x" * len(content[100:])  # its header is whole
+    path.write_bytes(bytes(content))
+    with records.journal.kept_sent():
+        deadline = time.monotonic() + 20
+        while both.state.pending_writes(both.base).lines() and time.monotonic() < deadline:
+            time.sleep(0.02)
+    records.journal.close()
+    assert raw(both)["a"]["Trucks"] == 1
+    assert_settled(both)
