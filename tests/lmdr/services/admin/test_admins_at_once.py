@@ -12,6 +12,11 @@ from at_once import AtOnce, Call, Raised
 from lmdr.services.admin import carriers, dashboard, drivers, moderation
 from lmdr.services.admin.access import AdminError
 
+WAYS = ("wix", "airtable", "two processes on wix", "two processes on airtable")
+pytestmark = [  # admins wait for Airtable: none of their writes goes through the journal
+    pytest.mark.slow,
+    pytest.mark.parametrize("at_once", WAYS, indirect=True),
+]
 CALLERS = 20
 
 

@@ -18,6 +18,7 @@ from pairs import alike
 from platform_kit import Platform
 from runbook.records.routed import _PinnedRecords
 
+pytestmark = pytest.mark.slow
 START, END = 1_768_953_600, 1_771_632_000  # 2026-01-21 and 2026-02-21, in Stripe's seconds
 WRITES = ("_insert", "_patch", "_bulk_patch", "_change")
 COLLECTIONS = ("CarrierSubscriptions", "BillingHistory", "StripeEvents", "CheckoutAbandonment", "CarrierDriverViews")
