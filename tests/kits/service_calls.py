@@ -106,7 +106,8 @@ def _recruiter(n: int) -> Rows:
 def _subscription(n: int) -> Rows:
     row = {"_id": f"subscription-{n}", "carrier_dot": f"{dot(n)}", "plan_type": "pro", "status": "active",
            "is_active": True, "monthly_view_quota": 25, "views_used_this_month": 0, "quota_reset_date": _date(9),
-           "stripe_subscription_id": f"sub_{n}", "stripe_customer_id": f"cus_{n}"}  # fmt: skip
+           "stripe_subscription_id": f"sub_{n}", "stripe_customer_id": f"cus_{n}",
+           "cancel_at_period_end": False}  # fmt: skip
     return {"CarrierSubscriptions": [row]}
 
 
@@ -280,6 +281,8 @@ _plain("billing.stripe_log.log_stripe_event", lambda n: (
     {}, Call(stripe_log.log_stripe_event, f"evt_{n}", "invoice.paid", {"object": {"id": f"in_{n}"}})))  # fmt: skip
 _plain("billing.stripe_webhook.handle_stripe_event", lambda n: (
     _subscription(n), _event(n, "customer.subscription.updated", _stripe_subscription(n, status="past_due"))))  # fmt: skip
+_plain("billing.stripe_webhook.handle_stripe_event: it is to end", lambda n: (
+    _subscription(n), _event(n, "customer.subscription.updated", _stripe_subscription(n, cancel_at_period_end=True))))  # fmt: skip
 _plain("billing.stripe_webhook.handle_stripe_event: a new subscription", lambda n: (
     {}, _event(n, "customer.subscription.created", _stripe_subscription(n))))  # fmt: skip
 _plain("billing.stripe_webhook.handle_stripe_event: an invoice is paid", lambda n: (

@@ -12,7 +12,7 @@ from service_calls import ADMIN_USER, CASES, SECRETS, providers
 
 MOST = 3
 """Requests of a call."""
-MORE = {"jobs.run_enrichment_batch": 6, "admin.carriers.bulk_update_carriers": 4}
+MORE = {"jobs.run_enrichment_batch": 6}
 """Those of calls that write more rows than three."""
 
 

@@ -22,18 +22,19 @@ BATCH = 10
 class Change:
     """What an admin does to items: the keys to change and the details of the audit log, each from the item before.
 
-    Without keys to change there is nothing to do, and nothing is audited.
+    Without keys to change there is nothing to do, and nothing is audited. `fixed`: neither depends on the item.
     """
 
     action: str
     target_type: str
     keys: Callable[[Item], Mapping[str, Any]]
     details: Callable[[Item], Mapping[str, Any]] = lambda before: {}
+    fixed: bool = False
 
 
 def setting(action: str, target_type: str, keys: Mapping[str, Any], **details: Any) -> Change:
     """A change that sets keys, whatever they were."""
-    return Change(action, target_type, lambda before: keys, lambda before: details)
+    return Change(action, target_type, lambda before: keys, lambda before: details, fixed=True)
 
 
 def status_change(
@@ -80,7 +81,10 @@ def change_item(
     if isinstance(item_id, str) and not item_id.strip():
         raise missing
     try:
-        context.records.change(collection, item_id, _noting(change, before))
+        if change.fixed:
+            before[item_id] = context.records.patch(collection, item_id, change.keys({}))
+        else:
+            context.records.change(collection, item_id, _noting(change, before))
     except NoSuchItem:
         if not isinstance(item_id, str):
             raise
@@ -105,7 +109,11 @@ def _change_batch(
 ) -> dict[str, AdminError | RunbookError]:
     before: dict[str, Item] = {}
     try:
-        context.records.bulk_change(collection, {item_id: _noting(change, before) for item_id in batch})
+        if change.fixed:
+            stored = context.records.bulk_patch(collection, dict.fromkeys(batch, change.keys({})))
+            before = {item["_id"]: item for item in stored}
+        else:
+            context.records.bulk_change(collection, {item_id: _noting(change, before) for item_id in batch})
     except RunbookError as error:
         if len(batch) == 1:
             return {batch[0]: _not_found(change) if isinstance(error, NoSuchItem) else error}
