@@ -294,6 +294,8 @@ class BackMerge:
                 row.kept.append(key)
                 return False
             decision = Decision.WRITE
+        if decision is Decision.WRITE and equal:  # it was sent before
+            decision = Decision.AGREE
         if decision is Decision.KEEP:
             row.kept.append(key)
         if decision in (Decision.WRITE, Decision.AGREE):
