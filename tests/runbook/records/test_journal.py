@@ -539,7 +539,7 @@ def test_a_broken_mirror_does_not_stop_the_journal(both: Both) -> None:
     for end in ("-wal", "-shm"):
         path.with_name(path.name + end).unlink(missing_ok=True)
     content = bytearray(path.read_bytes())
-    content[100:] = b"x" * len(content[100:])  # its header is whole
+    content[8192:] = b"x" * len(content[8192:])  # it can be opened
     path.write_bytes(bytes(content))
     with records.journal.kept_sent():
         deadline = time.monotonic() + 20
