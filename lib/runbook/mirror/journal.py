@@ -208,24 +208,31 @@ class Journal:
     ) -> None:
         """Send until nothing is `waiting`, which gives lines in order; a request begins as soon as another has ended.
 
+        Where Airtable is closed to us for one collection, the others go on; where it is down, nothing new is begun.
         Raises the first error, once all that have begun have ended.
         """
         in_flight: dict[Future[None], Batch] = {}
         errors: list[BaseException] = []
+        closed: set[str] = set()
+        is_down = False
         while True:
-            if not errors and not stop():
+            if not is_down and not stop():
+                lines = waiting()
                 busy = {(batch.collection, row.legacy_id) for batch in in_flight.values() for row in batch.rows}
+                busy |= {(line.collection, line.legacy_id) for line in lines if line.collection in closed}
                 most = self._streams() - len(in_flight)
-                for batch in self.order.next_batches(waiting(), most, busy=busy):
+                for batch in self.order.next_batches(lines, most, busy=busy):
                     # With the patience of this call.
                     in_flight[self._pool.submit(copy_context().run, self._send, batch)] = batch
             if not in_flight:
                 break
             ended, _ = wait(in_flight, timeout=_TICK, return_when=FIRST_COMPLETED)
             for future in ended:
-                del in_flight[future]
+                batch = in_flight.pop(future)
                 if (error := future.exception()) is not None:
                     errors.append(error)
+                    closed.add(batch.collection)
+                    is_down |= isinstance(error, SourceDown)
         if errors:
             raise errors[0]
 
