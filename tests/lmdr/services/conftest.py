@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from at_once import WAYS, AtOnce, Worker
+from at_once import TWO_PROCESSES, WAYS, AtOnce, Worker
 from platform_kit import Platform, Sides
 from sandbox import Sandbox
 
@@ -50,7 +50,9 @@ def worker(sides: Sides) -> Iterator[Callable[[], Worker]]:
         each.close()
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(
+    params=[pytest.param(way, marks=pytest.mark.slow) if way.startswith(TWO_PROCESSES) else way for way in WAYS]
+)
 def at_once(sides: Sides, worker: Callable[[], Worker], request: pytest.FixtureRequest) -> Iterator[AtOnce]:
     yield AtOnce(sides, request.param, worker)
     sides.empty()

@@ -177,9 +177,19 @@ def serial(sides: Sides) -> list[tuple[Outcome, Outcome]]:
     return pairs.one_after_the_other(sides)
 
 
-@pytest.mark.parametrize("at_once", ["wix", "airtable", "two processes on airtable through the journal"], indirect=True)
-def test_two_calls_at_once_are_one_after_the_other(serial: list[tuple[Outcome, Outcome]], at_once: AtOnce) -> None:
-    assert pairs.not_serial(at_once, serial) == []
+@pytest.mark.parametrize(
+    ("at_once", "some"),
+    [
+        ("wix", slice(None)),
+        ("airtable", slice(0, None, 2)),
+        ("two processes on airtable through the journal", slice(1, None, 2)),
+    ],
+    indirect=["at_once"],
+)
+def test_two_calls_at_once_are_one_after_the_other(
+    serial: list[tuple[Outcome, Outcome]], at_once: AtOnce, some: slice
+) -> None:
+    assert pairs._replace(listed=PAIRS[some]).not_serial(at_once, serial[some]) == []
 
 
 @pytest.fixture
@@ -198,5 +208,5 @@ def test_so_are_two_calls_on_two_machines(
     """With one state, on PostgreSQL, and each with a mirror of its own."""
     sides, other = machines
     at_once = AtOnce(sides, "two processes on airtable through the journal", lambda: other)
-    some = pairs._replace(listed=PAIRS[::3])
-    assert some.not_serial(at_once, serial[::3], most=12) == []
+    some = slice(0, None, 4)
+    assert pairs._replace(listed=PAIRS[some]).not_serial(at_once, serial[some], most=12) == []
