@@ -19,10 +19,12 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from runbook.backlog import LIST_REFUSED
 from runbook.catalog import Collection
 from runbook.connections import Connections
 from runbook.cutover.back_plan import BackPlan, Carried
 from runbook.cutover.carry_back import BATCH, LOCKED_BATCH, CarryBack
+from runbook.display import plural
 from runbook.json_types import Fields, Item
 from runbook.mapping import Mapping as RowMapping
 from runbook.merge import STAMPS, Agreement, RowValues, digest
@@ -66,6 +68,13 @@ class UnsentWrites:
         """How many lines wait."""
         count = self._pending.counts().get(c.wix)
         return 0 if count is None else count.waiting
+
+    def notes(self, c: Collection) -> list[str]:
+        """What Airtable refused, which neither side has, for people."""
+        count = self._pending.counts().get(c.wix)
+        if count is None or not count.refused:
+            return []
+        return [f"{c.wix}: {plural(count.refused, 'write')} that Airtable refused, in neither side; {LIST_REFUSED}"]
 
     def plan(self, c: Collection) -> BackPlan:
         """Decide on the rows that have lines. Changes nothing. Raises WixError."""

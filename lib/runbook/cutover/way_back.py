@@ -295,7 +295,7 @@ class WayBack:
             said = f"{plural(len(waiting), 'row')} of Airtable could not be compared: {problem}"
             return Losses(error="; ".join(part for part in (error, said) if part), notes=look.notes)
         texts = tuple(found.line.text() for found in (*plan.conflicts, *unsent.conflicts))
-        notes = (*look.notes, *_kept(plan), *_unclear(c, unsent.unclear))
+        notes = (*look.notes, *_kept(plan), *_unclear(c, unsent.unclear), *self._unsent.notes(c))
         lines = 0 if self._dry_run else len(plan.entries) + self._unsent.waiting(c)
         counts = plan.counts() + unsent.counts()
         if unsent.unclear:

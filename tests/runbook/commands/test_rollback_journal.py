@@ -17,7 +17,7 @@ from runbook.errors import RunbookError, SourceDown
 from runbook.json_types import MISSING
 from runbook.records import Records
 from runbook.records.opening import open_records
-from runbook.state.pending_writes import PendingWrites
+from runbook.state.pending_writes import NewWrite, PendingWrites
 from yard import go_back, went_back
 
 pytestmark = pytest.mark.slow
@@ -231,6 +231,16 @@ def test_without_reverse_sync_it_is_a_debt_that_is_carried_later(world: World) -
     assert world.wix() == WRITTEN
     assert world.pending.lines() == []
     and_forth(world)
+
+
+def test_what_airtable_refused_is_told_and_goes_nowhere(world: World) -> None:
+    ids = world.pending.append([NewWrite("Owners", "o0", "patch", {"name": "Zoë"})])
+    world.pending.refuse(dict.fromkeys(ids or (), "Airtable refused the row"))
+    rollback = go_back(world.fleet.platform)
+    assert "1 write that Airtable refused, in neither side" in " ".join(rollback.found["Owners"].notes)
+    assert flags(world) == {"wix"}
+    assert world.wix()["owners"]["o0"] == "Ann"
+    assert len(world.pending.lines(refused=True)) == 1
 
 
 def test_a_dry_run_counts_it_and_sends_nothing(world: World) -> None:
