@@ -39,7 +39,8 @@ def follow_links(
     followed, pending = {row.legacy_id: row for row in rows}, [row for row in rows if changes.get(row.record_id)]
     for start in range(0, len(pending), PER_WRITE):
         batch = {row.record_id: row for row in pending[start : start + PER_WRITE]}
-        with state.locks.rows(c.wix, [row.legacy_id for row in batch.values()]):
+        ids = [row.legacy_id for row in batch.values()]
+        with state.locks.rows(c.wix, ids), state.locks.sending(c.wix, ids):
             read = fetch_records(airtable, base, c.table, list(batch), fields=known_columns(state, base, c))
             fields = {record["id"]: record["fields"] for record in read}
             current = [row._replace(fields=fields[record]) for record, row in batch.items() if record in fields]
