@@ -21,7 +21,7 @@ migrate: .venv/ready  ## environment, sandbox, all six phases headless, evidence
 	$(BIN)/runbook run all $(FLAGS)
 
 test: .venv/ready .venv-lab/ready lint types coverage  ## environment, lint, types, all tests, notebooks included
-	$(BIN)/pytest $(PARALLEL)
+	COVERED_UNITS="$(UNITS)" $(BIN)/pytest $(PARALLEL)
 
 quick: .venv/ready  ## the fast half of the tests: units of everything, no whole runs; under three minutes on two cores
 	$(BIN)/pytest -n auto --dist loadfile -m "not slow" -p no:nbval -p no:cov

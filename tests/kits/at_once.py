@@ -37,7 +37,6 @@ from sides import CATALOG, impatient_airtable
 WAYS = (
     "wix",
     "airtable",
-    "airtable through the journal",
     "two processes on wix",
     "two processes on airtable",
     "two processes on airtable through the journal",
